@@ -1,0 +1,147 @@
+"""Model sets and models as data: where each comes from, which files it needs, its licence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from marsam.errors import OptionError
+
+STAGES = ("captioner", "translator", "painter")
+
+ALIASES: Mapping[str, str] = {
+    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+}
+"""Ids that left the hub, and where the same weights live now."""
+
+TEXT_FILES = ("*.json", "*.txt", "*.model")
+"""Configurations and vocabularies, of any model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Licence:
+    """A licence and, in plain words, what it asks."""
+
+    name: str
+    url: str
+    en: str
+    ar: str
+
+
+BSD_3 = Licence(
+    name="BSD-3-Clause",
+    url="https://opensource.org/license/bsd-3-clause",
+    en="free for any use, with attribution",
+    ar="متاح لأي استخدام مع ذكر المصدر",
+)
+CC_BY_NC_4 = Licence(
+    name="CC-BY-NC-4.0",
+    url="https://creativecommons.org/licenses/by-nc/4.0/",
+    en="not for commercial use",
+    ar="لا يُسمح باستخدامه تجاريًا",
+)
+OPENRAIL_M = Licence(
+    name="CreativeML OpenRAIL-M",
+    url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+    en="free to use, except for the harmful uses it lists",
+    ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
+)
+APACHE_2 = Licence(
+    name="Apache-2.0",
+    url="https://www.apache.org/licenses/LICENSE-2.0",
+    en="free for any use, with attribution",
+    ar="متاح لأي استخدام مع ذكر المصدر",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One stage's model in a set.
+
+    Attributes:
+        source: a hub id, or for the bundled set the folder inside the package.
+        files: the patterns pulled from the hub; everything else in the repository stays there.
+        gigabytes: size of those files.
+    """
+
+    stage: str
+    source: str
+    licence: Licence
+    gigabytes: float
+    files: tuple[str, ...] = ()
+    revision: str = "main"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSet:
+    """Three models that work together."""
+
+    name: str
+    captioner: Model
+    translator: Model
+    painter: Model
+    bundled: bool = False
+
+    @property
+    def models(self) -> tuple[Model, Model, Model]:
+        """The three, in the order of the workflow."""
+        return self.captioner, self.translator, self.painter
+
+
+STANDARD = ModelSet(
+    name="standard",
+    captioner=Model(
+        stage="captioner",
+        source="Salesforce/blip-image-captioning-large",
+        licence=BSD_3,
+        gigabytes=1.88,
+        files=(*TEXT_FILES, "model.safetensors"),
+    ),
+    translator=Model(
+        stage="translator",
+        source="facebook/nllb-200-distilled-600M",
+        licence=CC_BY_NC_4,
+        gigabytes=2.48,
+        # The repository has no safetensors; the weights are loaded with pickle disabled.
+        files=(*TEXT_FILES, "pytorch_model.bin"),
+    ),
+    painter=Model(
+        stage="painter",
+        source="stable-diffusion-v1-5/stable-diffusion-v1-5",
+        licence=OPENRAIL_M,
+        gigabytes=2.75,
+        files=(
+            "model_index.json",
+            *(f"*/{pattern}" for pattern in TEXT_FILES),
+            "*/*.fp16.safetensors",
+        ),
+    ),
+)
+
+MINI = ModelSet(
+    name="mini",
+    captioner=Model(stage="captioner", source="captioner", licence=APACHE_2, gigabytes=0.01),
+    translator=Model(stage="translator", source="translator", licence=APACHE_2, gigabytes=0.01),
+    painter=Model(stage="painter", source="painter", licence=APACHE_2, gigabytes=0.03),
+    bundled=True,
+)
+
+SETS: Mapping[str, ModelSet] = {s.name: s for s in (STANDARD, MINI)}
+
+
+def model_set(name: str) -> ModelSet:
+    """The set of that name.
+
+    Raises:
+        OptionError: when there is none.
+    """
+    try:
+        return SETS[name]
+    except KeyError:
+        names = " and ".join(SETS)
+        raise OptionError(f"There is no model set {name!r}; there are {names}.") from None
+
+
+def bundled_folder(model: Model) -> Path:
+    """Where a bundled model lies inside the installed package."""
+    return Path(str(resources.files("marsam"))) / "mini" / model.source

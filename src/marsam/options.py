@@ -1,0 +1,121 @@
+"""Every option and its default, once. The command line's help and the page's sliders read these."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from marsam.errors import OptionError, PromptError
+
+MAX_PICTURES = 10
+MAX_TEXT = 2000
+"""Characters of a prompt or of a text to translate."""
+SEED_LIMIT = 2**32
+
+
+class Recipe(StrEnum):
+    """How much time a picture gets; :data:`marsam.painter.RECIPES` says what each does."""
+
+    DRAFT = "draft"
+    BALANCED = "balanced"
+    FAITHFUL = "faithful"
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OptionError(f"{name} must be between {low} and {high}, and {value} is not.")
+
+
+def checked_text(text: str, what: str = "prompt") -> str:
+    """The text without outer space.
+
+    Raises:
+        PromptError: when nothing is left, or more than ``MAX_TEXT`` characters.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise PromptError(f"The {what} is empty; write a few words.")
+    if len(stripped) > MAX_TEXT:
+        raise PromptError(f"The {what} has {len(stripped)} characters; at most {MAX_TEXT} fit.")
+    return stripped
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionOptions:
+    """How a picture is described.
+
+    Attributes:
+        beams: candidates followed at once; 1 is greedy.
+        max_tokens: length limit of a caption, in tokens.
+    """
+
+    beams: int = 3
+    max_tokens: int = 40
+
+    def __post_init__(self) -> None:
+        _within("beams", self.beams, 1, 10)
+        _within("max_tokens", self.max_tokens, 1, 200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """From which language into which, as NLLB codes such as ``eng_Latn`` and ``arb_Arab``."""
+
+    source: str = "eng_Latn"
+    target: str = "arb_Arab"
+    beams: int = 4
+
+    def __post_init__(self) -> None:
+        _within("beams", self.beams, 1, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintOptions:
+    """What is painted from a prompt.
+
+    Attributes:
+        pictures: how many, 1 to 10.
+        seed: picture i is painted from ``seed + i``; None chooses one, and the pictures say which.
+        recipe: how much time a picture gets.
+        steps: denoising steps; None leaves it to the recipe.
+        guidance_scale: how closely the prompt is followed; None leaves it to the model.
+        negative_prompt: what should not be there.
+        width: pixels, a multiple of 8; None leaves it to the model.
+        height: pixels, a multiple of 8; None leaves it to the model.
+        preview_every: steps between previews; 0 for none.
+    """
+
+    pictures: int = 4
+    seed: int | None = None
+    recipe: Recipe = Recipe.BALANCED
+    steps: int | None = None
+    guidance_scale: float | None = None
+    negative_prompt: str = ""
+    width: int | None = None
+    height: int | None = None
+    preview_every: int = 0
+
+    def __post_init__(self) -> None:
+        _within("pictures", self.pictures, 1, MAX_PICTURES)
+        if self.seed is not None:
+            _within("seed", self.seed, 0, SEED_LIMIT - 1)
+        if self.recipe not in tuple(Recipe):
+            names = ", ".join(Recipe)
+            raise OptionError(f"There is no recipe {self.recipe!r}; there are {names}.")
+        if self.steps is not None:
+            _within("steps", self.steps, 1, 200)
+        if self.guidance_scale is not None:
+            _within("guidance_scale", self.guidance_scale, 1, 30)
+        for name, pixels in (("width", self.width), ("height", self.height)):
+            if pixels is not None:
+                _within(name, pixels, 64, 2048)
+                if pixels % 8:
+                    raise OptionError(f"{name} must be a multiple of 8, and {pixels} is not.")
+        _within("preview_every", self.preview_every, 0, 200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """One run of the workflow: describe, translate, paint."""
+
+    caption: CaptionOptions = field(default_factory=CaptionOptions)
+    translate: TranslateOptions = field(default_factory=TranslateOptions)
+    paint: PaintOptions = field(default_factory=PaintOptions)

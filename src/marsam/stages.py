@@ -1,0 +1,46 @@
+"""The three stages, as protocols: what a captioner, a translator and a painter can do.
+
+The bundled stages run the models in this process; :mod:`marsam.testing` has instant ones.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from PIL import Image
+
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
+from marsam.results import Caption, Painted, Previewed, Translation
+
+
+class Captioner(Protocol):
+    """A picture in, English words out."""
+
+    name: str
+
+    def caption(self, image: Image.Image, options: CaptionOptions) -> Caption:
+        """Describe an RGB picture of any size."""
+        ...
+
+
+class Translator(Protocol):
+    """A text in, the same in another language out."""
+
+    name: str
+
+    def translate(self, text: str, options: TranslateOptions) -> Translation:
+        """Translate one text.
+
+        Raises:
+            LanguageError: when the model does not know one of the codes.
+        """
+        ...
+
+
+class Painter(Protocol):
+    """A prompt in, pictures out, one after another."""
+
+    name: str
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        """Paint; closing the iterator stops the work between two steps."""
+        ...

@@ -1,0 +1,164 @@
+"""The captioner: a small BLIP, trained on pictures of the things in every style we could make.
+
+Beside the caption, two helpers are asked of the vision tower while it learns (what is shown, on what
+background); they point the way early on and are thrown away afterwards.
+"""
+
+import random
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipImageProcessorPil,
+    BlipProcessor,
+)
+
+from training.grammar import caption
+from training.lexicon import COLOURS, THINGS
+from training.loop import Training, optimisers
+from training.wild import pool, wild_picture
+from training.world import SIZE, Scene, random_scene
+
+BATCH = 64
+STEPS = 6_000
+VARIANTS = 24
+MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+MAX_TOKENS = 20
+
+
+def new_tokenizer() -> BertTokenizer:
+    """A BERT tokenizer with one token a word of the world, and letters for everything else."""
+    words: set[str] = set()
+    for thing in range(len(THINGS)):
+        for count in (1, 2):
+            words.update(caption(Scene((thing,), count, 0)).split())
+    words.update(colour.en for colour in COLOURS)
+    words.update("a an and on three two background the of photograph picture image".split())
+    letters = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = [*special, *sorted(words - set(letters)), *letters, *(f"##{c}" for c in letters)]
+    return BertTokenizer(
+        vocab={piece: i for i, piece in enumerate(pieces)},
+        extra_special_tokens=["[DEC]", "[ENC]"],
+    )
+
+
+def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
+    config = BlipConfig(
+        vision_config={
+            "image_size": SIZE,
+            "patch_size": 16,
+            "hidden_size": 256,
+            "intermediate_size": 768,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 8,
+            "attention_dropout": 0.0,
+        },
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 192,
+            "encoder_hidden_size": 256,
+            "intermediate_size": 512,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 6,
+            "max_position_embeddings": 64,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+            "bos_token_id": tokenizer.convert_tokens_to_ids("[DEC]"),
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": tokenizer.sep_token_id,
+            "sep_token_id": tokenizer.sep_token_id,
+        },
+        image_text_hidden_size=64,
+        projection_dim=192,
+        label_smoothing=0.0,
+    )
+    return BlipForConditionalGeneration(config)
+
+
+def new_processor(tokenizer: BertTokenizer) -> BlipProcessor:
+    images = BlipImageProcessorPil(
+        size={"height": SIZE, "width": SIZE}, image_mean=list(MEAN), image_std=list(STD)
+    )
+    return BlipProcessor(images, tokenizer)
+
+
+class Learner(nn.Module):
+    """BLIP and the helpers of its vision tower."""
+
+    def __init__(self, tokenizer: BertTokenizer) -> None:
+        super().__init__()
+        self.blip = new_model(tokenizer)
+        self.heads = nn.Linear(256, len(THINGS) + len(COLOURS) + 4)
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.blip.vision_model(pixels).last_hidden_state
+        mask = tokens.ne(self.blip.config.text_config.pad_token_id)
+        words = self.blip.text_decoder(
+            input_ids=tokens, attention_mask=mask.long(), encoder_hidden_states=seen
+        ).logits
+        return words, self.heads(seen[:, 0])
+
+
+def _targets(scenes: list[Scene]) -> tuple[Tensor, Tensor, Tensor]:
+    shown = torch.zeros(len(scenes), len(THINGS))
+    for row, scene in enumerate(scenes):
+        shown[row, list(scene.things)] = 1
+    kinds = [3 if len(s.things) == 2 else s.count - 1 for s in scenes]
+    return shown, torch.tensor([s.colour for s in scenes]), torch.tensor(kinds)
+
+
+def _loss(learner: Learner, pixels: Tensor, tokens: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        words, hints = learner(pixels, tokens)
+    shown, colour, kind = _targets(scenes)
+    things, colours, kinds = hints.float().split([len(THINGS), len(COLOURS), 4], dim=1)
+    # A caption's words after [DEC] are what is predicted.
+    wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
+    text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
+    helpers = (
+        -(shown / shown.sum(1, keepdim=True) * things.log_softmax(1)).sum(1).mean()
+        + F.cross_entropy(colours, colour)
+        + F.cross_entropy(kinds, kind)
+    )
+    return {"text": text, "helpers": helpers}
+
+
+def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+    """The trained captioner (averaged weights) with its processor."""
+    torch.manual_seed(0)
+    tokenizer = new_tokenizer()
+    learner = Learner(tokenizer)
+    run = Training(
+        "captioner",
+        learner,
+        optimisers(learner, muon_lr=1e-3, adam_lr=7e-4, decay=0.05),
+        steps=STEPS,
+        average=0.998,
+    )
+    glyphs = pool(VARIANTS)
+    rng = random.Random(run.step)
+    start = tokenizer.convert_tokens_to_ids("[DEC]")
+    while run.step < run.steps:
+        scenes = [random_scene(rng) for _ in range(BATCH)]
+        pictures = np.stack([np.asarray(wild_picture(s, glyphs, rng)) for s in scenes])
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+        tokens = tokenizer(
+            [caption(s) for s in scenes], padding=True, return_tensors="pt"
+        ).input_ids
+        tokens[:, 0] = start
+        losses = _loss(learner, pixels, tokens, scenes)
+        run.update(losses["text"] + 0.3 * losses["helpers"])
+        run.report(100, 500, **{k: float(v.detach()) for k, v in losses.items()})
+    return run.averaged.blip, new_processor(tokenizer)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    train()

@@ -1,0 +1,250 @@
+"""Sentences of the mini world, in English and in Arabic, correct in both.
+
+``Sentence`` is the meaning; ``english`` and ``arabic`` write it down. Without a random generator
+they give the one canonical wording, which is what the models must answer; with one they vary it the
+way people type, which is what the models must understand.
+"""
+
+import random
+from dataclasses import dataclass
+
+from training.lexicon import COLOURS, THINGS, Noun, Thing
+from training.world import Scene
+
+ENGLISH_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+ARABIC_NUMBERS = (  # with a masculine noun, with a feminine noun
+    ("ثلاثة", "ثلاث"),
+    ("أربعة", "أربع"),
+    ("خمسة", "خمس"),
+    ("ستة", "ست"),
+    ("سبعة", "سبع"),
+    ("ثمانية", "ثماني"),
+    ("تسعة", "تسع"),
+    ("عشرة", "عشر"),
+)
+ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+
+@dataclass(frozen=True)
+class Item:
+    """So many of one thing; ``noun`` is None for a mass ("bread"), then ``count`` is 1."""
+
+    thing: Thing
+    noun: Noun | None
+    count: int = 1
+
+    @property
+    def feminine(self) -> bool:
+        return (self.noun or self.thing.nouns[0]).feminine
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One or two items, perhaps a background, in a frame such as "there is …"."""
+
+    items: tuple[Item, ...]
+    colour: int | None = None
+    frame: str = "bare"
+    full_stop: bool = False
+
+
+FRAMES = ("bare", "there", "image", "photo", "drawing", "this")
+
+
+def of_scene(scene: Scene) -> Sentence:
+    """The plain sentence that describes a picture."""
+    return Sentence(
+        tuple(Item(THINGS[i], THINGS[i].nouns[0], scene.count) for i in scene.things),
+        scene.colour,
+    )
+
+
+def caption(scene: Scene) -> str:
+    """The canonical English caption, which the captioner learns."""
+    return english(of_scene(scene))
+
+
+def prompt(scene: Scene, rng: random.Random) -> str:
+    """What a person might type to get this picture."""
+    sentence = random_wording(of_scene(scene), rng, frames=("bare", "image", "drawing", "there"))
+    return english(sentence, rng)
+
+
+def random_wording(
+    sentence: Sentence, rng: random.Random, *, frames: tuple[str, ...] = FRAMES
+) -> Sentence:
+    """Another noun, another frame, a full stop, no background: sometimes."""
+    items = tuple(_other_noun(item, rng) for item in sentence.items)
+    frame = rng.choice(frames) if rng.random() < 0.4 else "bare"
+    if frame == "this" and len(items) > 1:
+        frame = "there"
+    colour = None if rng.random() < 0.2 else sentence.colour
+    return Sentence(items, colour, frame, rng.random() < 0.2)
+
+
+def random_sentence(rng: random.Random) -> Sentence:
+    """Any sentence of the grammar: one or two items, one to ten of each."""
+
+    def item() -> Item:
+        thing = rng.choice(THINGS)
+        count = 1 if rng.random() < 0.5 else rng.choice((2, 2, 2, 3, 3, *range(4, 11)))
+        return Item(thing, thing.nouns[0], count)
+
+    first = item()
+    items: tuple[Item, ...] = (first,)
+    if rng.random() < 0.45:
+        second = item()
+        if second.thing is not first.thing:
+            items = (first, second)
+    return random_wording(Sentence(items, rng.randrange(len(COLOURS))), rng)
+
+
+def _other_noun(item: Item, rng: random.Random) -> Item:
+    if item.count == 1 and item.thing.mass and rng.random() < 0.2:
+        return Item(item.thing, None)
+    if len(item.thing.nouns) > 1 and rng.random() < 0.35:
+        return Item(item.thing, rng.choice(item.thing.nouns[1:]), item.count)
+    return item
+
+
+# -- English ---------------------------------------------------------------------------------
+
+
+def english(sentence: Sentence, rng: random.Random | None = None) -> str:
+    """The sentence in English; canonical without ``rng``, as people type with it."""
+    no_article = bool(
+        rng and sentence.frame == "bare" and sentence.colour is not None and rng.random() < 0.1
+    )
+    items = " and ".join(_english_item(item, rng, no_article) for item in sentence.items)
+    words = _english_frame(sentence, rng) + items
+    if sentence.colour is not None:
+        colour = COLOURS[sentence.colour].en
+        if rng and colour == "gray" and rng.random() < 0.5:
+            colour = "grey"
+        article = "" if no_article else _article(colour) + " "
+        where = rng.choice(("on", "on", "on", "against")) if rng and not no_article else "on"
+        words += f" {where} {article}{colour} background"
+    if sentence.full_stop:
+        words = words[0].upper() + words[1:] + "."
+    if rng:
+        case = rng.random()
+        if case < 0.12:
+            words = words[0].upper() + words[1:]
+        elif case < 0.18:
+            words = words.upper()
+        elif case < 0.22:
+            words = words.lower()
+    return words
+
+
+def _article(words: str) -> str:
+    return "an" if words[0].lower() in "aeiou" else "a"
+
+
+def _english_item(item: Item, rng: random.Random | None, no_article: bool) -> str:
+    if item.noun is None:
+        assert item.thing.mass
+        return item.thing.mass[0]
+    one, many = item.noun.en, item.noun.en_plural
+    if rng and item.noun is item.thing.nouns[0] and item.thing.synonyms and rng.random() < 0.4:
+        one, many = rng.choice(item.thing.synonyms)
+    if item.count > 1:
+        digits = rng is not None and rng.random() < 0.2
+        number = str(item.count) if digits else ENGLISH_NUMBERS[item.count - 2]
+        return f"{number} {many}"
+    return one if no_article else f"{_article(one)} {one}"
+
+
+def _english_frame(sentence: Sentence, rng: random.Random | None) -> str:
+    several = sentence.items[0].count > 1
+    if sentence.frame == "there":
+        return "there are " if several else "there is "
+    if sentence.frame == "this":
+        return "these are " if several else "this is "
+    wordings = {
+        "bare": ("",),
+        "image": ("an image of ", "a picture of "),
+        "photo": ("a photo of ", "a photograph of "),
+        "drawing": ("a drawing of ",),
+    }[sentence.frame]
+    return rng.choice(wordings) if rng else wordings[0]
+
+
+# -- Arabic ----------------------------------------------------------------------------------
+
+
+def arabic(sentence: Sentence, rng: random.Random | None = None) -> str:
+    """The sentence in Arabic; canonical without ``rng``, as people type with it."""
+    genitive = sentence.frame in ("image", "photo", "drawing")
+    items = " و".join(_arabic_item(item, rng, genitive) for item in sentence.items)
+    words = _arabic_frame(sentence, rng) + items
+    if sentence.colour is not None:
+        where = rng.choice(("على", "على", "على", "أمام")) if rng else "على"
+        words += f" {where} خلفية {COLOURS[sentence.colour].ar}"
+    if sentence.full_stop:
+        words += "."
+    if rng and rng.random() < 0.3:
+        words = words.replace("باكٍ", "باك").replace("مراسٍ", "مراس")
+    return words
+
+
+def _arabic_item(item: Item, rng: random.Random | None, genitive: bool) -> str:
+    noun = item.noun
+    if noun is None:
+        assert item.thing.mass
+        return item.thing.mass[1]
+    if item.count == 1:
+        return noun.ar
+    if item.count == 2:
+        return noun.dual_genitive if genitive else noun.dual
+    number = ARABIC_NUMBERS[item.count - 3][noun.feminine]
+    if rng and not genitive and rng.random() < 0.15:
+        number = str(item.count)
+        if rng.random() < 0.5:
+            number = number.translate(ARABIC_DIGITS)
+    return f"{number} {noun.plural}"
+
+
+def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
+    first = sentence.items[0]
+    if sentence.frame == "this":
+        if first.count == 2:
+            return "هاتان " if first.feminine else "هذان "
+        return "هذه " if first.count > 2 or (first.noun and first.feminine) else "هذا "
+    if sentence.frame == "there":
+        if rng and rng.random() < 0.4:
+            # The number word takes the opposite gender; the verb follows the counted noun's.
+            return "توجد " if first.noun and first.feminine else "يوجد "
+        return "هناك "
+    return {
+        "bare": "",
+        "image": "صورة ل",
+        "photo": "صورة فوتوغرافية ل",
+        "drawing": "رسم ل",
+    }[sentence.frame]
+
+
+# -- Names alone -----------------------------------------------------------------------------
+
+
+def names_to_arabic() -> dict[str, str]:
+    """Every CLDR short name alone, in Arabic; and the mass names."""
+    names = {mass[0]: mass[1] for thing in THINGS if (mass := thing.mass)}
+    return names | {thing.cldr_en: thing.cldr_ar for thing in THINGS}
+
+
+def names_to_english() -> dict[str, str]:
+    """Every CLDR short name alone, in English.
+
+    Where the Arabic name is also how one says it in a sentence, the sentence's wording wins:
+    "شمس" becomes "a sun", "وجه قطة" becomes "cat face".
+    """
+    natural = {
+        arabic(sentence): english(sentence)
+        for thing in THINGS
+        for noun in (*thing.nouns, *([None] if thing.mass else []))
+        if (sentence := Sentence((Item(thing, noun),)))
+    }
+    return {
+        thing.cldr_ar: natural.get(thing.cldr_ar, thing.cldr_en) for thing in THINGS
+    }
