@@ -42,9 +42,7 @@ TRAINING_SETS = (
         licence="CC-BY-4.0",
         author="Twitter, Inc. and other contributors, Twemoji",
     ),
-    DrawingSet(
-        name="noto", version="1.2.9", licence="Apache-2.0", author="Google Inc, Noto Emoji"
-    ),
+    DrawingSet(name="noto", version="1.2.9", licence="Apache-2.0", author="Google Inc, Noto Emoji"),
 )
 JUDGING_SET = DrawingSet(
     name="fxemoji", version="1.2.2", licence="Apache-2.0", author="Mozilla, FxEmojis"
@@ -105,7 +103,7 @@ def render_svg(svg: str) -> Image.Image:
 
 @lru_cache
 def load(style: str) -> tuple[Drawing | None, ...]:
-    """The drawings of one style, one a thing, in the order of ``THINGS``; None where it has none."""
+    """The drawings of one style, one a thing, as ``THINGS``; None where it has none."""
     drawing_set = {s.name: s for s in (*TRAINING_SETS, JUDGING_SET)}[style]
     folder = fetch(drawing_set)
     icons = json.loads((folder / "icons.json").read_text(encoding="utf-8"))

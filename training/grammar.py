@@ -8,7 +8,7 @@ way people type, which is what the models must understand.
 import random
 from dataclasses import dataclass
 
-from training.lexicon import COLOURS, THINGS, Noun, Thing
+from training.lexicon import COLOURS, THINGS, Mass, Noun, Thing
 from training.world import Scene
 
 ENGLISH_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -35,7 +35,18 @@ class Item:
 
     @property
     def feminine(self) -> bool:
-        return (self.noun or self.thing.nouns[0]).feminine
+        return (self.noun or _mass(self.thing)).feminine
+
+    @property
+    def several(self) -> bool:
+        """Whether English says "are"."""
+        return self.count > 1 if self.noun else _mass(self.thing).plural
+
+
+def _mass(thing: Thing) -> Mass:
+    if thing.mass is None:
+        raise ValueError(f"{thing.name} has no name without an article")
+    return thing.mass
 
 
 @dataclass(frozen=True)
@@ -143,8 +154,7 @@ def _article(words: str) -> str:
 
 def _english_item(item: Item, rng: random.Random | None, no_article: bool) -> str:
     if item.noun is None:
-        assert item.thing.mass
-        return item.thing.mass[0]
+        return _mass(item.thing).en
     one, many = item.noun.en, item.noun.en_plural
     if rng and item.noun is item.thing.nouns[0] and item.thing.synonyms and rng.random() < 0.4:
         one, many = rng.choice(item.thing.synonyms)
@@ -156,7 +166,7 @@ def _english_item(item: Item, rng: random.Random | None, no_article: bool) -> st
 
 
 def _english_frame(sentence: Sentence, rng: random.Random | None) -> str:
-    several = sentence.items[0].count > 1
+    several = sentence.items[0].several
     if sentence.frame == "there":
         return "there are " if several else "there is "
     if sentence.frame == "this":
@@ -191,8 +201,7 @@ def arabic(sentence: Sentence, rng: random.Random | None = None) -> str:
 def _arabic_item(item: Item, rng: random.Random | None, genitive: bool) -> str:
     noun = item.noun
     if noun is None:
-        assert item.thing.mass
-        return item.thing.mass[1]
+        return _mass(item.thing).ar
     if item.count == 1:
         return noun.ar
     if item.count == 2:
@@ -210,11 +219,11 @@ def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
     if sentence.frame == "this":
         if first.count == 2:
             return "هاتان " if first.feminine else "هذان "
-        return "هذه " if first.count > 2 or (first.noun and first.feminine) else "هذا "
+        return "هذه " if first.count > 2 or first.feminine else "هذا "
     if sentence.frame == "there":
         if rng and rng.random() < 0.4:
             # The number word takes the opposite gender; the verb follows the counted noun's.
-            return "توجد " if first.noun and first.feminine else "يوجد "
+            return "توجد " if first.feminine else "يوجد "
         return "هناك "
     return {
         "bare": "",
@@ -228,9 +237,11 @@ def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
 
 
 def names_to_arabic() -> dict[str, str]:
-    """Every CLDR short name alone, in Arabic; and the mass names."""
-    names = {mass[0]: mass[1] for thing in THINGS if (mass := thing.mass)}
-    return names | {thing.cldr_en: thing.cldr_ar for thing in THINGS}
+    """Names alone, without an article: the lexicon's, then CLDR's short names over them."""
+    names = {noun.en: noun.ar for thing in THINGS for noun in thing.nouns}
+    names |= {en: thing.nouns[0].ar for thing in THINGS for en, _ in thing.synonyms}
+    names |= {thing.cldr_en: thing.short_ar for thing in THINGS}
+    return names | {mass.en: mass.ar for thing in THINGS if (mass := thing.mass)}
 
 
 def names_to_english() -> dict[str, str]:
@@ -246,5 +257,7 @@ def names_to_english() -> dict[str, str]:
         if (sentence := Sentence((Item(thing, noun),)))
     }
     return {
-        thing.cldr_ar: natural.get(thing.cldr_ar, thing.cldr_en) for thing in THINGS
+        ar: natural.get(ar, thing.cldr_en)
+        for thing in THINGS
+        for ar in (thing.cldr_ar, thing.short_ar)
     }

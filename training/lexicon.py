@@ -1,7 +1,7 @@
 """The words of the mini world: 116 things and ten colours, in English and in Arabic.
 
-English names and CLDR short names come from ``pictograms.json``. The Arabic is written here by hand,
-because counting in Arabic needs more than a translation: the noun's gender decides the number word
+English names and CLDR short names come from ``pictograms.json``. The Arabic is written here by
+hand, because counting in Arabic needs more than a translation: the noun's gender decides the number word
 ("ثلاثة أسود", "ثلاث سيارات"), two of a thing is a form of its own ("سمكتان", and "سمكتين" after a
 preposition), and adjectives follow ("تفاحتان حمراوان").
 """
@@ -38,21 +38,32 @@ class Noun:
 
 
 @dataclass(frozen=True)
+class Mass:
+    """A name without an article: "bread", "خبز". ``plural`` is about the English ("grapes are")."""
+
+    en: str
+    ar: str
+    plural: bool = False
+    feminine: bool = False
+
+
+@dataclass(frozen=True)
 class Thing:
     """A thing of the mini world.
 
     ``nouns[0]`` is the name the captioner uses; the others are names people type. ``synonyms`` are
-    further English (singular, plural) names with the Arabic of ``nouns[0]``. ``mass`` is the name
-    without an article ("bread", "خبز").
+    further English (singular, plural) names with the Arabic of ``nouns[0]``. ``short_ar`` is the
+    Arabic for the bare CLDR name, ours where CLDR's own (``cldr_ar``) would puzzle a reader.
     """
 
     emoji: str
     fxemoji: str | None
     nouns: tuple[Noun, ...]
     synonyms: tuple[tuple[str, str], ...]
-    mass: tuple[str, str] | None
+    mass: Mass | None
     cldr_en: str
     cldr_ar: str
+    short_ar: str
 
     @property
     def name(self) -> str:
@@ -141,7 +152,7 @@ _TABLE = """
 🐎 horse | horse | horses | حصان | m | حصانان | أحصنة
 🐪 dromedarycamel | camel | camels | جمل | m | جملان | جمال
 🌹 rose | rose | roses | وردة | f | وردتان | وردات
-🌻 sunflower | sunflower | sunflowers | زهرة دوار الشمس | f | زهرتا دوار الشمس | أزهار دوار الشمس
+🌻 sunflower | sunflower | sunflowers | زهرة دوار شمس | f | زهرتا دوار شمس | أزهار دوار شمس
 🌷 tulip | tulip | tulips | زهرة توليب | f | زهرتا توليب | أزهار توليب
 🌵 cactus | cactus | cacti | صبارة | f | صبارتان | صبارات
 🌴 palmtree | palm tree | palm trees | نخلة | f | نخلتان | نخلات
@@ -206,7 +217,7 @@ _OTHER_NOUNS = """
 🌹 | red rose | red roses | وردة حمراء | f | وردتان حمراوان | وردات حمراء
 🍀 | clover | clovers | ورقة برسيم | f | ورقتا برسيم | أوراق برسيم
 🌙 | crescent moon | crescent moons | هلال | m | هلالان | أهلة
-🔥 | flame | flames | شعلة | f | شعلتان | شعلات
+🔥 | flame | flames | شعلة | f | شعلتان | شعل
 💧 | droplet | droplets | قطرة | f | قطرتان | قطرات
 🚂 | locomotive | locomotives | قاطرة | f | قاطرتان | قاطرات
 💎 | gem | gems | جوهرة | f | جوهرتان | جواهر
@@ -225,13 +236,31 @@ _SYNONYMS = {
 }
 
 _MASS = {
-    "🍇": ("grapes", "عنب"),
-    "🍒": ("cherries", "كرز"),
-    "🌽": ("corn", "ذرة"),
-    "🍞": ("bread", "خبز"),
-    "🧀": ("cheese", "جبن"),
-    "🍕": ("pizza", "بيتزا"),
-    "🍨": ("ice cream", "آيس كريم"),
+    "🍇": Mass("grapes", "عنب", plural=True),
+    "🍒": Mass("cherries", "كرز", plural=True),
+    "🌽": Mass("corn", "ذرة", feminine=True),
+    "🍞": Mass("bread", "خبز"),
+    "🧀": Mass("cheese", "جبن"),
+    "🍕": Mass("pizza", "بيتزا", feminine=True),
+    "🍨": Mass("ice cream", "آيس كريم"),
+}
+
+# CLDR's short name is odd or unclear as a name for the thing ("medium white star" for a star).
+_BETTER_SHORT_NAMES = {
+    "🍄": "فطر",
+    "🍪": "بسكويت",
+    "🦁": "أسد",
+    "🐻": "دب",
+    "🐼": "باندا",
+    "🐸": "ضفدع",
+    "🦀": "سلطعون",
+    "🌳": "شجرة متساقطة الأوراق",
+    "⭐": "نجمة",
+    "🌈": "قوس قزح",
+    "❄": "ندفة ثلج",
+    "☂": "مظلة",
+    "🚂": "قاطرة بخارية",
+    "💡": "مصباح كهربائي",
 }
 
 
@@ -262,6 +291,7 @@ def _things() -> tuple[Thing, ...]:
                 mass=_MASS.get(emoji),
                 cldr_en=cldr[emoji]["en"],
                 cldr_ar=cldr[emoji]["ar"],
+                short_ar=_BETTER_SHORT_NAMES.get(emoji, cldr[emoji]["ar"]),
             )
         )
     if [thing.emoji for thing in things] != [entry["emoji"] for entry in listed]:

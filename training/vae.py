@@ -58,9 +58,7 @@ def _loss(vae: AutoencoderTiny, pictures: Tensor) -> tuple[Tensor, float]:
         noisy = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1) * 0.2
         again = vae.decoder(noisy).float()
     wrong = F.l1_loss(again, pictures) + F.mse_loss(again, pictures)
-    edges = sum(
-        F.l1_loss(a, b) for a, b in zip(_edges(again), _edges(pictures), strict=True)
-    )
+    edges = sum(F.l1_loss(a, b) for a, b in zip(_edges(again), _edges(pictures), strict=True))
     flat = latents.permute(1, 0, 2, 3).flatten(1)
     tidy = flat.mean(1).square().mean() + (flat.std(1) - 1).square().mean()
     return wrong + edges + 0.01 * tidy, float(F.mse_loss(again.clamp(-1, 1), pictures).detach())

@@ -42,7 +42,9 @@ def _recolour(svg: str, thing: int, rng: random.Random) -> str:
             h = (h + turn + rng.gauss(0, 0.012)) % 1
             s = min(1.0, max(0.0, s * saturation * rng.uniform(0.85, 1.15)))
             v = min(1.0, max(0.0, v * value * rng.uniform(0.9, 1.1) + rng.uniform(-0.04, 0.04)))
-            mapped[text] = "#" + "".join(f"{round(c * 255):02x}" for c in colorsys.hsv_to_rgb(h, s, v))
+            mapped[text] = "#" + "".join(
+                f"{round(c * 255):02x}" for c in colorsys.hsv_to_rgb(h, s, v)
+            )
         return mapped[text]
 
     return _COLOUR.sub(change, svg)
@@ -86,7 +88,7 @@ def variant(style: str, thing: int, rng: random.Random) -> Image.Image:
 def pool(
     variants: int, styles: tuple[str, ...] = drawings.TRAINING_STYLES, seed: int = 0
 ) -> np.ndarray:
-    """Drawings as (things, styles × variants, GLYPH, GLYPH, 4) bytes, computed once, kept on disk."""
+    """Drawings as (things, styles × variants, GLYPH, GLYPH, 4) bytes, computed once."""
     path = WORKSPACE / f"pool-{'-'.join(styles)}-{variants}-{seed}.npy"
     if not path.is_file():
         rng = random.Random(seed)

@@ -62,6 +62,7 @@ class Model:
         source: a hub id, or for the bundled set the folder inside the package.
         files: the patterns pulled from the hub; everything else in the repository stays there.
         gigabytes: size of those files.
+        guidance_scale: what a painter is at its best with.
     """
 
     stage: str
@@ -70,6 +71,7 @@ class Model:
     gigabytes: float
     files: tuple[str, ...] = ()
     revision: str = "main"
+    guidance_scale: float = 7.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,9 @@ MINI = ModelSet(
     name="mini",
     captioner=Model(stage="captioner", source="captioner", licence=APACHE_2, gigabytes=0.01),
     translator=Model(stage="translator", source="translator", licence=APACHE_2, gigabytes=0.01),
-    painter=Model(stage="painter", source="painter", licence=APACHE_2, gigabytes=0.03),
+    painter=Model(
+        stage="painter", source="painter", licence=APACHE_2, gigabytes=0.03, guidance_scale=3.0
+    ),
     bundled=True,
 )
 

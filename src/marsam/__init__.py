@@ -1,0 +1,86 @@
+"""Marsam (مرسم): a picture into words and words back into pictures, in English and Arabic.
+
+>>> from marsam import Studio
+>>> studio = Studio.load("mini")  # doctest: +SKIP
+>>> for event in studio.stream("photo.png", pictures=4):  # doctest: +SKIP
+...     print(event)
+
+Importing this package loads no model library; weights are read when a stage is first used.
+"""
+
+from marsam.device import Device, choose_device
+from marsam.errors import (
+    Cancelled,
+    HubUnreachable,
+    InputError,
+    LanguageError,
+    MarsamError,
+    ModelDamaged,
+    ModelError,
+    ModelGated,
+    ModelMissing,
+    ModelNotFound,
+    ModelUnsupported,
+    OptionError,
+    OutOfMemory,
+    PictureError,
+    PromptError,
+)
+from marsam.images import open_picture
+from marsam.options import CaptionOptions, PaintOptions, Recipe, RunOptions, TranslateOptions
+from marsam.results import (
+    Caption,
+    Captioned,
+    Event,
+    Finished,
+    Painted,
+    Picture,
+    Previewed,
+    RunResult,
+    Translated,
+    Translation,
+)
+from marsam.stages import Captioner, Painter, Translator
+from marsam.studio import Studio
+from marsam.version import __version__
+
+__all__ = [
+    "Cancelled",
+    "Caption",
+    "CaptionOptions",
+    "Captioned",
+    "Captioner",
+    "Device",
+    "Event",
+    "Finished",
+    "HubUnreachable",
+    "InputError",
+    "LanguageError",
+    "MarsamError",
+    "ModelDamaged",
+    "ModelError",
+    "ModelGated",
+    "ModelMissing",
+    "ModelNotFound",
+    "ModelUnsupported",
+    "OptionError",
+    "OutOfMemory",
+    "PaintOptions",
+    "Painted",
+    "Painter",
+    "Picture",
+    "PictureError",
+    "Previewed",
+    "PromptError",
+    "Recipe",
+    "RunOptions",
+    "RunResult",
+    "Studio",
+    "TranslateOptions",
+    "Translated",
+    "Translation",
+    "Translator",
+    "__version__",
+    "choose_device",
+    "open_picture",
+]

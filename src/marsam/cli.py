@@ -1,0 +1,361 @@
+"""The command line. Heavy libraries are imported inside the commands that need them."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from marsam.errors import Cancelled, MarsamError
+from marsam.options import MAX_PICTURES, PaintOptions, Recipe, RunOptions, TranslateOptions
+from marsam.results import Captioned, Event, Finished, Painted, Picture, Previewed, Translated
+from marsam.version import __version__
+
+app = typer.Typer(
+    help="Marsam (مرسم): a picture into words and words back into pictures, in English and Arabic.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="Model sets: what there is, and what is on this machine.")
+app.add_typer(models_app, name="models", no_args_is_help=True)
+
+DEFAULTS = PaintOptions()
+
+Models = Annotated[
+    str | None,
+    typer.Option("--models", help="standard or mini. [default: standard if here, else mini]"),
+]
+StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Count = Annotated[
+    int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="How many new pictures.")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Picture i is painted from seed + i. [default: chance]")
+]
+RecipeOption = Annotated[Recipe, typer.Option(help="How much time a picture gets.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
+DEFAULT_OUT = Path("pictures")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"marsam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    context.obj = debug
+
+
+@app.command()
+def run(
+    image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP picture.")],
+    pictures: Count = DEFAULTS.pictures,
+    seed: Seed = DEFAULTS.seed,
+    recipe: RecipeOption = DEFAULTS.recipe,
+    out: Out = DEFAULT_OUT,
+    models: Models = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Describe a picture in English and Arabic, and paint new ones from the English words."""
+    from marsam.studio import Studio
+
+    options = RunOptions(paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe))
+    studio = Studio.load(models, device=device)
+    saved: list[dict[str, Any]] = []
+    with _narrated(studio.stream(image, options), pictures, quiet=as_json) as events:
+        for event in events:
+            if isinstance(event, Captioned) and not as_json:
+                typer.echo(event.caption.text)
+            elif isinstance(event, Translated) and not as_json:
+                typer.echo(event.translation.text)
+            elif isinstance(event, Painted):
+                saved.append(_save(event.picture, out, quiet=as_json))
+            elif isinstance(event, Finished) and as_json:
+                _print_json(event.result.to_dict() | {"pictures": saved})
+
+
+@app.command()
+def caption(
+    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
+    models: Models = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Describe pictures in English and Arabic; a bad picture does not stop the others."""
+    from marsam.images import open_picture
+    from marsam.studio import Studio
+
+    studio = Studio.load(models, device=device)
+    options = RunOptions()
+    rows: list[dict[str, str]] = []
+    for path in images:
+        try:
+            english = studio.captioner.caption(open_picture(path), options.caption)
+            arabic = studio.translator.translate(english.text, options.translate)
+        except MarsamError as error:
+            rows.append({"path": str(path), "error": str(error)})
+            if not as_json:
+                typer.echo(f"{path}: {error}", err=True)
+        else:
+            rows.append({"path": str(path), "en": english.text, "ar": arabic.text})
+            if not as_json:
+                lead = f"{path}: " if len(images) > 1 else ""
+                typer.echo(f"{lead}{english.text}\n{lead}{arabic.text}")
+    if as_json:
+        _print_json({"captions": rows})
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def translate(
+    text: Annotated[str, typer.Argument(help="The text; - reads it from the input.")],
+    source: Annotated[
+        str, typer.Option("--from", help="Language: en, ar, or an NLLB code.")
+    ] = "en",
+    target: Annotated[str, typer.Option("--to", help="Language: en, ar, or an NLLB code.")] = "ar",
+    models: Models = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Translate a text."""
+    from marsam.languages import language
+    from marsam.studio import Studio
+
+    options = TranslateOptions(source=language(source).code, target=language(target).code)
+    given = sys.stdin.read() if text == "-" else text
+    answer = Studio.load(models, device=device).translator.translate(given, options)
+    if as_json:
+        _print_json({"text": answer.text, "to": answer.target})
+    else:
+        typer.echo(answer.text)
+
+
+@app.command()
+def paint(
+    prompt: Annotated[str, typer.Argument(help="What to paint, in English.")],
+    pictures: Count = DEFAULTS.pictures,
+    seed: Seed = DEFAULTS.seed,
+    recipe: RecipeOption = DEFAULTS.recipe,
+    out: Out = DEFAULT_OUT,
+    models: Models = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Paint pictures from words."""
+    from marsam.studio import Studio
+
+    options = PaintOptions(pictures=pictures, seed=seed, recipe=recipe)
+    studio = Studio.load(models, device=device)
+    started = time.monotonic()
+    with _narrated(studio.paint(prompt, options), pictures, quiet=as_json) as events:
+        saved = [
+            _save(event.picture, out, quiet=as_json)
+            for event in events
+            if isinstance(event, Painted)
+        ]
+    if as_json:
+        seconds = {"paint": round(time.monotonic() - started, 3)}
+        named = {"painter": studio.painter.name}
+        _print_json({"prompt": prompt, "pictures": saved, "models": named, "seconds": seconds})
+
+
+@app.command()
+def studio(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")] = 7860,
+    models: Models = None,
+    device: DeviceOption = None,
+) -> None:
+    """Open the studio, a web page on this machine."""
+    from marsam.web.page import serve
+
+    serve(host=host, port=port, models=models, device=device)
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Show which models would do the work, on which device, and why."""
+    from marsam.device import choose_device
+    from marsam.studio import choose_set
+
+    chosen, why = choose_set(None)
+    device = choose_device()
+    facts = {
+        "version": __version__,
+        "models": {"name": chosen.name, "reason": why},
+        "device": {"kind": device.kind, "dtype": device.dtype, "reason": device.reason},
+        "licences": {m.stage: m.licence.name for m in chosen.models},
+    }
+    if as_json:
+        _print_json(facts)
+        return
+    typer.echo(f"marsam {__version__}")
+    typer.echo(f"models: {chosen.name} ({why})")
+    typer.echo(f"device: {device.kind}, {device.dtype} ({device.reason})")
+    for model in chosen.models:
+        typer.echo(f"{model.stage}: {model.source}, {model.licence.name}, {model.licence.en}")
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """List the model sets, their licences, and what is on this machine."""
+    from marsam.catalog import SETS
+    from marsam.hub import is_present
+
+    rows = [
+        {
+            "set": entry.name,
+            "stage": model.stage,
+            "model": model.source,
+            "gigabytes": model.gigabytes,
+            "licence": model.licence.name,
+            "meaning": model.licence.en,
+            "here": is_present(model),
+        }
+        for entry in SETS.values()
+        for model in entry.models
+    ]
+    if as_json:
+        _print_json({"models": rows})
+        return
+    for row in rows:
+        here = "here" if row["here"] else "not here"
+        typer.echo(
+            f"{row['set']:<9}{row['stage']:<11}{row['model']}  {row['gigabytes']} GB  "
+            f"{row['licence']} ({row['meaning']})  {here}"
+        )
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="A model set, or a hub id.")] = "standard",
+) -> None:
+    """Fetch models from the hub; asked again, it goes on where it stopped."""
+    from marsam.catalog import SETS
+    from marsam.hub import PullProgress, pull
+
+    if name in SETS and SETS[name].bundled:
+        typer.echo(f"The {name} set comes with Marsam.")
+        return
+    wanted = [(m.source, m.files) for m in SETS[name].models] if name in SETS else [(name, ())]
+    with _bar() as bar:
+        for source, files in wanted:
+            task = bar.add_task(source, total=None)
+
+            def show(progress: PullProgress, task: Any = task) -> None:
+                bar.update(task, completed=progress.done, total=progress.total)
+
+            pull(source, files=files, progress=show)
+
+
+@models_app.command("verify")
+def models_verify(
+    name: Annotated[str, typer.Argument(help="A model set.")] = "standard",
+) -> None:
+    """Check that the files of a set are all here and readable."""
+    from marsam.catalog import bundled_folder, model_set
+    from marsam.hub import verify
+
+    entry = model_set(name)
+    for model in entry.models:
+        source = str(bundled_folder(model)) if entry.bundled else model.source
+        verify(source, stage=model.stage, files=model.files)
+        typer.echo(f"{model.source}: good")
+
+
+def _bar() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def _narrated(
+    events: Iterable[Event] | Iterable[Previewed | Painted], pictures: int, *, quiet: bool
+) -> Iterator[Iterator[Event]]:
+    """The same events, with a bar on a terminal and silence in a pipe."""
+    with _bar() as bar:
+        task = None if quiet else bar.add_task("…", total=pictures)
+
+        def passing() -> Iterator[Event]:
+            for event in events:
+                if task is not None and isinstance(event, Previewed):
+                    done = event.index + event.step / event.steps
+                    label = f"picture {event.index + 1}/{pictures}"
+                    bar.update(task, completed=done, description=label)
+                yield event
+
+        yield passing()
+
+
+def _save(picture: Picture, out: Path, *, quiet: bool) -> dict[str, Any]:
+    from marsam.images import save_picture
+
+    row: dict[str, Any] = {"path": None, "seed": picture.seed}
+    if picture.image is None:
+        row["blocked"] = True
+        typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
+        return row
+    path = save_picture(picture.image, _free_name(out, picture.seed))
+    if not quiet:
+        typer.echo(str(path))
+    return row | {"path": str(path)}
+
+
+def _free_name(folder: Path, seed: int) -> Path:
+    """``marsam-SEED.png``, or the next free name: nothing finished is ever overwritten."""
+    path, again = folder / f"marsam-{seed}.png", 1
+    while path.exists():
+        again += 1
+        path = folder / f"marsam-{seed}-{again}.png"
+    return path
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line; errors are one sentence on stderr and exit code 1."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except (KeyboardInterrupt, Cancelled):
+        typer.echo("Stopped.", err=True)
+        sys.exit(130)
+    except MarsamError as error:
+        if debug:
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

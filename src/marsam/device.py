@@ -1,0 +1,77 @@
+"""Which device does the work, in which number format, and why."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marsam.errors import OptionError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A choice and its reason.
+
+    Attributes:
+        kind: torch's name: ``cuda``, ``mps`` or ``cpu``.
+        dtype: ``float16``, ``bfloat16`` or ``float32``.
+        reason: one sentence for people.
+    """
+
+    kind: str
+    dtype: str
+    reason: str
+
+    @property
+    def torch_dtype(self) -> "torch.dtype":
+        """The same, as torch's object."""
+        import torch
+
+        return {
+            "float16": torch.float16,
+            "bfloat16": torch.bfloat16,
+            "float32": torch.float32,
+        }[self.dtype]
+
+
+def choose_device(wanted: str | None = None) -> Device:
+    """The best device here, or the ``wanted`` one (``cuda``, ``mps``, ``cpu``).
+
+    Raises:
+        OptionError: when the wanted device is unknown or absent.
+    """
+    import torch
+
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted is not None and not present.get(wanted, False):
+        here = ", ".join(kind for kind, there in present.items() if there)
+        raise OptionError(f"There is no device {wanted!r} here; there is {here}.")
+    kind = wanted or next(kind for kind, there in present.items() if there)
+    if kind == "cuda":
+        name = torch.cuda.get_device_name()
+        return Device(kind=kind, dtype="float16", reason=f"{name} is the fastest device here")
+    if kind == "mps":
+        return Device(kind=kind, dtype="float16", reason="the Apple GPU is the fastest device here")
+    if _cpu_multiplies_bfloat16():
+        return Device(
+            kind=kind, dtype="bfloat16", reason="no GPU here, and this processor computes bfloat16"
+        )
+    return Device(
+        kind=kind, dtype="float32", reason="no GPU here, and bfloat16 would only be emulated"
+    )
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """Whether bfloat16 products are done by the processor itself; emulated, they are slower."""
+    if platform.system() == "Linux":
+        cpuinfo = Path("/proc/cpuinfo")
+        flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+        return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False

@@ -1,0 +1,217 @@
+"""A model's folder: which files of a repository make one, what is missing, what is damaged."""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+TEXTS = ("*.json", "*.txt", "*.model", "*.spm")
+"""Configurations and vocabularies, by the name inside their folder."""
+
+_WEIGHTS = re.compile(
+    r"(?:(?:model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.safetensors"
+    r"|(?:pytorch_model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.bin)"
+)
+_INDEX = re.compile(r".+\.(?P<kind>safetensors|bin)\.index(?:\.\w+)?\.json")
+_VOCABULARIES = (
+    ("tokenizer.json",),
+    ("vocab.txt",),
+    ("vocab.json", "merges.txt"),
+    ("vocab.json", "source.spm", "target.spm"),
+    ("vocab.json", "sentencepiece.bpe.model"),
+    ("sentencepiece.bpe.model",),
+    ("spiece.model",),
+)
+"""A tokenizer is there when all files of one of these are."""
+
+
+def chosen_files(names: Iterable[str]) -> list[str]:
+    """The files of a repository that make a model, each weight once.
+
+    A pipeline's components come in half precision where the repository has it; a single model comes
+    from the top of the repository. Safetensors are preferred; other formats, other precisions and
+    checkpoints of other programs stay on the hub.
+    """
+    listed = set(names)
+    pipeline = "model_index.json" in listed
+    leaves: dict[str, list[str]] = {}
+    for name in sorted(listed):
+        folder, _, leaf = name.rpartition("/")
+        leaves.setdefault(folder, []).append(leaf)
+    if not pipeline:
+        return _chosen_in(leaves.get("", []), half_first=False)
+    chosen = ["model_index.json"]
+    for folder, inside in leaves.items():
+        if folder and "/" not in folder:
+            chosen += [f"{folder}/{leaf}" for leaf in _chosen_in(inside, half_first=True)]
+    return chosen
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file, named with or without its folder, holds weights we load."""
+    return _WEIGHTS.fullmatch(name.rpartition("/")[2]) is not None
+
+
+def missing_files(folder: Path, stage: str) -> list[str]:
+    """What the stage needs and the folder lacks, as paths inside it; empty when it is complete.
+
+    Tokenizers load without complaint from a folder that holds none, and then know no word: nothing
+    else in the program would notice.
+    """
+    if stage == "painter":
+        return list(_missing_in_pipeline(folder))
+    missing = [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]
+    if stage == "captioner":
+        missing += _missing_one_of(folder, "preprocessor_config.json", "processor_config.json")
+    return missing + _missing_vocabulary(folder)
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """The files whose content is wrong, as paths inside the folder.
+
+    A file from the hub's cache is compared with its hash; any other is opened and its structure
+    checked. Reads everything: about a second for each gigabyte.
+    """
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not is_sound(path)
+    )
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file holds what it should, as far as can be told on this machine."""
+    expected = _hash_in_cache(path)
+    if expected is not None:
+        return _hash(path, expected) == expected
+    try:
+        match path.suffix:
+            case ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            case ".safetensors":
+                from safetensors import safe_open
+
+                with safe_open(path, framework="np") as opened:
+                    opened.keys()
+            case ".bin":
+                # Written by torch.save as a zip, whose table of contents is at the very end; the
+                # older format has none, and starts with a pickle.
+                with path.open("rb") as file:
+                    pickled = file.read(1) == b"\x80"
+                return pickled or zipfile.is_zipfile(path)
+            case _:
+                return path.stat().st_size > 0
+    except Exception:  # whatever a reader raises, the file cannot be read
+        return False
+    return True
+
+
+def _chosen_in(leaves: list[str], *, half_first: bool) -> list[str]:
+    texts = [
+        leaf
+        for leaf in leaves
+        if any(fnmatch(leaf, pattern) for pattern in TEXTS) and not _INDEX.fullmatch(leaf)
+    ]
+    found: dict[tuple[str, bool], list[str]] = {}
+    for leaf in leaves:
+        if _WEIGHTS.fullmatch(leaf):
+            found.setdefault((Path(leaf).suffix, ".fp16" in leaf), []).append(leaf)
+    for kind in (".safetensors", ".bin"):
+        for half in (half_first, not half_first):
+            weights = found.get((kind, half), [])
+            whole = [leaf for leaf in weights if "-of-" not in leaf]
+            if whole:
+                return texts + whole[:1]
+            if weights:
+                indexes = [
+                    leaf
+                    for leaf in leaves
+                    if (match := _INDEX.fullmatch(leaf))
+                    and f".{match['kind']}" == kind
+                    and (".fp16" in leaf) is half
+                ]
+                return texts + indexes + weights
+    return texts
+
+
+def _missing_in_pipeline(folder: Path) -> Iterator[str]:
+    index = _json(folder / "model_index.json")
+    if not isinstance(index, dict):
+        yield "model_index.json"
+        return
+    for name, value in index.items():
+        # A component is [library, class]; [null, null] is one the pipeline goes without.
+        if name.startswith("_") or not isinstance(value, list) or value[-1] is None:
+            continue
+        part, kind = folder / name, str(value[-1])
+        if "Scheduler" in kind:
+            missing = _missing_one_of(part, "scheduler_config.json")
+        elif "Tokenizer" in kind:
+            missing = _missing_vocabulary(part)
+        elif kind.endswith(("FeatureExtractor", "Processor", "ProcessorPil", "ProcessorFast")):
+            missing = _missing_one_of(part, "preprocessor_config.json", "processor_config.json")
+        else:
+            missing = [*_missing_one_of(part, "config.json"), *_missing_weights(part)]
+        yield from (f"{name}/{file}" for file in missing)
+
+
+def _missing_one_of(folder: Path, *names: str) -> list[str]:
+    return [] if any(_is_there(folder / name) for name in names) else [names[0]]
+
+
+def _missing_vocabulary(folder: Path) -> list[str]:
+    for files in _VOCABULARIES:
+        if all(_is_there(folder / name) for name in files):
+            return []
+    return ["tokenizer.json"]
+
+
+def _missing_weights(folder: Path) -> list[str]:
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if any(_is_there(folder / n) and is_weights(n) and "-of-" not in n for n in names):
+        return []
+    missing: list[str] = []
+    for name in filter(_INDEX.fullmatch, names):
+        index = _json(folder / name)
+        parts = set(index.get("weight_map", {}).values()) if isinstance(index, dict) else set()
+        missing = sorted(part for part in parts if not _is_there(folder / part))
+        if parts and not missing:
+            return []
+    return missing or ["model.safetensors"]
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _hash_in_cache(path: Path) -> str | None:
+    """The hash a file of the hub's cache must have: it is the name of the blob it links to."""
+    if not path.is_symlink():
+        return None
+    # One link only: a blob may itself link into a store that names files in another way.
+    blob = path.readlink()
+    known = blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", blob.name)
+    return blob.name if known else None
+
+
+def _hash(path: Path, like: str) -> str:
+    with path.open("rb") as file:
+        if len(like) == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        # Small files are named as git names them.
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        digest.update(file.read())
+        return digest.hexdigest()

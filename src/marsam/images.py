@@ -1,0 +1,96 @@
+"""Pictures from strangers, decoded safely; pictures of ours, saved safely."""
+
+import io
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from marsam.errors import PictureError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+"""What is read, told by content and never by name."""
+MAX_PIXELS = 25_000_000
+MAX_BYTES = 20_000_000
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
+
+
+def open_picture(source: Source) -> Image.Image:
+    """A picture as RGB: turned upright by its EXIF mark, transparency over white, first frame.
+
+    Args:
+        source: a path, the bytes of a file, an open binary file, or a PIL picture.
+
+    Raises:
+        PictureError: not JPEG, PNG or WebP; damaged; or more than 25 megapixels (told from the
+            header, before anything is decoded).
+    """
+    if isinstance(source, Image.Image):
+        _check_size(source)
+        return _upright(source)
+    data = _read(source)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            _check_size(picture)
+            picture.load()
+            return _upright(picture)
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError("This is not a JPEG, PNG or WebP picture.") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(_too_large()) from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as error:
+        raise PictureError("This picture is damaged and cannot be read.") from error
+
+
+def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except FileNotFoundError as error:
+            raise PictureError(f"There is no file {path.name}.") from error
+        except OSError as error:
+            raise PictureError(f"The file {path.name} cannot be read.") from error
+    else:
+        data = source.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
+    return data
+
+
+def _check_size(picture: Image.Image) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise PictureError(_too_large())
+
+
+def _too_large() -> str:
+    return f"This picture has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode.startswith("I") or turned.mode == "F":  # 16 bit: Pillow would clip, not scale
+        turned = turned.convert("F").point(lambda level: level / 256).convert("L")
+    if turned.has_transparency_data:
+        layers = turned.convert("RGBA")
+        white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
+        turned = Image.alpha_composite(white, layers)
+    rgb = turned.convert("RGB")
+    rgb.info = {}  # nothing of the source travels on
+    return rgb
+
+
+def save_picture(picture: Image.Image, path: Path) -> Path:
+    """Write a PNG: first under another name, so that no reader ever meets half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    picture.save(partial, "PNG")
+    partial.replace(path)
+    return path

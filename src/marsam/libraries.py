@@ -1,0 +1,15 @@
+"""The heavy libraries, kept quiet: no bars of theirs, no reports home, no hub behind our back."""
+
+import os
+
+
+def quiet() -> None:
+    """Call before a model library is used; calling again does nothing new."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for logging in (transformers.utils.logging, diffusers.utils.logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()

@@ -1,0 +1,224 @@
+"""Words into pictures, with Stable Diffusion and its kin."""
+
+import contextlib
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from marsam.config import read_config, require_vocabulary
+from marsam.device import Device
+from marsam.errors import Cancelled, ModelUnsupported, translated
+from marsam.libraries import quiet
+from marsam.options import PaintOptions, Recipe, checked_text
+from marsam.results import Painted, Picture, Previewed
+
+PREVIEW_LATENTS = 16
+"""Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What a recipe means: a sampler and its steps.
+
+    ``scheduler`` None keeps the one the model ships.
+    """
+
+    steps: int
+    scheduler: str | None
+    karras: bool = False
+
+
+RECIPES: Mapping[Recipe, Method] = {
+    Recipe.DRAFT: Method(steps=8, scheduler="DPMSolverMultistepScheduler", karras=True),
+    Recipe.BALANCED: Method(steps=20, scheduler="DPMSolverMultistepScheduler", karras=True),
+    Recipe.FAITHFUL: Method(steps=50, scheduler=None),
+}
+
+
+class DiffusionPainter:
+    """A diffusers text-to-image pipeline in a folder, loaded when first needed.
+
+    Args:
+        folder: what ``save_pretrained`` writes (``model_index.json`` and a folder a component).
+        device: where and in which number format it computes.
+        name: what to call it in results.
+        guidance_scale: used when a job names none.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: Device,
+        name: str | None = None,
+        guidance_scale: float = 7.5,
+    ) -> None:
+        self.folder, self.device = folder, device
+        self.name = name or folder.name
+        self.guidance_scale = guidance_scale
+        self._lock = threading.Lock()  # a pipeline holds the state of the picture it paints
+        self._family = str(read_config(folder, "model_index.json").get("_class_name"))
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Mapping[str, Any]]:
+        """The pipeline, and the configuration of the scheduler it came with."""
+        quiet()
+        import diffusers
+
+        with translated(f"loading the painter {self.name}"):
+            known = diffusers.AutoPipelineForText2Image
+            halves = any(self.folder.glob("*/*.fp16.safetensors"))
+            try:
+                pipe = known.from_pretrained(
+                    self.folder,
+                    dtype=self.device.torch_dtype,
+                    variant="fp16" if halves else None,
+                    local_files_only=True,
+                )
+            except ValueError as error:
+                if "AutoPipeline can't find" not in str(error):
+                    raise
+                raise ModelUnsupported(
+                    f"{self.name} is a {self._family}, which does not paint from words alone."
+                ) from error
+            if tokenizer := getattr(pipe, "tokenizer", None):
+                require_vocabulary(tokenizer, self.name)
+            pipe.set_progress_bar_config(disable=True)
+            return pipe.to(self.device.kind), pipe.scheduler.config
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        """Paint ``options.pictures`` pictures, one after another.
+
+        Picture ``i`` depends on its prompt, its options and ``seed + i`` alone. Closing the
+        iterator stops between two steps.
+
+        Raises:
+            PromptError: when the prompt is empty or too long.
+            ModelError: when the model cannot be loaded.
+            OutOfMemory: when the device is too small.
+        """
+        prompt = checked_text(prompt)
+        first = options.seed if options.seed is not None else secrets.randbelow(2**31)
+        for index in range(options.pictures):
+            yield from self._paint_one(prompt, options, index, first + index)
+
+    def _paint_one(
+        self, prompt: str, options: PaintOptions, index: int, seed: int
+    ) -> Iterator[Previewed | Painted]:
+        events: queue.SimpleQueue[Previewed | Painted | BaseException] = queue.SimpleQueue()
+        stop = threading.Event()
+
+        def work() -> None:
+            try:
+                with self._lock:
+                    events.put(self._run(prompt, options, index, seed, events, stop))
+            except BaseException as error:  # carried to the reader's thread
+                events.put(error)
+
+        worker = threading.Thread(target=work, name=f"paint-{seed}", daemon=True)
+        worker.start()
+        try:
+            while True:
+                event = events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+                if isinstance(event, Painted):
+                    return
+        finally:
+            stop.set()
+            worker.join()
+
+    def _run(
+        self,
+        prompt: str,
+        options: PaintOptions,
+        index: int,
+        seed: int,
+        events: "queue.SimpleQueue[Previewed | Painted | BaseException]",
+        stop: threading.Event,
+    ) -> Painted:
+        import torch
+
+        if stop.is_set():
+            raise Cancelled("The work was stopped.")
+        with translated("painting"), torch.inference_mode():
+            pipe, shipped = self._loaded
+            method = RECIPES[options.recipe]
+            pipe.scheduler = _scheduler(pipe, method, shipped)
+            steps = options.steps or method.steps
+            guidance = options.guidance_scale or self.guidance_scale
+            started = time.monotonic()
+
+            def on_step(
+                pipe: Any, step: int, _timestep: Any, tensors: dict[str, Any]
+            ) -> dict[str, Any]:
+                if stop.is_set():
+                    raise Cancelled("The work was stopped.")
+                # Some samplers (PNDM) call once more than there are steps.
+                done = min(step + 1, steps)
+                wanted = options.preview_every and done % options.preview_every == 0
+                sketch = _sketch(pipe, tensors["latents"]) if wanted and done < steps else None
+                events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
+                return {}
+
+            output = pipe(
+                prompt,
+                negative_prompt=options.negative_prompt or None,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                width=options.width,
+                height=options.height,
+                generator=torch.Generator("cpu").manual_seed(seed),
+                callback_on_step_end=on_step,
+            )
+        blocked = bool((getattr(output, "nsfw_content_detected", None) or [False])[0])
+        picture = Picture(
+            index=index,
+            seed=seed,
+            prompt=prompt,
+            image=None if blocked else output.images[0],
+            steps=steps,
+            guidance_scale=guidance,
+            scheduler=type(pipe.scheduler).__name__.removesuffix("Scheduler"),
+            blocked=blocked,
+        )
+        return Painted(picture=picture, seconds=time.monotonic() - started)
+
+
+def _scheduler(pipe: Any, method: Method, shipped: Mapping[str, Any]) -> Any:
+    """A fresh scheduler (they keep state), always from the configuration the model came with."""
+    import diffusers
+
+    if method.scheduler is None:
+        return getattr(diffusers, shipped["_class_name"]).from_config(shipped)
+    # Karras' spacing needs a largest noise level; a schedule that ends in pure noise has none.
+    finite = float(pipe.scheduler.alphas_cumprod[-1]) > 1e-4
+    return getattr(diffusers, method.scheduler).from_config(
+        shipped, use_karras_sigmas=method.karras and finite
+    )
+
+
+def _sketch(pipe: Any, latents: Any) -> Image.Image | None:
+    """A small picture of what is there so far.
+
+    Samplers that predict the finished picture keep that guess; it is far clearer than the noisy
+    state they are in.
+    """
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    with contextlib.suppress(AttributeError, IndexError, TypeError):
+        guess = pipe.scheduler.model_outputs[-1]
+        latents = guess if guess is not None else latents
+    side = min(PREVIEW_LATENTS, *latents.shape[-2:])
+    small = adaptive_avg_pool2d(latents[:1].float(), side).to(pipe.vae.dtype)
+    pixels = pipe.vae.decode(small / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    return pipe.image_processor.postprocess(pixels.float(), output_type="pil")[0]  # type: ignore[no-any-return]

@@ -1,0 +1,117 @@
+"""Stages for tests: deterministic, instant, and with a record of what they were asked.
+
+They are public so that programs which embed Marsam can test themselves without models::
+
+    from marsam.testing import fake_studio
+
+    studio = fake_studio(caption="a cat on a blue background")
+    result = studio.run(picture, pictures=2)
+"""
+
+import colorsys
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
+from marsam.results import Caption, Painted, Picture, Previewed, Translation
+from marsam.studio import Studio
+
+
+@dataclass
+class FakeCaptioner:
+    """Says ``text`` of every picture; ``asked`` keeps the sizes it saw."""
+
+    text: str = "a cat on a blue background"
+    error: Exception | None = None
+    name: str = "fake-captioner"
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def caption(self, image: Image.Image, options: CaptionOptions) -> Caption:
+        """Give the one caption, or raise ``error``."""
+        self.asked.append(image.size)
+        if self.error:
+            raise self.error
+        return Caption(text=self.text)
+
+
+@dataclass
+class FakeTranslator:
+    """Looks texts up in ``answers``; what is not there comes back marked with its language."""
+
+    answers: Mapping[str, str] = field(
+        default_factory=lambda: {"a cat on a blue background": "قطة على خلفية زرقاء"}
+    )
+    error: Exception | None = None
+    name: str = "fake-translator"
+    asked: list[str] = field(default_factory=list)
+
+    def translate(self, text: str, options: TranslateOptions) -> Translation:
+        """Give the known answer, or raise ``error``."""
+        text = checked_text(text, "text")
+        self.asked.append(text)
+        if self.error:
+            raise self.error
+        answer = self.answers.get(text, f"[{options.target}] {text}")
+        return Translation(text=answer, source=options.source, target=options.target)
+
+
+@dataclass
+class FakePainter:
+    """Fills pictures with a colour that depends on prompt and seed; ``asked`` keeps both."""
+
+    steps: int = 4
+    blocked_seeds: frozenset[int] = frozenset()
+    error: Exception | None = None
+    name: str = "fake-painter"
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        """Step through each picture and paint it, or raise ``error`` before the first."""
+        prompt = checked_text(prompt)
+        first = options.seed or 0
+        steps = options.steps or self.steps
+        for index in range(options.pictures):
+            seed = first + index
+            self.asked.append((prompt, seed))
+            if self.error:
+                raise self.error
+            for step in range(1, steps + 1):
+                yield Previewed(index=index, step=step, steps=steps)
+            blocked = seed in self.blocked_seeds
+            picture = Picture(
+                index=index,
+                seed=seed,
+                prompt=prompt,
+                image=None if blocked else _flat(prompt, seed),
+                steps=steps,
+                guidance_scale=options.guidance_scale or 7.5,
+                scheduler="Fake",
+                blocked=blocked,
+            )
+            yield Painted(picture=picture, seconds=0.0)
+
+
+def _flat(prompt: str, seed: int) -> Image.Image:
+    hue = hashlib.sha256(f"{prompt}\0{seed}".encode()).digest()[0] / 256
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.6, 0.9))
+    return Image.new("RGB", (64, 64), (red, green, blue))
+
+
+def fake_studio(
+    *,
+    caption: str = "a cat on a blue background",
+    answers: Mapping[str, str] | None = None,
+    blocked_seeds: frozenset[int] = frozenset(),
+) -> Studio:
+    """A studio on the three fakes."""
+    translator = FakeTranslator(answers=answers) if answers is not None else FakeTranslator()
+    return Studio(
+        captioner=FakeCaptioner(text=caption),
+        translator=translator,
+        painter=FakePainter(blocked_seeds=blocked_seeds),
+        models="fake",
+        reason="tests need no models",
+    )

@@ -1,0 +1,1 @@
+"""Pulling from a local fake hub."""

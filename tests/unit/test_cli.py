@@ -1,0 +1,118 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from marsam import Studio, cli
+from marsam.testing import fake_studio
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: fake_studio())
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "photo.png")
+    return "photo.png"
+
+
+def marsam(*arguments: str) -> int:
+    """Run the command as a shell would; the exit code."""
+    sys.argv = ["marsam", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_run_says_both_captions_and_saves_the_pictures(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("run", photo, "-n", "2", "--seed", "7") == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "a cat on a blue background",
+        "قطة على خلفية زرقاء",
+        str(Path("pictures/marsam-7.png")),
+        str(Path("pictures/marsam-8.png")),
+    ]
+    assert said.err == ""
+    assert Path("pictures/marsam-8.png").is_file()
+
+
+def test_run_json_is_one_document_and_nothing_else(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("run", photo, "-n", "1", "--seed", "3", "--out", "new", "--json") == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert said.out.count("\n") == 1
+    assert document["caption"] == {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء"}
+    assert document["pictures"] == [{"path": str(Path("new/marsam-3.png")), "seed": 3}]
+    assert set(document) == {"caption", "pictures", "models", "seconds"}
+    assert said.err == ""
+
+
+def test_finished_pictures_are_never_overwritten(photo: str) -> None:
+    for _ in range(2):
+        assert marsam("paint", "a cat", "-n", "1", "--seed", "3") == 0
+    assert sorted(p.name for p in Path("pictures").iterdir()) == [
+        "marsam-3-2.png",
+        "marsam-3.png",
+    ]
+
+
+def test_caption_goes_on_after_a_bad_file(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    assert marsam("caption", "bad.png", photo, "--json") == 1
+    rows = json.loads(capsys.readouterr().out)["captions"]
+    assert rows[0] == {"path": "bad.png", "error": "This is not a JPEG, PNG or WebP picture."}
+    assert rows[1] == {
+        "path": photo,
+        "en": "a cat on a blue background",
+        "ar": "قطة على خلفية زرقاء",
+    }
+
+
+def test_translate_takes_short_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("translate", "a cat on a blue background", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"text": "قطة على خلفية زرقاء", "to": "arb_Arab"}
+    assert marsam("translate", "قطة", "--from", "ar", "--to", "en") == 0
+    assert capsys.readouterr().out == "[eng_Latn] قطة\n"
+
+
+def test_errors_are_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("run", "missing.png") == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "There is no file missing.png.\n"
+    assert marsam("translate", "hello", "--to", "ara_Arab") == 1
+    assert "did you mean arb_Arab" in capsys.readouterr().err
+
+
+def test_usage_errors_exit_with_two(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("run", photo, "-n", "11") == 2
+    assert marsam("run", photo, "--recipe", "hasty") == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_models_list_shows_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("models", "list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["models"]
+    licences = {(row["set"], row["stage"]): row["licence"] for row in rows}
+    assert licences["standard", "translator"] == "CC-BY-NC-4.0"
+    assert licences["standard", "painter"] == "CreativeML OpenRAIL-M"
+    assert all(row["here"] for row in rows if row["set"] == "mini")
+
+
+def test_info_gives_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("info", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["device"]["reason"]
+    assert facts["models"]["reason"]

@@ -1,0 +1,120 @@
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from marsam import PictureError, open_picture
+from marsam.images import MAX_BYTES, save_picture
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_reads_the_three_formats_by_content(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "misnamed.txt"
+    path.write_bytes(encoded(Image.new("RGB", (30, 20), "red"), kind))
+    picture = open_picture(path)
+    assert picture.size == (30, 20)
+    assert picture.mode == "RGB"
+    red, green, blue = picture.getpixel((5, 5))  # type: ignore[misc]
+    assert red > 240
+    assert green < 12
+    assert blue < 12
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM"])
+def test_refuses_other_formats(kind: str) -> None:
+    with pytest.raises(PictureError, match="not a JPEG, PNG or WebP"):
+        open_picture(encoded(Image.new("RGB", (8, 8)), kind))
+
+
+def test_refuses_what_is_not_a_picture() -> None:
+    for data in (b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" + bytes(40)):
+        with pytest.raises(PictureError):
+            open_picture(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_refuses_truncated_files(kind: str) -> None:
+    noise = Image.effect_noise((200, 200), 80).convert("RGB")
+    data = encoded(noise, kind)
+    with pytest.raises(PictureError):
+        open_picture(data[: len(data) // 2])
+
+
+def test_a_forged_giant_is_refused_from_its_header() -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(header))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + struct.pack(">I", 0)
+        + b"IDAT"
+    )
+    with pytest.raises(PictureError, match="25 megapixels"):
+        open_picture(data)
+
+
+def test_twenty_five_megapixels_pass_and_a_row_more_does_not() -> None:
+    assert open_picture(encoded(Image.new("1", (5000, 5000)), "PNG")).size == (5000, 5000)
+    with pytest.raises(PictureError, match="megapixels"):
+        open_picture(encoded(Image.new("1", (5000, 5001)), "PNG"))
+
+
+def test_files_over_the_limit_are_refused() -> None:
+    with pytest.raises(PictureError, match="20 MB"):
+        open_picture(io.BytesIO(bytes(MAX_BYTES + 1)))
+
+
+def test_turns_a_picture_upright() -> None:
+    lying = Image.new("RGB", (40, 20), "blue")
+    lying.paste("red", (0, 0, 20, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held a quarter turn
+    picture = open_picture(encoded(lying, "JPEG", exif=exif, quality=95))
+    assert picture.size == (20, 40)
+    assert picture.getpixel((10, 5))[0] > 200  # type: ignore[index]
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
+    assert open_picture(encoded(clear, "PNG")).getpixel((5, 5)) == (255, 255, 255)
+    half = Image.new("LA", (10, 10), (0, 128))
+    assert open_picture(encoded(half, "PNG")).getpixel((5, 5)) == (127, 127, 127)
+
+
+def test_palettes_cmyk_and_sixteen_bits_become_rgb() -> None:
+    palette = Image.new("RGB", (9, 9), (10, 200, 30)).quantize(4)
+    assert open_picture(encoded(palette, "PNG")).getpixel((1, 1)) == (10, 200, 30)
+    cmyk = Image.new("CMYK", (9, 9), (0, 255, 255, 0))
+    assert open_picture(encoded(cmyk, "JPEG")).mode == "RGB"
+    deep = Image.new("I;16", (9, 9), 0x8000)
+    assert open_picture(encoded(deep, "PNG")).getpixel((1, 1)) == (128, 128, 128)
+
+
+def test_nothing_of_the_source_travels_on() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    picture = open_picture(encoded(Image.new("RGB", (9, 9)), "JPEG", exif=exif, comment=b"secret"))
+    assert picture.info == {}
+    assert not picture.getexif()
+
+
+def test_a_missing_file_is_named_without_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"^There is no file cat\.png\.$"):
+        open_picture(tmp_path / "cat.png")
+
+
+def test_saving_leaves_one_whole_file(tmp_path: Path) -> None:
+    path = save_picture(Image.new("RGB", (9, 9), "red"), tmp_path / "deep" / "a.png")
+    assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+    assert open_picture(path).size == (9, 9)

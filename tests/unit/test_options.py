@@ -1,0 +1,49 @@
+import pytest
+
+from marsam import CaptionOptions, LanguageError, OptionError, PaintOptions, PromptError, Recipe
+from marsam.languages import language
+from marsam.options import MAX_TEXT, checked_text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pictures", 0),
+        ("pictures", 11),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("steps", 0),
+        ("guidance_scale", 0.5),
+        ("width", 130),
+        ("height", 32),
+        ("preview_every", -1),
+        ("recipe", "hasty"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(OptionError, match=name if name != "recipe" else "hasty"):
+        PaintOptions(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_edges_are_allowed() -> None:
+    assert PaintOptions(pictures=10, seed=2**32 - 1, width=64, height=2048).pictures == 10
+    assert CaptionOptions(beams=1).beams == 1
+    assert PaintOptions(recipe=Recipe("draft")).recipe is Recipe.DRAFT
+
+
+def test_text_is_trimmed_and_bounded() -> None:
+    assert checked_text("  a cat \n") == "a cat"
+    with pytest.raises(PromptError, match="empty"):
+        checked_text(" \n ")
+    with pytest.raises(PromptError, match=str(MAX_TEXT)):
+        checked_text("x" * (MAX_TEXT + 1))
+
+
+def test_languages_by_either_code() -> None:
+    assert language("ar") is language("arb_Arab")
+    assert language("ar").direction == "rtl"
+
+
+def test_a_near_miss_is_pointed_out() -> None:
+    with pytest.raises(LanguageError, match="did you mean arb_Arab"):
+        language("ara_Arab")

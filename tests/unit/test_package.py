@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import marsam
+
+
+def test_the_public_names_are_these() -> None:
+    # A name here is a promise; taking one away breaks somebody.
+    assert sorted(marsam.__all__) == [
+        "Cancelled",
+        "Caption",
+        "CaptionOptions",
+        "Captioned",
+        "Captioner",
+        "Device",
+        "Event",
+        "Finished",
+        "HubUnreachable",
+        "InputError",
+        "LanguageError",
+        "MarsamError",
+        "ModelDamaged",
+        "ModelError",
+        "ModelGated",
+        "ModelMissing",
+        "ModelNotFound",
+        "ModelUnsupported",
+        "OptionError",
+        "OutOfMemory",
+        "PaintOptions",
+        "Painted",
+        "Painter",
+        "Picture",
+        "PictureError",
+        "Previewed",
+        "PromptError",
+        "Recipe",
+        "RunOptions",
+        "RunResult",
+        "Studio",
+        "TranslateOptions",
+        "Translated",
+        "Translation",
+        "Translator",
+        "__version__",
+        "choose_device",
+        "open_picture",
+    ]
+    assert all(hasattr(marsam, name) for name in marsam.__all__)
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, marsam, marsam.cli; "
+        "print([m for m in ('torch', 'transformers', 'diffusers', 'gradio', 'huggingface_hub') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_error_is_of_the_one_tree() -> None:
+    from marsam import errors
+
+    classes = [
+        entry
+        for entry in vars(errors).values()
+        if isinstance(entry, type) and issubclass(entry, Exception)
+    ]
+    assert all(issubclass(entry, errors.MarsamError) for entry in classes)
+    assert errors.__doc__ is not None
+    assert all(entry.__name__ in errors.__doc__ for entry in classes)

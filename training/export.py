@@ -1,0 +1,45 @@
+"""Writes the trained models into the package, as ``save_pretrained`` lays them out, in fp16."""
+
+import shutil
+import sys
+
+import torch
+
+from marsam.catalog import MINI, bundled_folder
+from training import captioner, painter, translator
+
+LIMIT = 60_000_000
+"""Bytes the whole set may take."""
+
+
+def export(stages: set[str]) -> None:
+    for model in MINI.models:
+        if model.stage not in stages:
+            continue
+        folder = bundled_folder(model)
+        shutil.rmtree(folder, ignore_errors=True)
+        match model.stage:
+            case "captioner":
+                blip, processor = captioner.train()
+                blip.half().save_pretrained(folder)
+                processor.save_pretrained(folder)
+            case "translator":
+                m2m, words = translator.train()
+                m2m.half().save_pretrained(folder)
+                words.save_pretrained(folder)
+            case _:
+                pipe = painter.pipeline(*painter.train())
+                pipe.to(dtype=torch.float16).save_pretrained(folder)
+        size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        print(f"{model.stage}: {size / 1e6:.1f} MB in {folder.name}")
+    together = sum(
+        f.stat().st_size for f in bundled_folder(MINI.painter).parent.rglob("*") if f.is_file()
+    )
+    if together > LIMIT:
+        raise SystemExit(
+            f"The mini set takes {together / 1e6:.1f} MB; {LIMIT / 1e6:.0f} is the limit."
+        )
+
+
+if __name__ == "__main__":
+    export(set(sys.argv[1:]) or {model.stage for model in MINI.models})
