@@ -1,7 +1,8 @@
 """Pictures of the mini world.
 
 ``tidy_picture`` draws for the painter: one style, stickers with a white rim, centred or side by
-side, placed on multiples of eight pixels so that a thing always meets the latent grid in the same way.
+side, placed on multiples of eight pixels so that a thing always meets the latent grid in the same
+way.
 The captioner's wilder pictures are in :mod:`training.wild`.
 """
 

@@ -45,9 +45,10 @@ def test_a_revision_nobody_has(hub: FakeHub) -> None:
 
 @pytest.mark.parametrize("source", ["", "./nothing/here", "a b/c", "one/two/three"])
 def test_neither_a_folder_nor_an_id(hub: FakeHub, source: str) -> None:
-    for ask in (lambda: models.pull(source), lambda: models.locate(source, stage="painter")):
-        with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):
-            ask()
+    with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):
+        models.pull(source)
+    with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):
+        models.locate(source, stage="painter")
     assert not hub.requests
 
 

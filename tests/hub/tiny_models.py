@@ -274,7 +274,8 @@ def _saved(thing: Any, *names: str, folder: str = "") -> Files:
 
 def _safetensors(model: nn.Module) -> bytes:
     # Tied weights share memory, which the format has no words for.
-    return save({k: v.clone() for k, v in model.state_dict().items()}, {"format": "pt"})
+    saved: bytes = save({k: v.clone() for k, v in model.state_dict().items()}, {"format": "pt"})
+    return saved
 
 
 def _pickled(model: nn.Module) -> bytes:

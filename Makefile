@@ -1,0 +1,49 @@
+# Two commands matter: `make run` opens the studio, `make test` runs the tests.
+PYTHON ?= python3
+PORT ?= 7860
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check test-full train evaluate clean
+
+run: $(VENV)/.run
+	$(BIN)/marsam studio --port $(PORT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test
+
+# The full-size architectures with random weights; needs about 8 GB of memory.
+test-full: $(VENV)/.dev
+	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
+
+# Rebuilds the mini set: hours of computing, resumed where it stopped.
+train: $(VENV)/.train
+	$(BIN)/python -m training.export
+	$(BIN)/python -m training.evaluate
+	$(BIN)/python -m training.card
+
+evaluate: $(VENV)/.train
+	$(BIN)/python -m training.evaluate
+	$(BIN)/python -m training.card
+
+$(VENV)/.run: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(VENV)/.train: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,138 @@
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from marsam import (
+    Captioned,
+    Finished,
+    Painted,
+    PaintOptions,
+    Picture,
+    Previewed,
+    Recipe,
+    Studio,
+    Translated,
+)
+from marsam.catalog import MINI, bundled_folder
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
+
+
+def painted(studio: Studio, **options: object) -> list[Picture]:
+    events = studio.paint("a cat on a blue background", PaintOptions(**options))  # type: ignore[arg-type]
+    return [event.picture for event in events if isinstance(event, Painted)]
+
+
+def pixels(picture: Picture) -> bytes:
+    assert picture.image is not None
+    return picture.image.tobytes()
+
+
+def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
+    events = list(studio.stream(EXAMPLES / "cat.png", pictures=2, seed=7))
+    kinds = [type(event) for event in events if not isinstance(event, Previewed)]
+    assert kinds == [Captioned, Translated, Painted, Painted, Finished]
+    result = events[-1].result  # type: ignore[union-attr]
+    assert result.caption.text == "a cat on a blue background"
+    assert result.translation.text == "قطة على خلفية زرقاء"
+    assert [picture.seed for picture in result.pictures] == [7, 8]
+    assert all(picture.image.size == (128, 128) for picture in result.pictures)
+
+
+def test_pictures_have_the_background_they_were_asked_for(studio: Studio) -> None:
+    for picture in painted(studio, pictures=3, seed=1):
+        assert picture.image is not None
+        red, _green, blue = picture.image.getpixel((2, 2))  # type: ignore[misc]
+        assert blue > red + 60
+
+
+def test_same_seed_same_pixels_alone_or_among_others(studio: Studio) -> None:
+    many = painted(studio, pictures=3, seed=7, recipe=Recipe.DRAFT)
+    alone = painted(studio, pictures=1, seed=9, recipe=Recipe.DRAFT)
+    assert pixels(many[2]) == pixels(alone[0])
+    assert pixels(many[0]) != pixels(many[1])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "steps", "scheduler"),
+    [(Recipe.DRAFT, 8, "DPMSolverMultistep"), (Recipe.FAITHFUL, 50, "DDIM")],
+)
+def test_recipes(studio: Studio, recipe: Recipe, steps: int, scheduler: str) -> None:
+    picture = painted(studio, pictures=1, seed=7, recipe=recipe)[0]
+    assert (picture.steps, picture.scheduler) == (steps, scheduler)
+
+
+def test_previews_are_pictures(studio: Studio) -> None:
+    events = studio.paint("a cat", PaintOptions(pictures=1, steps=6, preview_every=2))
+    previews = [event for event in events if isinstance(event, Previewed)]
+    assert [event.step for event in previews] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in previews if event.image] == [2, 4]
+
+
+def test_stopping_ends_the_work_between_two_steps(studio: Studio) -> None:
+    events = studio.paint("a cat", PaintOptions(pictures=4, steps=150))
+    assert isinstance(next(events), Previewed)
+    events.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("paint-")]
+    assert painted(studio, pictures=1, steps=2, seed=1)  # and the painter is free again
+
+
+def test_two_at_once_do_not_disturb_each_other(studio: Studio) -> None:
+    expected = [pixels(painted(studio, pictures=1, steps=4, seed=seed)[0]) for seed in (1, 2)]
+    found: dict[int, bytes] = {}
+
+    def work(seed: int) -> None:
+        found[seed] = pixels(painted(studio, pictures=1, steps=4, seed=seed)[0])
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[1], found[2]] == expected
+
+
+def test_without_any_network(tmp_path: Path) -> None:
+    # A fresh process in which opening a connection is an error.
+    code = """
+import socket, sys
+def refuse(*a, **k):
+    raise AssertionError("the network was used")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from marsam.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", str(EXAMPLES / "cat.png"), "-n", "1", "--seed", "7"]
+        + ["--models", "mini", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    document = json.loads(done.stdout)
+    assert document["caption"]["ar"] == "قطة على خلفية زرقاء"
+    assert (tmp_path / document["pictures"][0]["path"]).is_file()
+
+
+def test_the_set_is_what_it_says() -> None:
+    classes = {
+        "captioner": "BlipForConditionalGeneration",
+        "translator": "M2M100ForConditionalGeneration",
+    }
+    for model in (MINI.captioner, MINI.translator):
+        config = json.loads((bundled_folder(model) / "config.json").read_text(encoding="utf-8"))
+        assert config["architectures"] == [classes[model.stage]]
+    index = json.loads((bundled_folder(MINI.painter) / "model_index.json").read_text("utf-8"))
+    assert index["_class_name"] == "StableDiffusionPipeline"
+    files = [f for f in bundled_folder(MINI.painter).parent.rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) <= 60_000_000
+    assert {f.suffix for f in files} <= {".json", ".txt", ".safetensors", ".md", ".jinja"}
+    card = (bundled_folder(MINI.painter).parent / "README.md").read_text(encoding="utf-8")
+    for licence in ("Apache-2.0", "CC BY 4.0", "MIT"):
+        assert licence in card
