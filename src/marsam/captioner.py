@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.config import read_config, require_vocabulary
+from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
 from marsam.libraries import quiet
@@ -44,8 +44,8 @@ class BlipCaptioner:
         )
 
         with translated(f"loading the captioner {self.name}"):
+            require_files(self.folder, "captioner", self.name)
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            require_vocabulary(tokenizer, self.name)
             images = BlipImageProcessorPil.from_pretrained(self.folder)
             model = BlipForConditionalGeneration.from_pretrained(
                 self.folder, dtype=self.device.torch_dtype

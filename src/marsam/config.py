@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from marsam.errors import ModelDamaged, ModelMissing
+from marsam.folders import missing_files
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
@@ -25,11 +26,11 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     return data
 
 
-def require_vocabulary(tokenizer: Any, name: str) -> None:
-    """Refuse a tokenizer that knows nothing: the libraries load one from a folder without files.
+def require_files(folder: Path, stage: str, name: str) -> None:
+    """Refuse a folder that lacks a file: tokenizers load without theirs, knowing nothing.
 
     Raises:
-        ModelDamaged: when it has fewer than 50 tokens.
+        ModelDamaged: naming the first missing file.
     """
-    if len(tokenizer) < 50:
-        raise ModelDamaged(f"The vocabulary of {name} is missing; fetch the model again.")
+    if missing := missing_files(folder, stage):
+        raise ModelDamaged(f"{name} is incomplete: {missing[0]} is missing; fetch it again.")

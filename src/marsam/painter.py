@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.config import read_config, require_vocabulary
+from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.libraries import quiet
@@ -74,6 +74,7 @@ class DiffusionPainter:
         import diffusers
 
         with translated(f"loading the painter {self.name}"):
+            require_files(self.folder, "painter", self.name)
             known = diffusers.AutoPipelineForText2Image
             halves = any(self.folder.glob("*/*.fp16.safetensors"))
             try:
@@ -89,8 +90,6 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 ) from error
-            if tokenizer := getattr(pipe, "tokenizer", None):
-                require_vocabulary(tokenizer, self.name)
             pipe.set_progress_bar_config(disable=True)
             return pipe.to(self.device.kind), pipe.scheduler.config
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marsam.catalog import MINI, SETS, STANDARD, Model, ModelSet, bundled_folder, model_set
+from marsam.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
 from marsam.images import Source, open_picture
@@ -199,8 +199,6 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
         return bundled_folder(model)
     from marsam.hub import locate
 
-    if other in SETS:  # a stage may come from another set
-        return _folder(SETS[other], getattr(SETS[other], model.stage), None)
     if other is not None:
         return locate(other, stage=model.stage)
     return locate(model.source, stage=model.stage, files=model.files)

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from marsam.config import read_config, require_vocabulary
+from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import LanguageError, ModelUnsupported, translated
 from marsam.libraries import quiet
@@ -38,8 +38,8 @@ class NllbTranslator:
         from transformers import AutoTokenizer, M2M100ForConditionalGeneration
 
         with translated(f"loading the translator {self.name}"):
+            require_files(self.folder, "translator", self.name)
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            require_vocabulary(tokenizer, self.name)
             model = M2M100ForConditionalGeneration.from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )

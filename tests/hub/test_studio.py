@@ -1,0 +1,96 @@
+"""The standard set, from an empty machine to a finished run, and again with the hub gone."""
+
+import json
+import sys
+
+import pytest
+from PIL import Image
+
+from marsam import Captioned, ModelMissing, PaintOptions, RunOptions, Studio, Translated, cli
+from marsam.options import CaptionOptions, TranslateOptions
+
+from .fake_hub import FakeHub
+from .tiny_models import BLIP
+
+PHOTO = Image.new("RGB", (40, 30), "green")
+SMALL = RunOptions(
+    caption=CaptionOptions(beams=2, max_tokens=4),
+    translate=TranslateOptions(beams=2),
+    paint=PaintOptions(pictures=2, seed=3, steps=2, width=64, height=64, preview_every=1),
+)
+
+
+def pull(name: str) -> int:
+    sys.argv = ["marsam", "models", "pull", name]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_missing_models_are_named_with_how_to_get_them(hub: FakeHub) -> None:
+    with pytest.raises(ModelMissing, match="marsam models pull standard"):
+        Studio.load("standard")
+
+
+def test_pull_load_run_and_run_again_without_the_hub(
+    hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pull("standard") == 0
+    assert capsys.readouterr().err == ""
+
+    studio = Studio.load(device="cpu")  # found on this machine, so it is the default now
+    assert studio.models == "standard"
+    result = studio.run(PHOTO, SMALL)
+    assert isinstance(result.caption.text, str)
+    assert result.translation.target == "arb_Arab"
+    assert [picture.seed for picture in result.pictures] == [3, 4]
+    assert result.models["captioner"] == BLIP
+
+    asked = len(hub.requests)
+    hub.close()
+    again = Studio.load("standard", device="cpu").run(PHOTO, SMALL)
+    assert len(hub.requests) == asked
+    for before, after in zip(result.pictures, again.pictures, strict=True):
+        assert before.blocked == after.blocked
+        if before.image and after.image:
+            assert before.image.tobytes() == after.image.tobytes()
+
+
+def test_the_safety_checker_of_a_model_is_used(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pull("standard") == 0
+    studio = Studio.load("standard", device="cpu")
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+
+    def flag(checker: object, clip_input: object, images: object) -> tuple[object, list[bool]]:
+        return images, [True]
+
+    monkeypatch.setattr(StableDiffusionSafetyChecker, "forward", flag)
+    result = studio.run(PHOTO, SMALL)
+    assert [picture.blocked for picture in result.pictures] == [True, True]
+    assert all(picture.image is None for picture in result.pictures)
+
+
+def test_another_model_for_one_stage(hub: FakeHub) -> None:
+    assert pull(BLIP) == 0
+    studio = Studio.load("mini", captioner=BLIP, device="cpu")
+    events = studio.stream(PHOTO, SMALL)
+    assert isinstance(next(events), Captioned)
+    assert isinstance(next(events), Translated)
+    events.close()  # type: ignore[attr-defined]
+    assert studio.captioner.name == BLIP
+
+
+def test_a_model_of_another_family_is_refused(hub: FakeHub, tmp_path: object) -> None:
+    from pathlib import Path
+
+    from marsam import ModelUnsupported
+
+    folder = Path(str(tmp_path)) / "gpt"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    with pytest.raises(ModelUnsupported, match="gpt2"):
+        Studio.load("mini", captioner=str(folder))
