@@ -1,0 +1,69 @@
+"""What a reader should know about words that were mended or look wrong, in both languages."""
+
+from enum import Enum
+
+
+class Notice(Enum):
+    """One kind of remark beside a caption, a translation or a prompt.
+
+    ``str(notice)`` is its stable name, such as ``loop_collapsed``; ``en`` and ``ar`` are sentences
+    for people.
+    """
+
+    LOOP_COLLAPSED = (
+        "Repeated words were removed from the caption.",
+        "حُذفت كلمات مكررة من الوصف.",
+    )
+    JUNK_REMOVED = (
+        "A made-up word was removed from the caption.",
+        "حُذفت من الوصف كلمة لا معنى لها.",
+    )
+    CAPTION_EMPTY = (
+        "No words were found for this picture.",
+        "لم يُعثر على كلمات تصف هذه الصورة.",
+    )
+    PROMPT_CUT = (
+        "The prompt is too long for the painter; its end was not painted.",
+        "النص أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
+    )
+    EMPTY = (
+        "The translation is empty.",
+        "الترجمة فارغة.",
+    )
+    LOOPING = (
+        "The translation repeats itself; check it.",
+        "في الترجمة تكرار؛ راجعها.",
+    )
+    LENGTH = (
+        "The translation is much shorter or longer than the text; something may be missing or added.",
+        "الترجمة أقصر من النص أو أطول منه بكثير؛ فربما نقص منها شيء أو زيد فيها.",
+    )
+    UNTRANSLATED = (
+        "Some words were left untranslated.",
+        "بقيت كلمات من دون ترجمة.",
+    )
+    WRONG_SCRIPT = (
+        "The translation is not in the script of its language.",
+        "الترجمة ليست بحروف لغتها.",
+    )
+    TERM_LOST = (
+        "A term of the glossary did not survive the translation; check it.",
+        "لم يرد أحد مصطلحات المسرد في الترجمة؛ راجعها.",
+    )
+    EXPERIMENTAL = (
+        "Translation into this variety of Arabic is experimental; compare it with the standard one.",
+        "الترجمة إلى هذه اللهجة تجريبية؛ قارنها بالترجمة إلى الفصحى.",
+    )
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    @property
+    def en(self) -> str:
+        """The sentence in English."""
+        return self.value[0]
+
+    @property
+    def ar(self) -> str:
+        """The sentence in Arabic."""
+        return self.value[1]

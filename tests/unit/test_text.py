@@ -1,0 +1,109 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marsam import text
+from marsam.notices import Notice
+
+BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize(
+    ("raw", "model"),
+    [
+        ("قِطَّةٌ عَلَى خَلْفِيَّةٍ زَرْقَاءَ", "قطة على خلفية زرقاء"),
+        ("ســـلام", "سلام"),
+        ("\u202bقطة\u202c على \u200fخلفية", "قطة على خلفية"),
+        ("a  cat\u00a0 on\ta  mat ", "a cat on a mat"),
+        ("مراسٍ", "مراس"),
+        ("cafe\u0301", "café"),
+        ("قطة\r\nكلب", "قطة\nكلب"),
+    ],
+)
+def test_what_a_model_reads(raw: str, model: str) -> None:
+    assert text.for_model(raw) == model
+
+
+def test_the_readers_text_keeps_its_marks() -> None:
+    assert text.clean("قِطَّةٌ") == unicodedata.normalize("NFC", "قِطَّةٌ")
+    assert text.clean("أأ\u0640") == "أأ\u0640"
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [
+        ("A cat. A dog!  Is it? Yes", ["A cat.", "A dog!", "Is it?", "Yes"]),
+        ("هل هذه قطة؟ نعم.", ["هل هذه قطة؟", "نعم."]),
+        ("one\n\ntwo", ["one", "two"]),
+        ("3.5 metres", ["3.5 metres"]),
+        ("", []),
+    ],
+)
+def test_sentences(whole: str, parts: list[str]) -> None:
+    assert text.sentences(whole) == parts
+
+
+@pytest.mark.parametrize(
+    ("looped", "mended"),
+    [
+        ("a bald bald bald man", "a bald man"),
+        ("a man with a hat with a hat with a hat", "a man with a hat"),
+        ("a cat and a cat and a dog", "a cat and a dog"),
+        ("قطة قطة قطة على خلفية", "قطة على خلفية"),
+        ("a very very old car", "a very very old car"),
+        ("a cat on a blue background", "a cat on a blue background"),
+        ("", ""),
+    ],
+)
+def test_loops_are_collapsed(looped: str, mended: str) -> None:
+    assert text.collapse_loops(looped) == mended
+    assert text.is_looping(looped) == (looped != mended)
+
+
+@pytest.mark.parametrize(
+    ("raw", "mended"),
+    [
+        ("هل هذه قطة؟?", "هل هذه قطة؟"),
+        ("هل هذه قطة ?", "هل هذه قطة؟"),
+        ("قطة, وكلب; وطائر", "قطة، وكلب؛ وطائر"),
+        ("قطة,كلب", "قطة، كلب"),
+        ("قطة،، كلب", "قطة، كلب"),
+        ("1,000 قطة", "1,000 قطة"),
+        ("ثلاثة أسود.", "ثلاثة أسود."),
+    ],
+)
+def test_arabic_punctuation(raw: str, mended: str) -> None:
+    assert text.mend_arabic(raw) == mended
+
+
+@given(st.text())
+def test_any_text_can_be_cleaned(raw: str) -> None:
+    for function in (text.clean, text.for_model):
+        once = function(raw)
+        assert function(once) == once
+        assert not any(
+            character != "\n"
+            and (character in BIDI or unicodedata.category(character) in ("Cc", "Cs"))
+            for character in once
+        )
+
+
+@given(st.text())
+def test_any_text_can_be_split_checked_and_mended(raw: str) -> None:
+    cleaned = text.clean(raw)
+    assert "".join("".join(text.sentences(cleaned)).split()) == "".join(cleaned.split())
+    mended = text.mend_arabic(cleaned)
+    assert text.mend_arabic(mended) == mended
+    collapsed = text.collapse_loops(cleaned)
+    assert text.collapse_loops(collapsed) == collapsed
+    text.is_looping(raw)
+    text.latin_words(raw)
+
+
+def test_every_notice_is_a_sentence_in_both_languages() -> None:
+    for notice in Notice:
+        assert notice.en.endswith(".")
+        assert notice.ar.endswith(".")
+        assert not text.latin_words(notice.ar)
