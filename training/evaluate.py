@@ -66,9 +66,9 @@ def captioner_training_styles(studio: Studio, seed: int, count: int = 600) -> di
     wrong: list[str] = []
     for _ in range(count):
         scene = random_scene(rng)
-        said = studio.captioner.caption(
-            wild_picture(scene, plain, rng, wild=0), CaptionOptions()
-        ).text
+        said = studio.captioner.caption(wild_picture(scene, plain, rng, wild=0), CaptionOptions())[
+            0
+        ].text
         if not _says(said, scene):
             wrong.append(f"{caption(scene)} → {said}")
     return {"right": 1 - len(wrong) / count, "of": count, "wrong": wrong[:40]}
@@ -85,7 +85,7 @@ def captioner_unseen_style(studio: Studio, seed: int) -> dict[str, Any]:
         for colour in rng.sample(range(len(COLOURS)), 4):
             scene = Scene((thing,), 1, colour)
             picture = wild_picture(scene, plain, rng, wild=0)
-            said = studio.captioner.caption(picture, CaptionOptions()).text
+            said = studio.captioner.caption(picture, CaptionOptions())[0].text
             asked += 1
             if not _names(said, thing):
                 wrong.append(f"{caption(scene)} → {said}")
@@ -163,7 +163,7 @@ def painter_pairs_and_counts(studio: Studio, seed: int, count: int = 200) -> dic
         if image is None:
             continue
         shown.append(image)
-        said = studio.captioner.caption(image, CaptionOptions()).text
+        said = studio.captioner.caption(image, CaptionOptions())[0].text
         if not _says(said, scene):
             wrong.append(f"{caption(scene)} → {said}")
     _sheet(shown[:48], 12, DOCS / "mini-pairs.png")

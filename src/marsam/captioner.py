@@ -1,6 +1,8 @@
 """Pictures into English words, with BLIP."""
 
+import re
 import threading
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,16 @@ from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
 from marsam.libraries import quiet
+from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
+from marsam.text import clean, collapse_loops
+
+JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
+"""Words that BLIP-large makes up; they mean nothing."""
+_JUNK = re.compile(
+    rf"\b(?P<article>an? )?(?:{'|'.join(JUNK_WORDS)})\b\s*(?P<next>\w?)", re.IGNORECASE
+)
 
 
 class BlipCaptioner:
@@ -52,8 +62,11 @@ class BlipCaptioner:
             )
             return model.eval().to(self.device.kind), images, tokenizer
 
-    def caption(self, image: Image.Image, options: CaptionOptions) -> Caption:
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Describe an RGB picture of any size in English.
+
+        Returns:
+            Up to ``options.candidates`` different captions, the best first; never none.
 
         Raises:
             ModelError: when the model cannot be loaded.
@@ -64,9 +77,74 @@ class BlipCaptioner:
         with self._lock, translated("describing a picture"), torch.inference_mode():
             model, images, tokenizer = self._loaded
             pixels = images(images=image, return_tensors="pt").pixel_values
-            tokens = model.generate(
-                pixels.to(self.device.kind, self.device.torch_dtype),
-                num_beams=options.beams,
-                max_new_tokens=options.max_tokens,
-            )
-        return Caption(text=tokenizer.decode(tokens[0], skip_special_tokens=True).strip())
+            # One picture, one prompt: in a batch BLIP would pad inside the shorter prompts.
+            prompt = tokenizer(options.prefix, return_tensors="pt").input_ids
+            with torch.random.fork_rng():  # sampling must not disturb anybody's seeds
+                torch.manual_seed(options.seed)
+                output = model.generate(
+                    pixels.to(self.device.kind, self.device.torch_dtype),
+                    input_ids=prompt.to(self.device.kind),
+                    bad_words_ids=_forbidden(tokenizer),
+                    min_new_tokens=options.min_tokens,
+                    max_new_tokens=options.max_tokens,
+                    num_return_sequences=options.candidates,
+                    return_dict_in_generate=True,
+                    output_scores=True,
+                    **_decoding(options),
+                )
+            scores = _scores(model.text_decoder, output)
+            texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
+        return _best_first(texts, scores)
+
+
+def _decoding(options: CaptionOptions) -> dict[str, Any]:
+    if options.sampling:
+        return {"do_sample": True, "top_p": 0.9, "num_beams": 1}
+    return {"do_sample": False, "num_beams": max(options.beams, options.candidates)}
+
+
+def _forbidden(tokenizer: Any) -> list[list[int]] | None:
+    rows = [tokenizer(word, add_special_tokens=False).input_ids for word in JUNK_WORDS]
+    return [row for row in rows if row and tokenizer.unk_token_id not in row] or None
+
+
+def _scores(decoder: Any, output: Any) -> list[float]:
+    """The mean log-probability a token of each caption."""
+    if getattr(output, "sequences_scores", None) is not None:
+        return [float(score) for score in output.sequences_scores]
+    steps = decoder.compute_transition_scores(
+        output.sequences, output.scores, normalize_logits=True
+    )
+    return [float(row[row.isfinite()].mean()) for row in steps]
+
+
+def _best_first(texts: Iterable[str], scores: Iterable[float]) -> tuple[Caption, ...]:
+    """Mended captions, each text once."""
+    captions: dict[str, Caption] = {}
+    for text, score in sorted(zip(texts, scores, strict=True), key=lambda row: -row[1]):
+        caption = mended(text, score)
+        captions.setdefault(caption.text, caption)
+    told = tuple(caption for caption in captions.values() if caption.text)
+    return told or tuple(captions.values())
+
+
+def _without_junk(match: re.Match[str]) -> str:
+    """What follows the word, with the article that fits it."""
+    following = match["next"]
+    article = "an " if following in tuple("aeiou") else "a "
+    return f"{article if match['article'] and following else ''}{following}"
+
+
+def mended(text: str, score: float) -> Caption:
+    """A caption without loops and made-up words; its warnings say what was done."""
+    warnings = []
+    words = clean(text)
+    if _JUNK.search(words):
+        words = _JUNK.sub(_without_junk, words).strip()
+        warnings.append(Notice.JUNK_REMOVED)
+    collapsed = collapse_loops(words)
+    if collapsed != words:
+        warnings.append(Notice.LOOP_COLLAPSED)
+    if not collapsed:
+        warnings.append(Notice.CAPTION_EMPTY)
+    return Caption(text=collapsed, score=score, warnings=tuple(warnings))

@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from marsam.errors import Cancelled, MarsamError
-from marsam.options import MAX_PICTURES, PaintOptions, Recipe, RunOptions, TranslateOptions
+from marsam.notices import Notice
+from marsam.options import (
+    MAX_PICTURES,
+    CaptionOptions,
+    PaintOptions,
+    Recipe,
+    RunOptions,
+    TranslateOptions,
+)
 from marsam.results import Captioned, Event, Finished, Painted, Picture, Previewed, Translated
 from marsam.version import __version__
 
@@ -28,6 +36,7 @@ models_app = typer.Typer(help="Model sets: what there is, and what is on this ma
 app.add_typer(models_app, name="models", no_args_is_help=True)
 
 DEFAULTS = PaintOptions()
+CAPTION_DEFAULTS = CaptionOptions()
 
 Models = Annotated[
     str | None,
@@ -96,6 +105,16 @@ def run(
 @app.command()
 def caption(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
+    candidates: Annotated[
+        int, typer.Option(min=1, max=5, help="How many different captions a picture.")
+    ] = CAPTION_DEFAULTS.candidates,
+    prefix: Annotated[
+        str, typer.Option(help='Words the caption begins with ("a photograph of").')
+    ] = CAPTION_DEFAULTS.prefix,
+    sampling: Annotated[
+        bool, typer.Option("--sampling", help="Draw captions by chance instead of beams.")
+    ] = CAPTION_DEFAULTS.sampling,
+    seed: Annotated[int, typer.Option(min=0, help="For --sampling.")] = CAPTION_DEFAULTS.seed,
     models: Models = None,
     device: DeviceOption = None,
     as_json: Json = False,
@@ -104,22 +123,29 @@ def caption(
     from marsam.images import open_picture
     from marsam.studio import Studio
 
+    options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
     studio = Studio.load(models, device=device)
-    options = RunOptions()
-    rows: list[dict[str, str]] = []
+    rows: list[dict[str, Any]] = []
     for path in images:
         try:
-            english = studio.captioner.caption(open_picture(path), options.caption)
-            arabic = studio.translator.translate(english.text, options.translate)
+            captions = studio.captioner.caption(open_picture(path), options)
+            arabic = [studio.translator.translate(c.text, TranslateOptions()) for c in captions]
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
                 typer.echo(f"{path}: {error}", err=True)
-        else:
-            rows.append({"path": str(path), "en": english.text, "ar": arabic.text})
+            continue
+        told = [
+            {"en": en.text, "ar": ar.text, "score": round(en.score, 4)}
+            for en, ar in zip(captions, arabic, strict=True)
+        ]
+        row = {"path": str(path), "en": told[0]["en"], "ar": told[0]["ar"]}
+        rows.append(row | ({"candidates": told} if candidates > 1 else {}))
+        for english, twin in zip(captions, arabic, strict=True):
+            _warn(english.warnings)
             if not as_json:
                 lead = f"{path}: " if len(images) > 1 else ""
-                typer.echo(f"{lead}{english.text}\n{lead}{arabic.text}")
+                typer.echo(f"{lead}{english.text}\n{lead}{twin.text}")
     if as_json:
         _print_json({"captions": rows})
     if any("error" in row for row in rows):
@@ -336,6 +362,12 @@ def _free_name(folder: Path, seed: int) -> Path:
         again += 1
         path = folder / f"marsam-{seed}-{again}.png"
     return path
+
+
+def _warn(notices: Iterable[Notice]) -> None:
+    """Say what was mended or looks wrong, in both languages, beside the output."""
+    for notice in notices:
+        typer.echo(f"{notice.en} · {notice.ar}", err=True)
 
 
 def _print_json(data: dict[str, Any]) -> None:

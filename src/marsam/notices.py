@@ -35,7 +35,7 @@ class Notice(Enum):
         "في الترجمة تكرار؛ راجعها.",
     )
     LENGTH = (
-        "The translation is much shorter or longer than the text; something may be missing or added.",
+        "The translation is much shorter or longer than the text; something may be missing.",
         "الترجمة أقصر من النص أو أطول منه بكثير؛ فربما نقص منها شيء أو زيد فيها.",
     )
     UNTRANSLATED = (
@@ -51,7 +51,7 @@ class Notice(Enum):
         "لم يرد أحد مصطلحات المسرد في الترجمة؛ راجعها.",
     )
     EXPERIMENTAL = (
-        "Translation into this variety of Arabic is experimental; compare it with the standard one.",
+        "This variety of Arabic is experimental; compare it with Modern Standard Arabic.",
         "الترجمة إلى هذه اللهجة تجريبية؛ قارنها بالترجمة إلى الفصحى.",
     )
 

@@ -43,16 +43,30 @@ class CaptionOptions:
     """How a picture is described.
 
     Attributes:
-        beams: candidates followed at once; 1 is greedy.
-        max_tokens: length limit of a caption, in tokens.
+        candidates: how many different captions to offer, 1 to 5.
+        prefix: words the caption begins with, such as "a photograph of".
+        beams: captions followed at once; 1 is greedy.
+        sampling: draw by chance instead of following beams; ``seed`` decides the chance.
+        seed: for sampling.
+        min_tokens: least length of a caption beyond its prefix, in tokens.
+        max_tokens: greatest length of a caption beyond its prefix, in tokens.
     """
 
+    candidates: int = 1
+    prefix: str = ""
     beams: int = 3
+    sampling: bool = False
+    seed: int = 0
+    min_tokens: int = 1
     max_tokens: int = 40
 
     def __post_init__(self) -> None:
+        _within("candidates", self.candidates, 1, 5)
         _within("beams", self.beams, 1, 10)
+        _within("seed", self.seed, 0, SEED_LIMIT - 1)
         _within("max_tokens", self.max_tokens, 1, 200)
+        _within("min_tokens", self.min_tokens, 0, self.max_tokens)
+        _within("the length of prefix", len(self.prefix), 0, 200)
 
 
 @dataclass(frozen=True, kw_only=True)

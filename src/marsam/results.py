@@ -5,17 +5,29 @@ from typing import Any
 
 from PIL import Image
 
+from marsam.notices import Notice
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A picture in words."""
+    """A picture in words.
+
+    Attributes:
+        score: the mean log-probability of a token, at most 0; higher is better.
+        warnings: what was mended.
+    """
 
     text: str
-    language: str = "eng_Latn"
+    score: float = 0.0
+    warnings: tuple[Notice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
-        return {"text": self.text, "language": self.language}
+        return {
+            "text": self.text,
+            "score": round(self.score, 4),
+            "warnings": [str(notice) for notice in self.warnings],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +74,10 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Captioned:
-    """The English caption is ready."""
+    """The English captions are ready: the best, and all candidates, best first."""
 
     caption: Caption
+    candidates: tuple[Caption, ...]
     seconds: float
 
 

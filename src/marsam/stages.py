@@ -17,8 +17,8 @@ class Captioner(Protocol):
 
     name: str
 
-    def caption(self, image: Image.Image, options: CaptionOptions) -> Caption:
-        """Describe an RGB picture of any size."""
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        """Describe an RGB picture of any size: one or more captions, the best first."""
         ...
 
 

@@ -121,9 +121,10 @@ class Studio:
     def _workflow(self, image: Any, options: RunOptions) -> Iterator[Event]:
         # 1. The picture in English words.
         started = time.monotonic()
-        caption = self.captioner.caption(image, options.caption)
+        candidates = self.captioner.caption(image, options.caption)
+        caption = candidates[0]
         captioning = time.monotonic() - started
-        yield Captioned(caption=caption, seconds=captioning)
+        yield Captioned(caption=caption, candidates=candidates, seconds=captioning)
 
         # 2. The same in Arabic.
         started = time.monotonic()

@@ -22,19 +22,22 @@ from marsam.studio import Studio
 
 @dataclass
 class FakeCaptioner:
-    """Says ``text`` of every picture; ``asked`` keeps the sizes it saw."""
+    """Says ``text`` of every picture (numbered, as further candidates); ``asked`` keeps sizes."""
 
     text: str = "a cat on a blue background"
     error: Exception | None = None
     name: str = "fake-captioner"
     asked: list[tuple[int, int]] = field(default_factory=list)
 
-    def caption(self, image: Image.Image, options: CaptionOptions) -> Caption:
-        """Give the one caption, or raise ``error``."""
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        """Give as many captions as asked for, or raise ``error``."""
         self.asked.append(image.size)
         if self.error:
             raise self.error
-        return Caption(text=self.text)
+        others = [f"{self.text} {number}" for number in range(2, options.candidates + 1)]
+        return tuple(
+            Caption(text=text, score=-float(rank)) for rank, text in enumerate([self.text, *others])
+        )
 
 
 @dataclass

@@ -80,6 +80,15 @@ def test_caption_goes_on_after_a_bad_file(photo: str, capsys: pytest.CaptureFixt
     }
 
 
+def test_caption_offers_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("caption", photo, "--candidates", "3", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["captions"]
+    assert row["en"] == row["candidates"][0]["en"]
+    scores = [candidate["score"] for candidate in row["candidates"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_translate_takes_short_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("translate", "a cat on a blue background", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"text": "قطة على خلفية زرقاء", "to": "arb_Arab"}

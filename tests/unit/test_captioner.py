@@ -1,0 +1,26 @@
+import pytest
+
+from marsam.captioner import JUNK_WORDS, mended
+from marsam.notices import Notice
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "warnings"),
+    [
+        ("a cat on a blue background", "a cat on a blue background", ()),
+        ("a bald bald bald man", "a bald man", (Notice.LOOP_COLLAPSED,)),
+        ("there is an arafed man on a horse", "there is a man on a horse", (Notice.JUNK_REMOVED,)),
+        ("araffes cat cat cat", "cat", (Notice.JUNK_REMOVED, Notice.LOOP_COLLAPSED)),
+        ("  arafed ", "", (Notice.JUNK_REMOVED, Notice.CAPTION_EMPTY)),
+        ("an arafed old man", "an old man", (Notice.JUNK_REMOVED,)),
+    ],
+)
+def test_captions_are_mended_and_say_so(said: str, text: str, warnings: tuple[Notice, ...]) -> None:
+    caption = mended(said, -0.5)
+    assert (caption.text, caption.warnings) == (text, warnings)
+
+
+def test_ordinary_words_are_not_junk() -> None:
+    for word in ("Arab", "giraffe", "carafe", "Arafat"):
+        assert mended(f"a {word} here", 0.0).warnings == ()
+    assert all(mended(f"a {word} cat", 0.0).warnings for word in JUNK_WORDS)
