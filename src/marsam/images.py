@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -87,10 +87,21 @@ def _upright(picture: Image.Image) -> Image.Image:
     return rgb
 
 
-def save_picture(picture: Image.Image, path: Path) -> Path:
-    """Write a PNG: first under another name, so that no reader ever meets half a file."""
+def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
+    """Write a picture: first under another name, so that no reader ever meets half a file.
+
+    Args:
+        picture: saved as it is.
+        path: where; folders are made as needed.
+        kind: Pillow's name of the format.
+        encoding: what Pillow's encoder of that format takes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    picture.save(partial, "PNG")
-    partial.replace(path)
+    try:
+        picture.save(partial, kind, **encoding)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     return path

@@ -46,9 +46,9 @@ class Notice(Enum):
         "The translation is not in the script of its language.",
         "الترجمة ليست بحروف لغتها.",
     )
-    TERM_LOST = (
-        "A term of the glossary did not survive the translation; check it.",
-        "لم يرد أحد مصطلحات المسرد في الترجمة؛ راجعها.",
+    TERM_PLACED = (
+        "A term of the glossary was put in by hand; check the sentence around it.",
+        "أُدرج مصطلح من المسرد كما هو؛ راجع صياغة الجملة حوله.",
     )
     EXPERIMENTAL = (
         "This variety of Arabic is experimental; compare it with Modern Standard Arabic.",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from marsam.errors import OptionError, PromptError
+from marsam.glossary import Glossary
 
 MAX_PICTURES = 10
 MAX_TEXT = 2000
@@ -71,11 +72,21 @@ class CaptionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TranslateOptions:
-    """From which language into which, as NLLB codes such as ``eng_Latn`` and ``arb_Arab``."""
+    """How a text is translated.
+
+    Attributes:
+        source: its language, as an NLLB code such as ``eng_Latn``.
+        target: the language wanted, such as ``arb_Arab``.
+        beams: translations followed at once; 1 is greedy.
+        back: translate the answer back as well, so that one who reads only one language can judge.
+        glossary: terms that must come out right.
+    """
 
     source: str = "eng_Latn"
     target: str = "arb_Arab"
     beams: int = 4
+    back: bool = False
+    glossary: Glossary = field(default_factory=Glossary)
 
     def __post_init__(self) -> None:
         _within("beams", self.beams, 1, 10)

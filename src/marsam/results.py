@@ -32,15 +32,31 @@ class Caption:
 
 @dataclass(frozen=True, kw_only=True)
 class Translation:
-    """A text in another language; codes are NLLB's."""
+    """A text in another language; codes are NLLB's.
+
+    Attributes:
+        back: the text translated back, when that was asked for.
+        standard: the same in Modern Standard Arabic, beside an experimental variety.
+        warnings: what looks wrong or was put right.
+    """
 
     text: str
     source: str
     target: str
+    back: str | None = None
+    standard: str | None = None
+    warnings: tuple[Notice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
-        return {"text": self.text, "source": self.source, "target": self.target}
+        return {
+            "text": self.text,
+            "source": self.source,
+            "target": self.target,
+            "back": self.back,
+            "standard": self.standard,
+            "warnings": [str(notice) for notice in self.warnings],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

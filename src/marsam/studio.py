@@ -71,7 +71,7 @@ class Studio:
         """
         from marsam.captioner import BlipCaptioner
         from marsam.painter import DiffusionPainter
-        from marsam.translator import NllbTranslator
+        from marsam.translator import Seq2SeqTranslator
 
         chosen, reason = choose_set(models)
         place = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
@@ -82,7 +82,7 @@ class Studio:
 
         return cls(
             captioner=BlipCaptioner(**named(chosen.captioner, captioner)),
-            translator=NllbTranslator(**named(chosen.translator, translator)),
+            translator=Seq2SeqTranslator(**named(chosen.translator, translator)),
             painter=DiffusionPainter(
                 **named(chosen.painter, painter),
                 guidance_scale=Model.guidance_scale if painter else chosen.painter.guidance_scale,

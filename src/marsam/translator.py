@@ -1,20 +1,31 @@
-"""Words into another language, with NLLB and its family."""
+"""Words into another language, with NLLB and its kin, and a guard on what comes back."""
 
 import threading
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from marsam import text as texts
 from marsam.config import read_config, require_files
 from marsam.device import Device
-from marsam.errors import LanguageError, ModelUnsupported, translated
+from marsam.errors import ModelUnsupported, translated
+from marsam.families import direction
+from marsam.glossary import split_around
+from marsam.languages import ARABIC, Language, language
 from marsam.libraries import quiet
+from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
 
+FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
+"""``model_type`` to class; NLLB models are of the M2M100 family."""
+SECOND_TRY = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
+"""Other decoding, for a sentence whose first translation failed a check."""
 
-class NllbTranslator:
-    """An NLLB (M2M100) model in a folder, loaded when first needed.
+
+class Seq2SeqTranslator:
+    """A model of the M2M100, NLLB or Marian families in a folder, loaded when first needed.
 
     Args:
         folder: what ``save_pretrained`` writes (``config.json``, weights, vocabulary).
@@ -26,54 +37,162 @@ class NllbTranslator:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
-        family = read_config(folder).get("model_type")
-        if family != "m2m_100":
+        self._family = str(read_config(folder).get("model_type"))
+        if self._family not in FAMILIES:
             raise ModelUnsupported(
-                f"{self.name} is a {family!r} model; translating needs an NLLB or M2M100 model."
+                f"{self.name} is a {self._family!r} model; translating needs one of the NLLB, "
+                "M2M100 or Marian families."
             )
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         quiet()
-        from transformers import AutoTokenizer, M2M100ForConditionalGeneration
+        import transformers
 
         with translated(f"loading the translator {self.name}"):
             require_files(self.folder, "translator", self.name)
-            tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            model = M2M100ForConditionalGeneration.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+            model = getattr(transformers, FAMILIES[self._family]).from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )
             return model.eval().to(self.device.kind), tokenizer
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
-        """Translate one text.
+        """Translate a text, sentence by sentence; line breaks stay.
 
         Raises:
             PromptError: when the text is empty or too long.
-            LanguageError: when the model does not know one of the codes.
+            LanguageError: when the model does not know one of the languages.
             ModelError: when the model cannot be loaded.
             OutOfMemory: when the device is too small.
         """
+        text = checked_text(texts.clean(text), "text")
+        source, target = language(options.source), language(options.target)
+        with self._lock, translated("translating"):
+            answer, warnings = self._guarded(text, source, target, options)
+            standard = back = None
+            if target.experimental:
+                warnings.append(Notice.EXPERIMENTAL)
+                standard, _ = self._guarded(text, source, ARABIC, options)
+            if options.back:
+                back, _ = self._guarded(answer, target, source, options) if answer else ("", [])
+        return Translation(
+            text=answer,
+            source=source.code,
+            target=target.code,
+            back=back,
+            standard=standard,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+    def _guarded(
+        self, text: str, source: Language, target: Language, options: TranslateOptions
+    ) -> tuple[str, list[Notice]]:
+        lines, warnings = [], []
+        for line in texts.for_model(text).split("\n"):
+            answers = []
+            for sentence in texts.sentences(line):
+                answer, remarks = self._sentence(sentence, source, target, options)
+                answers.append(answer)
+                warnings += remarks
+            lines.append(" ".join(answers))
+        whole = "\n".join(lines).strip()
+        return (texts.mend_arabic(whole) if target.script == "Arab" else whole), warnings
+
+    def _sentence(
+        self, sentence: str, source: Language, target: Language, options: TranslateOptions
+    ) -> tuple[str, list[Notice]]:
+        """One sentence: translated, checked, and if a check fails tried once more."""
+        terms = options.glossary.wanted(sentence, source.code, target.code)
+        kept = {word for _, answer in terms for word in texts.latin_words(answer)}
+        answer = self._generate(sentence, source, target, options)
+        wrong = problems(sentence, answer, source, target, kept)
+        if wrong:
+            second = self._generate(sentence, source, target, options, **SECOND_TRY)
+            still = problems(sentence, second, source, target, kept)
+            if len(still) < len(wrong):
+                answer, wrong = second, still
+        if any(wanted not in answer for _, wanted in terms):
+            answer = self._around(sentence, terms, source, target, options)
+            wrong = [*problems(sentence, answer, source, target, kept), Notice.TERM_PLACED]
+        return answer, wrong
+
+    def _around(
+        self,
+        sentence: str,
+        terms: list[tuple[str, str]],
+        source: Language,
+        target: Language,
+        options: TranslateOptions,
+    ) -> str:
+        """The sentence in pieces between its terms; the terms are put in as the glossary says."""
+        answers = {term.casefold(): answer for term, answer in terms}
+        pieces = split_around(sentence, [term for term, _ in terms])
+        told = [
+            answers[piece.casefold()]
+            if place % 2
+            else self._generate(piece.strip(), source, target, options)
+            if any(character.isalnum() for character in piece)
+            else piece.strip()
+            for place, piece in enumerate(pieces)
+        ]
+        return " ".join(piece for piece in told if piece)
+
+    def _generate(
+        self,
+        sentence: str,
+        source: Language,
+        target: Language,
+        options: TranslateOptions,
+        **decoding: Any,
+    ) -> str:
         import torch
 
-        text = checked_text(text, "text")
-        with self._lock, translated("translating"), torch.inference_mode():
-            model, tokenizer = self._loaded
-            for code in (options.source, options.target):
-                self._require_language(tokenizer, code)
-            tokenizer.src_lang = options.source
-            inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=512)
+        model, tokenizer = self._loaded
+        way = direction(tokenizer, self.name, source, target)
+        inputs = tokenizer(
+            way.prefix + sentence, return_tensors="pt", truncation=True, max_length=512
+        )
+        with torch.inference_mode():
             tokens = model.generate(
                 **inputs.to(self.device.kind),
-                forced_bos_token_id=tokenizer.convert_tokens_to_ids(options.target),
                 num_beams=options.beams,
                 # Languages differ in length, but not without bound.
                 max_new_tokens=16 + 3 * inputs.input_ids.shape[1],
+                **way.options,
+                **decoding,
             )
-        answer = tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
-        return Translation(text=answer, source=options.source, target=options.target)
+        return texts.clean(tokenizer.decode(tokens[0], skip_special_tokens=True))
 
-    def _require_language(self, tokenizer: Any, code: str) -> None:
-        # An unknown code would silently become <unk>.
-        if tokenizer.convert_tokens_to_ids(code) == tokenizer.unk_token_id:
-            raise LanguageError(f"{self.name} does not know the language {code!r}.")
+
+def problems(
+    text: str, answer: str, source: Language, target: Language, kept: AbstractSet[str]
+) -> list[Notice]:
+    """What looks wrong in a translation of one sentence.
+
+    Args:
+        text: the sentence.
+        answer: its translation.
+        source: the sentence's language.
+        target: the translation's language.
+        kept: casefolded Latin words that may stay (names of a glossary).
+    """
+    if not any(character.isalnum() for character in text):
+        return []
+    if not any(character.isalnum() for character in answer):
+        return [Notice.EMPTY]
+    found = []
+    if texts.is_looping(answer) and not texts.is_looping(text):
+        found.append(Notice.LOOPING)
+    dense = {"Hans", "Hant", "Jpan", "Hang"}  # a character is a word or a syllable
+    if len(text) >= 24 and not {source.script, target.script} & dense:
+        ratio = len(answer) / len(text)
+        if not 0.35 <= ratio <= 3:
+            found.append(Notice.LENGTH)
+    latin = target.script == "Latn"
+    if not latin and texts.latin_words(answer) & texts.latin_words(text) - kept:
+        found.append(Notice.UNTRANSLATED)
+    others = " ".join(w for w in answer.split() if not texts.latin_words(w) & kept)
+    if not target.writes(others):
+        found.append(Notice.WRONG_SCRIPT)
+    return found

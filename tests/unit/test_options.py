@@ -1,7 +1,6 @@
 import pytest
 
-from marsam import CaptionOptions, LanguageError, OptionError, PaintOptions, PromptError, Recipe
-from marsam.languages import language
+from marsam import CaptionOptions, OptionError, PaintOptions, PromptError, Recipe
 from marsam.options import MAX_TEXT, checked_text
 
 
@@ -37,13 +36,3 @@ def test_text_is_trimmed_and_bounded() -> None:
         checked_text(" \n ")
     with pytest.raises(PromptError, match=str(MAX_TEXT)):
         checked_text("x" * (MAX_TEXT + 1))
-
-
-def test_languages_by_either_code() -> None:
-    assert language("ar") is language("arb_Arab")
-    assert language("ar").direction == "rtl"
-
-
-def test_a_near_miss_is_pointed_out() -> None:
-    with pytest.raises(LanguageError, match="did you mean arb_Arab"):
-        language("ara_Arab")

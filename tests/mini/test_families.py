@@ -1,0 +1,107 @@
+"""Other families of translators: tiny, built here in their real layout, through the one class."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import sentencepiece
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
+    MarianConfig,
+    MarianMTModel,
+    MarianTokenizer,
+)
+
+from marsam import LanguageError, TranslateOptions, choose_device
+from marsam.translator import Seq2SeqTranslator
+
+SENTENCES = ["a cat on a blue background", "three lions", "قطة على خلفية زرقاء", "ثلاثة أسود"] * 5
+SMALL = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "decoder_ffn_dim": 16,
+    "max_position_embeddings": 64,
+}
+
+
+def pieces(folder: Path, name: str) -> list[str]:
+    """Train a SentencePiece model into the folder; its pieces."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES),
+        model_writer=model,
+        vocab_size=70,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / name).write_bytes(model.getvalue())
+    loaded = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    return [loaded.id_to_piece(i) for i in range(loaded.get_piece_size())]
+
+
+@pytest.fixture
+def m2m100(tmp_path: Path) -> Path:
+    words = [p for p in pieces(tmp_path, "sentencepiece.bpe.model") if not p.startswith("<")]
+    vocabulary = {word: i for i, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *words])}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    tokenizer = M2M100Tokenizer(
+        str(tmp_path / "vocab.json"), str(tmp_path / "sentencepiece.bpe.model")
+    )
+    tokenizer.save_pretrained(tmp_path)
+    size = max(tokenizer.get_vocab().values()) + 1
+    M2M100ForConditionalGeneration(M2M100Config(vocab_size=size, **SMALL)).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def marian(tmp_path: Path) -> Path:
+    words = pieces(tmp_path, "source.spm")
+    (tmp_path / "target.spm").write_bytes((tmp_path / "source.spm").read_bytes())
+    listed = ["</s>", "<unk>", ">>ara<<", ">>arz<<"]
+    listed += [word for word in words if word not in listed and word != "<s>"]
+    vocabulary = {word: i for i, word in enumerate([*listed, "<pad>"])}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    MarianTokenizer(
+        str(tmp_path / "source.spm"),
+        str(tmp_path / "target.spm"),
+        str(tmp_path / "vocab.json"),
+        source_lang="en",
+        target_lang="ar",
+    ).save_pretrained(tmp_path)
+    pad = vocabulary["<pad>"]
+    config = MarianConfig(
+        vocab_size=len(vocabulary),
+        pad_token_id=pad,
+        decoder_start_token_id=pad,
+        eos_token_id=0,
+        bos_token_id=None,
+        forced_eos_token_id=0,
+        **SMALL,
+    )
+    MarianMTModel(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_m2m100(m2m100: Path) -> None:
+    translator = Seq2SeqTranslator(m2m100, device=choose_device("cpu"))
+    for source, target in (("eng_Latn", "arb_Arab"), ("arb_Arab", "eng_Latn")):
+        answer = translator.translate("three lions", TranslateOptions(source=source, target=target))
+        assert isinstance(answer.text, str)
+    with pytest.raises(LanguageError, match="Bambara"):
+        translator.translate("three lions", TranslateOptions(target="bam_Latn"))
+
+
+def test_marian(marian: Path) -> None:
+    translator = Seq2SeqTranslator(marian, device=choose_device("cpu"))
+    assert isinstance(translator.translate("three lions", TranslateOptions()).text, str)
+    with pytest.raises(LanguageError, match="French"):
+        translator.translate("three lions", TranslateOptions(target="fra_Latn"))
+    with pytest.raises(LanguageError, match="French"):
+        translator.translate("trois lions", TranslateOptions(source="fra_Latn"))

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from marsam import OptionError
+from marsam.glossary import Glossary, Term, load_glossary, split_around
+
+FILE = """
+[[term]]
+term = "rose"
+arabic = "وردة"
+
+[[term]]
+term = "red rose"
+arabic = "جوري"
+
+[[term]]
+term = "Gradio"
+protect = true
+"""
+
+
+@pytest.fixture
+def glossary(tmp_path: Path) -> Glossary:
+    path = tmp_path / "terms.toml"
+    path.write_text(FILE, encoding="utf-8")
+    return load_glossary(path)
+
+
+def test_longer_terms_come_first(glossary: Glossary) -> None:
+    found = glossary.wanted("A red rose on Gradio.", "eng_Latn", "arb_Arab")
+    assert found == [("red rose", "جوري"), ("Gradio", "Gradio")]
+
+
+def test_both_ways(glossary: Glossary) -> None:
+    assert glossary.wanted("هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
+    assert glossary.wanted("a rose", "eng_Latn", "fra_Latn") == []
+
+
+def test_only_whole_words(glossary: Glossary) -> None:
+    assert glossary.wanted("primroses", "eng_Latn", "arb_Arab") == []
+
+
+def test_splitting_around_terms() -> None:
+    assert split_around("a Gradio page", ["Gradio"]) == ["a ", "Gradio", " page"]
+    assert split_around("a page", []) == ["a page"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[[term",
+        "term = 3",
+        "[[term]]\narabic = 'قطة'",
+        "[[term]]\nterm = 'cat'",
+        "[[term]]\nterm = 'cat'\nprotect = 'yes'",
+        "[[term]]\nterm = ' '\nprotect = true",
+    ],
+)
+def test_a_wrong_file_is_one_sentence(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "terms.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(OptionError, match=r"terms\.toml"):
+        load_glossary(path)
+    with pytest.raises(OptionError, match="no glossary"):
+        load_glossary(tmp_path / "none.toml")
+
+
+def test_a_term_needs_an_arabic_end() -> None:
+    assert Term("cat", "قطة").answer("fra_Latn", "deu_Latn") is None

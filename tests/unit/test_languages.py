@@ -1,0 +1,180 @@
+import re
+
+import pytest
+
+from marsam import LanguageError
+from marsam.languages import (
+    _LOOKS_LIKE,
+    _SCRIPTS,
+    ARABIC,
+    ENGLISH,
+    language,
+    languages,
+    script_of,
+    varieties_of_arabic,
+)
+
+EVERY = languages()
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(LanguageError) as caught:
+        language(name)
+    return str(caught.value)
+
+
+def test_all_of_nllb_is_there_once() -> None:
+    codes = [one.code for one in EVERY]
+    assert len(codes) == len(set(codes)) == 202
+    assert [code for code in codes if not re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}", code)] == []
+    assert codes == sorted(codes)
+
+
+def test_every_name_and_tag_leads_to_its_own_language() -> None:
+    for one in EVERY:
+        for name in (one.code, one.short, one.en, one.ar):
+            assert language(name) == language(name.upper()) == one, name
+
+
+def test_short_tags_are_tags() -> None:
+    odd = [
+        one.short for one in EVERY if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?", one.short)
+    ]
+    assert odd == []
+
+
+def test_arabic_names_are_arabic() -> None:
+    # Letters only: no vowel marks, no tatweel, no Persian letters.
+    word = "[ء-غف-ي]+"
+    natural = re.compile(rf"{word}([ -]{word})*( \({word}( {word})*\))?")
+    assert [one.ar for one in EVERY if not natural.fullmatch(one.ar)] == []
+
+
+def test_english_names_are_latin_and_trimmed() -> None:
+    assert [
+        one.en for one in EVERY if script_of(one.en) != "Latn" or one.en != one.en.strip()
+    ] == []
+
+
+def test_direction_follows_the_script() -> None:
+    from_right = {one.code for one in EVERY if one.direction == "rtl"}
+    assert from_right == {one.code for one in EVERY if one.script in {"Arab", "Hebr"}}
+    assert {"arb_Arab", "heb_Hebr", "ydd_Hebr", "urd_Arab", "ckb_Arab"} <= from_right
+    # Tifinagh runs from the left today; Kurmanji and Banjar do in Latin letters.
+    assert from_right.isdisjoint({"tzm_Tfng", "taq_Tfng", "kmr_Latn", "bjn_Latn", "kas_Deva"})
+    assert {one.direction for one in EVERY} == {"ltr", "rtl"}
+
+
+def test_the_two_constants_are_their_rows() -> None:
+    assert language("eng_Latn") == ENGLISH
+    assert language("arb_Arab") == ARABIC
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ar", "arb_Arab"),
+        ("AR", "arb_Arab"),
+        ("arabic", "arb_Arab"),
+        ("العربية", "arb_Arab"),
+        (" English ", "eng_Latn"),
+        ("الانجليزية", "eng_Latn"),  # without the hamza, as most people type it
+        ("الفَرَنسية", "fra_Latn"),
+        ("norwegian bokmal", "nob_Latn"),
+        ("zh_hans", "zho_Hans"),
+        ("zh", "zho_Hans"),
+        ("zh-TW", "zho_Hant"),
+        ("fil", "tgl_Latn"),
+        ("العربية المصرية", "arz_Arab"),
+    ],
+)
+def test_names_as_people_type_them(name: str, code: str) -> None:
+    assert language(name).code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("ara_Arab", "arb_Arab (Modern Standard Arabic)"),
+        ("ara", "arb_Arab (Modern Standard Arabic)"),
+        ("arb_Latn", "arb_Arab (Modern Standard Arabic)"),
+        ("عربي", "arb_Arab (Modern Standard Arabic)"),
+        ("eng", "eng_Latn (English)"),
+        ("en-US", "eng_Latn (English)"),
+        ("Frensh", "fra_Latn (French)"),
+        ("انجليزي", "eng_Latn (English)"),
+        ("quechua", "quy_Latn (Quechua, Ayacucho)"),
+        ("Levantine", "ajp_Arab (South Levantine Arabic) or apc_Arab"),
+        ("Kurdish", "ckb_Arab (Kurdish, Sorani) or kmr_Latn (Kurdish, Kurmanji)?"),
+    ],
+)
+def test_near_misses_are_pointed_out(name: str, first: str) -> None:
+    assert f"There is no language {name!r}; did you mean {first}" in refusal(name)
+
+
+def test_at_most_three_near_misses_in_one_sentence() -> None:
+    told = refusal("ara_Arab")
+    assert len(re.findall(r"\w{3}_\w{4} \(", told)) == 3
+    assert told.endswith("?")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("name", ["", " ", "zzz", "klingon", "123"])
+def test_with_nothing_near_it_says_what_to_give(name: str) -> None:
+    assert refusal(name).endswith(
+        "give its name, a tag such as en, or an NLLB code such as arb_Arab."
+    )
+
+
+def test_the_standard_comes_before_the_varieties() -> None:
+    first, *spoken = varieties_of_arabic()
+    assert first == ARABIC
+    assert not first.experimental
+    assert {one.short for one in spoken} == {
+        "ars", "arz", "apc", "ajp", "acm", "acq", "aeb", "ary",
+    }  # fmt: skip
+    assert all(one.experimental and one.ar.startswith("العربية ") for one in spoken)
+    assert [one for one in EVERY if one.experimental] == spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("a red car by the sea", "Latn"),
+        ("قِطَّةٌ حَمْرَاءُ عَلَى السَّرِيرِ", "Arab"),
+        ("قطة اسمها Lulu في الحديقة", "Arab"),
+        ("a cat called قطة", "Latn"),
+        ("12 كلبًا", "Arab"),
+        ("一只红色的猫", "Hani"),
+        ("赤い猫がソファーの上にいる", "Jpan"),
+        ("ｃａｔ", "Latn"),
+        ("красная кошка", "Cyrl"),
+        ("빨간 고양이", "Hang"),
+        ("लाल बिल्ली", "Deva"),
+        ("חתול אדום", "Hebr"),
+        ("ᱥᱟᱱᱛᱟᱲᱤ", "Olck"),
+        ("ⵜⴰⵎⴰⵣⵉⵖⵜ", "Tfng"),
+        ("ቀይ ድመት", "Ethi"),
+        ("ᏣᎳᎩ", "Zzzz"),  # Cherokee, which NLLB does not know
+        ("", None),
+        ("12, 34! 😀 ٣٤", None),
+    ],
+)
+def test_script_of_a_text(text: str, script: str | None) -> None:
+    assert script_of(text) == script
+
+
+def test_a_text_in_the_wrong_script_is_noticed() -> None:
+    assert ARABIC.writes("قطة حمراء")
+    assert not ARABIC.writes("a red cat")
+    assert ENGLISH.writes("2024")  # nothing to judge by
+    assert language("zh-Hant").writes("紅貓")
+    assert language("ja").writes("赤い猫")
+    assert language("ja").writes("日本")
+    assert not language("zh-Hans").writes("赤い猫")
+    assert language("sat").writes("ᱥᱟᱱᱛᱟᱲᱤ")
+    assert not language("sat").writes("লাল বিড়াল")
+
+
+def test_script_of_knows_the_script_of_every_language() -> None:
+    assert {one.script for one in EVERY} <= {*_SCRIPTS.values(), *_LOOKS_LIKE}

@@ -1,0 +1,379 @@
+import io
+import json
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from marsam.errors import OptionError, PictureError
+from marsam.images import save_picture
+from marsam.metadata import MAX_XMP, NAMESPACE, TRAINED, Record, embed, parameters, read
+
+SUFFIXES = [".png", ".jpg", ".jpeg", ".webp"]
+RECORD = Record(
+    english="a red cat on a chair",
+    arabic="قطة حمراء على كرسي",
+    prompt="a red cat on a chair",
+    negative_prompt="blurry",
+    seed=9,
+    steps=20,
+    scheduler="DPMSolverMultistep",
+    guidance_scale=7.5,
+    width=64,
+    height=48,
+    painter="marsam/mini-painter",
+    recipe="balanced",
+)
+AWKWARD = (
+    "قطة «حمراء» 👩🏽‍🎨 \"quoted\" 'single' <b>&amp; ]]></b> <!DOCTYPE x> \\ back\r\nnew line\ttab "
+    "\x00\x07\x1b[31m\x7f\x85\u2028\ufffe end"
+)
+HARD = replace(
+    RECORD,
+    english=AWKWARD,
+    arabic=AWKWARD + "ء",
+    prompt=AWKWARD + "p",
+    negative_prompt=AWKWARD + "n",
+    painter=AWKWARD,
+)
+
+
+@pytest.fixture
+def image() -> Image.Image:
+    return Image.effect_noise((64, 48), 60).convert("RGB")
+
+
+def png_with(xmp: bytes) -> bytes:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", xmp)
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def xmp_of(path: Path) -> bytes:
+    with Image.open(path) as picture:
+        xmp = picture.info["xmp"]
+    assert isinstance(xmp, bytes)
+    return xmp
+
+
+def user_comment(path: Path) -> str:
+    with Image.open(path) as picture:
+        comment: bytes = picture.getexif().get_ifd(0x8769)[0x9286]
+    assert comment.startswith(b"UNICODE\0")
+    # The entry says: UserComment, of type undefined, so long.
+    assert b"\x92\x86\0\x07" + struct.pack(">I", len(comment)) in path.read_bytes()
+    return comment[8:].decode("utf-16-be")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("record", [RECORD, HARD], ids=["plain", "awkward"])
+def test_what_is_saved_is_read_again(
+    record: Record, suffix: str, image: Image.Image, tmp_path: Path
+) -> None:
+    path = embed(image, record, tmp_path / "deep" / f"a{suffix}")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert read(path) == record
+    assert read(path.read_bytes()) == record
+    with path.open("rb") as file:
+        assert read(file) == record
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_pixels_are_kept(suffix: str, image: Image.Image, tmp_path: Path) -> None:
+    with Image.open(embed(image, RECORD, tmp_path / f"a{suffix}")) as saved:
+        assert saved.convert("RGB").tobytes() == image.tobytes()
+
+
+def test_the_file_says_by_content_what_it_is(image: Image.Image, tmp_path: Path) -> None:
+    for suffix, kind in ((".PNG", "PNG"), (".JPG", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP")):
+        with Image.open(embed(image, RECORD, tmp_path / f"a{suffix}")) as saved:
+            assert saved.format == kind
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a", "a.png.txt"])
+def test_other_endings_are_refused(name: str, image: Image.Image, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"\.png, \.jpg or \.webp"):
+        embed(image, RECORD, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_that_do_not_fit_are_refused_before_writing(
+    image: Image.Image, tmp_path: Path
+) -> None:
+    long = replace(RECORD, prompt="قط " * 15_000)
+    with pytest.raises(OptionError, match="JPEG"):
+        embed(image, long, tmp_path / "a.jpg")
+    assert read(embed(image, long, tmp_path / "a.png")) == long
+    for suffix in SUFFIXES:
+        with pytest.raises(OptionError, match="too long"):
+            embed(image, replace(long, prompt="x" * MAX_XMP), tmp_path / f"b{suffix}")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_the_longest_texts_marsam_takes_fit_into_a_jpeg(image: Image.Image, tmp_path: Path) -> None:
+    text = "ق" * 2000
+    long = replace(RECORD, english=text, arabic=text, prompt=text, negative_prompt=text)
+    assert read(embed(image, long, tmp_path / "a.jpg")) == long
+
+
+def test_a_failed_save_leaves_nothing_behind(image: Image.Image, tmp_path: Path) -> None:
+    kept = embed(image, RECORD, tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="too long"):
+        save_picture(image, kept, "JPEG", xmp=bytes(70_000))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
+    assert read(kept) == RECORD
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_xmp_is_what_the_standards_ask(suffix: str, image: Image.Image, tmp_path: Path) -> None:
+    xmp = xmp_of(embed(image, RECORD, tmp_path / f"a{suffix}")).decode("utf-8")
+    words = "".join(
+        f'<rdf:li xml:lang="{language}">{text}</rdf:li>'
+        for language, text in (
+            ("x-default", RECORD.english),
+            ("en", RECORD.english),
+            ("ar", RECORD.arabic),
+        )
+    )
+    for tag in ("dc:description", "Iptc4xmpCore:AltTextAccessibility"):
+        assert f"<{tag}><rdf:Alt>{words}</rdf:Alt></{tag}>" in xmp
+    assert f"<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>" in xmp
+
+
+def test_no_arabic_twin_no_arabic_alternative(image: Image.Image, tmp_path: Path) -> None:
+    record = replace(RECORD, arabic="")
+    path = embed(image, record, tmp_path / "a.png")
+    assert b'"ar"' not in xmp_of(path)
+    assert read(path) == record
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_xmp_holds_no_control_characters(
+    suffix: str, image: Image.Image, tmp_path: Path
+) -> None:
+    text = xmp_of(embed(image, HARD, tmp_path / f"a{suffix}")).decode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe]", text)
+
+
+def test_half_surrogates_do_not_stop_a_save(image: Image.Image, tmp_path: Path) -> None:
+    path = embed(image, replace(RECORD, prompt="cat \ud83d"), tmp_path / "a.jpg")
+    assert read(path) == replace(RECORD, prompt="cat ?")
+
+
+def test_parameters_in_the_layout_of_the_web_ui() -> None:
+    assert parameters(RECORD) == (
+        "a red cat on a chair\n"
+        "Negative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 9, Size: 64x48, "
+        "Model: marsam/mini-painter"
+    )
+    other = replace(
+        RECORD, negative_prompt="", scheduler="Novel", painter="a: b, c", guidance_scale=7
+    )
+    assert parameters(other) == (
+        "a red cat on a chair\n"
+        'Steps: 20, Sampler: Novel, CFG scale: 7, Seed: 9, Size: 64x48, Model: "a: b, c"'
+    )
+
+
+def test_a_prompt_cannot_forge_another_parameter() -> None:
+    forged = "cat\nNegative prompt: dog\r\nSteps: 1, Sampler: x, CFG scale: 1, Seed: 1"
+    lines = parameters(replace(RECORD, prompt=forged, painter=f"m\n{forged}")).split("\n")
+    assert len(lines) == 3
+    assert lines[1] == "Negative prompt: blurry"
+    assert lines[2].startswith("Steps: 20, ")
+
+
+def test_parameters_are_where_the_tools_look(image: Image.Image, tmp_path: Path) -> None:
+    arabic = replace(RECORD, prompt="قطة 🐈")
+    for record, chunk in ((RECORD, b"tEXtparameters\0"), (arabic, b"iTXtparameters\0")):
+        path = embed(image, record, tmp_path / "a.png")
+        assert chunk in path.read_bytes()
+        with Image.open(path) as picture:
+            assert picture.info["parameters"] == parameters(record)
+        for suffix in (".jpg", ".webp"):
+            path = embed(image, record, tmp_path / f"a{suffix}")
+            assert user_comment(path) == parameters(record)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_nothing_of_the_source_travels_on(kind: str, suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"secret-holiday.{kind.lower()}"
+    exif = Image.Exif()
+    exif[0x010E] = "secret title"
+    exif[0x0112] = 6  # the camera was held a quarter turn
+    exif.get_ifd(0x8825).update({1: "N", 2: (21.0, 25.0, 21.0), 3: "E", 4: (39.0, 49.0, 34.0)})
+    info = PngInfo()
+    info.add_text("path", "secret text")
+    Image.new("RGB", (64, 48), "red").save(
+        source,
+        kind,
+        exif=exif,
+        xmp=b"<secret/>",
+        icc_profile=b"secret profile",
+        comment=b"secret comment",
+        pnginfo=info,
+    )
+    with Image.open(source) as opened:
+        assert opened.getexif().get_ifd(0x8825)
+        path = embed(opened, RECORD, tmp_path / f"new{suffix}")
+    assert b"secret" not in path.read_bytes()
+    with Image.open(path) as saved:
+        assert saved.size == (48, 64)  # upright, without the mark
+        assert not saved.getexif().get_ifd(0x8825)
+        assert set(saved.getexif()) <= {0x8769}
+        assert "icc_profile" not in saved.info
+        assert "comment" not in saved.info
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_foreign_picture_has_no_record(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    Image.new("RGB", (9, 9)).save(path, kind)
+    assert read(path) is None
+    Image.new("RGB", (9, 9)).save(path, kind, xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    assert read(path) is None
+
+
+def test_a_foreign_text_named_xmp_is_no_record(tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add_text("xmp", NAMESPACE)
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=info)
+    assert read(tmp_path / "a.png") is None
+
+
+def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+    for data in (b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(40)):
+        with pytest.raises(PictureError):
+            read(data)
+    with pytest.raises(PictureError, match="no file"):
+        read(tmp_path / "none.png")
+
+
+BOMB = "".join(f'<!ENTITY b{i} "{f"&b{i - 1};" * 10}">' for i in range(1, 10))
+HOSTILE = {
+    "entity bomb": f'<!DOCTYPE r [<!ENTITY b0 "x">{BOMB}]><r xmlns="{NAMESPACE}">&b9;</r>',
+    "outer entity": f'<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+    f'<record xmlns="{NAMESPACE}">&e;</record>',
+    "outer type": f'<!DOCTYPE r SYSTEM "http://localhost/x.dtd"><r xmlns="{NAMESPACE}"/>',
+    "undeclared entity": f'<r xmlns="{NAMESPACE}">&e;</r>',
+    "huge": f'<record xmlns="{NAMESPACE}">{" " * MAX_XMP}</record>',
+    "cut": f'<record xmlns="{NAMESPACE}">',
+    "empty": f'<record xmlns="{NAMESPACE}"></record>x',
+    "not JSON": f'<record xmlns="{NAMESPACE}">hello</record>',
+    "deep JSON": f'<record xmlns="{NAMESPACE}">{"[" * 100_000}</record>',
+    "long number": f'<record xmlns="{NAMESPACE}">{"9" * 100_000}</record>',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_and_damaged_records_are_refused(name: str) -> None:
+    with pytest.raises(PictureError, match=r"^The record in this picture is damaged .*\.$"):
+        read(png_with(HOSTILE[name].encode()))
+
+
+def test_xmp_that_is_not_utf8_is_refused() -> None:
+    for xmp in (
+        f'<r xmlns="{NAMESPACE}">'.encode() + b"\xff</r>",
+        f'\ufeff<r xmlns="{NAMESPACE}"/>'.encode("utf-16-le") + NAMESPACE.encode(),
+    ):
+        with pytest.raises(PictureError, match="damaged"):
+            read(png_with(xmp))
+
+
+def test_deep_xml_does_no_harm() -> None:
+    depth = MAX_XMP // 8
+    xmp = f'<r xmlns="{NAMESPACE}">' + "<a>" * depth + "</a>" * depth + "</r>"
+    assert read(png_with(xmp.encode())) is None
+
+
+def test_compressed_xmp_is_bounded() -> None:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", b" " * 15_000_000 + NAMESPACE.encode(), zip=True)
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG", pnginfo=info)
+    assert len(buffer.getvalue()) < 50_000
+    with pytest.raises(PictureError):
+        read(buffer.getvalue())
+
+
+def test_reading_decodes_no_pixels(image: Image.Image, tmp_path: Path) -> None:
+    data = embed(image, RECORD, tmp_path / "a.png").read_bytes()
+    start = data.index(b"IDAT") + 4
+    assert zlib.decompressobj().decompress(data[start:])
+    assert read(data[:start] + bytes(len(data) - start)) == RECORD
+
+
+def test_the_record_may_have_become_an_attribute() -> None:
+    text = RECORD.to_json().replace('"', "&quot;")
+    assert read(png_with(f'<r xmlns:m="{NAMESPACE}" m:record="{text}"/>'.encode())) == RECORD
+
+
+def test_json_is_versioned() -> None:
+    data = json.loads(RECORD.to_json())
+    assert data["format"] == 1
+    assert Record.from_json(RECORD.to_json()) == RECORD
+    with pytest.raises(PictureError, match="newer Marsam"):
+        Record.from_json(json.dumps({"format": 2, "all": "new"}))
+    assert Record.from_json(json.dumps({**data, "guidance_scale": 7, "more": 1})) == replace(
+        RECORD, guidance_scale=7.0
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 0},
+        {"format": True},
+        {"format": "1"},
+        {"seed": "9"},
+        {"seed": True},
+        {"seed": 9.0},
+        {"prompt": None},
+        {"prompt": "\ud800"},
+        {"guidance_scale": float("nan")},
+        {"guidance_scale": float("inf")},
+        {"guidance_scale": 10**400},
+    ],
+)
+def test_json_of_the_wrong_shape_is_refused(changes: dict[str, Any]) -> None:
+    data = {**json.loads(RECORD.to_json()), **changes}
+    with pytest.raises(PictureError, match="damaged"):
+        Record.from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"format": 1}', "NaN", "1" * 5000])
+def test_json_that_is_no_record_is_refused(text: str) -> None:
+    with pytest.raises(PictureError, match="damaged"):
+        Record.from_json(text)
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_reader_nobody_here_wrote_finds_it_all(
+    suffix: str, image: Image.Image, tmp_path: Path
+) -> None:
+    record = replace(RECORD, english='a <red> cat & a "hat" 🎩', prompt="قطة")
+    path = embed(image, record, tmp_path / f"a{suffix}")
+    command = ["exiftool", "-j", "-G1", "-n", "-warning", "-error", "-all", str(path)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    (found,) = json.loads(done.stdout)
+    for name in ("XMP-dc:Description", "XMP-iptcCore:AltTextAccessibility"):
+        assert found[name] == record.english
+        assert found[f"{name}-en"] == record.english
+        assert found[f"{name}-ar"] == record.arabic
+    assert found["XMP-iptcExt:DigitalSourceType"] == TRAINED
+    name = "PNG:Parameters" if suffix == ".png" else "ExifIFD:UserComment"
+    assert found[name] == parameters(record)
+    assert not [name for name in found if "GPS" in name or name.endswith(("Warning", "Error"))]
