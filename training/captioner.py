@@ -26,7 +26,7 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, random_scene
 
 BATCH = 64
-STEPS = 6_000
+STEPS = 5_000
 VARIANTS = 24
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 MAX_TOKENS = 20

@@ -155,25 +155,42 @@ def caption(
 @app.command()
 def translate(
     text: Annotated[str, typer.Argument(help="The text; - reads it from the input.")],
-    source: Annotated[
-        str, typer.Option("--from", help="Language: en, ar, or an NLLB code.")
-    ] = "en",
-    target: Annotated[str, typer.Option("--to", help="Language: en, ar, or an NLLB code.")] = "ar",
+    source: Annotated[str, typer.Option("--from", help="Language: a name, en, eng_Latn…")] = "en",
+    target: Annotated[str, typer.Option("--to", help="Language: a name, ar, arb_Arab…")] = "ar",
+    back: Annotated[bool, typer.Option("--back", help="Also translate the answer back.")] = False,
+    glossary: Annotated[
+        Path | None, typer.Option(help="A TOML file of terms that must come out right.")
+    ] = None,
     models: Models = None,
+    translator: StageModel = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Translate a text."""
+    from marsam.glossary import Glossary, load_glossary
     from marsam.languages import language
     from marsam.studio import Studio
 
-    options = TranslateOptions(source=language(source).code, target=language(target).code)
+    options = TranslateOptions(
+        source=language(source).code,
+        target=language(target).code,
+        back=back,
+        glossary=load_glossary(glossary) if glossary else Glossary(),
+    )
     given = sys.stdin.read() if text == "-" else text
-    answer = Studio.load(models, device=device).translator.translate(given, options)
+    studio = Studio.load(models, translator=translator, device=device)
+    answer = studio.translator.translate(given, options)
+    _warn(answer.warnings)
     if as_json:
-        _print_json({"text": answer.text, "to": answer.target})
-    else:
-        typer.echo(answer.text)
+        beside = {"back": answer.back, "standard": answer.standard}
+        told = {name: words for name, words in beside.items() if words is not None}
+        _print_json({"text": answer.text, "to": answer.target} | told)
+        return
+    typer.echo(answer.text)
+    if answer.standard is not None:
+        typer.echo(f"arb_Arab: {answer.standard}")
+    if answer.back is not None:
+        typer.echo(f"{answer.source}: {answer.back}")
 
 
 @app.command()
