@@ -1,5 +1,7 @@
-"""Tests are marked by the folder they are in."""
+"""Tests are marked by the folder they are in; what they need from the system is asked for here."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0]
         if tier in TIERS:
             item.add_marker(getattr(pytest.mark, tier))
+
+
+@pytest.fixture
+def exiftool() -> str:
+    """The path of exiftool, or a skip; an error where ``MARSAM_REQUIRE`` names it."""
+    return program("exiftool")
+
+
+def program(name: str) -> str:
+    """The path of a program of the system, or a skip; never a skip where CI requires it."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    if name in os.environ.get("MARSAM_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here and is not installed")
+    pytest.skip(f"{name} is not installed")
 
 
 @pytest.fixture(autouse=True)

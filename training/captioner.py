@@ -1,7 +1,8 @@
 """The captioner: a small BLIP, trained on pictures of the things in every style we could make.
 
-Beside the caption, two helpers are asked of the vision tower while it learns (what is shown, on
-what background); they point the way early on and are thrown away afterwards.
+Beside the caption, helpers are asked of the vision tower while it learns: what is shown, on what
+background, and in each patch which thing covers it. They point the way (small things side by side
+are found far sooner), and are thrown away afterwards.
 """
 
 import random
@@ -26,8 +27,9 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, random_scene
 
 BATCH = 64
-STEPS = 5_000
+STEPS = 4_000
 VARIANTS = 24
+PATCH = 16
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 MAX_TOKENS = 20
 
@@ -54,7 +56,7 @@ def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
     config = BlipConfig(
         vision_config={
             "image_size": SIZE,
-            "patch_size": 16,
+            "patch_size": PATCH,
             "hidden_size": 256,
             "intermediate_size": 768,
             "num_hidden_layers": 6,
@@ -97,14 +99,15 @@ class Learner(nn.Module):
         super().__init__()
         self.blip = new_model(tokenizer)
         self.heads = nn.Linear(256, len(THINGS) + len(COLOURS) + 4)
+        self.patch_heads = nn.Linear(256, len(THINGS) + 1)
 
-    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         seen = self.blip.vision_model(pixels).last_hidden_state
         mask = tokens.ne(self.blip.config.text_config.pad_token_id)
         words = self.blip.text_decoder(
             input_ids=tokens, attention_mask=mask.long(), encoder_hidden_states=seen
         ).logits
-        return words, self.heads(seen[:, 0])
+        return words, self.heads(seen[:, 0]), self.patch_heads(seen[:, 1:])
 
 
 def _targets(scenes: list[Scene]) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,10 +119,10 @@ def _targets(scenes: list[Scene]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _loss(
-    learner: Learner, pixels: Tensor, tokens: Tensor, scenes: list[Scene]
+    learner: Learner, pixels: Tensor, tokens: Tensor, scenes: list[Scene], where: Tensor
 ) -> dict[str, Tensor]:
     with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
-        words, hints = learner(pixels, tokens)
+        words, hints, patches = learner(pixels, tokens)
     shown, colour, kind = _targets(scenes)
     things, colours, kinds = hints.float().split([len(THINGS), len(COLOURS), 4], dim=1)
     # A caption's words after [DEC] are what is predicted.
@@ -130,7 +133,8 @@ def _loss(
         + F.cross_entropy(colours, colour)
         + F.cross_entropy(kinds, kind)
     )
-    return {"text": text, "helpers": helpers}
+    covers = F.cross_entropy(patches.float().transpose(1, 2), where.flatten(1))
+    return {"text": text, "helpers": helpers, "patches": covers}
 
 
 def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
@@ -150,15 +154,21 @@ def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
     start = tokenizer.convert_tokens_to_ids("[DEC]")
     while run.step < run.steps:
         # Easy first: neat pictures of mostly single things, then wilder and fuller ones.
-        wildness = min(1.0, 0.2 + run.step / 2500)
+        wildness = min(0.75, 0.2 + run.step / 2500)
         scenes = [random_scene(rng) for _ in range(BATCH)]
         scenes = [
-            Scene(s.things[:1], 1, s.colour) if rng.random() > wildness else s for s in scenes
+            Scene(s.things[:1], 1, s.colour) if rng.random() > wildness + run.step / 4000 else s
+            for s in scenes
         ]
+        where = np.full((BATCH, SIZE // PATCH, SIZE // PATCH), len(THINGS))  # all background
         pictures = np.stack(
             [
-                np.asarray(wild_picture(s, glyphs, rng, wild=float(rng.random() < wildness)))
-                for s in scenes
+                np.asarray(
+                    wild_picture(
+                        scene, glyphs, rng, wild=float(rng.random() < wildness), where=cells
+                    )
+                )
+                for scene, cells in zip(scenes, where, strict=True)
             ]
         )
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -166,8 +176,8 @@ def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
             [caption(s) for s in scenes], padding=True, return_tensors="pt"
         ).input_ids
         tokens[:, 0] = start
-        losses = _loss(learner, pixels, tokens, scenes)
-        run.update(losses["text"] + 0.3 * losses["helpers"])
+        losses = _loss(learner, pixels, tokens, scenes, torch.from_numpy(where).long())
+        run.update(losses["text"] + 0.3 * losses["helpers"] + losses["patches"])
         run.report(100, 500, **{k: float(v.detach()) for k, v in losses.items()})
     return run.averaged.blip, new_processor(tokenizer)
 

@@ -17,6 +17,7 @@ ROWS = {
     "painter_things": "painter: the thing, named by a classifier trained apart",
     "painter_backgrounds": "painter: the background",
     "painter_pairs_and_counts": "painter: pairs and counts, read back by the captioner",
+    "fidelity_agreement": "fidelity hint: agrees with the truth, right and wrong prompts",
     "judge_on_drawings": "(that classifier itself, on real drawings)",
 }
 

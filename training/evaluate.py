@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from marsam.fidelity import compare
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Studio, TranslateOptions
@@ -23,7 +24,7 @@ from training.grammar import caption
 from training.lexicon import COLOURS, THINGS
 from training.translator import ARABIC, ENGLISH, Pair, name_pairs, random_pair
 from training.wild import GLYPH, wild_picture
-from training.world import SIZE, Scene, random_scene
+from training.world import SIZE, Scene, random_scene, tidy_picture
 
 DOCS = Path(__file__).parents[1] / "docs"
 GOALS = {
@@ -115,7 +116,7 @@ def _unseen(seed: int, source: str, count: int = 2000) -> list[Pair]:
 
 def _painted(studio: Studio, prompt: str, pictures: int, seed: int) -> list[Picture]:
     options = PaintOptions(pictures=pictures, seed=seed)
-    return [e.picture for e in studio.paint(prompt, options) if isinstance(e, Painted)]
+    return [e.picture for e in studio.painter.paint(prompt, options) if isinstance(e, Painted)]
 
 
 def _sheet(pictures: list[Image.Image], columns: int, path: Path) -> None:
@@ -170,10 +171,50 @@ def painter_pairs_and_counts(studio: Studio, seed: int, count: int = 200) -> dic
     return {"right": 1 - len(wrong) / count, "of": count, "wrong": wrong[:60]}
 
 
+def fidelity_agreement(studio: Studio, seed: int, count: int = 400) -> dict[str, Any]:
+    """How often the fidelity hint is right, on pictures of which the truth is known.
+
+    Half of the prompts are true of their picture; the others name another thing, another count or
+    another background.
+    """
+    rng = random.Random(seed)
+    wrong: list[str] = []
+    agreed = {"right": 0, "wrong": 0}
+    for i in range(count):
+        scene = random_scene(rng)
+        picture = tidy_picture(scene, rng)
+        kind = "wrong" if i % 2 else "right"
+        asked = _spoilt(scene, rng) if i % 2 else scene
+        seen = studio.captioner.caption(picture, CaptionOptions(beams=1))[0].text
+        hint = compare(caption(asked), seen)
+        if (hint.score == 1) is (kind == "right"):
+            agreed[kind] += 1
+        else:
+            wrong.append(f"{kind} prompt {caption(asked)!r}, seen {seen!r}: {hint.score:.2f}")
+    half = count // 2
+    return {
+        "right": sum(agreed.values()) / count,
+        "on_right_pictures": agreed["right"] / half,
+        "on_wrong_pictures": agreed["wrong"] / half,
+        "of": count,
+        "wrong": wrong[:40],
+    }
+
+
+def _spoilt(scene: Scene, rng: random.Random) -> Scene:
+    kind = rng.choice(("thing", "count", "colour"))
+    if kind == "colour":
+        others = [c for c in range(len(COLOURS)) if c != scene.colour]
+        return Scene(scene.things, scene.count, rng.choice(others))
+    if kind == "count" and len(scene.things) == 1:
+        others = [n for n in (1, 2, 3) if n != scene.count]
+        return Scene(scene.things, rng.choice(others), scene.colour)
+    others = [t for t in range(len(THINGS)) if t not in scene.things]
+    return Scene((rng.choice(others), *scene.things[1:]), scene.count, scene.colour)
+
+
 def judge_on_drawings(seed: int, count: int = 500) -> dict[str, Any]:
     """How far the judge itself can be trusted: fresh real drawings in the painter's style."""
-    from training.world import tidy_picture
-
     critic = judge.train()
     rng = random.Random(seed)
     scenes = [
@@ -207,6 +248,7 @@ def main(wanted: list[str], seed: int = 20_000) -> None:
         "translator_to_arabic": lambda: _translated(studio, _unseen(seed, ENGLISH)),
         "translator_to_english": lambda: _translated(studio, _unseen(seed, ARABIC)),
         "translator_names": lambda: _translated(studio, name_pairs()),
+        "fidelity_agreement": lambda: fidelity_agreement(studio, seed),
         "judge_on_drawings": lambda: judge_on_drawings(seed),
         "painter_things": lambda: painter_things(studio, seed),
         "painter_pairs_and_counts": lambda: painter_pairs_and_counts(studio, seed),

@@ -30,6 +30,8 @@ def export(stages: set[str]) -> None:
             case _:
                 pipe = painter.pipeline(*painter.train())
                 pipe.to(dtype=torch.float16).save_pretrained(folder)
+        for file in folder.rglob("*.safetensors"):
+            file.chmod(0o644)
         size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         print(f"{model.stage}: {size / 1e6:.1f} MB in {folder.name}")
     together = sum(

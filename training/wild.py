@@ -178,9 +178,18 @@ def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def wild_picture(
-    scene: Scene, glyphs: np.ndarray, rng: random.Random, *, wild: float = 1.0
+    scene: Scene,
+    glyphs: np.ndarray,
+    rng: random.Random,
+    *,
+    wild: float = 1.0,
+    where: np.ndarray | None = None,
 ) -> Image.Image:
-    """A picture of the scene, 128×128 RGB; with ``wild=0``, neatly placed and undisturbed."""
+    """A picture of the scene, 128×128 RGB; with ``wild=0``, neatly placed and undisturbed.
+
+    ``where``, a square grid of integers, is filled in with the thing that covers most of each cell;
+    cells that show background are left alone.
+    """
     picture = _background(rng, scene.colour, wild)
     chosen = [(t, rng.randrange(glyphs.shape[1])) for t in scene.things] * scene.count
     if scene.count > 1 and wild and rng.random() < 0.3:  # the same thing, drawn differently
@@ -192,7 +201,13 @@ def wild_picture(
         scale = room / max(glyph.size)
         size = (max(8, round(glyph.width * scale)), max(8, round(glyph.height * scale)))
         glyph = glyph.resize(size, Image.Resampling.BILINEAR)
-        picture.paste(glyph, (round(x - size[0] / 2), round(y - size[1] / 2)), glyph)
+        corner = (round(x - size[0] / 2), round(y - size[1] / 2))
+        picture.paste(glyph, corner, glyph)
+        if where is not None:
+            cover = Image.new("L", picture.size)
+            cover.paste(glyph.getchannel("A"), corner)
+            cells = np.asarray(cover.resize(where.shape, Image.Resampling.BOX))
+            where[cells > 100] = thing
     return _finish(picture, rng) if wild else picture
 
 

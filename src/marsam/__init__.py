@@ -26,16 +26,22 @@ from marsam.errors import (
     PictureError,
     PromptError,
 )
+from marsam.fidelity import Fidelity
 from marsam.images import open_picture
+from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, Recipe, RunOptions, TranslateOptions
 from marsam.results import (
     Caption,
     Captioned,
+    Checked,
     Event,
     Finished,
     Painted,
     Picture,
     Previewed,
+    Prompt,
+    Prompted,
+    PromptLength,
     RunResult,
     Translated,
     Translation,
@@ -50,8 +56,10 @@ __all__ = [
     "CaptionOptions",
     "Captioned",
     "Captioner",
+    "Checked",
     "Device",
     "Event",
+    "Fidelity",
     "Finished",
     "HubUnreachable",
     "InputError",
@@ -63,6 +71,7 @@ __all__ = [
     "ModelMissing",
     "ModelNotFound",
     "ModelUnsupported",
+    "Notice",
     "OptionError",
     "OutOfMemory",
     "PaintOptions",
@@ -71,7 +80,10 @@ __all__ = [
     "Picture",
     "PictureError",
     "Previewed",
+    "Prompt",
     "PromptError",
+    "PromptLength",
+    "Prompted",
     "Recipe",
     "RunOptions",
     "RunResult",

@@ -2,9 +2,8 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from marsam.errors import Cancelled, MarsamError
+from marsam.errors import Cancelled, MarsamError, OptionError, PictureError
 from marsam.notices import Notice
 from marsam.options import (
     MAX_PICTURES,
@@ -21,8 +20,9 @@ from marsam.options import (
     Recipe,
     RunOptions,
     TranslateOptions,
+    recipe_named,
 )
-from marsam.results import Captioned, Event, Finished, Painted, Picture, Previewed, Translated
+from marsam.results import Event, Picture, Prompt
 from marsam.version import __version__
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.add_typer(models_app, name="models", no_args_is_help=True)
 
 DEFAULTS = PaintOptions()
 CAPTION_DEFAULTS = CaptionOptions()
+RUN_DEFAULTS = RunOptions()
 
 Models = Annotated[
     str | None,
@@ -52,6 +53,16 @@ Seed = Annotated[
     int | None, typer.Option(min=0, help="Picture i is painted from seed + i. [default: chance]")
 ]
 RecipeOption = Annotated[Recipe, typer.Option(help="How much time a picture gets.")]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--from", help="Language of the prompt. [default: told by its letters]"),
+]
+Check = Annotated[
+    bool, typer.Option("--check/--no-check", help="Compare each new picture with its prompt.")
+]
+KeepBest = Annotated[
+    int | None, typer.Option(min=1, help="Keep only so many: those that kept their word best.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
 DEFAULT_OUT = Path("pictures")
 
@@ -75,31 +86,74 @@ def _options(
 
 @app.command()
 def run(
-    image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP picture.")],
+    image: Annotated[Path | None, typer.Argument(help="A JPEG, PNG or WebP picture.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Paint from these words instead, in English or Arabic.")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Paint a picture of Marsam's again, exactly.")
+    ] = None,
     pictures: Count = DEFAULTS.pictures,
     seed: Seed = DEFAULTS.seed,
     recipe: RecipeOption = DEFAULTS.recipe,
+    language: LanguageOption = None,
+    check: Check = RUN_DEFAULTS.check,
+    keep_best: KeepBest = RUN_DEFAULTS.keep_best,
     out: Out = DEFAULT_OUT,
     models: Models = None,
+    captioner: StageModel = None,
+    translator: StageModel = None,
+    painter: StageModel = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Describe a picture in English and Arabic, and paint new ones from the English words."""
     from marsam.studio import Studio
 
-    options = RunOptions(paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe))
-    studio = Studio.load(models, device=device)
-    saved: list[dict[str, Any]] = []
-    with _narrated(studio.stream(image, options), pictures, quiet=as_json) as events:
-        for event in events:
-            if isinstance(event, Captioned) and not as_json:
-                typer.echo(event.caption.text)
-            elif isinstance(event, Translated) and not as_json:
-                typer.echo(event.translation.text)
-            elif isinstance(event, Painted):
-                saved.append(_save(event.picture, out, quiet=as_json))
-            elif isinstance(event, Finished) and as_json:
-                _print_json(event.result.to_dict() | {"pictures": saved})
+    if like is not None:
+        if image is not None or prompt is not None:
+            raise OptionError("--like needs neither a picture nor a prompt.")
+        _repeat(like, out, device=device, as_json=as_json)
+        return
+    options = RunOptions(
+        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe),
+        language=_code(language),
+        check=check,
+        keep_best=keep_best,
+    )
+    studio = Studio.load(
+        models, captioner=captioner, translator=translator, painter=painter, device=device
+    )
+    _tell(studio.stream(image, options, prompt=prompt), options, out, as_json=as_json)
+
+
+def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
+    """Paint the picture of a record again."""
+    from marsam.catalog import SETS
+    from marsam.metadata import read
+    from marsam.studio import Studio, stage_name
+
+    record = read(like)
+    if record is None:
+        raise PictureError(f"{like.name} carries no record of Marsam.")
+    names = {stage_name(entry, entry.painter): entry.name for entry in SETS.values()}
+    known = names.get(record.painter)
+    studio = Studio.load(known, painter=None if known else record.painter, device=device)
+    options = RunOptions(
+        paint=PaintOptions(
+            pictures=1,
+            seed=record.seed,
+            recipe=recipe_named(record.recipe),
+            steps=record.steps,
+            guidance_scale=record.guidance_scale,
+            negative_prompt=record.negative_prompt,
+            width=record.width,
+            height=record.height,
+        ),
+        language="eng_Latn",
+        check=False,
+    )
+    _tell(studio.stream(None, options, prompt=record.prompt), options, out, as_json=as_json)
 
 
 @app.command()
@@ -195,31 +249,52 @@ def translate(
 
 @app.command()
 def paint(
-    prompt: Annotated[str, typer.Argument(help="What to paint, in English.")],
+    prompt: Annotated[str, typer.Argument(help="What to paint, in English or Arabic.")],
     pictures: Count = DEFAULTS.pictures,
     seed: Seed = DEFAULTS.seed,
     recipe: RecipeOption = DEFAULTS.recipe,
+    language: LanguageOption = None,
+    check: Check = RUN_DEFAULTS.check,
+    keep_best: KeepBest = RUN_DEFAULTS.keep_best,
     out: Out = DEFAULT_OUT,
     models: Models = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
-    """Paint pictures from words."""
-    from marsam.studio import Studio
+    """Paint pictures from words, in English or Arabic."""
+    run(
+        prompt=prompt,
+        pictures=pictures,
+        seed=seed,
+        recipe=recipe,
+        language=language,
+        check=check,
+        keep_best=keep_best,
+        out=out,
+        models=models,
+        device=device,
+        as_json=as_json,
+    )
 
-    options = PaintOptions(pictures=pictures, seed=seed, recipe=recipe)
-    studio = Studio.load(models, device=device)
-    started = time.monotonic()
-    with _narrated(studio.paint(prompt, options), pictures, quiet=as_json) as events:
-        saved = [
-            _save(event.picture, out, quiet=as_json)
-            for event in events
-            if isinstance(event, Painted)
-        ]
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A picture that Marsam painted.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a picture of Marsam's says about itself."""
+    from marsam.metadata import parameters, read
+    from marsam.text import clean
+
+    record = read(file)
+    if record is None:
+        raise PictureError(f"{file.name} carries no record of Marsam.")
     if as_json:
-        seconds = {"paint": round(time.monotonic() - started, 3)}
-        named = {"painter": studio.painter.name}
-        _print_json({"prompt": prompt, "pictures": saved, "models": named, "seconds": seconds})
+        _print_json(asdict(record))
+        return
+    # The texts come out of a file: nothing in them may steer the terminal.
+    for words in (record.english, record.arabic, parameters(record)):
+        typer.echo(clean(words))
 
 
 @app.command()
@@ -339,34 +414,68 @@ def _bar() -> Progress:
     )
 
 
-@contextmanager
-def _narrated(
-    events: Iterable[Event] | Iterable[Previewed | Painted], pictures: int, *, quiet: bool
-) -> Iterator[Iterator[Event]]:
-    """The same events, with a bar on a terminal and silence in a pipe."""
+def _tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:
+    """Say and save what a run brings, as it comes; a bar on a terminal, silence in a pipe."""
+    from marsam.results import Captioned, Checked, Finished, Painted, Previewed, Prompted
+
+    count = options.paint.pictures
+    rows: dict[int, dict[str, Any]] = {}
+    prompt: Prompt | None = None
     with _bar() as bar:
-        task = None if quiet else bar.add_task("…", total=pictures)
-
-        def passing() -> Iterator[Event]:
-            for event in events:
-                if task is not None and isinstance(event, Previewed):
+        task = bar.add_task("…", total=count, visible=not as_json)
+        for event in events:
+            match event:
+                case Captioned():
+                    _warn(event.caption.warnings)
+                case Prompted():
+                    prompt = event.prompt
+                    _warn(prompt.warnings)
+                    if not as_json:
+                        _say_prompt(prompt)
+                case Previewed():
                     done = event.index + event.step / event.steps
-                    label = f"picture {event.index + 1}/{pictures}"
-                    bar.update(task, completed=done, description=label)
-                yield event
+                    bar.update(
+                        task, completed=done, description=f"picture {event.index + 1}/{count}"
+                    )
+                case Painted() if options.keep_best is None:
+                    rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
+                case Checked() if options.keep_best is None and not as_json:
+                    if event.fidelity.missing:
+                        typer.echo(f"{event.fidelity.en} · {event.fidelity.ar}", err=True)
+                case Finished():
+                    result = event.result
+                    for index in result.kept:
+                        if index not in rows:
+                            picture = result.pictures[index]
+                            rows[index] = _save(picture, prompt, out, quiet=as_json)
+                        if (seen := result.fidelity[index]) is not None:
+                            rows[index]["fidelity"] = round(seen.score, 3)
+                    if as_json:
+                        document = result.to_dict()
+                        document["pictures"] = [rows[index] for index in result.kept]
+                        if result.caption is not None:
+                            del document["prompt"]  # it is the caption
+                        _print_json(document)
 
-        yield passing()
+
+def _say_prompt(prompt: Prompt) -> None:
+    """Both languages; and for a prompt that was translated, what it means when translated back."""
+    typer.echo(prompt.english)
+    typer.echo(prompt.arabic)
+    if prompt.back is not None:
+        typer.echo(f"↩ {prompt.back}")
 
 
-def _save(picture: Picture, out: Path, *, quiet: bool) -> dict[str, Any]:
-    from marsam.images import save_picture
+def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) -> dict[str, Any]:
+    from marsam.metadata import embed, record_of
 
     row: dict[str, Any] = {"path": None, "seed": picture.seed}
     if picture.image is None:
         row["blocked"] = True
         typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
         return row
-    path = save_picture(picture.image, _free_name(out, picture.seed))
+    path = _free_name(out, picture.seed)
+    embed(picture.image, record_of(picture, prompt), path)
     if not quiet:
         typer.echo(str(path))
     return row | {"path": str(path)}
@@ -379,6 +488,12 @@ def _free_name(folder: Path, seed: int) -> Path:
         again += 1
         path = folder / f"marsam-{seed}-{again}.png"
     return path
+
+
+def _code(name: str | None) -> str | None:
+    from marsam.languages import language
+
+    return language(name).code if name else None
 
 
 def _warn(notices: Iterable[Notice]) -> None:

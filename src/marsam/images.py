@@ -28,12 +28,12 @@ def open_picture(source: Source) -> Image.Image:
             header, before anything is decoded).
     """
     if isinstance(source, Image.Image):
-        _check_size(source)
+        check_size(source)
         return _upright(source)
-    data = _read(source)
+    data = read_bytes(source)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _check_size(picture)
+            check_size(picture)
             picture.load()
             return _upright(picture)
     except PictureError:
@@ -46,7 +46,12 @@ def open_picture(source: Source) -> Image.Image:
         raise PictureError("This picture is damaged and cannot be read.") from error
 
 
-def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    """The bytes of a file, 20 MB at most.
+
+    Raises:
+        PictureError: when there is no such file, or it is larger.
+    """
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, (str, os.PathLike)):
@@ -65,7 +70,12 @@ def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
     return data
 
 
-def _check_size(picture: Image.Image) -> None:
+def check_size(picture: Image.Image) -> None:
+    """Refuse more than 25 megapixels, told from the header.
+
+    Raises:
+        PictureError: when there are more.
+    """
     if picture.width * picture.height > MAX_PIXELS:
         raise PictureError(_too_large())
 

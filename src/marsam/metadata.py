@@ -24,7 +24,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
-from marsam.images import FORMATS, _check_size, _read, open_picture, save_picture
+from marsam.images import FORMATS, check_size, open_picture, read_bytes, save_picture
+from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
 FORMAT = 1
@@ -123,6 +124,30 @@ class Record:
         if number != FORMAT:
             raise PictureError(_DAMAGED)
         return cls(**values)
+
+
+def record_of(picture: Picture, prompt: Prompt | None) -> Record:
+    """The record of a painted picture; ``prompt`` brings its description in both languages.
+
+    Raises:
+        PictureError: when the picture was withheld.
+    """
+    if picture.image is None:
+        raise PictureError("A picture that was withheld cannot be saved.")
+    return Record(
+        english=prompt.english if prompt else picture.prompt,
+        arabic=prompt.arabic if prompt else "",
+        prompt=picture.prompt,
+        negative_prompt=picture.negative_prompt,
+        seed=picture.seed,
+        steps=picture.steps,
+        scheduler=picture.scheduler,
+        guidance_scale=picture.guidance_scale,
+        width=picture.image.width,
+        height=picture.image.height,
+        painter=picture.painter,
+        recipe=picture.recipe,
+    )
 
 
 def _typed(value: Any, kind: Any) -> Any:
@@ -235,10 +260,10 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
     Raises:
         PictureError: not a picture we read, or its record is damaged or of a newer Marsam.
     """
-    data = _read(source)
+    data = read_bytes(source)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _check_size(picture)
+            check_size(picture)
             xmp = picture.info.get("xmp")
     except PictureError:
         raise

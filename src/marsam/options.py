@@ -20,6 +20,18 @@ class Recipe(StrEnum):
     FAITHFUL = "faithful"
 
 
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        OptionError: when there is none.
+    """
+    try:
+        return Recipe(name)
+    except ValueError as error:
+        raise OptionError(f"There is no recipe {name!r}; there are {', '.join(Recipe)}.") from error
+
+
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OptionError(f"{name} must be between {low} and {high}, and {value} is not.")
@@ -122,9 +134,7 @@ class PaintOptions:
         _within("pictures", self.pictures, 1, MAX_PICTURES)
         if self.seed is not None:
             _within("seed", self.seed, 0, SEED_LIMIT - 1)
-        if self.recipe not in tuple(Recipe):
-            names = ", ".join(Recipe)
-            raise OptionError(f"There is no recipe {self.recipe!r}; there are {names}.")
+        recipe_named(self.recipe)
         if self.steps is not None:
             _within("steps", self.steps, 1, 200)
         if self.guidance_scale is not None:
@@ -139,8 +149,23 @@ class PaintOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One run of the workflow: describe, translate, paint."""
+    """One run of the workflow: describe, translate, paint, check.
+
+    Attributes:
+        language: of a prompt, as an NLLB code; None tells Arabic from English by its letters.
+        check: describe every new picture and compare it with its prompt.
+        keep_best: how many pictures to keep, those that kept their word best; None keeps all.
+    """
 
     caption: CaptionOptions = field(default_factory=CaptionOptions)
     translate: TranslateOptions = field(default_factory=TranslateOptions)
     paint: PaintOptions = field(default_factory=PaintOptions)
+    language: str | None = None
+    check: bool = True
+    keep_best: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep_best is not None:
+            _within("keep_best", self.keep_best, 1, self.paint.pictures)
+            if not self.check:
+                raise OptionError("keep_best needs the check of the pictures, which is off.")

@@ -18,7 +18,7 @@ from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.libraries import quiet
 from marsam.options import PaintOptions, Recipe, checked_text
-from marsam.results import Painted, Picture, Previewed
+from marsam.results import Painted, Picture, Previewed, PromptLength
 
 PREVIEW_LATENTS = 16
 """Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
@@ -92,6 +92,33 @@ class DiffusionPainter:
                 ) from error
             pipe.set_progress_bar_config(disable=True)
             return pipe.to(self.device.kind), pipe.scheduler.config
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """The pipeline's own, without its weights; None when the painter has none."""
+        quiet()
+        from transformers import AutoTokenizer
+
+        if not (self.folder / "tokenizer").is_dir():
+            return None
+        with translated(f"loading the vocabulary of {self.name}"):
+            require_files(self.folder, "painter", self.name)
+            return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
+
+    def measure(self, prompt: str) -> PromptLength:
+        """How much of a prompt will be read, by the pipeline's own tokenizer.
+
+        Raises:
+            ModelError: when the vocabulary cannot be loaded.
+        """
+        tokenizer = self._tokenizer
+        if tokenizer is None:
+            return PromptLength(tokens=0, limit=0)
+        tokens = tokenizer(prompt).input_ids
+        limit = tokenizer.model_max_length
+        # The last place is for the mark that ends a prompt.
+        cut = tokenizer.decode(tokens[limit - 1 : -1]) if len(tokens) > limit else ""
+        return PromptLength(tokens=len(tokens), limit=limit, cut=cut.strip())
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Paint ``options.pictures`` pictures, one after another.
@@ -185,9 +212,12 @@ class DiffusionPainter:
             seed=seed,
             prompt=prompt,
             image=None if blocked else output.images[0],
+            negative_prompt=options.negative_prompt,
+            recipe=options.recipe,
             steps=steps,
             guidance_scale=guidance,
             scheduler=type(pipe.scheduler).__name__.removesuffix("Scheduler"),
+            painter=self.name,
             blocked=blocked,
         )
         return Painted(picture=picture, seconds=time.monotonic() - started)

@@ -5,6 +5,7 @@ from typing import Any
 
 from PIL import Image
 
+from marsam.fidelity import Fidelity
 from marsam.notices import Notice
 
 
@@ -60,6 +61,58 @@ class Translation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromptLength:
+    """How much of a prompt the painter reads.
+
+    Attributes:
+        tokens: what the prompt takes, by the painter's own tokenizer, start and end included.
+        limit: what fits (77 for Stable Diffusion's CLIP).
+        cut: the end of the prompt that is not read; empty when all of it is.
+    """
+
+    tokens: int
+    limit: int
+    cut: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """The words a run paints from.
+
+    Attributes:
+        english: what is really sent to the painter.
+        arabic: its twin.
+        given: as it was typed, or the caption.
+        language: the NLLB code of ``given``.
+        back: ``english`` translated back, when ``given`` was in another language.
+        length: how much of it the painter reads.
+        warnings: what a reader should check.
+    """
+
+    english: str
+    arabic: str
+    given: str
+    language: str
+    back: str | None
+    length: PromptLength
+    warnings: tuple[Notice, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "english": self.english,
+            "arabic": self.arabic,
+            "given": self.given,
+            "language": self.language,
+            "back": self.back,
+            "tokens": self.length.tokens,
+            "limit": self.length.limit,
+            "cut": self.length.cut,
+            "warnings": [str(notice) for notice in self.warnings],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """One painted picture.
 
@@ -70,9 +123,12 @@ class Picture:
     seed: int
     prompt: str
     image: Image.Image | None
+    recipe: str
     steps: int
     guidance_scale: float
     scheduler: str
+    painter: str
+    negative_prompt: str = ""
     blocked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,9 +137,12 @@ class Picture:
             "index": self.index,
             "seed": self.seed,
             "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "recipe": self.recipe,
             "steps": self.steps,
             "guidance_scale": self.guidance_scale,
             "scheduler": self.scheduler,
+            "painter": self.painter,
             "blocked": self.blocked,
         }
 
@@ -102,6 +161,14 @@ class Translated:
     """The caption's twin is ready."""
 
     translation: Translation
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompted:
+    """It is settled what will be painted."""
+
+    prompt: Prompt
     seconds: float
 
 
@@ -127,13 +194,22 @@ class Painted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Picture ``index`` was described again and compared with its prompt."""
+
+    index: int
+    fidelity: Fidelity
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """Everything asked for is done."""
 
     result: "RunResult"
 
 
-Event = Captioned | Translated | Previewed | Painted | Finished
+Event = Captioned | Translated | Prompted | Previewed | Painted | Checked | Finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,21 +217,33 @@ class RunResult:
     """A whole run.
 
     Attributes:
+        caption: of the picture that was given; None when the run began with a prompt.
+        prompt: what was painted.
+        pictures: all that were painted.
+        fidelity: what each picture kept of its prompt; None where that was not checked.
+        kept: indices of the pictures to keep: all, or the best when that was asked for.
         models: what did the work: ``{"captioner": …, "translator": …, "painter": …}``.
-        seconds: time a stage took: ``{"caption": …, "translate": …, "paint": …}``.
+        seconds: time a stage took: ``{"caption": …, "translate": …, "paint": …, "check": …}``.
     """
 
-    caption: Caption
-    translation: Translation
+    caption: Caption | None
+    prompt: Prompt
     pictures: tuple[Picture, ...]
+    fidelity: tuple[Fidelity | None, ...]
+    kept: tuple[int, ...]
     models: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, without the pixels."""
         return {
-            "caption": {"en": self.caption.text, "ar": self.translation.text},
-            "pictures": [picture.to_dict() for picture in self.pictures],
+            "caption": {"en": self.prompt.english, "ar": self.prompt.arabic},
+            "prompt": self.prompt.to_dict(),
+            "pictures": [
+                self.pictures[index].to_dict()
+                | {"fidelity": seen.to_dict() if (seen := self.fidelity[index]) else None}
+                for index in self.kept
+            ],
             "models": dict(self.models),
             "seconds": {stage: round(time, 3) for stage, time in self.seconds.items()},
         }

@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
-from marsam.results import Caption, Painted, Previewed, Translation
+from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 
 class Captioner(Protocol):
@@ -40,6 +40,10 @@ class Painter(Protocol):
     """A prompt in, pictures out, one after another."""
 
     name: str
+
+    def measure(self, prompt: str) -> PromptLength:
+        """How much of a prompt will be read."""
+        ...
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Paint; closing the iterator stops the work between two steps."""

@@ -3,26 +3,42 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from marsam.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
+from marsam.fidelity import Fidelity, best, compare
 from marsam.images import Source, open_picture
-from marsam.options import PaintOptions, Recipe, RunOptions
+from marsam.languages import ARABIC, ENGLISH, Language, language, script_of
+from marsam.notices import Notice
+from marsam.options import (
+    CaptionOptions,
+    Recipe,
+    RunOptions,
+    TranslateOptions,
+    checked_text,
+    recipe_named,
+)
 from marsam.results import (
     Captioned,
+    Checked,
     Event,
     Finished,
     Painted,
     Picture,
-    Previewed,
+    Prompt,
+    Prompted,
     RunResult,
     Translated,
 )
 from marsam.stages import Captioner, Painter, Translator
+from marsam.text import clean
 
 MODELS_VARIABLE = "MARSAM_MODELS"
 DEVICE_VARIABLE = "MARSAM_DEVICE"
@@ -78,7 +94,11 @@ class Studio:
 
         def named(model: Model, other: str | None) -> dict[str, Any]:
             folder = _folder(chosen, model, other)
-            return {"folder": folder, "device": place, "name": other or _name(chosen, model)}
+            return {
+                "folder": folder,
+                "device": place,
+                "name": _own_name(other) if other else stage_name(chosen, model),
+            }
 
         return cls(
             captioner=BlipCaptioner(**named(chosen.captioner, captioner)),
@@ -94,9 +114,10 @@ class Studio:
 
     def stream(
         self,
-        image: Source,
+        image: Source | None = None,
         options: RunOptions | None = None,
         *,
+        prompt: str | None = None,
         pictures: int | None = None,
         seed: int | None = None,
         recipe: Recipe | str | None = None,
@@ -104,76 +125,174 @@ class Studio:
         """Do the whole job, one event at a time; closing the iterator stops it.
 
         Args:
-            image: a path, the bytes of a file, an open file, or a PIL picture.
+            image: a path, the bytes of a file, an open file, or a PIL picture; or
+            prompt: what to paint, in English, Arabic or (with ``options.language``) another.
             options: everything that can be chosen; the three names below are shortcuts into it.
             pictures: how many new pictures, 1 to 10.
             seed: picture i is painted from ``seed + i``.
             recipe: ``draft``, ``balanced`` or ``faithful``.
 
         Raises:
-            InputError: for a picture or option that cannot be used.
+            InputError: for a picture, prompt or option that cannot be used.
             ModelError: when a model cannot be loaded.
             OutOfMemory: when the device is too small.
         """
         options = _with_shortcuts(options or RunOptions(), pictures, seed, recipe)
-        return self._workflow(open_picture(image), options)
+        if (image is None) == (prompt is None):
+            raise OptionError("Give either a picture or a prompt.")
+        given = open_picture(image) if image is not None else checked_text(clean(prompt or ""))
+        return self._workflow(given, options)
 
-    def _workflow(self, image: Any, options: RunOptions) -> Iterator[Event]:
-        # 1. The picture in English words.
-        started = time.monotonic()
-        candidates = self.captioner.caption(image, options.caption)
-        caption = candidates[0]
-        captioning = time.monotonic() - started
-        yield Captioned(caption=caption, candidates=candidates, seconds=captioning)
+    def _workflow(self, given: Image.Image | str, options: RunOptions) -> Iterator[Event]:
+        clock = Clock()
+        # 1. A picture becomes English words, and these Arabic ones; or a prompt is understood.
+        if isinstance(given, str):
+            caption = None
+            with clock.of("translate"):
+                prompt = self._understood(given, options)
+        else:
+            with clock.of("caption"):
+                candidates = self.captioner.caption(given, options.caption)
+            caption = candidates[0]
+            yield Captioned(caption=caption, candidates=candidates, seconds=clock.last)
+            with clock.of("translate"):
+                twin = self.translator.translate(caption.text, options.translate)
+            yield Translated(translation=twin, seconds=clock.last)
+            prompt = self._measured(caption.text, twin.text, warnings=twin.warnings)
+        yield Prompted(prompt=prompt, seconds=clock.last)
 
-        # 2. The same in Arabic.
-        started = time.monotonic()
-        translation = self.translator.translate(caption.text, options.translate)
-        translating = time.monotonic() - started
-        yield Translated(translation=translation, seconds=translating)
-
-        # 3. New pictures from the English words.
+        # 2. New pictures from the English words; each is described again and compared.
         pictures: list[Picture] = []
-        painting = 0.0
-        for event in self.painter.paint(caption.text, options.paint):
+        fidelity: list[Fidelity | None] = []
+        for event in self.painter.paint(prompt.english, options.paint):
             yield event
             if isinstance(event, Painted):
+                clock.add("paint", event.seconds)
                 pictures.append(event.picture)
-                painting += event.seconds
+                with clock.of("check"):
+                    seen = self._checked(event.picture, options)
+                fidelity.append(seen)
+                if seen is not None:
+                    yield Checked(index=event.picture.index, fidelity=seen, seconds=clock.last)
 
-        # 4. Everything together.
+        # 3. Everything together.
         yield Finished(
             result=RunResult(
                 caption=caption,
-                translation=translation,
+                prompt=prompt,
                 pictures=tuple(pictures),
+                fidelity=tuple(fidelity),
+                kept=_kept(pictures, fidelity, options.keep_best),
                 models={
                     "captioner": self.captioner.name,
                     "translator": self.translator.name,
                     "painter": self.painter.name,
                 },
-                seconds={"caption": captioning, "translate": translating, "paint": painting},
+                seconds=clock.seconds,
             )
         )
 
     def run(
         self,
-        image: Source,
+        image: Source | None = None,
         options: RunOptions | None = None,
         *,
+        prompt: str | None = None,
         pictures: int | None = None,
         seed: int | None = None,
         recipe: Recipe | str | None = None,
     ) -> RunResult:
         """The whole job at once; arguments and errors as in :meth:`stream`."""
-        for event in self.stream(image, options, pictures=pictures, seed=seed, recipe=recipe):
+        for event in self.stream(
+            image, options, prompt=prompt, pictures=pictures, seed=seed, recipe=recipe
+        ):
             if isinstance(event, Finished):
                 return event.result
         raise AssertionError("a stream ends with Finished")
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Only the last stage: pictures from a prompt."""
-        return self.painter.paint(prompt, options)
+    def _understood(self, text: str, options: RunOptions) -> Prompt:
+        """A typed prompt in English, whatever it was written in, and its Arabic twin."""
+        arabic = script_of(text) == "Arab"
+        source = language(options.language) if options.language else ARABIC if arabic else ENGLISH
+        glossary = options.translate.glossary
+        into_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
+        if source == ENGLISH:
+            twin = self.translator.translate(text, into_arabic)
+            return self._measured(text, twin.text, warnings=twin.warnings)
+        there = TranslateOptions(
+            source=source.code, target=ENGLISH.code, back=True, glossary=glossary
+        )
+        sent = self.translator.translate(text, there)
+        # Without English words there is nothing to paint.
+        english = checked_text(sent.text, "translated prompt")
+        in_arabic = (
+            text if source == ARABIC else self.translator.translate(english, into_arabic).text
+        )
+        return self._measured(
+            english, in_arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
+        )
+
+    def _measured(
+        self,
+        english: str,
+        arabic: str,
+        *,
+        given: str | None = None,
+        source: Language = ENGLISH,
+        back: str | None = None,
+        warnings: tuple[Notice, ...] = (),
+    ) -> Prompt:
+        length = self.painter.measure(english)
+        return Prompt(
+            english=english,
+            arabic=arabic,
+            given=given or english,
+            language=source.code,
+            back=back,
+            length=length,
+            warnings=(*warnings, Notice.PROMPT_CUT) if length.cut else warnings,
+        )
+
+    def _checked(self, picture: Picture, options: RunOptions) -> Fidelity | None:
+        if not options.check or picture.image is None:
+            return None
+        seen = self.captioner.caption(picture.image, CaptionOptions(beams=1))[0]
+
+        def in_arabic(words: str) -> str:
+            return self.translator.translate(words, TranslateOptions()).text
+
+        return compare(picture.prompt, seen.text, arabic=in_arabic)
+
+
+@dataclass
+class Clock:
+    """Seconds a stage took; what a reader of the stream does in between does not count."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    last: float = 0.0
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Time a piece of a stage."""
+        started = time.monotonic()
+        yield
+        self.add(stage, time.monotonic() - started)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count what somebody else has timed."""
+        self.last = seconds
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+def _kept(
+    pictures: list[Picture], fidelity: list[Fidelity | None], keep_best: int | None
+) -> tuple[int, ...]:
+    """The pictures to keep; a withheld one is never among the best."""
+    if keep_best is None:
+        return tuple(range(len(pictures)))
+    checked = [(index, seen) for index, seen in enumerate(fidelity) if seen is not None]
+    chosen = best([seen for _, seen in checked], keep_best)
+    return tuple(checked[place][0] for place in chosen)
 
 
 def choose_set(name: str | None) -> tuple[ModelSet, str]:
@@ -205,7 +324,14 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
     return locate(model.source, stage=model.stage, files=model.files)
 
 
-def _name(chosen: ModelSet, model: Model) -> str:
+def _own_name(source: str) -> str:
+    """A hub id, or of a folder only its last part: names travel with pictures, paths must not."""
+    path = Path(source).expanduser()
+    return path.resolve().name if path.is_dir() else source
+
+
+def stage_name(chosen: ModelSet, model: Model) -> str:
+    """What a stage of a set is called in results and records."""
     return f"marsam/mini-{model.stage}" if chosen.bundled else model.source
 
 
@@ -218,9 +344,5 @@ def _with_shortcuts(
     if seed is not None:
         changes["seed"] = seed
     if recipe is not None:
-        try:
-            changes["recipe"] = Recipe(recipe)
-        except ValueError as error:
-            names = ", ".join(Recipe)
-            raise OptionError(f"There is no recipe {recipe!r}; there are {names}.") from error
+        changes["recipe"] = recipe_named(recipe)
     return replace(options, paint=replace(options.paint, **changes)) if changes else options

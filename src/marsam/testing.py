@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
-from marsam.results import Caption, Painted, Picture, Previewed, Translation
+from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
 
 
@@ -58,7 +58,8 @@ class FakeTranslator:
         if self.error:
             raise self.error
         answer = self.answers.get(text, f"[{options.target}] {text}")
-        return Translation(text=answer, source=options.source, target=options.target)
+        back = self.answers.get(answer, f"[{options.source}] {answer}") if options.back else None
+        return Translation(text=answer, source=options.source, target=options.target, back=back)
 
 
 @dataclass
@@ -66,10 +67,18 @@ class FakePainter:
     """Fills pictures with a colour that depends on prompt and seed; ``asked`` keeps both."""
 
     steps: int = 4
+    limit: int = 77
     blocked_seeds: frozenset[int] = frozenset()
     error: Exception | None = None
     name: str = "fake-painter"
     asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def measure(self, prompt: str) -> PromptLength:
+        """Count words as tokens; ``limit`` of them fit."""
+        words = prompt.split()
+        return PromptLength(
+            tokens=len(words) + 2, limit=self.limit, cut=" ".join(words[self.limit - 2 :])
+        )
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Step through each picture and paint it, or raise ``error`` before the first."""
@@ -89,9 +98,12 @@ class FakePainter:
                 seed=seed,
                 prompt=prompt,
                 image=None if blocked else _flat(prompt, seed),
+                negative_prompt=options.negative_prompt,
+                recipe=options.recipe,
                 steps=steps,
                 guidance_scale=options.guidance_scale or 7.5,
                 scheduler="Fake",
+                painter=self.name,
                 blocked=blocked,
             )
             yield Painted(picture=picture, seconds=0.0)

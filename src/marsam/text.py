@@ -44,6 +44,16 @@ def for_model(text: str) -> str:
     return clean(_TASHKEEL.sub("", clean(text).replace(TATWEEL, "")))
 
 
+def unshouted(sentence: str) -> str:
+    """``A CAT ON A MAT.`` → ``A cat on a mat.``: capitals throughout confuse translation models.
+
+    One word alone may be an abbreviation and stays.
+    """
+    if len(sentence.split()) > 1 and sentence.isupper():
+        return sentence[:1] + sentence[1:].lower()
+    return sentence
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a cleaned text, with their punctuation; lines are sentences too."""
     return [part for part in _SENTENCE_END.split(text) if part]

@@ -104,6 +104,7 @@ class Seq2SeqTranslator:
     ) -> tuple[str, list[Notice]]:
         """One sentence: translated, checked, and if a check fails tried once more."""
         terms = options.glossary.wanted(sentence, source.code, target.code)
+        sentence = texts.unshouted(sentence)
         kept = {word for _, answer in terms for word in texts.latin_words(answer)}
         answer = self._generate(sentence, source, target, options)
         wrong = problems(sentence, answer, source, target, kept)

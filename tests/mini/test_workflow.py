@@ -9,11 +9,13 @@ import pytest
 
 from marsam import (
     Captioned,
+    Checked,
     Finished,
     Painted,
     PaintOptions,
     Picture,
     Previewed,
+    Prompted,
     Recipe,
     Studio,
     Translated,
@@ -24,7 +26,8 @@ EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 
 
 def painted(studio: Studio, **options: object) -> list[Picture]:
-    events = studio.paint("a cat on a blue background", PaintOptions(**options))  # type: ignore[arg-type]
+    chosen = PaintOptions(**options)  # type: ignore[arg-type]
+    events = studio.painter.paint("a cat on a blue background", chosen)
     return [event.picture for event in events if isinstance(event, Painted)]
 
 
@@ -36,10 +39,10 @@ def pixels(picture: Picture) -> bytes:
 def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
     events = list(studio.stream(EXAMPLES / "cat.png", pictures=2, seed=7))
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
-    assert kinds == [Captioned, Translated, Painted, Painted, Finished]
+    assert kinds == [Captioned, Translated, Prompted, Painted, Checked, Painted, Checked, Finished]
     result = events[-1].result  # type: ignore[union-attr]
     assert result.caption.text == "a cat on a blue background"
-    assert result.translation.text == "قطة على خلفية زرقاء"
+    assert result.prompt.arabic == "قطة على خلفية زرقاء"
     assert [picture.seed for picture in result.pictures] == [7, 8]
     assert all(picture.image and picture.image.size == (128, 128) for picture in result.pictures)
 
@@ -68,14 +71,14 @@ def test_recipes(studio: Studio, recipe: Recipe, steps: int, scheduler: str) -> 
 
 
 def test_previews_are_pictures(studio: Studio) -> None:
-    events = studio.paint("a cat", PaintOptions(pictures=1, steps=6, preview_every=2))
+    events = studio.painter.paint("a cat", PaintOptions(pictures=1, steps=6, preview_every=2))
     previews = [event for event in events if isinstance(event, Previewed)]
     assert [event.step for event in previews] == [1, 2, 3, 4, 5, 6]
     assert [event.step for event in previews if event.image] == [2, 4]
 
 
 def test_stopping_ends_the_work_between_two_steps(studio: Studio) -> None:
-    events = studio.paint("a cat", PaintOptions(pictures=4, steps=150))
+    events = studio.painter.paint("a cat", PaintOptions(pictures=4, steps=150))
     assert isinstance(next(events), Previewed)
     events.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("paint-")]

@@ -46,6 +46,56 @@ def test_run_says_both_captions_and_saves_the_pictures(
     assert Path("pictures/marsam-8.png").is_file()
 
 
+def test_a_saved_picture_says_what_it_is(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("run", photo, "-n", "1", "--seed", "7") == 0
+    capsys.readouterr()
+    assert marsam("show", "pictures/marsam-7.png") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "a cat on a blue background",
+        "قطة على خلفية زرقاء",
+        "a cat on a blue background",
+        "Steps: 4, Sampler: Fake, CFG scale: 7.5, Seed: 7, Size: 64x64, Model: fake-painter",
+    ]
+    assert marsam("show", "pictures/marsam-7.png", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["arabic"], record["seed"]) == ("قطة على خلفية زرقاء", 7)
+
+
+def test_a_picture_is_painted_again_from_its_record(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("paint", "a cat", "-n", "3", "--seed", "7", "--recipe", "draft") == 0
+    capsys.readouterr()
+    assert marsam("run", "--like", "pictures/marsam-9.png", "--out", "again", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["pictures"]
+    assert row["seed"] == 9
+    before, after = Image.open("pictures/marsam-9.png"), Image.open(row["path"])
+    assert before.tobytes() == after.tobytes()
+
+
+def test_a_foreign_picture_has_no_record(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["show", photo], ["run", "--like", photo]):
+        assert marsam(*command) == 1
+        assert capsys.readouterr().err == "photo.png carries no record of Marsam.\n"
+    assert marsam("run", photo, "--like", photo) == 1
+    assert "neither a picture nor a prompt" in capsys.readouterr().err
+
+
+def test_run_and_paint_take_arabic(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["run", "--prompt"], ["paint"]):
+        assert marsam(*command, "قطة", "-n", "1", "--seed", "1", "--json", "--no-check") == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["caption"] == {"en": "[eng_Latn] قطة", "ar": "قطة"}
+        assert document["prompt"]["back"] == "[arb_Arab] [eng_Latn] قطة"
+
+
+def test_keeping_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["paint", "a cat on a blue background", "-n", "3", "--keep-best", "1", "--seed", "4"]
+    assert marsam(*command, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["pictures"]) == 1
+    assert len(list(Path("pictures").iterdir())) == 1
+
+
 def test_run_json_is_one_document_and_nothing_else(
     photo: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,7 +104,9 @@ def test_run_json_is_one_document_and_nothing_else(
     document = json.loads(said.out)
     assert said.out.count("\n") == 1
     assert document["caption"] == {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء"}
-    assert document["pictures"] == [{"path": str(Path("new/marsam-3.png")), "seed": 3}]
+    (row,) = document["pictures"]
+    assert (row["path"], row["seed"]) == (str(Path("new/marsam-3.png")), 3)
+    assert row["fidelity"] == 1.0
     assert set(document) == {"caption", "pictures", "models", "seconds"}
     assert said.err == ""
 

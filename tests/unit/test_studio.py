@@ -1,21 +1,30 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from marsam import (
+    Caption,
     Captioned,
+    CaptionOptions,
+    Checked,
     Finished,
     ModelDamaged,
     OptionError,
     Painted,
+    PaintOptions,
     PictureError,
     Previewed,
+    Prompted,
+    PromptError,
     Recipe,
+    RunOptions,
     Studio,
     Translated,
 )
+from marsam.notices import Notice
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 
 PHOTO = Image.new("RGB", (40, 30), "green")
@@ -24,20 +33,22 @@ PHOTO = Image.new("RGB", (40, 30), "green")
 def test_events_come_in_the_order_of_the_work() -> None:
     events = list(fake_studio().stream(PHOTO, pictures=2, seed=7))
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
-    assert kinds == [Captioned, Translated, Painted, Painted, Finished]
+    painted = [Painted, Checked]
+    assert kinds == [Captioned, Translated, Prompted, *painted, *painted, Finished]
     steps = [(e.index, e.step) for e in events if isinstance(e, Previewed)]
     assert steps == [(picture, step) for picture in (0, 1) for step in (1, 2, 3, 4)]
 
 
 def test_the_result_holds_everything() -> None:
     result = fake_studio().run(PHOTO, pictures=3, seed=7)
+    assert result.caption is not None
     assert result.caption.text == "a cat on a blue background"
-    assert result.translation.text == "قطة على خلفية زرقاء"
+    assert result.prompt.arabic == "قطة على خلفية زرقاء"
     assert [picture.seed for picture in result.pictures] == [7, 8, 9]
     data = result.to_dict()
     assert data["caption"] == {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء"}
     assert data["models"]["painter"] == "fake-painter"
-    assert set(data["seconds"]) == {"caption", "translate", "paint"}
+    assert set(data["seconds"]) == {"caption", "translate", "paint", "check"}
 
 
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
@@ -74,7 +85,7 @@ def test_a_failing_stage_keeps_what_came_before() -> None:
         painter=FakePainter(error=ModelDamaged("The weights are damaged.")),
     )
     events = studio.stream(PHOTO)
-    assert [type(next(events)), type(next(events))] == [Captioned, Translated]
+    assert [type(next(events)) for _ in range(3)] == [Captioned, Translated, Prompted]
     with pytest.raises(ModelDamaged):
         next(events)
 
@@ -124,3 +135,91 @@ def test_argument_then_environment_then_default(
     chosen, reason = choose_set(None)
     assert chosen.name == "mini"
     assert "marsam models pull standard" in reason
+
+
+def test_an_arabic_prompt_is_translated_and_shown_both_ways() -> None:
+    answers = {"قطة على خلفية زرقاء": "a cat on a blue background", "a cat": "قطة"}
+    answers["a cat on a blue background"] = "قطة على خلفية زرقاء"
+    studio = fake_studio(answers=answers)
+    events = list(studio.stream(prompt="قطة على خلفية زرقاء", pictures=1, seed=1))
+    assert isinstance(events[0], Prompted)
+    prompt = events[0].prompt
+    assert prompt.english == "a cat on a blue background"
+    assert prompt.arabic == prompt.given == prompt.back == "قطة على خلفية زرقاء"
+    assert prompt.language == "arb_Arab"
+    assert isinstance(studio.painter, FakePainter)
+    assert studio.painter.asked == [("a cat on a blue background", 1)]
+
+
+def test_an_english_prompt_is_painted_as_it_is() -> None:
+    result = fake_studio().run(prompt="  a cat on a blue background ", pictures=1)
+    assert result.caption is None
+    assert result.prompt.english == "a cat on a blue background"
+    assert result.prompt.arabic == "قطة على خلفية زرقاء"
+    assert result.prompt.back is None
+
+
+def test_the_language_of_a_prompt_can_be_said() -> None:
+    options = RunOptions(language="fra_Latn", paint=PaintOptions(pictures=1))
+    prompt = (
+        fake_studio(answers={"un chat": "a cat", "a cat": "قطة"})
+        .run(prompt="un chat", options=options)
+        .prompt
+    )
+    assert (prompt.english, prompt.arabic, prompt.language) == ("a cat", "قطة", "fra_Latn")
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", "\u202b\u200f", "x" * 3000])
+def test_prompts_that_cannot_be_used(prompt: str) -> None:
+    with pytest.raises(PromptError):
+        fake_studio().stream(prompt=prompt)
+
+
+def test_either_a_picture_or_a_prompt() -> None:
+    with pytest.raises(OptionError, match="either a picture or a prompt"):
+        fake_studio().stream()
+    with pytest.raises(OptionError, match="either a picture or a prompt"):
+        fake_studio().stream(PHOTO, prompt="a cat")
+
+
+def test_a_prompt_too_long_for_the_painter_is_reported() -> None:
+    prompt = fake_studio().run(prompt="cat " * 80, pictures=1).prompt
+    assert prompt.length.tokens == 82
+    assert prompt.length.cut == " ".join(["cat"] * 5)
+    assert Notice.PROMPT_CUT in prompt.warnings
+
+
+class Painterly(FakeCaptioner):
+    """Sees in each new picture what a list says."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self.said = iter(said)
+
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        return (Caption(text=next(self.said)),)
+
+
+def test_the_best_are_kept() -> None:
+    seen = ["a dog on a red background", "a cat on a blue background", "a cat on a red background"]
+    studio = replace(fake_studio(), captioner=Painterly(seen))
+    options = RunOptions(paint=PaintOptions(pictures=3, seed=5), keep_best=2)
+    result = studio.run(prompt="a cat on a blue background", options=options)
+    assert len(result.pictures) == 3
+    assert result.kept == (1, 2)
+    assert [picture["seed"] for picture in result.to_dict()["pictures"]] == [6, 7]
+    assert result.fidelity[1] is not None
+    assert result.fidelity[1].score == 1.0
+
+
+def test_the_check_can_be_turned_off() -> None:
+    studio = fake_studio()
+    options = RunOptions(paint=PaintOptions(pictures=2), check=False)
+    result = studio.run(prompt="a cat", options=options)
+    assert result.fidelity == (None, None)
+    assert isinstance(studio.captioner, FakeCaptioner)
+    assert studio.captioner.asked == []
+    with pytest.raises(OptionError, match="keep_best"):
+        RunOptions(check=False, keep_best=1)
+    with pytest.raises(OptionError, match="keep_best"):
+        RunOptions(paint=PaintOptions(pictures=2), keep_best=3)

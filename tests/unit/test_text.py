@@ -78,6 +78,19 @@ def test_arabic_punctuation(raw: str, mended: str) -> None:
     assert text.mend_arabic(raw) == mended
 
 
+@pytest.mark.parametrize(
+    ("shouted", "calm"),
+    [
+        ("A CAT ON A MAT.", "A cat on a mat."),
+        ("NASA", "NASA"),
+        ("a Cat", "a Cat"),
+        ("قطة على خلفية", "قطة على خلفية"),
+    ],
+)
+def test_capitals_throughout_are_calmed(shouted: str, calm: str) -> None:
+    assert text.unshouted(shouted) == calm
+
+
 @given(st.text())
 def test_any_text_can_be_cleaned(raw: str) -> None:
     for function in (text.clean, text.for_model):

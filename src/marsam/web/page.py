@@ -11,9 +11,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.images import MAX_BYTES, save_picture
+from marsam.images import MAX_BYTES
+from marsam.metadata import embed, record_of
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions
-from marsam.results import Captioned, Finished, Painted, Previewed, Translated
+from marsam.results import Captioned, Finished, Painted, Previewed, Prompt, Prompted, Translated
 from marsam.studio import Studio
 
 EXAMPLES = tuple(
@@ -94,6 +95,7 @@ def _events(
     if not path:
         raise gr.Error("Choose a picture first. · اختر صورة أولًا.", print_exception=False)
     english = arabic = ""
+    prompt: Prompt | None = None
     shown: list[tuple[str, str]] = []
     # Below the temporary folder, which Gradio serves and clears by itself (delete_cache).
     folder = Path(tempfile.mkdtemp(prefix="marsam-"))
@@ -106,15 +108,17 @@ def _events(
                     english, status = event.caption.text, "Translating… · أترجم…"
                 case Translated():
                     arabic = event.translation.text
+                case Prompted():
+                    prompt = event.prompt
                 case Previewed():
                     status = (
                         f"Painting {event.index + 1}/{count}, step {event.step}/{event.steps} · "
                         f"أرسم {event.index + 1}/{count}"
                     )
                 case Painted() if event.picture.image is not None:
-                    file = save_picture(
-                        event.picture.image, folder / f"marsam-{event.picture.seed}.png"
-                    )
+                    record = record_of(event.picture, prompt)
+                    path_of = folder / f"marsam-{event.picture.seed}.png"
+                    file = embed(event.picture.image, record, path_of)
                     shown = [*shown, (str(file), f"{english} · {event.picture.seed}")]
                 case Painted():
                     gr.Warning(

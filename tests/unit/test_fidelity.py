@@ -1,0 +1,405 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marsam.fidelity import Fidelity, best, compare
+
+ARABIC = {
+    "a boat": "قارب",
+    "the boat": "القارب",
+    "a cat": "قطة",
+    "two cats": "قطتان",
+    "a dog": "كلب",
+    "a car": "سيارة",
+    "two lemons": "ليمونتان",
+    "eleven lemons": "11 ليمونة",
+    "a sun": "شمس",
+    "a red apple": "تفاحة حمراء",
+    "a green apple": "تفاحة خضراء",
+    "a blue background": "خلفية زرقاء",
+    "a red background": "خلفية حمراء",
+    "a park": "حديقة",
+    "a rose": "وردة",
+    "a judge": "قاض",
+    "a desert": "صحراء",
+    "a shoe": "حذاء",
+}
+
+
+def arabic(phrase: str) -> str:
+    return ARABIC[phrase]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seen"),
+    [
+        ("a cat on a blue background", "a cat on a blue background"),
+        ("a cat and a dog on a blue background", "a dog and a cat on a blue background"),
+        ("2 cats on a blue background", "two cats on a blue background"),
+        ("one cat", "a cat"),
+        ("a cat", "a cat on a blue background"),
+        ("AN IMAGE OF 3 MICE AGAINST A GREY BACKGROUND.", "three mice on a gray background"),
+        ("cat and dog on pink background", "a cat and a dog on a pink background"),
+        ("bread on a red background", "a loaf of bread on a red background"),
+        ("grapes", "a bunch of grapes"),
+        ("There are two droplets.", "two drops of water"),
+        ("four leaf clover on blue background", "a clover on a blue background"),
+        ("three loaves of bread and a cactus", "a cactus and 3 loaves of bread"),
+        ("two tvs and a plane", "an airplane and two televisions"),
+        ("ten cacti, maple leaves; boxes", "ten cactuses, maple leaves and boxes"),
+        ("two fish, tomatoes, houses", "tomatoes and houses and two fishes"),
+        ("a couple of dogs", "two dogs"),
+        ("a dozen eggs", "twelve eggs"),
+        ("the apple is red", "a red apple"),
+        ("a sleeping cat", "a cat that is sleeping"),
+        ("a street without cars", "an empty street"),
+        ("a big, brown dog", "there is a big brown dog"),
+        ("a castle, highly detailed, digital art", "a painting of a castle"),
+    ],
+)
+def test_kept(prompt: str, seen: str) -> None:
+    fidelity = compare(prompt, seen)
+    assert (fidelity.score, fidelity.missing, fidelity.added) == (1, (), ())
+    assert fidelity.en == "Everything asked for is there."
+    assert fidelity.ar == "كل ما طُلب ظاهر في الصورة."
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seen", "missing", "added", "en", "ar"),
+    [
+        pytest.param(
+            "a boat on a blue background",
+            "a car on a blue background",
+            ("boat",),
+            ("car",),
+            "Instead of a boat there is a car.",
+            "المطلوب: قارب، والظاهر: سيارة.",
+            id="wrong thing",
+        ),
+        pytest.param(
+            "two cats on a blue background",
+            "a cat on a blue background",
+            ("two cats",),
+            ("cat",),
+            "Instead of two cats there is a cat.",
+            "المطلوب: قطتان، والظاهر: قطة.",
+            id="wrong count",
+        ),
+        pytest.param(
+            "a cat",
+            "two cats",
+            ("cat",),
+            ("two cats",),
+            "Instead of a cat there are two cats.",
+            "المطلوب: قطة، والظاهر: قطتان.",
+            id="too many",
+        ),
+        pytest.param(
+            "a cat on a blue background",
+            "a cat on a red background",
+            ("blue background",),
+            ("red background",),
+            "Instead of a blue background there is a red background.",
+            "المطلوب: خلفية زرقاء، والظاهر: خلفية حمراء.",
+            id="wrong background",
+        ),
+        pytest.param(
+            "a red apple on a blue background",
+            "a green apple on a blue background",
+            ("red apple",),
+            ("green apple",),
+            "Instead of a red apple there is a green apple.",
+            "المطلوب: تفاحة حمراء، والظاهر: تفاحة خضراء.",
+            id="wrong colour",
+        ),
+        pytest.param(
+            "a cat and a dog on a blue background",
+            "a dog on a blue background",
+            ("cat",),
+            (),
+            "The cat is not visible.",
+            "القطة غير ظاهرة في الصورة.",
+            id="one of a pair",
+        ),
+        pytest.param(
+            "a boat, two lemons and a cat",
+            "a cat",
+            ("boat", "two lemons"),
+            (),
+            "Not visible: boat and two lemons.",
+            "ما لم يظهر في الصورة: قارب وليمونتان.",
+            id="two missing",
+        ),
+        pytest.param(
+            "a boat and eleven lemons and a rose",
+            "a car",
+            ("boat", "eleven lemons", "rose"),
+            ("car",),
+            "Not visible: boat, eleven lemons and rose; instead there is a car.",
+            "ما لم يظهر في الصورة: قارب، 11 ليمونة ووردة، وما ظهر بدلًا منه: سيارة.",
+            id="all missing",
+        ),
+        pytest.param(
+            "a dog",
+            "a dog in a park",
+            (),
+            ("park",),
+            "Everything asked for is there, and also a park.",
+            "كل ما طُلب ظاهر في الصورة، وفيها أيضًا: حديقة.",
+            id="only added",
+        ),
+        pytest.param(
+            "two lemons and a dog",
+            "a dog",
+            ("two lemons",),
+            (),
+            "The two lemons are not visible.",
+            "ما لم يظهر في الصورة: ليمونتان.",
+            id="several of one missing",
+        ),
+        pytest.param(
+            "a cat on a blue background",
+            "a cat and a car",
+            ("blue background",),
+            ("car",),
+            "The blue background is not visible; instead there is a car.",
+            "ما لم يظهر في الصورة: خلفية زرقاء، وما ظهر بدلًا منه: سيارة.",
+            id="a thing is no background",
+        ),
+    ],
+)
+def test_not_kept(
+    prompt: str,
+    seen: str,
+    missing: tuple[str, ...],
+    added: tuple[str, ...],
+    en: str,
+    ar: str,
+) -> None:
+    fidelity = compare(prompt, seen, arabic=arabic)
+    assert (fidelity.missing, fidelity.added) == (missing, added)
+    assert fidelity.score < 1
+    assert (fidelity.en, fidelity.ar) == (en, ar)
+
+
+def test_worse_pictures_score_lower() -> None:
+    prompt = "two red apples on a blue background"
+    scores = [
+        compare(prompt, seen).score
+        for seen in (
+            "two red apples on a blue background",
+            "two red apples and a cat on a blue background",
+            "two apples on a blue background",
+            "two red apples on a green background",
+            "a red apple on a blue background",
+            "a green apple on a blue background",
+            "a cat on a blue background",
+            "a cat on a red background",
+            "",
+        )
+    ]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == len(scores)
+    assert scores[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seen", "least", "missing", "added"),
+    [
+        (
+            "a dog on a bench",
+            "there is a brown dog sitting on a wooden bench in a park",
+            0.95,
+            (),
+            ("park",),
+        ),
+        (
+            "there is a man riding a wave on top of a surfboard",
+            "there is a man on a surfboard riding a wave in the ocean",
+            0.9,
+            (),
+            ("ocean",),
+        ),
+        (
+            "there is a black and white cat laying on a red couch",
+            "there is a black and white cat that is sleeping on a couch",
+            0.85,
+            (),
+            (),
+        ),
+        (
+            "a group of people standing on a beach",
+            "there are three people standing on the beach with umbrellas",
+            0.9,
+            (),
+            ("umbrellas",),
+        ),
+        (
+            "a lot of birds flying over the sea",
+            "there is a flock of birds that are flying over the ocean",
+            1,
+            (),
+            (),
+        ),
+        (
+            "a woman holding flowers next to a parked car",
+            "there is a young woman holding flowers in front of a car parked on the street",
+            0.85,
+            (),
+            ("street",),
+        ),
+        (
+            "a man wearing a red hat and a dog",
+            "there is a man wearing a blue hat and a dog",
+            0.8,
+            ("red hat",),
+            ("blue hat",),
+        ),
+        ("a sunny beach with a palm tree", "a sandy beach with a palm tree", 0.9, (), ()),
+        ("a palm tree", "a pine tree", 0.5, ("palm tree",), ("pine tree",)),
+        ("two pairs of cherries", "a pair of cherries", 0.5, ("two pairs of cherries",), None),
+    ],
+)
+def test_photographs(
+    prompt: str,
+    seen: str,
+    least: float,
+    missing: tuple[str, ...],
+    added: tuple[str, ...] | None,
+) -> None:
+    fidelity = compare(prompt, seen)
+    assert fidelity.score >= least
+    assert fidelity.missing == missing
+    assert added is None or fidelity.added == added
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("a boat", "القارب غير ظاهر في الصورة."),
+        ("the boat", "القارب غير ظاهر في الصورة."),
+        ("a car", "السيارة غير ظاهرة في الصورة."),
+        ("a sun", "الشمس غير ظاهرة في الصورة."),
+        ("a desert", "الصحراء غير ظاهرة في الصورة."),
+        ("a rose", "الوردة غير ظاهرة في الصورة."),
+        ("a judge", "ما لم يظهر في الصورة: قاض."),  # with the article it is القاضي
+        ("a shoe", "ما لم يظهر في الصورة: حذاء."),  # ends like صحراء, and is not feminine
+        ("a red apple", "ما لم يظهر في الصورة: تفاحة حمراء."),
+    ],
+)
+def test_one_thing_missing_in_arabic(missing: str, sentence: str) -> None:
+    assert compare(f"{missing} and a dog", "a dog", arabic=arabic).ar == sentence
+
+
+def fails(phrase: str) -> str:
+    raise RuntimeError(phrase)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [None, fails, lambda _: "", lambda _: "قارب boat", lambda _: "лодка", lambda _: "؟ 2"],
+)
+@pytest.mark.parametrize(
+    ("prompt", "seen", "sentence"),
+    [
+        ("a boat and a dog", "a dog", "بعض ما طُلب غير ظاهر في الصورة."),
+        (
+            "two cats and a dog",
+            "a cat and a dog",
+            "بعض ما طُلب غير ظاهر في الصورة، وفيها ما لم يُطلب.",
+        ),
+        ("a boat", "", "لم يظهر في الصورة شيء مما طُلب."),
+        ("a boat", "a car", "لم يظهر في الصورة شيء مما طُلب، وفيها ما لم يُطلب."),
+        ("a dog", "a dog and a cat", "كل ما طُلب ظاهر في الصورة، وفيها أيضًا ما لم يُطلب."),
+    ],
+)
+def test_without_arabic_names(answers: object, prompt: str, seen: str, sentence: str) -> None:
+    assert compare(prompt, seen, arabic=answers).ar == sentence  # type: ignore[arg-type]
+
+
+def test_the_translator_is_asked_for_little_and_its_full_stop_goes() -> None:
+    asked: list[str] = []
+
+    def translate(phrase: str) -> str:
+        asked.append(phrase)
+        return "\u200fشيء."
+
+    fidelity = compare("a car, a bus, an ear of corn, two owls, a unicorn", "", arabic=translate)
+    assert asked == ["a car", "a bus", "an ear of corn", "two owls"]
+    assert fidelity.en == "Not visible: car, bus, ear of corn, two owls and more."
+    assert fidelity.ar == "ما لم يظهر في الصورة: شيء وشيء وشيء وشيء وغيرها."
+
+
+def test_other_scripts_are_isolated() -> None:
+    assert compare("قارب", "a cat").en == "Instead of \u2068قارب\u2069 there is a cat."
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "...", "a photo of", "there is", "no people", "2"])
+def test_a_prompt_that_asks_for_nothing(prompt: str) -> None:
+    fidelity = compare(prompt, "a cat")
+    assert (fidelity.score, fidelity.missing, fidelity.added) == (1, (), ())
+    assert fidelity.en == "Nothing in particular was asked for."
+    assert fidelity.ar == "لم يُطلب شيء بعينه."
+
+
+def test_as_plain_data() -> None:
+    assert compare("a boat, a cat, a dog", " a cat and a dog ", arabic=arabic).to_dict() == {
+        "score": 0.6667,
+        "missing": ["boat"],
+        "added": [],
+        "caption": "a cat and a dog",
+        "en": "The boat is not visible.",
+        "ar": "القارب غير ظاهر في الصورة.",
+    }
+
+
+def scored(*scores: float) -> list[Fidelity]:
+    return [
+        Fidelity(score=score, missing=(), added=(), caption="", en="", ar="") for score in scores
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keep", "places"),
+    [
+        (0, []),
+        (-1, []),
+        (1, [1]),
+        (2, [1, 3]),
+        (3, [0, 1, 3]),
+        (4, [0, 1, 2, 3]),
+        (9, [0, 1, 2, 3]),
+    ],
+)
+def test_the_best(keep: int, places: list[int]) -> None:
+    assert best(scored(0.5, 1, 0.5, 0.75), keep) == places
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        "a an the two 3 one four no dozen pair of and , on with is red black big cat cats bread "
+        "loaves clover background photo sitting sleeping parked holding people glass's t-shirt "
+        "very of قارب".split()
+    ),
+    max_size=30,
+).map(" ".join)
+TEXTS = st.one_of(st.text(max_size=80), WORDS)
+
+
+@given(TEXTS, TEXTS)
+def test_any_text(prompt: str, seen: str) -> None:
+    fidelity = compare(prompt, seen, arabic=lambda _: "شيء")
+    assert 0 <= fidelity.score <= 1
+    assert not any(letter.isascii() and letter.isalpha() for letter in fidelity.ar)
+    assert fidelity.en.endswith(".")
+    assert fidelity.ar.endswith(".")
+    assert "\n" not in fidelity.en + fidelity.ar
+    assert unicodedata.is_normalized("NFC", fidelity.ar)
+
+
+@given(TEXTS)
+def test_the_same_text_is_kept(text: str) -> None:
+    fidelity = compare(text, text)
+    assert (fidelity.score, fidelity.missing, fidelity.added) == (1, (), ())
