@@ -186,25 +186,20 @@ class _Item:
     verbs: set[str] = field(default_factory=set)
 
     @cached_property
-    def _keys(self) -> tuple[list[str], bool]:
+    def _parts(self) -> tuple[list[str], bool]:
         """The phrase normalised, and whether it is so much of something."""
-        parts = re.split(r"[ -]", self.measure + " ".join(self.words))
-        joined = " ".join(_key(part) for part in parts if part and part != "and")
-        measure, _, body = _SAME.sub(lambda match: _MERGED[match[0]], joined).rpartition(" of ")
-        return body.split(), bool(measure) and measure not in ("pair", "couple")
+        named = " ".join(word for word in self.words if word != "and")
+        measure, _, body = _normal(self.measure + named).rpartition(" of ")
+        counted = not self.measure or not measure or measure in ("pair", "couple")
+        return body.split(), not counted
 
     @property
     def head(self) -> str:
-        return self._keys[0][-1]
+        return self._parts[0][-1]
 
     @cached_property
     def details(self) -> frozenset[str]:
-        return frozenset(self._keys[0][:-1])
-
-    @property
-    def said(self) -> frozenset[str]:
-        """Everything said about the thing; "a sleeping cat" is "a cat sleeping"."""
-        return self.details | self.verbs
+        return frozenset(self._parts[0][:-1])
 
     @property
     def is_background(self) -> bool:
@@ -220,10 +215,10 @@ class _Item:
 
     def amount(self, other: "_Item") -> int | None:
         """How many, in the unit shared with ``other``; None when any amount will do."""
-        measured, count = self._keys[1], self.count
+        measured, count = self._parts[1], self.count
         if self.measure.startswith(("pair", "couple")):
             return 2 * (count or 1)
-        if measured and not other._keys[1]:
+        if measured and not other._parts[1]:
             return MANY if self.plural else count
         if count is not None:
             return count
@@ -232,7 +227,7 @@ class _Item:
         if self.plural:
             return MANY
         # "bread" is any number of loaves, but "cat" typed in a hurry is one cat.
-        return None if other._keys[1] and not self.article else 1
+        return None if other._parts[1] and not self.article else 1
 
     @property
     def shown(self) -> str:
@@ -281,12 +276,18 @@ def _is_plural(word: str) -> bool:
 
 
 def _keys(words: str) -> str:
-    return " ".join(map(_key, words.split()))
+    return " ".join(map(_key, words.replace("-", " ").split()))
 
 
 _MERGED = {_keys(name): _keys(same) for name, same in _SYNONYMS.items()}
 _SAME = re.compile(rf"\b(?:{'|'.join(sorted(_MERGED, key=len, reverse=True))})\b")
-_COLOUR_KEYS = frozenset(_SAME.sub(lambda found: _MERGED[found[0]], _key(c)) for c in _COLOURS)
+
+
+def _normal(words: str) -> str:
+    return _SAME.sub(lambda found: _MERGED[found[0]], _keys(words))
+
+
+_COLOUR_KEYS = frozenset(map(_normal, _COLOURS))
 
 
 def _items(text: str) -> list[_Item]:
@@ -294,9 +295,6 @@ def _items(text: str) -> list[_Item]:
     items: list[_Item] = []
     item, after, refused = _Item(), "", False
     words = _TOKEN.findall(clean(text).lower())
-
-    def noun() -> str:
-        return item.words[-1]
 
     def close() -> None:
         nonlocal item, refused
@@ -312,26 +310,27 @@ def _items(text: str) -> list[_Item]:
 
     for word, following in zip(words, [*words[1:], ""], strict=False):
         goes_on = following[:1].isalnum() and following not in _BREAKS | _A | _THE | {"of"}
+        noun = item.words[-1] if item.words else ""
         only_adjectives = all(said in _ADJECTIVES or said == "and" for said in item.words)
-        begun = bool(item.words or item.article or item.count)
         is_verb = bool(_VERB.search(word)) and word not in _NOT_VERBS
         if is_verb:  # "a dog sitting on", but "a sitting dog" and "a red painted wall"
             if only_adjectives:
+                begun = noun or item.article or item.count
                 is_verb = not begun and (not goes_on or after in _COPULAS | {"-ing"})
             else:
                 is_verb = not (word.endswith("ed") and goes_on)
         number = None if item.count is not None or item.article == "a" else _number(word)
 
-        if word in _FILLERS or (word in _A | _THE and item.measure and not item.words):
+        if word in _FILLERS or (word in _A | _THE and item.measure and not noun):
             continue
-        if word in ("and", ",") and item.words and only_adjectives and following in _ADJECTIVES:
+        if word in ("and", ",") and noun and only_adjectives and following in _ADJECTIVES:
             item.words += ["and"] if word == "and" else []  # "a black and white cat"
         elif word in _A | _THE:
             close()
             item.article, after = "a" if word in _A else "the", word
-        elif word == "of" and item.words and not item.measure and _key(noun()) in _MEASURES:
+        elif word == "of" and noun and not item.measure and _key(noun) in _MEASURES:
             item.measure, item.words = f"{' '.join(item.words)} of ", []
-        elif word == "of" and item.words and noun() in _FRAMES:
+        elif word == "of" and noun in _FRAMES:
             item = _Item()
         elif word in _BREAKS or word == "of" or not word[0].isalnum():
             close()
@@ -341,7 +340,7 @@ def _items(text: str) -> list[_Item]:
             after = "-ing"
             if items:
                 items[-1].verbs.add(word)
-        elif word == "dozen" and not item.words:
+        elif word == "dozen" and not noun:
             item.count, item.article = 12 * (item.count or 1), ""
         elif number is not None:
             close()
@@ -389,7 +388,9 @@ def _grade(want: _Item, got: _Item) -> float:
     )
     if wrong:
         return WRONG**wrong
-    return UNSAID if uncounted or want.said - got.said else 1.0
+    # "A sleeping cat" is "a cat sleeping".
+    unsaid = (want.details | want.verbs) - (got.details | got.verbs)
+    return UNSAID if uncounted or unsaid else 1.0
 
 
 def _contradict(asked: frozenset[str], seen: frozenset[str], verbs: set[str]) -> bool:
@@ -411,10 +412,9 @@ def _one_for_another(missing: list[_Item], added: list[_Item]) -> bool:
 
 
 def _english(missing: list[_Item], added: list[_Item]) -> str:
-    there = f"there {'are' if added and added[0].several else 'is'} "
-    there += _listed([_isolated(item.phrase) for item in added])
+    also = _listed([_isolated(item.phrase) for item in added])
+    there = f"there {'are' if added and added[0].several else 'is'} {also}"
     if not missing:
-        also = _listed([_isolated(item.phrase) for item in added])
         return f"Everything asked for is there{f', and also {also}' if added else ''}."
     if _one_for_another(missing, added):
         return f"Instead of {_isolated(missing[0].phrase)} {there}."

@@ -1,6 +1,7 @@
 """Words into pictures, with Stable Diffusion and its kin."""
 
 import contextlib
+import inspect
 import queue
 import secrets
 import threading
@@ -75,21 +76,20 @@ class DiffusionPainter:
 
         with translated(f"loading the painter {self.name}"):
             require_files(self.folder, "painter", self.name)
-            known = diffusers.AutoPipelineForText2Image
-            halves = any(self.folder.glob("*/*.fp16.safetensors"))
-            try:
-                pipe = known.from_pretrained(
-                    self.folder,
-                    dtype=self.device.torch_dtype,
-                    variant="fp16" if halves else None,
-                    local_files_only=True,
-                )
-            except ValueError as error:
-                if "AutoPipeline can't find" not in str(error):
-                    raise
+            # The class by its name: diffusers' AutoPipeline would import every pipeline there is.
+            family = getattr(diffusers, self._family, None)
+            asks = inspect.signature(family.__call__).parameters if family else {}
+            if "prompt" not in asks or "image" in asks:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
-                ) from error
+                )
+            halves = any(self.folder.glob("*/*.fp16.safetensors"))
+            pipe = family.from_pretrained(
+                self.folder,
+                dtype=self.device.torch_dtype,
+                variant="fp16" if halves else None,
+                local_files_only=True,
+            )
             pipe.set_progress_bar_config(disable=True)
             return pipe.to(self.device.kind), pipe.scheduler.config
 

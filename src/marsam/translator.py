@@ -1,6 +1,7 @@
 """Words into another language, with NLLB and its kin, and a guard on what comes back."""
 
 import threading
+import warnings
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,10 @@ class Seq2SeqTranslator:
 
         with translated(f"loading the translator {self.name}"):
             require_files(self.folder, "translator", self.name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+            with warnings.catch_warnings():
+                # Marian's tokenizer wishes for a package that only tidies the spaces of Moses.
+                warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+                tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
             model = getattr(transformers, FAMILIES[self._family]).from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )

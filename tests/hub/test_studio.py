@@ -44,7 +44,7 @@ def test_pull_load_run_and_run_again_without_the_hub(
     studio = Studio.load(device="cpu")  # found on this machine, so it is the default now
     assert studio.models == "standard"
     result = studio.run(PHOTO, SMALL)
-    assert isinstance(result.caption.text, str)
+    assert result.caption is not None
     assert isinstance(result.prompt.arabic, str)
     assert [picture.seed for picture in result.pictures] == [3, 4]
     assert result.models["captioner"] == BLIP

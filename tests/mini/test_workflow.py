@@ -41,6 +41,7 @@ def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
     assert kinds == [Captioned, Translated, Prompted, Painted, Checked, Painted, Checked, Finished]
     result = events[-1].result  # type: ignore[union-attr]
+    assert result.caption is not None
     assert result.caption.text == "a cat on a blue background"
     assert result.prompt.arabic == "قطة على خلفية زرقاء"
     assert [picture.seed for picture in result.pictures] == [7, 8]
