@@ -27,9 +27,11 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, random_scene
 
 BATCH = 64
-STEPS = 4_000
+STEPS = 5_000
 VARIANTS = 24
 PATCH = 16
+HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
+"""Answers to choose from: the first thing, the second or none, the colour, how many."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 MAX_TOKENS = 20
 
@@ -98,7 +100,7 @@ class Learner(nn.Module):
     def __init__(self, tokenizer: BertTokenizer) -> None:
         super().__init__()
         self.blip = new_model(tokenizer)
-        self.heads = nn.Linear(256, len(THINGS) + len(COLOURS) + 4)
+        self.heads = nn.Linear(256, sum(HINTS))
         self.patch_heads = nn.Linear(256, len(THINGS) + 1)
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,12 +112,24 @@ class Learner(nn.Module):
         return words, self.heads(seen[:, 0]), self.patch_heads(seen[:, 1:])
 
 
-def _targets(scenes: list[Scene]) -> tuple[Tensor, Tensor, Tensor]:
-    shown = torch.zeros(len(scenes), len(THINGS))
-    for row, scene in enumerate(scenes):
-        shown[row, list(scene.things)] = 1
-    kinds = [3 if len(s.things) == 2 else s.count - 1 for s in scenes]
-    return shown, torch.tensor([s.colour for s in scenes]), torch.tensor(kinds)
+def _targets(scenes: list[Scene]) -> list[Tensor]:
+    """The first thing, the second (or none), the colour, and how many."""
+    none = len(THINGS)
+    return [
+        torch.tensor(column)
+        for column in zip(
+            *(
+                (
+                    scene.things[0],
+                    scene.things[1] if len(scene.things) == 2 else none,
+                    scene.colour,
+                    3 if len(scene.things) == 2 else scene.count - 1,
+                )
+                for scene in scenes
+            ),
+            strict=True,
+        )
+    ]
 
 
 def _loss(
@@ -123,21 +137,18 @@ def _loss(
 ) -> dict[str, Tensor]:
     with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
         words, hints, patches = learner(pixels, tokens)
-    shown, colour, kind = _targets(scenes)
-    things, colours, kinds = hints.float().split([len(THINGS), len(COLOURS), 4], dim=1)
     # A caption's words after [DEC] are what is predicted.
     wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
     text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
-    helpers = (
-        -(shown / shown.sum(1, keepdim=True) * things.log_softmax(1)).sum(1).mean()
-        + F.cross_entropy(colours, colour)
-        + F.cross_entropy(kinds, kind)
-    )
+    asked = hints.float().split(HINTS, dim=1)
+    helpers = torch.stack(
+        [F.cross_entropy(a, b) for a, b in zip(asked, _targets(scenes), strict=True)]
+    ).sum()
     covers = F.cross_entropy(patches.float().transpose(1, 2), where.flatten(1))
     return {"text": text, "helpers": helpers, "patches": covers}
 
 
-def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
     """The trained captioner (averaged weights) with its processor."""
     torch.manual_seed(0)
     tokenizer = new_tokenizer()
@@ -152,10 +163,10 @@ def train() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
     glyphs = pool(VARIANTS)
     rng = random.Random(run.step)
     start = tokenizer.convert_tokens_to_ids("[DEC]")
-    while run.step < run.steps:
+    while more and run.step < run.steps:
         # Easy first: neat pictures of mostly single things, then wilder and fuller ones.
         wildness = min(0.75, 0.2 + run.step / 2500)
-        scenes = [random_scene(rng) for _ in range(BATCH)]
+        scenes = [random_scene(rng, alone=0.35, pairs=0.45) for _ in range(BATCH)]
         scenes = [
             Scene(s.things[:1], 1, s.colour) if rng.random() > wildness + run.step / 4000 else s
             for s in scenes

@@ -12,7 +12,8 @@ LIMIT = 60_000_000
 """Bytes the whole set may take."""
 
 
-def export(stages: set[str]) -> None:
+def export(stages: set[str], *, more: bool) -> None:
+    """Train what is not trained yet, or with ``more=False`` take the checkpoints as they are."""
     for model in MINI.models:
         if model.stage not in stages:
             continue
@@ -20,15 +21,15 @@ def export(stages: set[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         match model.stage:
             case "captioner":
-                blip, processor = captioner.train()
+                blip, processor = captioner.train(more=more)
                 blip.half().save_pretrained(folder)
                 processor.save_pretrained(folder)
             case "translator":
-                m2m, words = translator.train()
+                m2m, words = translator.train(more=more)
                 m2m.half().save_pretrained(folder)
                 words.save_pretrained(folder)
             case _:
-                pipe = painter.pipeline(*painter.train())
+                pipe = painter.pipeline(*painter.train(more=more))
                 pipe.to(dtype=torch.float16).save_pretrained(folder)
         for file in folder.rglob("*.safetensors"):
             file.chmod(0o644)
@@ -44,4 +45,5 @@ def export(stages: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    export(set(sys.argv[1:]) or {model.stage for model in MINI.models})
+    wanted = set(sys.argv[1:]) - {"--as-is"}
+    export(wanted or {model.stage for model in MINI.models}, more="--as-is" not in sys.argv)

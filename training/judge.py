@@ -50,7 +50,7 @@ def as_tensor(pictures: list[Image.Image]) -> Tensor:
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train() -> Judge:
+def train(*, more: bool = True) -> Judge:
     """The trained judge (averaged weights)."""
     torch.manual_seed(1)
     judge = Judge()
@@ -63,7 +63,7 @@ def train() -> Judge:
     )
     glyphs = pool(VARIANTS)
     rng = random.Random(1000 + run.step)
-    while run.step < run.steps:
+    while more and run.step < run.steps:
         shown = [rng.randrange(len(THINGS)) for _ in range(BATCH)]
         scenes = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in shown]
         pictures = [

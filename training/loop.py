@@ -3,6 +3,7 @@
 import copy
 import functools
 import math
+import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -102,8 +103,14 @@ class Training:
         self.step = 0
         self.path: Path = WORKSPACE / f"{name}.pt"
         self.started = time.monotonic()
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
         if self.path.is_file():
             self._load()
+
+    def _stop(self, *_: object) -> None:
+        """Asked to end: after this step, with nothing lost."""
+        self._stopping = True
 
     def _load(self) -> None:
         saved: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
@@ -156,5 +163,7 @@ class Training:
             minutes = (time.monotonic() - self.started) / 60
             shown = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
             print(f"{self.name} {self.step}/{self.steps}  {shown}  {minutes:.1f} min", flush=True)
-        if self.step % save_every == 0 or self.step == self.steps:
+        if self.step % save_every == 0 or self.step == self.steps or self._stopping:
             self.save()
+        if self._stopping:
+            raise SystemExit(f"{self.name}: stopped at step {self.step}, to be resumed")

@@ -142,7 +142,7 @@ def latents() -> tuple[list[Scene], Tensor, float]:
     return [Scene(*s) for s in saved["scenes"]], saved["latents"], factor
 
 
-def train() -> tuple[Painter, CLIPTokenizer, float]:
+def train(*, more: bool = True) -> tuple[Painter, CLIPTokenizer, float]:
     """The trained painter (averaged weights), its tokenizer, and the VAE's scaling factor."""
     torch.manual_seed(0)
     scenes, pictures, factor = latents()
@@ -159,7 +159,7 @@ def train() -> tuple[Painter, CLIPTokenizer, float]:
     generator = torch.Generator().manual_seed(run.step)
     signal = new_scheduler().alphas_cumprod
     average = 0.0
-    while run.step < run.steps:
+    while more and run.step < run.steps:
         chosen = [rng.randrange(len(scenes)) for _ in range(BATCH)]
         clean = pictures[chosen].float() * factor
         prompts = ["" if rng.random() < EMPTY else prompt(scenes[i], rng) for i in chosen]

@@ -153,7 +153,7 @@ def _encode(words: NllbTokenizer, pairs: list[Pair]) -> dict[str, torch.Tensor]:
     return {"input_ids": source, "attention_mask": source.ne(1).long(), "labels": labels}
 
 
-def train() -> tuple[M2M100ForConditionalGeneration, NllbTokenizer]:
+def train(*, more: bool = True) -> tuple[M2M100ForConditionalGeneration, NllbTokenizer]:
     """The trained translator (averaged weights) with its tokenizer."""
     torch.manual_seed(0)
     words = tokenizer()
@@ -167,7 +167,7 @@ def train() -> tuple[M2M100ForConditionalGeneration, NllbTokenizer]:
     )
     names = name_pairs()
     rng = random.Random(run.step)
-    while run.step < run.steps:
+    while more and run.step < run.steps:
         pairs = [
             _typed(rng.choice(names), rng) if rng.random() < 0.12 else random_pair(rng)
             for _ in range(BATCH)

@@ -64,7 +64,7 @@ def _loss(vae: AutoencoderTiny, pictures: Tensor) -> tuple[Tensor, float]:
     return wrong + edges + 0.01 * tidy, float(F.mse_loss(again.clamp(-1, 1), pictures).detach())
 
 
-def train() -> AutoencoderTiny:
+def train(*, more: bool = True) -> AutoencoderTiny:
     """The trained autoencoder (averaged weights), resumed from its checkpoint."""
     torch.manual_seed(0)
     vae = new_vae().to(memory_format=torch.channels_last)
@@ -72,7 +72,7 @@ def train() -> AutoencoderTiny:
         "vae", vae, [torch.optim.AdamW(vae.parameters(), lr=1.5e-3, weight_decay=0)], steps=STEPS
     )
     rng = random.Random(run.step)
-    while run.step < run.steps:
+    while more and run.step < run.steps:
         loss, mse = _loss(vae, _crops(rng))
         run.update(loss)
         run.report(100, 500, loss=float(loss.detach()), psnr=float(-10 * np.log10(mse / 4)))

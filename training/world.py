@@ -34,14 +34,14 @@ class Scene:
     colour: int
 
 
-def random_scene(rng: random.Random, *, things: range | tuple[int, ...] | None = None) -> Scene:
-    """A thing alone (half of the time), two different ones, or two or three of the same."""
-    known = tuple(things if things is not None else range(len(THINGS)))
+def random_scene(rng: random.Random, *, alone: float = 0.5, pairs: float = 0.25) -> Scene:
+    """A thing alone, two different ones, or (the rest of the time) two or three of the same."""
+    known = range(len(THINGS))
     colour = rng.randrange(len(COLOURS))
     kind = rng.random()
-    if kind < 0.5:
+    if kind < alone:
         return Scene((rng.choice(known),), 1, colour)
-    if kind < 0.75:
+    if kind < alone + pairs:
         first, second = rng.sample(known, 2)
         return Scene((first, second), 1, colour)
     return Scene((rng.choice(known),), rng.choice((2, 3)), colour)

@@ -46,6 +46,18 @@ OPENRAIL_M = Licence(
     en="free to use, except for the harmful uses it lists",
     ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
 )
+CC_BY_4 = Licence(
+    name="CC-BY-4.0",
+    url="https://creativecommons.org/licenses/by/4.0/",
+    en="free for any use, with attribution",
+    ar="متاح لأي استخدام مع ذكر المصدر",
+)
+MIT = Licence(
+    name="MIT",
+    url="https://opensource.org/license/mit",
+    en="free for any use, with attribution",
+    ar="متاح لأي استخدام مع ذكر المصدر",
+)
 APACHE_2 = Licence(
     name="Apache-2.0",
     url="https://www.apache.org/licenses/LICENSE-2.0",
@@ -129,6 +141,24 @@ MINI = ModelSet(
     ),
     bundled=True,
 )
+
+ALTERNATIVES = (
+    Model(
+        stage="translator",
+        source="facebook/m2m100_418M",
+        licence=MIT,
+        gigabytes=1.94,
+        files=(*TEXT_FILES, "pytorch_model.bin"),
+    ),
+    Model(
+        stage="translator",
+        source="Helsinki-NLP/opus-mt-tc-big-en-ar",
+        licence=CC_BY_4,
+        gigabytes=0.48,
+        files=(*TEXT_FILES, "*.spm", "pytorch_model.bin"),
+    ),
+)
+"""Translators that may be used commercially, in place of NLLB: ``--translator ID``."""
 
 SETS: Mapping[str, ModelSet] = {s.name: s for s in (STANDARD, MINI)}
 

@@ -337,21 +337,22 @@ def info(as_json: Json = False) -> None:
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
     """List the model sets, their licences, and what is on this machine."""
-    from marsam.catalog import SETS
+    from marsam.catalog import ALTERNATIVES, SETS
     from marsam.hub import is_present
+    from marsam.studio import stage_name
 
+    listed = [(entry.name, model) for entry in SETS.values() for model in entry.models]
     rows = [
         {
-            "set": entry.name,
+            "set": name,
             "stage": model.stage,
-            "model": model.source,
+            "model": stage_name(SETS[name], model) if name in SETS else model.source,
             "gigabytes": model.gigabytes,
             "licence": model.licence.name,
             "meaning": model.licence.en,
             "here": is_present(model),
         }
-        for entry in SETS.values()
-        for model in entry.models
+        for name, model in (*listed, *(("-", model) for model in ALTERNATIVES))
     ]
     if as_json:
         _print_json({"models": rows})

@@ -4,39 +4,17 @@ Looking a model up never uses the network; :func:`pull` does, and nothing else h
 variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``.
 """
 
-import errno
-import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from marsam import catalog
-from marsam.errors import (
-    HubUnreachable,
-    MarsamError,
-    ModelDamaged,
-    ModelError,
-    ModelGated,
-    ModelMissing,
-    ModelNotFound,
-    ModelUnsupported,
-)
+from marsam.errors import HubUnreachable, ModelDamaged, ModelError, ModelMissing, ModelUnsupported
 from marsam.folders import chosen_files, damaged_files, is_sound, is_weights, missing_files
-
-__all__ = [
-    "Located",
-    "PullProgress",
-    "find",
-    "is_present",
-    "locate",
-    "missing_files",
-    "pull",
-    "verify",
-]
+from marsam.hub_errors import pull_command, translated
 
 TIMEOUT = 10.0
 """Seconds the hub has for its first answer; the library itself would wait for ever."""
@@ -87,15 +65,17 @@ def find(
     if folder is not None:
         return Located(folder=folder, source=source, revision=None)
     repo = catalog.ALIASES.get(source, source)
-    with _translated(repo):
+    with translated(repo):
         snapshot = _snapshot(repo, revision)
         if snapshot is None:
-            raise ModelMissing(f"{repo} is not on this machine; fetch it with: {_how(repo)}")
+            raise ModelMissing(
+                f"{repo} is not on this machine; fetch it with: {pull_command(repo)}"
+            )
         missing = _missing(repo, snapshot, stage, files)
     if missing:
         raise ModelDamaged(
             f"{repo} is only partly on this machine ({_some(missing)} missing); "
-            f"fetch the rest with: {_how(repo)}"
+            f"fetch the rest with: {pull_command(repo)}"
         )
     return Located(folder=snapshot, source=repo, revision=snapshot.name)
 
@@ -125,7 +105,7 @@ def verify(
     if not problem and (wrong := damaged_files(located.folder)):
         problem = f"is damaged ({_some(wrong)})"
     if problem:
-        remedy = f"repair it with: {_how(located.source)}"
+        remedy = f"repair it with: {pull_command(located.source)}"
         if located.revision is None:
             remedy = "copy it again from where it came"
         raise ModelDamaged(f"{located.source} {problem}; {remedy}")
@@ -163,17 +143,17 @@ def pull(
         return folder
     repo = catalog.ALIASES.get(source, source)
     try:
-        with _translated(repo):
+        with translated(repo):
             return _pulled(repo, files, revision, progress)
     except HubUnreachable:
-        with _translated(repo):
+        with translated(repo):
             snapshot = _snapshot(repo, revision)
             names = _listed_before(repo, snapshot) if snapshot else None
         if snapshot is None or names is None:
             raise
-        if all((snapshot / name).is_file() for name in _wanted(names, repo, files)):
-            return snapshot
-        raise
+        if not all((snapshot / name).is_file() for name in _wanted(names, repo, files)):
+            raise
+        return snapshot
 
 
 def _pulled(
@@ -195,7 +175,7 @@ def _pulled(
         )
     here = _kept(_snapshot(repo, info.sha), wanted)
     meter = _Meter(
-        repo,
+        source=repo,
         done=sum(sizes[name] for name in here),
         total=sum(sizes[name] for name in wanted),
         report=progress,
@@ -207,34 +187,30 @@ def _pulled(
     )
     # The library checks sizes, and hashes only on one of its two ways to download.
     new = [name for name in wanted if name not in here]
-    if wrong := [name for name in new if name not in _kept(snapshot, [name])]:
+    sound = _kept(snapshot, new)
+    if wrong := [name for name in new if name not in sound]:
         raise ModelDamaged(
-            f"{repo} arrived damaged ({_some(wrong)}); fetch it again with: {_how(repo)}"
+            f"{repo} arrived damaged ({_some(wrong)}); fetch it again with: {pull_command(repo)}"
         )
     meter.add(meter.total - meter.done)
     return snapshot
 
 
+@dataclass(kw_only=True)
 class _Meter:
     """Bytes done, counted by several threads."""
 
-    def __init__(
-        self,
-        source: str,
-        *,
-        done: int,
-        total: int,
-        report: Callable[[PullProgress], None] | None,
-    ) -> None:
-        self.source, self.done, self.total = source, done, total
-        self._report = report
-        self._lock = threading.Lock()
+    source: str
+    done: int
+    total: int
+    report: Callable[[PullProgress], None] | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, count: int) -> None:
-        with self._lock:
+        with self.lock:
             self.done = min(self.done + count, self.total)
-            if self._report is not None:
-                self._report(PullProgress(source=self.source, done=self.done, total=self.total))
+            if self.report is not None:
+                self.report(PullProgress(source=self.source, done=self.done, total=self.total))
 
 
 def _bars_of(meter: _Meter) -> type[Any]:
@@ -325,82 +301,6 @@ def _drop(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _how(repo: str) -> str:
-    known = next((s.name for s in catalog.SETS.values() for m in s.models if m.source == repo), "")
-    return f"marsam models pull {known or repo}"
-
-
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-@contextmanager
-def _translated(repo: str) -> Iterator[None]:
-    """Turn what the hub's library raises into our errors."""
-    try:
-        yield
-    except MarsamError:
-        raise
-    except Exception as error:
-        raise _ours(error, repo) from error
-
-
-def _ours(error: BaseException, repo: str) -> MarsamError:
-    """Our error for one of the library's, which wraps the telling one once or twice."""
-    link: BaseException | None = error
-    while link is not None:
-        if (ours := _recognised(link, repo)) is not None:
-            return ours
-        link = link.__cause__
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return ModelError(f"{repo} could not be fetched: {reason}")
-
-
-def _recognised(error: BaseException, repo: str) -> MarsamError | None:
-    from huggingface_hub import constants, errors
-
-    hub = constants.ENDPOINT
-    # In this order: a gated repository is, to the library, a kind of missing one.
-    match error:
-        case errors.GatedRepoError():
-            return ModelGated(
-                f"{repo} is gated: accept its licence at {hub}/{repo}, then log in with: "
-                "hf auth login"
-            )
-        case errors.RevisionNotFoundError():
-            return ModelNotFound(f"{repo} has no such revision on {hub}.")
-        case errors.RepositoryNotFoundError() | errors.DisabledRepoError():
-            return ModelNotFound(
-                f"There is no model {repo} on {hub}, or it is private; check the spelling."
-            )
-        case errors.HFValidationError():
-            return ModelNotFound(f"{repo!r} is neither a folder here nor an id of the hub.")
-        case errors.RemoteEntryNotFoundError():
-            return ModelDamaged(f"{hub} lists a file of {repo} that it does not have.")
-        case errors.OfflineModeIsEnabled():
-            return HubUnreachable(
-                f"{repo} was not fetched because HF_HUB_OFFLINE forbids it; unset it first."
-            )
-        case errors.HfHubHTTPError(response=answer):
-            return _by_status(answer.status_code, repo, hub)
-        # The name of the base of every httpx error, whichever httpx the library uses.
-        case errors.HTTPError():
-            return HubUnreachable(f"{hub} cannot be reached; check the connection and ask again.")
-        case errors.FileMetadataError() | json.JSONDecodeError():
-            return HubUnreachable(f"What answers at {hub} does not answer like a model hub.")
-        case OSError() if error.errno == errno.ENOSPC:
-            return ModelError(f"The disk is full; {repo} was not fetched completely.")
-        case OSError() if "Consistency check failed" in str(error):
-            return ModelDamaged(f"{repo} arrived incomplete; fetch the rest with: {_how(repo)}")
-    return None
-
-
-def _by_status(status: int, repo: str, hub: str) -> MarsamError:
-    if status in (401, 403):
-        return ModelGated(f"{hub} refuses {repo} to you; check your token with: hf auth whoami")
-    if status == 404:
-        return ModelNotFound(f"There is no model {repo} on {hub}; check the spelling.")
-    if status == 429:
-        return HubUnreachable(f"{hub} has had too many requests from here; ask again later.")
-    return HubUnreachable(f"{hub} answers with error {status}; ask again later.")
