@@ -261,7 +261,8 @@ def _listed_before(repo: str, snapshot: Path) -> list[str] | None:
 
 
 def _wanted(names: Iterable[str], repo: str, files: tuple[str, ...]) -> list[str]:
-    known = next((m.files for s in catalog.SETS.values() for m in s.models if m.source == repo), ())
+    listed = (*(m for s in catalog.SETS.values() for m in s.models), *catalog.ALTERNATIVES)
+    known = next((model.files for model in listed if model.source == repo), ())
     patterns = files or known
     if not patterns:
         return chosen_files(names)

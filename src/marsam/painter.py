@@ -79,7 +79,7 @@ class DiffusionPainter:
             # The class by its name: diffusers' AutoPipeline would import every pipeline there is.
             family = getattr(diffusers, self._family, None)
             asks = inspect.signature(family.__call__).parameters if family else {}
-            if "prompt" not in asks or "image" in asks:
+            if family is None or "prompt" not in asks or "image" in asks:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
