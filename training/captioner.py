@@ -27,7 +27,7 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, random_scene
 
 BATCH = 64
-STEPS = 5_000
+STEPS = 4_600
 VARIANTS = 24
 PATCH = 16
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
@@ -171,6 +171,7 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         optimisers(learner, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
         steps=STEPS,
         average=0.998,
+        cooldown=0.2,
     )
     glyphs = pool(VARIANTS)
     rng = random.Random(run.step)

@@ -18,7 +18,7 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, tidy_picture
 
 BATCH = 64
-STEPS = 1_500
+STEPS = 900
 VARIANTS = 24
 
 

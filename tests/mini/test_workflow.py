@@ -37,13 +37,13 @@ def pixels(picture: Picture) -> bytes:
 
 
 def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
-    events = list(studio.stream(EXAMPLES / "cat.png", pictures=2, seed=7))
+    events = list(studio.stream(EXAMPLES / "car.png", pictures=2, seed=7))
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
     assert kinds == [Captioned, Translated, Prompted, Painted, Checked, Painted, Checked, Finished]
     result = events[-1].result  # type: ignore[union-attr]
     assert result.caption is not None
-    assert result.caption.text == "a cat on a blue background"
-    assert result.prompt.arabic == "قطة على خلفية زرقاء"
+    assert result.caption.text == "a car on a green background"
+    assert result.prompt.arabic == "سيارة على خلفية خضراء"
     assert [picture.seed for picture in result.pictures] == [7, 8]
     assert all(picture.image and picture.image.size == (128, 128) for picture in result.pictures)
 
@@ -112,7 +112,7 @@ from marsam.cli import main
 main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, "run", str(EXAMPLES / "cat.png"), "-n1", "--seed=7", "--json"],
+        [sys.executable, "-c", code, "run", str(EXAMPLES / "car.png"), "-n1", "--seed=7", "--json"],
         env=os.environ | {"MARSAM_MODELS": "mini"},
         capture_output=True,
         text=True,
@@ -121,7 +121,7 @@ main()
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     document = json.loads(done.stdout)
-    assert document["caption"]["ar"] == "قطة على خلفية زرقاء"
+    assert document["caption"]["ar"] == "سيارة على خلفية خضراء"
     assert (tmp_path / document["pictures"][0]["path"]).is_file()
 
 

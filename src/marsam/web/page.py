@@ -23,7 +23,7 @@ EXAMPLES = tuple(
 CSS = """
 .gradio-container { max-width: 68rem !important; margin: auto; }
 .arabic textarea { direction: rtl; font-size: 1.15rem; }
-.arabic [data-testid="block-info"] { padding-inline-start: 2.5rem; }  /* beside the copy button */
+.arabic [data-testid="block-info"] { padding-right: 2.5rem; }  /* beside the copy button */
 .english textarea { font-size: 1.05rem; }
 """
 
