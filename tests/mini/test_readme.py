@@ -27,10 +27,12 @@ def commands() -> list[str]:
     return [line for line in lines if line.startswith("marsam ")]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    shutil.copy(PHOTO, tmp_path / "photo.png")
-    return tmp_path
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all commands: a reader types them one after another."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(PHOTO, folder / "photo.png")
+    return folder
 
 
 @pytest.mark.parametrize("command", commands())
