@@ -67,6 +67,9 @@ Measured by `make evaluate` through the package, on compositions and sentences d
 |---|---|---|
 {table}
 
+Where a figure is below its goal, training goes on. What the painter makes of pairs and counts:
+`docs/mini-pairs.png`; of every single thing: `docs/mini-things.png`.
+
 ## Data and licences
 
 Drawings, from the npm registry, changed in colour, outline, place and size for training:
