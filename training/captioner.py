@@ -27,7 +27,7 @@ from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, random_scene
 
 BATCH = 64
-STEPS = 4_600
+STEPS = 16_000
 VARIANTS = 24
 PATCH = 16
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
@@ -179,7 +179,7 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
     while more and run.step < run.steps:
         # Easy first: neat pictures of mostly single things, then wilder and fuller ones.
         wildness = min(0.75, 0.2 + run.step / 2500)
-        scenes = [random_scene(rng, alone=0.35, pairs=0.45) for _ in range(BATCH)]
+        scenes = [random_scene(rng, alone=0.3, pairs=0.35) for _ in range(BATCH)]
         scenes = [
             Scene(s.things[:1], 1, s.colour) if rng.random() > wildness + run.step / 4000 else s
             for s in scenes
