@@ -1,18 +1,14 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
-import json
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from marsam.console import bar, print_json, tell, warn
 from marsam.errors import Cancelled, MarsamError, OptionError, PictureError
-from marsam.notices import Notice
 from marsam.options import (
     MAX_PICTURES,
     CaptionOptions,
@@ -22,7 +18,6 @@ from marsam.options import (
     TranslateOptions,
     recipe_named,
 )
-from marsam.results import Event, Picture, Prompt
 from marsam.version import __version__
 
 app = typer.Typer(
@@ -124,7 +119,7 @@ def run(
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
-    _tell(studio.stream(image, options, prompt=prompt), options, out, as_json=as_json)
+    tell(studio.stream(image, options, prompt=prompt), options, out, as_json=as_json)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
@@ -153,7 +148,7 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
         language="eng_Latn",
         check=False,
     )
-    _tell(studio.stream(None, options, prompt=record.prompt), options, out, as_json=as_json)
+    tell(studio.stream(None, options, prompt=record.prompt), options, out, as_json=as_json)
 
 
 @app.command()
@@ -196,12 +191,12 @@ def caption(
         row = {"path": str(path), "en": told[0]["en"], "ar": told[0]["ar"]}
         rows.append(row | ({"candidates": told} if candidates > 1 else {}))
         for english, twin in zip(captions, arabic, strict=True):
-            _warn(english.warnings)
+            warn(english.warnings)
             if not as_json:
                 lead = f"{path}: " if len(images) > 1 else ""
                 typer.echo(f"{lead}{english.text}\n{lead}{twin.text}")
     if as_json:
-        _print_json({"captions": rows})
+        print_json({"captions": rows})
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -234,11 +229,11 @@ def translate(
     given = sys.stdin.read() if text == "-" else text
     studio = Studio.load(models, translator=translator, device=device)
     answer = studio.translator.translate(given, options)
-    _warn(answer.warnings)
+    warn(answer.warnings)
     if as_json:
         beside = {"back": answer.back, "standard": answer.standard}
         told = {name: words for name, words in beside.items() if words is not None}
-        _print_json({"text": answer.text, "to": answer.target} | told)
+        print_json({"text": answer.text, "to": answer.target} | told)
         return
     typer.echo(answer.text)
     if answer.standard is not None:
@@ -290,7 +285,7 @@ def show(
     if record is None:
         raise PictureError(f"{file.name} carries no record of Marsam.")
     if as_json:
-        _print_json(asdict(record))
+        print_json(asdict(record))
         return
     # The texts come out of a file: nothing in them may steer the terminal.
     for words in (record.english, record.arabic, parameters(record)):
@@ -325,7 +320,7 @@ def info(as_json: Json = False) -> None:
         "licences": {m.stage: m.licence.name for m in chosen.models},
     }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     typer.echo(f"marsam {__version__}")
     typer.echo(f"models: {chosen.name} ({why})")
@@ -355,7 +350,7 @@ def models_list(as_json: Json = False) -> None:
         for name, model in (*listed, *(("-", model) for model in ALTERNATIVES))
     ]
     if as_json:
-        _print_json({"models": rows})
+        print_json({"models": rows})
         return
     for row in rows:
         here = "here" if row["here"] else "not here"
@@ -377,12 +372,12 @@ def models_pull(
         typer.echo(f"The {name} set comes with Marsam.")
         return
     wanted = [(m.source, m.files) for m in SETS[name].models] if name in SETS else [(name, ())]
-    with _bar() as bar:
+    with bar() as shown:
         for source, files in wanted:
-            task = bar.add_task(source, total=None)
+            task = shown.add_task(source, total=None)
 
             def show(progress: PullProgress, task: Any = task) -> None:
-                bar.update(task, completed=progress.done, total=progress.total)
+                shown.update(task, completed=progress.done, total=progress.total)
 
             pull(source, files=files, progress=show)
 
@@ -402,109 +397,10 @@ def models_verify(
         typer.echo(f"{model.source}: good")
 
 
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
-def _tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:
-    """Say and save what a run brings, as it comes; a bar on a terminal, silence in a pipe."""
-    from marsam.results import Captioned, Checked, Finished, Painted, Previewed, Prompted
-
-    count = options.paint.pictures
-    rows: dict[int, dict[str, Any]] = {}
-    prompt: Prompt | None = None
-    with _bar() as bar:
-        task = bar.add_task("…", total=count, visible=not as_json)
-        for event in events:
-            match event:
-                case Captioned():
-                    _warn(event.caption.warnings)
-                case Prompted():
-                    prompt = event.prompt
-                    _warn(prompt.warnings)
-                    if not as_json:
-                        _say_prompt(prompt)
-                case Previewed():
-                    done = event.index + event.step / event.steps
-                    bar.update(
-                        task, completed=done, description=f"picture {event.index + 1}/{count}"
-                    )
-                case Painted() if options.keep_best is None:
-                    rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
-                case Checked() if options.keep_best is None and not as_json:
-                    if event.fidelity.missing:
-                        typer.echo(f"{event.fidelity.en} · {event.fidelity.ar}", err=True)
-                case Finished():
-                    result = event.result
-                    for index in result.kept:
-                        if index not in rows:
-                            picture = result.pictures[index]
-                            rows[index] = _save(picture, prompt, out, quiet=as_json)
-                        if (seen := result.fidelity[index]) is not None:
-                            rows[index]["fidelity"] = round(seen.score, 3)
-                    if as_json:
-                        document = result.to_dict()
-                        document["pictures"] = [rows[index] for index in result.kept]
-                        if result.caption is not None:
-                            del document["prompt"]  # it is the caption
-                        _print_json(document)
-
-
-def _say_prompt(prompt: Prompt) -> None:
-    """Both languages; and for a prompt that was translated, what it means when translated back."""
-    typer.echo(prompt.english)
-    typer.echo(prompt.arabic)
-    if prompt.back is not None:
-        typer.echo(f"↩ {prompt.back}")
-
-
-def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) -> dict[str, Any]:
-    from marsam.metadata import embed, record_of
-
-    row: dict[str, Any] = {"path": None, "seed": picture.seed}
-    if picture.image is None:
-        row["blocked"] = True
-        typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
-        return row
-    path = _free_name(out, picture.seed)
-    embed(picture.image, record_of(picture, prompt), path)
-    if not quiet:
-        typer.echo(str(path))
-    return row | {"path": str(path)}
-
-
-def _free_name(folder: Path, seed: int) -> Path:
-    """``marsam-SEED.png``, or the next free name: nothing finished is ever overwritten."""
-    path, again = folder / f"marsam-{seed}.png", 1
-    while path.exists():
-        again += 1
-        path = folder / f"marsam-{seed}-{again}.png"
-    return path
-
-
 def _code(name: str | None) -> str | None:
     from marsam.languages import language
 
     return language(name).code if name else None
-
-
-def _warn(notices: Iterable[Notice]) -> None:
-    """Say what was mended or looks wrong, in both languages, beside the output."""
-    for notice in notices:
-        typer.echo(f"{notice.en} · {notice.ar}", err=True)
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False))
 
 
 def main() -> None:

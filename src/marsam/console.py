@@ -1,0 +1,122 @@
+"""What the command line says: words on stdout, bars and remarks on stderr, or one JSON document."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from marsam.metadata import embed, record_of
+from marsam.notices import Notice
+from marsam.options import RunOptions
+from marsam.results import (
+    Captioned,
+    Checked,
+    Event,
+    Finished,
+    Painted,
+    Picture,
+    Previewed,
+    Prompt,
+    Prompted,
+)
+
+
+def bar() -> Progress:
+    """A progress bar on a terminal; silence in a pipe."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:
+    """Say and save what a run brings, as it comes; a bar on a terminal, silence in a pipe."""
+    count = options.paint.pictures
+    rows: dict[int, dict[str, Any]] = {}
+    prompt: Prompt | None = None
+    with bar() as shown:
+        task = shown.add_task("…", total=count, visible=not as_json)
+        for event in events:
+            match event:
+                case Captioned():
+                    warn(event.caption.warnings)
+                case Prompted():
+                    prompt = event.prompt
+                    warn(prompt.warnings)
+                    if not as_json:
+                        _say_prompt(prompt)
+                case Previewed():
+                    done = event.index + event.step / event.steps
+                    shown.update(
+                        task, completed=done, description=f"picture {event.index + 1}/{count}"
+                    )
+                case Painted() if options.keep_best is None:
+                    rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
+                case Checked() if options.keep_best is None and not as_json:
+                    if event.fidelity.missing:
+                        typer.echo(f"{event.fidelity.en} · {event.fidelity.ar}", err=True)
+                case Finished():
+                    result = event.result
+                    for index in result.kept:
+                        if index not in rows:
+                            picture = result.pictures[index]
+                            rows[index] = _save(picture, prompt, out, quiet=as_json)
+                        if (seen := result.fidelity[index]) is not None:
+                            rows[index]["fidelity"] = round(seen.score, 3)
+                    if as_json:
+                        document = result.to_dict()
+                        document["pictures"] = [rows[index] for index in result.kept]
+                        if result.caption is not None:
+                            del document["prompt"]  # it is the caption
+                        print_json(document)
+
+
+def _say_prompt(prompt: Prompt) -> None:
+    """Both languages; and for a prompt that was translated, what it means when translated back."""
+    typer.echo(prompt.english)
+    typer.echo(prompt.arabic)
+    if prompt.back is not None:
+        typer.echo(f"↩ {prompt.back}")
+
+
+def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"path": None, "seed": picture.seed}
+    if picture.image is None:
+        row["blocked"] = True
+        typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
+        return row
+    path = _free_name(out, picture.seed)
+    embed(picture.image, record_of(picture, prompt), path)
+    if not quiet:
+        typer.echo(str(path))
+    return row | {"path": str(path)}
+
+
+def _free_name(folder: Path, seed: int) -> Path:
+    """``marsam-SEED.png``, or the next free name: nothing finished is ever overwritten."""
+    path, again = folder / f"marsam-{seed}.png", 1
+    while path.exists():
+        again += 1
+        path = folder / f"marsam-{seed}-{again}.png"
+    return path
+
+
+def warn(notices: Iterable[Notice]) -> None:
+    """Say what was mended or looks wrong, in both languages, beside the output."""
+    for notice in notices:
+        typer.echo(f"{notice.en} · {notice.ar}", err=True)
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """One line of JSON on stdout."""
+    typer.echo(json.dumps(data, ensure_ascii=False))
