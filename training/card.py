@@ -16,7 +16,8 @@ ROWS = {
     "translator_names": "translator: exact, names alone, both ways",
     "painter_things": "painter: the thing, named by a classifier trained apart",
     "painter_backgrounds": "painter: the background",
-    "painter_pairs_and_counts": "painter: pairs and counts, read back by the captioner",
+    "painter_pairs_and_counts": "painter: pairs and counts, each thing named by that classifier",
+    "painter_pairs_read_back": "painter: the same, read back whole by the captioner",
     "fidelity_agreement": "fidelity hint: agrees with the truth, right and wrong prompts",
     "judge_on_drawings": "(that classifier itself, on real drawings)",
 }
@@ -27,6 +28,8 @@ def card() -> str:
     figures["painter_backgrounds"] = figures["painter_things"] | {
         "right": figures["painter_things"]["backgrounds"]
     }
+    pairs = figures["painter_pairs_and_counts"]
+    figures["painter_pairs_read_back"] = pairs | {"right": pairs["by_captioner"]}
     drawings = "\n".join(
         f"- `@iconify-json/{s.name}` {s.version}: {s.author} ({LICENCE_NAMES[s.licence]})"
         for s in TRAINING_SETS

@@ -28,6 +28,14 @@ from training.wild import GLYPH, wild_picture
 from training.world import SIZE, Scene, random_scene, tidy_picture
 
 DOCS = Path(__file__).parents[1] / "docs"
+# Where the painter's world puts two or three things, and where it then puts nothing.
+PLACES = {
+    2: (((0, 32, 64, 96), (64, 32, 128, 96)), ((0, 0, 128, 20), (0, 108, 128, 128))),
+    3: (
+        ((32, 0, 96, 64), (0, 64, 64, 128), (64, 64, 128, 128)),
+        ((0, 0, 28, 60), (100, 0, 128, 60)),
+    ),
+}
 GOALS = {
     "captioner_training_styles": 0.97,
     "captioner_unseen_style": 0.80,
@@ -168,8 +176,15 @@ def painter_things(studio: Studio, seed: int, each: int = 4) -> dict[str, Any]:
 
 
 def painter_pairs_and_counts(studio: Studio, seed: int, count: int = 200) -> dict[str, Any]:
+    """Two or three things, each looked at alone by the judge; and all read back by the captioner.
+
+    Right by the judge: every place of the layout shows the thing asked for, no other place shows
+    anything, and the background is right.
+    """
+    critic = judge.train()
     rng = random.Random(seed)
     wrong: list[str] = []
+    read = 0
     shown: list[Image.Image] = []
     for i in range(count):
         scene = random_scene(rng)
@@ -180,10 +195,22 @@ def painter_pairs_and_counts(studio: Studio, seed: int, count: int = 200) -> dic
             continue
         shown.append(image)
         said = studio.captioner.caption(image, CaptionOptions())[0].text
-        if not _says(said, scene):
-            wrong.append(f"{caption(scene)} → {said}")
+        read += _says(said, scene)
+        asked = scene.things * scene.count
+        things, empty = PLACES[len(asked)]
+        named = judge.names(critic, [image.crop(place) for place in things])
+        bare = all(judge.background(image.crop(place)) == scene.colour for place in empty)
+        ground = judge.background(image) == scene.colour
+        if tuple(named) != asked or not bare or not ground:
+            seen = ", ".join(THINGS[thing].name for thing in named)
+            wrong.append(f"{caption(scene)}: {seen}" + ("" if bare and ground else " (background)"))
     _sheet(shown[:48], 12, DOCS / "mini-pairs.png")
-    return {"right": 1 - len(wrong) / count, "of": count, "wrong": wrong[:60]}
+    return {
+        "right": 1 - len(wrong) / count,
+        "by_captioner": read / count,
+        "of": count,
+        "wrong": wrong[:60],
+    }
 
 
 def fidelity_agreement(studio: Studio, seed: int, count: int = 400) -> dict[str, Any]:
