@@ -1,14 +1,13 @@
 """The captioner: a small BLIP, trained on pictures of the things in every style we could make.
 
 Beside the caption, helpers are asked of the vision tower while it learns: what is shown, on what
-background, and in each patch which thing covers it. They point the way (small things side by side
-are found far sooner), and are thrown away afterwards.
+background, in each patch which thing covers it, and what the guide sees there. They point the way
+(small things side by side are found far sooner, styles never seen are read far better), and are
+thrown away afterwards.
 """
 
-import random
 import sys
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,16 +19,16 @@ from transformers import (
     BlipProcessor,
 )
 
+from training import guide
 from training.grammar import caption
+from training.lessons import CELL, Lesson, lessons
 from training.lexicon import COLOURS, THINGS
 from training.loop import PLAIN_ATTENTION, Training, optimisers
-from training.wild import pool, wild_picture
-from training.world import SIZE, Scene, random_scene
+from training.world import SIZE, Scene
 
-BATCH = 64
-STEPS = 16_000
-VARIANTS = 24
-PATCH = 16
+KNOWN, STRANGE = 80, 16
+"""Pictures a step: of the things, and of strangers, where only the guide has something to say."""
+STEPS = 12_500
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Answers to choose from: the first thing, the second or none, the colour, how many."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -58,7 +57,7 @@ def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
     config = BlipConfig(
         vision_config={
             "image_size": SIZE,
-            "patch_size": PATCH,
+            "patch_size": CELL,
             "hidden_size": 256,
             "intermediate_size": 768,
             "num_hidden_layers": 6,
@@ -102,21 +101,28 @@ class Learner(nn.Module):
         self.blip = new_model(tokenizer)
         self.heads = nn.Linear(256, sum(HINTS))
         self.patch_heads = nn.Linear(256, len(THINGS) + 1)
+        self.guide_head = nn.Linear(256, guide.WIDTHS[-1])
 
     def forward(
         self, pixels: Tensor, tokens: Tensor, kept: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """``kept`` (n, k) says which patches of each picture are looked at."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """``kept`` (n, k) says which patches of each picture are looked at.
+
+        Words and hints are about the first pictures, as many as there are captions; what the
+        patches show, and what the guide sees in them, is about all.
+        """
         tower = self.blip.vision_model
         patches = tower.embeddings(pixels)
         chosen = patches[:, 1:].gather(1, kept[..., None].expand(-1, -1, patches.shape[2]))
         encoded = tower.encoder(inputs_embeds=torch.cat([patches[:, :1], chosen], dim=1))
         seen = tower.post_layernorm(encoded.last_hidden_state)
+        named = seen[: len(tokens)]
         mask = tokens.ne(self.blip.config.text_config.pad_token_id)
         words = self.blip.text_decoder(
-            input_ids=tokens, attention_mask=mask.long(), encoder_hidden_states=seen
+            input_ids=tokens, attention_mask=mask.long(), encoder_hidden_states=named
         ).logits
-        return words, self.heads(seen[:, 0]), self.patch_heads(seen[:, 1:])
+        cells = seen[:, 1:]
+        return words, self.heads(named[:, 0]), self.patch_heads(cells), self.guide_head(cells)
 
 
 def _targets(scenes: list[Scene]) -> list[Tensor]:
@@ -140,24 +146,26 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
 
 
 def _loss(
-    learner: Learner,
-    pixels: Tensor,
-    tokens: Tensor,
-    scenes: list[Scene],
-    where: Tensor,
-    kept: Tensor,
+    learner: Learner, teacher: guide.Guide, lesson: Lesson, tokens: Tensor, kept: Tensor
 ) -> dict[str, Tensor]:
     with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
-        words, hints, patches = learner(pixels, tokens, kept)
+        words, hints, patches, felt = learner(lesson.pixels, tokens, kept)
+        with torch.no_grad():
+            features = teacher(lesson.pixels)[0].flatten(2).transpose(1, 2).float()
     # A caption's words after [DEC] are what is predicted.
     wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
     text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
     asked = hints.float().split(HINTS, dim=1)
     helpers = torch.stack(
-        [F.cross_entropy(a, b) for a, b in zip(asked, _targets(scenes), strict=True)]
+        [F.cross_entropy(a, b) for a, b in zip(asked, _targets(lesson.scenes), strict=True)]
     ).sum()
-    covers = F.cross_entropy(patches.float().transpose(1, 2), where.flatten(1).gather(1, kept))
-    return {"text": text, "helpers": helpers, "patches": covers}
+    where = lesson.where.flatten(1).gather(1, kept)
+    nothing = where.eq(guide.KINDS - 1)
+    shown = where.masked_fill(where.ge(len(THINGS)), -100).masked_fill(nothing, len(THINGS))
+    covers = F.cross_entropy(patches.float().transpose(1, 2), shown)
+    index = kept[..., None].expand(-1, -1, features.shape[2])
+    guided = F.mse_loss(felt.float(), features.gather(1, index))
+    return {"text": text, "helpers": helpers, "patches": covers, "guided": guided}
 
 
 def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
@@ -173,40 +181,27 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         average=0.998,
         cooldown=0.2,
     )
-    glyphs = pool(VARIANTS)
-    rng = random.Random(run.step)
+    if not more or run.step >= run.steps:
+        return run.averaged.blip, new_processor(tokenizer)
+    teacher = guide.train()
     start = tokenizer.convert_tokens_to_ids("[DEC]")
-    while more and run.step < run.steps:
-        # Easy first: neat pictures of mostly single things, then wilder and fuller ones.
-        wildness = min(0.75, 0.2 + run.step / 2500)
-        scenes = [random_scene(rng, alone=0.3, pairs=0.35) for _ in range(BATCH)]
-        scenes = [
-            Scene(s.things[:1], 1, s.colour) if rng.random() > wildness + run.step / 4000 else s
-            for s in scenes
-        ]
-        where = np.full((BATCH, SIZE // PATCH, SIZE // PATCH), len(THINGS))  # all background
-        pictures = np.stack(
-            [
-                np.asarray(
-                    wild_picture(
-                        scene, glyphs, rng, wild=float(rng.random() < wildness), where=cells
-                    )
-                )
-                for scene, cells in zip(scenes, where, strict=True)
-            ]
-        )
-        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step):
         tokens = tokenizer(
-            [caption(s) for s in scenes], padding=True, return_tensors="pt"
+            [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
         ).input_ids
         tokens[:, 0] = start
         # Hiding patches halves the work, and no single detail can be relied upon; at the end,
         # while the learning rate falls, it sees everything, as in use.
+        cells = lesson.where[0].numel()
         share = 0.6 if run.rate() == 1 else 1.0
-        kept = torch.rand(BATCH, where[0].size).argsort(1)[:, : round(share * where[0].size)]
-        losses = _loss(learner, pixels, tokens, scenes, torch.from_numpy(where).long(), kept)
-        run.update(losses["text"] + 0.3 * losses["helpers"] + losses["patches"])
+        kept = torch.rand(len(lesson.pixels), cells).argsort(1)[:, : round(share * cells)]
+        losses = _loss(learner, teacher, lesson, tokens, kept)
+        run.update(
+            losses["text"] + 0.3 * losses["helpers"] + losses["patches"] + 2 * losses["guided"]
+        )
         run.report(100, 500, **{k: float(v.detach()) for k, v in losses.items()})
+        if run.step >= run.steps:
+            break
     return run.averaged.blip, new_processor(tokenizer)
 
 

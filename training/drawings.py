@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from resvg_py import svg_to_bytes
@@ -48,6 +49,15 @@ JUDGING_SET = DrawingSet(
     name="fxemoji", version="1.2.2", licence="Apache-2.0", author="Mozilla, FxEmojis"
 )
 TRAINING_STYLES = tuple(s.name for s in TRAINING_SETS)
+PICTURES = (
+    "Activities",
+    "Animals & Nature",
+    "Food & Drink",
+    "Objects",
+    "Smileys & Emotion",
+    "Travel & Places",
+)
+"""The kinds of emoji that are pictures of something, as Noto's package sorts them."""
 PAINTER_STYLE = "fluent-emoji-flat"
 """The painter learns one drawing style: one way to draw a cat is learned far sooner than three."""
 
@@ -102,26 +112,53 @@ def render_svg(svg: str) -> Image.Image:
 
 
 @lru_cache
-def load(style: str) -> tuple[Drawing | None, ...]:
-    """The drawings of one style, one a thing, as ``THINGS``; None where it has none."""
+def _contents(style: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """A set's icons, and the icon's name of each emoji (code points in hexadecimal)."""
     drawing_set = {s.name: s for s in (*TRAINING_SETS, JUDGING_SET)}[style]
     folder = fetch(drawing_set)
     icons = json.loads((folder / "icons.json").read_text(encoding="utf-8"))
     chars_file = folder / "chars.json"
     chars = json.loads(chars_file.read_text(encoding="utf-8")) if chars_file.is_file() else {}
-    drawings: list[Drawing | None] = []
-    for thing in THINGS:
-        point = f"{ord(thing.emoji[0]):x}"
-        judging = style == JUDGING_SET.name
-        name = thing.fxemoji if judging else chars.get(point) or chars[f"{point}-fe0f"]
-        if name is None:
-            drawings.append(None)
-            continue
-        entry = icons["icons"].get(name) or icons["icons"][icons["aliases"][name]["parent"]]
-        width = entry.get("width", icons.get("width"))
-        height = entry.get("height", icons.get("height"))
-        drawings.append(_framed(entry["body"], width, height))
-    return tuple(drawings)
+    return icons, {point.removesuffix("-fe0f"): name for point, name in chars.items()}
+
+
+def _drawing(icons: dict[str, Any], name: str) -> Drawing:
+    entry = icons["icons"].get(name) or icons["icons"][icons["aliases"][name]["parent"]]
+    return _framed(
+        entry["body"],
+        entry.get("width", icons.get("width")),
+        entry.get("height", icons.get("height")),
+    )
+
+
+@lru_cache
+def load(style: str) -> tuple[Drawing | None, ...]:
+    """The drawings of one style, one a thing, as ``THINGS``; None where it has none."""
+    icons, names = _contents(style)
+    found = [
+        thing.fxemoji if style == JUDGING_SET.name else names[f"{ord(thing.emoji[0]):x}"]
+        for thing in THINGS
+    ]
+    return tuple(_drawing(icons, name) if name else None for name in found)
+
+
+@lru_cache
+def strangers() -> tuple[str, ...]:
+    """The emoji (code points) every training set draws beside the ``THINGS``: a wider world."""
+    shared = set.intersection(*(set(_contents(style)[1]) for style in TRAINING_STYLES))
+    folder = fetch(next(s for s in TRAINING_SETS if s.name == "noto"))
+    kinds = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))["categories"]
+    pictures = {name for kind in PICTURES for name in kinds[kind]}
+    known = {f"{ord(thing.emoji[0]):x}" for thing in THINGS}
+    names = _contents("noto")[1]
+    return tuple(sorted(p for p in shared - known if "-" not in p and names[p] in pictures))
+
+
+@lru_cache
+def load_strangers(style: str) -> tuple[Drawing, ...]:
+    """The drawings of one training style, one a stranger, as ``strangers()``."""
+    icons, names = _contents(style)
+    return tuple(_drawing(icons, names[point]) for point in strangers())
 
 
 def _framed(body: str, width: float, height: float, probe: int = 256) -> Drawing:

@@ -271,7 +271,7 @@ def judge_on_drawings(seed: int, count: int = 500) -> dict[str, Any]:
 
 def whole_job(studio: Studio, runs: int = 5) -> dict[str, Any]:
     """Seconds for a picture in, both captions and four pictures out, models loaded."""
-    from marsam.web.page import EXAMPLES
+    from marsam.web.layout import EXAMPLES
 
     studio.run(EXAMPLES[1], pictures=1, seed=0)
     times = []

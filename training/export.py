@@ -7,6 +7,7 @@ import torch
 
 from marsam.catalog import MINI, bundled_folder
 from training import captioner, painter, translator
+from training.lexicon import THINGS
 
 LIMIT = 60_000_000
 """Bytes the whole set may take."""
@@ -35,9 +36,10 @@ def export(stages: set[str], *, more: bool) -> None:
             file.chmod(0o644)
         size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         print(f"{model.stage}: {size / 1e6:.1f} MB in {folder.name}")
-    together = sum(
-        f.stat().st_size for f in bundled_folder(MINI.painter).parent.rglob("*") if f.is_file()
-    )
+    names = "".join(f"{thing.nouns[0].en}\t{thing.nouns[0].ar}\n" for thing in THINGS)
+    mini = bundled_folder(MINI.painter).parent
+    (mini / "things.tsv").write_text(names, encoding="utf-8")
+    together = sum(f.stat().st_size for f in mini.rglob("*") if f.is_file())
     if together > LIMIT:
         raise SystemExit(
             f"The mini set takes {together / 1e6:.1f} MB; {LIMIT / 1e6:.0f} is the limit."

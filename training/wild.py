@@ -8,6 +8,7 @@ import colorsys
 import io
 import random
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
@@ -70,11 +71,8 @@ def _outline(svg: str, side: float, rng: random.Random) -> str:
     return svg[:start] + group + svg[start:].replace("</svg>", "</g></svg>")
 
 
-def variant(style: str, thing: int, rng: random.Random) -> Image.Image:
+def variant(drawing: drawings.Drawing, thing: int, rng: random.Random) -> Image.Image:
     """One way of drawing a thing, ``GLYPH`` pixels square, RGBA."""
-    drawing = drawings.load(style)[thing]
-    if drawing is None:
-        raise ValueError(f"{style} does not draw {THINGS[thing].name}")
     svg = drawing.svg(GLYPH)
     if rng.random() < 0.8:
         svg = _recolour(svg, thing, rng)
@@ -85,26 +83,30 @@ def variant(style: str, thing: int, rng: random.Random) -> Image.Image:
     return drawings.render_svg(svg)
 
 
-def pool(
-    variants: int, styles: tuple[str, ...] = drawings.TRAINING_STYLES, seed: int = 0
+def pool(variants: int) -> np.ndarray:
+    """Drawings of the things as (things, styles × variants, GLYPH, GLYPH, 4) bytes."""
+    known = [drawings.load(style) for style in drawings.TRAINING_STYLES]
+    return _pool("pool", [[d for d in row if d] for row in known], variants, first=0)
+
+
+def strangers(variants: int) -> np.ndarray:
+    """Drawings of everything else the training styles draw, shaped as ``pool``'s."""
+    others = [drawings.load_strangers(style) for style in drawings.TRAINING_STYLES]
+    return _pool("strangers", others, variants, first=len(THINGS))
+
+
+def _pool(
+    name: str, styles: Sequence[Sequence[drawings.Drawing]], variants: int, first: int
 ) -> np.ndarray:
-    """Drawings as (things, styles × variants, GLYPH, GLYPH, 4) bytes, computed once."""
-    path = WORKSPACE / f"pool-{'-'.join(styles)}-{variants}-{seed}.npy"
+    """Computed once: every drawing of every style in so many ways."""
+    path = WORKSPACE / f"{name}-{'-'.join(drawings.TRAINING_STYLES)}-{variants}.npy"
     if not path.is_file():
-        rng = random.Random(seed)
-        everything = np.stack(
-            [
-                np.stack(
-                    [
-                        np.asarray(variant(style, thing, rng))
-                        for style in styles
-                        for _ in range(variants)
-                    ]
-                )
-                for thing in range(len(THINGS))
-            ]
-        )
-        np.save(path, everything)
+        rng = random.Random(0)
+        rows = [
+            [variant(d, thing, rng) for d in drawn for _ in range(variants)]
+            for thing, drawn in enumerate(zip(*styles, strict=True), first)
+        ]
+        np.save(path, np.stack([np.stack([np.asarray(v) for v in row]) for row in rows]))
     return np.load(path, mmap_mode="r")
 
 
@@ -120,14 +122,22 @@ def _background(rng: random.Random, colour: int, wild: float) -> Image.Image:
 
 
 def _bend(glyph: Image.Image, rng: random.Random) -> Image.Image:
-    """Corners pulled about: perspective, shear, squash."""
-    side, pull = glyph.width, glyph.width * 0.14
-
-    def corner(x: float, y: float) -> tuple[float, float]:
-        return x + rng.uniform(-pull, pull), y + rng.uniform(-pull, pull)
-
-    quad = (*corner(0, 0), *corner(0, side), *corner(side, side), *corner(side, 0))
-    return glyph.transform(glyph.size, Image.Transform.QUAD, quad, Image.Resampling.BILINEAR)
+    """Pulled about by its corners, or by the knots of a coarse net: other hands draw otherwise."""
+    cells = rng.choice((1, 2, 3))
+    side, pull = glyph.width, glyph.width * 0.14 / cells**0.5
+    line = [round(i * side / cells) for i in range(cells + 1)]
+    knots = [
+        [(x + rng.uniform(-pull, pull), y + rng.uniform(-pull, pull)) for x in line] for y in line
+    ]
+    mesh = [
+        (
+            (line[i], line[j], line[i + 1], line[j + 1]),
+            (*knots[j][i], *knots[j + 1][i], *knots[j + 1][i + 1], *knots[j][i + 1]),
+        )
+        for j in range(cells)
+        for i in range(cells)
+    ]
+    return glyph.transform(glyph.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
 
 
 def _dress(glyph: Image.Image, thing: int, rng: random.Random) -> Image.Image:
@@ -179,7 +189,7 @@ def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
 
 def wild_picture(
     scene: Scene,
-    glyphs: np.ndarray,
+    glyphs: Sequence[np.ndarray],
     rng: random.Random,
     *,
     wild: float = 1.0,
@@ -187,15 +197,16 @@ def wild_picture(
 ) -> Image.Image:
     """A picture of the scene, 128×128 RGB; with ``wild=0``, neatly placed and undisturbed.
 
+    ``glyphs`` has the drawings of each thing, (ways, GLYPH, GLYPH, 4) each.
     ``where``, a square grid of integers, is filled in with the thing that covers most of each cell;
     cells that show background are left alone.
     """
     picture = _background(rng, scene.colour, wild)
-    chosen = [(t, rng.randrange(glyphs.shape[1])) for t in scene.things] * scene.count
+    chosen = [(t, rng.randrange(len(glyphs[t]))) for t in scene.things] * scene.count
     if scene.count > 1 and wild and rng.random() < 0.3:  # the same thing, drawn differently
-        chosen = [(scene.things[0], rng.randrange(glyphs.shape[1])) for _ in chosen]
+        chosen = [(scene.things[0], rng.randrange(len(glyphs[scene.things[0]]))) for _ in chosen]
     for (thing, which), (x, y, room) in zip(chosen, _places(len(chosen), rng, wild), strict=True):
-        glyph = Image.fromarray(glyphs[thing, which])
+        glyph = Image.fromarray(glyphs[thing][which])
         if wild:
             glyph = _dress(glyph, thing, rng)
         scale = room / max(glyph.size)

@@ -1,0 +1,36 @@
+"""The finished example the studio opens with: a true run of the bundled mini set."""
+
+import json
+import shutil
+
+from marsam import Studio
+from marsam.metadata import embed, record_of
+from marsam.web.desk import EXAMPLE
+from marsam.web.layout import EXAMPLES
+
+SOURCE, SEED = EXAMPLES[1], 1
+
+
+def main() -> None:
+    result = Studio.load("mini").run(SOURCE, pictures=4, seed=SEED)
+    shutil.rmtree(EXAMPLE, ignore_errors=True)
+    EXAMPLE.mkdir(parents=True)
+    shutil.copy(SOURCE, EXAMPLE / "source.png")
+    for picture in result.pictures:
+        if picture.image is not None:
+            record = record_of(picture, result.prompt)
+            embed(picture.image, record, EXAMPLE / f"marsam-{picture.seed}.png")
+    words = {
+        "english": result.prompt.english,
+        "arabic": result.prompt.arabic,
+        "tokens": result.prompt.length.tokens,
+        "limit": result.prompt.length.limit,
+        "pictures": result.to_dict()["pictures"],
+    }
+    text = json.dumps(words, ensure_ascii=False, indent=2)
+    (EXAMPLE / "run.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
