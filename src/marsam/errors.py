@@ -7,7 +7,8 @@
     │   ├── PictureError        not a picture we read, damaged, or too large
     │   ├── PromptError         empty, or too long
     │   ├── LanguageError       a language code the translator does not know
-    │   └── OptionError         a number or name out of range
+    │   ├── OptionError         a number or name out of range
+    │   └── RunMissing          no such run, or somebody else's
     ├── ModelError              something about a model
     │   ├── ModelMissing        not on this machine (and how to get it)
     │   ├── ModelNotFound       no such model on the hub
@@ -15,6 +16,7 @@
     │   ├── HubUnreachable      the hub cannot be reached
     │   ├── ModelDamaged        a file is missing or cannot be read
     │   └── ModelUnsupported    a family we have no stage for
+    ├── JournalError            runs cannot be kept or read
     ├── OutOfMemory             the device is too small for the job
     └── Cancelled               somebody pressed Stop
 
@@ -49,6 +51,10 @@ class OptionError(InputError):
     """A number or a name out of range."""
 
 
+class RunMissing(InputError):
+    """There is no such run, or it is somebody else's."""
+
+
 class ModelError(MarsamError):
     """A model cannot be used."""
 
@@ -75,6 +81,10 @@ class ModelDamaged(ModelError):
 
 class ModelUnsupported(ModelError):
     """The model belongs to a family no stage knows."""
+
+
+class JournalError(MarsamError):
+    """Runs cannot be kept or read."""
 
 
 class OutOfMemory(MarsamError):

@@ -117,7 +117,7 @@ class Studio:
         image: Source | None = None,
         options: RunOptions | None = None,
         *,
-        prompt: str | None = None,
+        prompt: str | Prompt | None = None,
         pictures: int | None = None,
         seed: int | None = None,
         recipe: Recipe | str | None = None,
@@ -126,7 +126,8 @@ class Studio:
 
         Args:
             image: a path, the bytes of a file, an open file, or a PIL picture; or
-            prompt: what to paint, in English, Arabic or (with ``options.language``) another.
+            prompt: what to paint, in English, Arabic or (with ``options.language``) another; or a
+                prompt of an earlier run, which is painted as it is.
             options: everything that can be chosen; the three names below are shortcuts into it.
             pictures: how many new pictures, 1 to 10.
             seed: picture i is painted from ``seed + i``.
@@ -140,14 +141,22 @@ class Studio:
         options = _with_shortcuts(options or RunOptions(), pictures, seed, recipe)
         if (image is None) == (prompt is None):
             raise OptionError("Give either a picture or a prompt.")
-        given = open_picture(image) if image is not None else checked_text(clean(prompt or ""))
+        given: Image.Image | str | Prompt
+        if image is not None:
+            given = open_picture(image)
+        elif isinstance(prompt, Prompt):
+            given = prompt
+        else:
+            given = checked_text(clean(prompt or ""))
         return self._workflow(given, options)
 
-    def _workflow(self, given: Image.Image | str, options: RunOptions) -> Iterator[Event]:
+    def _workflow(self, given: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
         clock = Clock()
+        caption = None
         # 1. A picture becomes English words, and these Arabic ones; or a prompt is understood.
-        if isinstance(given, str):
-            caption = None
+        if isinstance(given, Prompt):
+            prompt = given
+        elif isinstance(given, str):
             with clock.of("translate"):
                 prompt = self._understood(given, options)
         else:
@@ -197,7 +206,7 @@ class Studio:
         image: Source | None = None,
         options: RunOptions | None = None,
         *,
-        prompt: str | None = None,
+        prompt: str | Prompt | None = None,
         pictures: int | None = None,
         seed: int | None = None,
         recipe: Recipe | str | None = None,

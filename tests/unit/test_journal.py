@@ -1,0 +1,117 @@
+"""What a visitor did is kept, and kept to that visitor."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+from marsam import Painted
+from marsam.errors import JournalError, RunMissing
+from marsam.fidelity import compare
+from marsam.images import open_picture
+from marsam.journal import Journal
+from marsam.metadata import read
+from marsam.notices import Notice
+from marsam.results import Caption, Captioned, Checked, Prompted
+from marsam.testing import fake_studio
+
+PHOTO = Image.new("RGB", (40, 30), (200, 120, 40))
+
+
+def painted(journal: Journal, visitor: str, *, blocked: frozenset[int] = frozenset()) -> str:
+    """A whole run of two pictures, as the page keeps it."""
+    run = journal.begin(visitor, source=PHOTO, options={"pictures": 2})
+    captions: tuple[Caption, ...] = ()
+    prompt = None
+    for event in fake_studio(blocked_seeds=blocked).stream(PHOTO, pictures=2, seed=7):
+        match event:
+            case Captioned():
+                captions = event.candidates
+            case Prompted():
+                prompt = event.prompt
+                journal.describe(run, captions, prompt)
+            case Painted():
+                journal.paint(run, event, prompt)
+            case Checked():
+                journal.check(run, event)
+    journal.end(run, "finished")
+    return run
+
+
+def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
+    run = painted(Journal(tmp_path), "amal")
+    (kept,) = Journal(tmp_path).runs("amal")
+    assert kept.id == run
+    assert kept.state == "finished"
+    assert kept.options == {"pictures": 2}
+    assert [c.text for c in kept.captions] == ["a cat on a blue background"]
+    assert kept.prompt is not None
+    assert kept.prompt.arabic == "قطة على خلفية زرقاء"
+    assert kept.source is not None
+    assert open_picture(kept.source).size == PHOTO.size
+    assert [p.seed for p in kept.pictures] == [7, 8]
+    for picture in kept.pictures:
+        assert picture.path is not None
+        record = read(picture.path)
+        assert record is not None
+        assert record.seed == picture.seed
+        assert picture.fidelity == compare(
+            kept.prompt.english,
+            "a cat on a blue background",
+            arabic=lambda words: "",
+        )
+
+
+def test_a_warning_is_kept_with_its_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    caption = Caption(text="a bald man", score=-0.5, warnings=(Notice.LOOP_COLLAPSED,))
+    run = journal.begin("amal", captions=(caption,))
+    assert journal.run("amal", run).captions == (caption,)
+
+
+def test_a_withheld_picture_is_listed_without_a_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    run = painted(journal, "amal", blocked=frozenset({8}))
+    assert [p.path is None for p in journal.run("amal", run).pictures] == [False, True]
+
+
+def test_nobody_sees_or_deletes_the_runs_of_another(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    run = painted(journal, "amal")
+    assert journal.runs("basim") == ()
+    with pytest.raises(RunMissing):
+        journal.run("basim", run)
+    with pytest.raises(RunMissing):
+        journal.delete("basim", run)
+    assert len(journal.run("amal", run).pictures) == 2
+
+
+def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    run = painted(journal, "amal")
+    journal.delete("amal", run)
+    assert journal.runs("amal") == ()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_what_ran_when_the_process_ended_has_stopped(tmp_path: Path) -> None:
+    run = Journal(tmp_path).begin("amal", source=PHOTO)
+    assert Journal(tmp_path).run("amal", run).state == "stopped"
+
+
+def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
+    Journal(tmp_path)
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'journal.db'}")
+    with engine.begin() as database:
+        database.execute(sa.text("UPDATE layout SET version = 99"))
+    engine.dispose()
+    with pytest.raises(JournalError, match="newer Marsam"):
+        Journal(tmp_path)
+
+
+def test_a_damaged_journal_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"not a database at all" * 99)
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal(tmp_path)
+    assert (tmp_path / "journal.db").read_bytes().startswith(b"not a database")
