@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TIERS = ("unit", "mini", "hub", "full")
+TIERS = ("unit", "mini", "hub", "browser", "full")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

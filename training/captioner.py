@@ -28,7 +28,7 @@ from training.world import SIZE, Scene
 
 KNOWN, STRANGE = 80, 16
 """Pictures a step: of the things, and of strangers, where only the guide has something to say."""
-STEPS = 12_500
+STEPS = 9_000
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Answers to choose from: the first thing, the second or none, the colour, how many."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -151,7 +151,12 @@ def _loss(
     with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
         words, hints, patches, felt = learner(lesson.pixels, tokens, kept)
         with torch.no_grad():
-            features = teacher(lesson.pixels)[0].flatten(2).transpose(1, 2).float()
+            features, scores = (part.flatten(2).transpose(1, 2) for part in teacher(lesson.pixels))
+        index = kept[..., None]
+        features = features.gather(1, index.expand(-1, -1, features.shape[2])).float()
+        scores = scores.gather(1, index.expand(-1, -1, scores.shape[2])).float()
+        # What the guide would make of what the tower saw.
+        named = F.linear(F.silu(felt), teacher.head.weight[:, :, 0, 0], teacher.head.bias).float()
     # A caption's words after [DEC] are what is predicted.
     wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
     text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
@@ -163,9 +168,10 @@ def _loss(
     nothing = where.eq(guide.KINDS - 1)
     shown = where.masked_fill(where.ge(len(THINGS)), -100).masked_fill(nothing, len(THINGS))
     covers = F.cross_entropy(patches.float().transpose(1, 2), shown)
-    index = kept[..., None].expand(-1, -1, features.shape[2])
-    guided = F.mse_loss(felt.float(), features.gather(1, index))
-    return {"text": text, "helpers": helpers, "patches": covers, "guided": guided}
+    felt = F.mse_loss(felt.float(), features)
+    far = F.kl_div(named.log_softmax(2), scores.log_softmax(2), log_target=True, reduction="none")
+    agrees = far.sum(2)[~nothing].mean()
+    return {"text": text, "helpers": helpers, "patches": covers, "felt": felt, "agrees": agrees}
 
 
 def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
@@ -191,13 +197,17 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         ).input_ids
         tokens[:, 0] = start
         # Hiding patches halves the work, and no single detail can be relied upon; at the end,
-        # while the learning rate falls, it sees everything, as in use.
+        # while the learning rate is low, it sees everything, as in use.
         cells = lesson.where[0].numel()
-        share = 0.6 if run.rate() == 1 else 1.0
+        share = 0.6 if run.rate() > 0.5 else 1.0
         kept = torch.rand(len(lesson.pixels), cells).argsort(1)[:, : round(share * cells)]
         losses = _loss(learner, teacher, lesson, tokens, kept)
         run.update(
-            losses["text"] + 0.3 * losses["helpers"] + losses["patches"] + 2 * losses["guided"]
+            losses["text"]
+            + 0.3 * losses["helpers"]
+            + losses["patches"]
+            + losses["felt"]
+            + losses["agrees"]
         )
         run.report(100, 500, **{k: float(v.detach()) for k, v in losses.items()})
         if run.step >= run.steps:

@@ -6,6 +6,7 @@ cat with less surprise.
 """
 
 import random
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,10 @@ class Lessons(IterableDataset[Lesson]):
 
     def __iter__(self) -> Iterator[Lesson]:
         torch.set_num_threads(1)
+        # Asked to end with the trainer, which saves first: the second time it is meant.
+        signal.signal(
+            signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL) and None
+        )
         rng = random.Random(self.seed)
         glyphs = [*pool(VARIANTS), *strangers(STRANGE_VARIANTS)]
         step = self.step

@@ -8,7 +8,7 @@ from PIL import Image
 
 from marsam import CaptionOptions, Notice, PaintOptions, RunOptions, Studio, cli, open_picture
 from marsam.metadata import embed, read, record_of
-from marsam.web.page import EXAMPLES
+from marsam.web.layout import EXAMPLES
 
 CAT = open_picture(EXAMPLES[1])
 

@@ -137,7 +137,7 @@ def test_the_set_is_what_it_says() -> None:
     assert index["_class_name"] == "StableDiffusionPipeline"
     files = [f for f in bundled_folder(MINI.painter).parent.rglob("*") if f.is_file()]
     assert sum(f.stat().st_size for f in files) <= 60_000_000
-    assert {f.suffix for f in files} <= {".json", ".txt", ".safetensors", ".md", ".jinja"}
+    assert {f.suffix for f in files} <= {".json", ".tsv", ".txt", ".safetensors", ".md", ".jinja"}
     card = (bundled_folder(MINI.painter).parent / "README.md").read_text(encoding="utf-8")
     for licence in ("Apache-2.0", "CC BY 4.0", "MIT"):
         assert licence in card

@@ -1,147 +1,122 @@
-"""The studio's page: a picture in; both captions and new pictures out, as each is ready."""
+"""The studio's page: its parts, what happens when they are used, and how it is served."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+import threading
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
 
-from marsam.errors import MarsamError
 from marsam.images import MAX_BYTES
-from marsam.metadata import embed, record_of
-from marsam.options import MAX_PICTURES, PaintOptions, RunOptions
-from marsam.results import Captioned, Finished, Painted, Previewed, Prompt, Prompted, Translated
+from marsam.journal import Journal
+from marsam.options import PaintOptions, Recipe, RunOptions
+from marsam.pace import Pace, pace_file
+from marsam.results import Painted
 from marsam.studio import Studio
+from marsam.web import endpoints, render, theme
+from marsam.web.layout import Parts, lay_out
+from marsam.web.words import ARABIC, ENGLISH
+from marsam.web.workflow import Workflow
 
-EXAMPLES = tuple(
-    str(Path(__file__).with_name("examples") / name) for name in ("sea.png", "cat.png", "car.png")
-)
-CSS = """
-.gradio-container { max-width: 68rem !important; margin: auto; }
-.arabic textarea { direction: rtl; font-size: 1.15rem; }
-.arabic [data-testid="block-info"] { padding-right: 2.5rem; }  /* beside the copy button */
-.english textarea { font-size: 1.05rem; }
-"""
+TOGETHER = 4
+"""How many readers' requests of one kind are worked on at once; the models take turns."""
 
 
-def build(studio: Studio) -> gr.Blocks:
+def build(studio: Studio, *, journal: Journal, pace: Pace) -> gr.Blocks:
     """The page, on any studio (tests give it one of fakes)."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        gr.Markdown("# Marsam · مرسم\nA picture into words, and words back into pictures.")
-        gr.Markdown("من الصورة إلى الكلمات، ومن الكلمات إلى صور جديدة.", rtl=True)
-        with gr.Row():
-            with gr.Column():
-                picture = gr.Image(
-                    type="filepath",
-                    sources=["upload", "clipboard"],
-                    label="Picture · صورة",
-                    height=320,
-                )
-                number = gr.Slider(
-                    1,
-                    MAX_PICTURES,
-                    value=PaintOptions().pictures,
-                    step=1,
-                    label="How many new pictures · عدد الصور الجديدة",
-                )
-                start = gr.Button("Describe and paint · صِف وارسم", variant="primary")
-                gr.Examples(
-                    [[example] for example in EXAMPLES], [picture], label="Examples · أمثلة"
-                )
-            with gr.Column():
-                english = gr.Textbox(
-                    label="English caption",
-                    elem_classes="english",
-                    lines=2,
-                    interactive=False,
-                    buttons=["copy"],
-                )
-                arabic = gr.Textbox(
-                    label="الوصف بالعربية",
-                    elem_classes="arabic",
-                    rtl=True,
-                    lines=2,
-                    interactive=False,
-                    buttons=["copy"],
-                )
-                status = gr.Markdown(_about(studio), elem_id="status")
-                gallery = gr.Gallery(
-                    label="New pictures · صور جديدة", format="png", columns=2, object_fit="contain"
-                )
-
-        def describe_and_paint(
-            path: str | None, count: float
-        ) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
-            yield from _events(studio, path, int(count))
-
-        start.click(
-            describe_and_paint,
-            inputs=[picture, number],
-            outputs=[english, arabic, status, gallery],
-            show_progress_on=[status],
-            api_name="run",
-        )
+        endpoints.add(studio)  # first: they have the right to the plain names
+        parts = lay_out(studio, pace)
+        _wire(page, parts, Workflow(parts, studio, journal, pace))
     return page
 
 
-def _events(
-    studio: Studio, path: str | None, count: int
-) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
-    """What the page shows after each event: both captions, a line of status, the pictures."""
-    if not path:
-        raise gr.Error("Choose a picture first. · اختر صورة أولًا.", print_exception=False)
-    english = arabic = ""
-    prompt: Prompt | None = None
-    shown: list[tuple[str, str]] = []
-    # Below the temporary folder, which Gradio serves and clears by itself (delete_cache).
-    folder = Path(tempfile.mkdtemp(prefix="marsam-"))
-    try:
-        yield english, arabic, "Reading the picture… · أقرأ الصورة…", shown
-        for event in studio.stream(path, RunOptions(paint=PaintOptions(pictures=count))):
-            status = "Painting… · أرسم…"
-            match event:
-                case Captioned():
-                    english, status = event.caption.text, "Translating… · أترجم…"
-                case Translated():
-                    arabic = event.translation.text
-                case Prompted():
-                    prompt = event.prompt
-                case Previewed():
-                    status = (
-                        f"Painting {event.index + 1}/{count}, step {event.step}/{event.steps} · "
-                        f"أرسم {event.index + 1}/{count}"
-                    )
-                case Painted() if event.picture.image is not None:
-                    record = record_of(event.picture, prompt)
-                    path_of = folder / f"marsam-{event.picture.seed}.png"
-                    file = embed(event.picture.image, record, path_of)
-                    shown = [*shown, (str(file), f"{english} · {event.picture.seed}")]
-                case Painted():
-                    gr.Warning(
-                        f"The picture of seed {event.picture.seed} was withheld; try again. · "
-                        f"حُجبت الصورة {event.picture.seed}؛ حاول مرة أخرى."
-                    )
-                case Finished():
-                    status = f"Done. · تم. {_about(studio)}"
-            yield english, arabic, status, shown
-    except MarsamError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+def _wire(page: gr.Blocks, parts: Parts, flow: Workflow) -> None:
+    # An event touches only what it names: whatever waits for an answer takes no input meanwhile.
+    everything = list(vars(parts).values())
+    panes = [parts.english, parts.arabic]
+    notes = [parts.english_notes, parts.arabic_notes, parts.from_english, parts.from_arabic]
+    words = [*panes, *notes, parts.candidates, parts.sent, parts.copy, parts.status]
+    settings = [parts.number, parts.recipe, parts.steps]
+    fine = [parts.guidance, parts.size, parts.seed, parts.negative]
+    new = [parts.gallery, parts.results, parts.actions, parts.download]
+    history = [parts.earlier, parts.chosen, parts.open, parts.delete, parts.sure]
+    work = [*words, *new, *history, parts.paint, parts.stop, parts.strip, parts.about_text]
+    fetching = [parts.fetch, parts.fetch_stop, parts.fetch_status]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quick: dict[str, Any] = {"queue": False, **quiet}
+    slow: dict[str, Any] = {"concurrency_limit": TOGETHER, **quiet}
 
+    def foresee(event: Any, **options: Any) -> Any:
+        return event(flow.foresee, settings, [parts.expected], **quick, **options)
 
-def _about(studio: Studio) -> str:
-    device = f", {studio.device.kind} {studio.device.dtype}" if studio.device else ""
-    return f"Models: **{studio.models}** ({studio.reason}){device}"
+    arrival = page.load(
+        flow.arrive,
+        [parts.visitor, parts.language],
+        everything,
+        js="() => window.marsam.arrive()",
+        **quick,
+    )
+    foresee(arrival.then).then(None, js="() => window.marsam.ready()")
+    page.unload(flow.desks.leave)
+    parts.language.input(
+        flow.speak,
+        [parts.language],
+        everything,
+        js="(code) => window.marsam.speak(code)",
+        **quick,
+    )
+
+    described = [parts.picture, *words, *new, *history, *settings, *fine]
+    # The file as it was given: Gradio would open it first, and what it cannot open becomes an
+    # error nobody can act on.
+    given: dict[str, Any] = {"inputs": [parts.picture], "outputs": described, "preprocess": False}
+    parts.picture.input(flow.describe, **given, **slow)
+    parts.examples.select(flow.try_example, None, [parts.picture], **quick).then(
+        flow.describe, **given, **slow
+    )
+    parts.candidates.input(flow.choose, [parts.candidates], words, **slow)
+    for language, pane, update in (
+        (ENGLISH, parts.english, parts.from_english),
+        (ARABIC, parts.arabic, parts.from_arabic),
+    ):
+        code = gr.State(language)
+        # Gradio's "input" hears keys only: not a paste, a dictation, or a phone's keyboard.
+        pane.change(flow.edit, [code, *panes], notes, trigger_mode="always_last", **quick)
+        update.click(flow.sync, [code, *panes], words, **slow)
+
+    foresee(
+        gr.on(
+            [parts.paint.click, parts.english.submit, parts.arabic.submit],
+            flow.paint,
+            [*panes, *settings, *fine],
+            work,
+            **slow,
+        ).then
+    )
+    parts.stop.click(flow.stop, None, [parts.status], **quick)
+    parts.more.click(flow.more, None, work, **slow)
+    parts.same.click(flow.same, None, work, **slow)
+    for setting in settings:
+        foresee(setting.change, trigger_mode="always_last")
+
+    parts.earlier.select(flow.select, None, history, **quick)
+    parts.open.click(flow.open, None, [parts.tabs, *described], **quick)
+    parts.delete.click(flow.delete, None, [parts.sure], **quick)
+    parts.keep.click(flow.keep, None, [parts.sure], **quick)
+    parts.really.click(flow.really, None, history, **quick)
+
+    parts.fetch.click(flow.fetch, None, fetching, **slow)
+    parts.fetch_stop.click(flow.stop, None, [parts.status], **quick)
 
 
 def launch_options() -> dict[str, Any]:
     """How the page is served: nothing leaves the machine, uploads are bounded."""
     return {
-        "theme": gr.themes.Base(),
-        "css": CSS,
+        "theme": theme.theme(),
+        "css": theme.css(),
+        "head": theme.head(),
         "max_file_size": MAX_BYTES,
         "enable_monitoring": False,
         "ssr_mode": False,
@@ -151,8 +126,25 @@ def launch_options() -> dict[str, Any]:
     }
 
 
+def get_ready(studio: Studio, pace: Pace) -> None:
+    """Read the models while the reader looks around, and time the painter once.
+
+    The first picture is then described at once, and the time it takes to paint is known before the
+    first click.
+    """
+    options = RunOptions(paint=PaintOptions(pictures=1, seed=0, steps=2, recipe=Recipe.DRAFT))
+    example = render.HERE / "examples" / "cat.png"
+    for event in studio.stream(example, options):
+        if isinstance(event, Painted) and pace.expected(PaintOptions()) is None:
+            pace.learn(event.picture, event.seconds)
+
+
 def serve(*, host: str, port: int, models: str | None = None, device: str | None = None) -> None:
     """Open the page and serve it until interrupted."""
-    page = build(Studio.load(models, device=device))
+    studio = Studio.load(models, device=device)
+    pace = Pace(studio, pace_file())
+    page = build(studio, journal=Journal(), pace=pace)
     page.queue(max_size=32, api_open=False)
-    page.launch(server_name=host, server_port=port, **launch_options())
+    page.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options())
+    threading.Thread(target=get_ready, args=(studio, pace), name="get-ready", daemon=True).start()
+    page.block_thread()

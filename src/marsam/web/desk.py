@@ -1,0 +1,143 @@
+"""What lies on one visitor's desk: a picture, its words, what was painted from them."""
+
+import hashlib
+import json
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from marsam.errors import (
+    HubUnreachable,
+    JournalError,
+    MarsamError,
+    ModelError,
+    OptionError,
+    OutOfMemory,
+    PictureError,
+    PromptError,
+    RunMissing,
+)
+from marsam.journal import KeptPicture, Run, fidelity_of
+from marsam.options import PaintOptions
+from marsam.results import Caption, Prompt, PromptLength
+from marsam.web.words import ENGLISH
+
+EXAMPLE = Path(__file__).with_name("examples") / "finished"
+_SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
+    (PictureError, "no_picture"),
+    (PromptError, "bad_prompt"),
+    (OptionError, "bad_option"),
+    (RunMissing, "no_run"),
+    (HubUnreachable, "no_hub"),
+    (ModelError, "no_model"),
+    (OutOfMemory, "no_memory"),
+    (JournalError, "no_journal"),
+)
+
+
+@dataclass
+class Desk:
+    """One open page. Nothing here is shared with another.
+
+    Attributes:
+        source: the picture as it was given, and ``digest`` of its bytes.
+        prompt: the words that are settled; a pane that differs from them was edited.
+        edited: the language of the text that was changed last.
+        reading: while a picture is described, and its words arrive one after another.
+        run: where the journal keeps this work; None before there is any.
+        stop: set when the work should end; each work has its own.
+        busy: held while something is painted.
+    """
+
+    visitor: str = field(default_factory=lambda: secrets.token_hex(16))
+    language: str = ENGLISH
+    source: Path | None = None
+    digest: str = ""
+    captions: tuple[Caption, ...] = ()
+    prompt: Prompt | None = None
+    edited: str = ""
+    reading: bool = False
+    run: str | None = None
+    pictures: list[KeptPicture] = field(default_factory=list)
+    options: PaintOptions | None = None
+    listed: tuple[str, ...] = ()
+    chosen: str | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, run: Run, *, keep: bool = True) -> None:
+        """Lay a kept run on the desk; an example (not ``keep``) is looked at, not worked on."""
+        self.source = run.source
+        self.digest = digest(run.source) if run.source else ""
+        self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
+        self.run = run.id if keep else None
+        self.pictures = list(run.pictures)
+        self.options = PaintOptions(**run.options) if run.options else None
+
+
+class Desks:
+    """The desks of the open pages, by Gradio's session."""
+
+    def __init__(self) -> None:
+        self._desks: dict[str, Desk] = {}
+
+    def of(self, request: gr.Request) -> Desk:
+        """The desk of this page."""
+        return self._desks.setdefault(str(request.session_hash), Desk())
+
+    def leave(self, request: gr.Request) -> None:
+        """The page was closed: what it asked for is not wanted any more."""
+        desk = self._desks.pop(str(request.session_hash), None)
+        if desk is not None:
+            desk.stop.set()
+
+
+def digest(path: Path | str) -> str:
+    """Tells whether a file is the one that is already on the desk."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def served(path: Path, component: Any) -> str:
+    """A copy in Gradio's cache, where the page can fetch it; the journal itself stays closed."""
+    return str(save_file_to_cache(path, cache_dir=component.GRADIO_CACHE))
+
+
+def sentence(error: MarsamError) -> str:
+    """The key of what to tell the reader."""
+    return next((key for kind, key in _SENTENCES if isinstance(error, kind)), "went_wrong")
+
+
+def example() -> Run:
+    """A finished run of the bundled mini set, to look at before the first of one's own."""
+    data: dict[str, Any] = json.loads((EXAMPLE / "run.json").read_text(encoding="utf-8"))
+    return Run(
+        id="example",
+        created=0.0,
+        state="finished",
+        source=EXAMPLE / "source.png",
+        captions=(Caption(text=data["english"]),),
+        prompt=Prompt(
+            english=data["english"],
+            arabic=data["arabic"],
+            given=data["english"],
+            language="eng_Latn",
+            back=None,
+            length=PromptLength(tokens=data["tokens"], limit=data["limit"]),
+        ),
+        options={},
+        pictures=tuple(
+            KeptPicture(
+                index=i,
+                seed=picture["seed"],
+                path=EXAMPLE / f"marsam-{picture['seed']}.png",
+                fidelity=fidelity_of(picture["fidelity"]),
+            )
+            for i, picture in enumerate(data["pictures"])
+        ),
+    )

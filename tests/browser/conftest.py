@@ -1,0 +1,74 @@
+"""Debian's Chromium, the studio it opens, and visits that may go nowhere else."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import program
+from tests.serving import served
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOCALES = {"en": "en-GB", "ar": "ar-EG"}
+Visit = Callable[..., Page]
+expect.set_options(timeout=15_000)  # two cores that also paint
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The studio with the bundled models; no hub anywhere near."""
+    folder = tmp_path_factory.mktemp("studio")
+    hub = {"HF_HOME": str(folder / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    with served(folder, **hub) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """Opens the page as a new visitor; no visit may ask anything of another address."""
+    pages: list[tuple[Page, list[str], list[str]]] = []
+
+    def opened(language: str = "en", *, url: str = address, **options: object) -> Page:
+        settings = {"viewport": {"width": 1280, "height": 900}, "locale": LOCALES[language]}
+        context = browser.new_context(**(settings | options))  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        asked: list[str] = []
+        errors: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        pages.append((page, asked, errors))
+        return page
+
+    yield opened
+    for page, asked, errors in pages:
+        hosts = {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))}
+        page.context.close()
+        assert all(host.startswith("127.0.0.1:") for host in hosts), hosts
+        assert errors == []
+
+
+@pytest.fixture
+def examples() -> Path:
+    return Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"

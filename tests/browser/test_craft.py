@@ -1,0 +1,212 @@
+"""How the page is made: for everyone, on every screen, one visitor at a time."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from marsam import Painted, PaintOptions, Previewed, Studio
+from marsam.journal import Journal
+from marsam.pace import Pace
+from marsam.testing import FakePainter, fake_studio
+from marsam.web.page import build, launch_options
+from tests.browser.conftest import Visit
+from tests.browser.test_studio import CAT, both_languages, finished, paint, pane, seeds, word
+from tests.serving import free_port
+
+
+class SlowPainter(FakePainter):
+    """Takes its time over every step, and counts them."""
+
+    steps_done = 0
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        for event in super().paint(prompt, options):
+            if isinstance(event, Previewed):
+                time.sleep(0.2)
+                self.steps_done += 1
+            yield event
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[tuple[str, SlowPainter]]:
+    """The address of a studio on fakes, and its painter, which is slow and withholds seed 8."""
+    painter = SlowPainter(steps=10, blocked_seeds=frozenset({8}))
+    fakes = fake_studio()
+    studio = Studio(captioner=fakes.captioner, translator=fakes.translator, painter=painter)
+    page = build(studio, journal=Journal(tmp_path / "data"), pace=Pace(studio))
+    page.queue()
+    port = free_port()
+    page.launch(server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
+    yield f"http://127.0.0.1:{port}", painter
+    page.close(verbose=False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@both_languages
+def test_an_accessibility_engine_finds_nothing_serious(
+    visit: Visit, language: str, scheme: str
+) -> None:
+    page = visit(language, color_scheme=scheme)
+    page.get_by_role("button", name=word(page, "advanced")).click()
+    page.get_by_role("button", name=word(page, "about")).click()
+    page.wait_for_timeout(500)  # Gradio fades things in, and a faded text has little contrast
+    found = _serious(page)
+    page.get_by_role("tab", name=word(page, "history")).click()
+    page.wait_for_timeout(500)
+    assert found + _serious(page) == []
+
+
+def _serious(page: Page) -> list[str]:
+    results = Axe().run(page, options={"resultTypes": ["violations"]})
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for violation in results.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@both_languages
+@pytest.mark.parametrize("width", [360, 1600])
+def test_nothing_sticks_out(visit: Visit, language: str, width: int) -> None:
+    page = visit(language, viewport={"width": width, "height": 900})
+    page.get_by_role("button", name=word(page, "advanced")).click()
+    page.get_by_role("button", name=word(page, "about")).click()
+    page.wait_for_timeout(300)
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1]
+
+
+@both_languages
+def test_the_keyboard_is_enough(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.focus("#language input")
+    reached: set[str] = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "() => { const e = document.activeElement; "
+                "return (e.closest('[id]') || e).id || e.tagName; }"
+            )
+        )
+        seen = page.evaluate(
+            "() => { const s = getComputedStyle(document.activeElement); return "
+            "[s.outlineStyle, s.outlineWidth, s.boxShadow, document.activeElement.outerHTML]; }"
+        )
+        if seen[3].startswith("<body"):
+            break  # once around
+        assert seen[0] != "none" or seen[2] != "none", seen[3][:200]
+    assert {"paint", "english", "arabic", "recipe", "number", "more", "same"} <= reached, reached
+    page.focus("#english textarea")
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("a cat on a blue background")
+    page.fill("#number input[type=number]", "1")
+    page.focus("#english textarea")
+    page.keyboard.press("Enter")
+    finished(page, 1)
+
+
+def test_progress_is_a_live_region(visit: Visit) -> None:
+    page = visit("en")
+    status = page.locator("#status [role=status]")
+    assert status.get_attribute("aria-live") == "polite"
+    paint(page, pictures=1)
+    expect(status).to_contain_text("Done")
+
+
+@both_languages
+def test_a_bad_upload_leaves_the_page_as_it_was(
+    visit: Visit, tmp_path: Path, language: str
+) -> None:
+    page = visit(language)
+    before = page.locator("#picture img").get_attribute("src")
+    bad = tmp_path / "notes.png"
+    bad.write_text("not a picture")
+    page.set_input_files("#picture input[type=file]", bad)
+    expect(page.get_by_text(word(page, "no_picture"))).to_be_visible()
+    expect(page.locator("#picture img")).to_have_attribute("src", before or "")
+    assert (pane(page, "en"), pane(page, "ar")) == (CAT["en"], CAT["ar"])
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
+
+
+@both_languages
+def test_an_option_out_of_range_is_one_sentence(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.get_by_role("button", name=word(page, "advanced")).click()
+    page.fill("#steps textarea", "9999")
+    page.click("button#paint")
+    expect(page.get_by_text(word(page, "bad_option"))).to_be_visible()
+    expect(page.locator("button#paint")).to_be_enabled()
+
+
+def test_two_visitors_do_not_see_each_other(visit: Visit) -> None:
+    amal, basim = visit("ar"), visit("en")
+    amal.fill("#number input[type=number]", "2")
+    amal.click("button#paint")
+    paint(basim, pictures=1, seed=21)
+    finished(amal, 2)
+    assert seeds(basim) == [21]
+    assert 21 not in seeds(amal)
+    for page, count in ((amal, 1), (basim, 1)):
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        page.get_by_role("tab", name=word(page, "history")).click()
+        expect(page.locator("#earlier .thumbnail-lg")).to_have_count(count)
+    assert seeds(basim) == [21]
+
+
+def test_stop_frees_the_painter_within_one_step(
+    visit: Visit, slow: tuple[str, SlowPainter]
+) -> None:
+    address, painter = slow
+    page = visit("en", url=address)
+    page.click("button#paint")
+    expect(page.locator("#status")).to_contain_text("of 4, step")
+    page.click("button#stop")
+    expect(page.locator("button#paint")).to_be_enabled()
+    done = painter.steps_done
+    time.sleep(1)
+    assert painter.steps_done == done
+    assert not any(thread.name.startswith("run-") for thread in threading.enumerate())
+    assert done <= 8  # of forty
+
+
+def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPainter]) -> None:
+    address, painter = slow
+    page = visit("en", url=address)
+    page.click("button#paint")
+    expect(page.locator("#status")).to_contain_text("of 4, step")
+    page.close()
+    for _ in range(50):
+        if not any(thread.name.startswith("run-") for thread in threading.enumerate()):
+            break
+        time.sleep(0.2)
+    done = painter.steps_done
+    assert done < 40
+    time.sleep(1)
+    assert painter.steps_done == done
+
+
+@both_languages
+def test_a_withheld_picture_says_so_and_offers_another_seed(
+    visit: Visit, slow: tuple[str, SlowPainter], language: str
+) -> None:
+    address, _ = slow
+    page = visit(language, url=address)
+    page.get_by_role("button", name=word(page, "advanced")).click()
+    page.fill("#steps textarea", "1")
+    page.fill("#seed textarea", "7")
+    page.fill("#number input[type=number]", "2")
+    page.click("button#paint")
+    expect(page.locator("#results li")).to_have_count(2)
+    expect(page.locator("#results .notice")).to_contain_text("8")
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(1)
+    expect(page.locator("button#paint")).to_be_enabled()
+    page.locator("#results").get_by_role("button", name=word(page, "another_seed")).click()
+    expect(page.locator("#results li b").first).to_contain_text("9")

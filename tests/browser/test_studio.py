@@ -1,0 +1,377 @@
+"""The studio as people use it, in both languages: real captions, real Arabic, real pictures."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from marsam.images import open_picture
+from marsam.metadata import read
+from marsam.web.render import known_things
+from marsam.web.words import WORDS
+from tests.browser.conftest import Visit
+
+both_languages = pytest.mark.parametrize("language", ["en", "ar"])
+CAT = {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء"}
+
+
+def drop(page: Page, picture: Path) -> None:
+    page.set_input_files("#picture input[type=file]", picture)
+
+
+def pane(page: Page, language: str) -> str:
+    return page.input_value({"en": "#english textarea", "ar": "#arabic textarea"}[language])
+
+
+def word(page: Page, key: str) -> str:
+    """What the page should be saying, in its language."""
+    language = page.get_attribute("html", "data-language")
+    return WORDS[key].ar if language == "ar" else WORDS[key].en
+
+
+def paint(page: Page, *, pictures: int, seed: int | None = None) -> None:
+    """Paint and wait until it is done."""
+    page.fill("#number input[type=number]", str(pictures))
+    if seed is not None:
+        advanced(page)
+        page.fill("#seed textarea", str(seed))
+    page.click("button#paint")
+    finished(page, pictures)
+
+
+def finished(page: Page, pictures: int) -> None:
+    expect(page.locator("#results li")).to_have_count(pictures, timeout=30_000)
+    expect(page.locator("button#paint")).to_be_enabled(timeout=30_000)
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(pictures)
+    expect(page.locator("button#stop")).to_be_hidden()
+
+
+def advanced(page: Page) -> None:
+    if not page.locator("#seed textarea").is_visible():
+        page.get_by_role("button", name=word(page, "advanced")).click()
+
+
+def seeds(page: Page) -> list[int]:
+    lines = page.locator("#results li b").all_inner_texts()
+    return [int(re.findall(r"\d+", line)[0]) for line in lines]
+
+
+def pictures(page: Page) -> list[bytes]:
+    """The files behind the gallery."""
+    shown = page.locator("#gallery .thumbnail-lg img").all()
+    return [page.request.get(str(img.get_attribute("src"))).body() for img in shown]
+
+
+@both_languages
+def test_the_page_opens_with_a_finished_example(visit: Visit, language: str) -> None:
+    page = visit(language)
+    assert (pane(page, "en"), pane(page, "ar")) == (CAT["en"], CAT["ar"])
+    expect(page.locator("#picture img")).to_be_visible()
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
+    assert len(seeds(page)) == 4
+    expect(page.locator("#status")).to_contain_text(WORDS["example_shown"][language == "ar"])
+
+
+@both_languages
+def test_the_browser_decides_the_language(visit: Visit, language: str) -> None:
+    page = visit(language)
+    assert page.get_attribute("html", "lang") == language
+    assert page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+    assert page.locator("button#paint").inner_text() == word(page, "paint")
+    expect(page.get_by_text(word(page, "number"), exact=True)).to_be_visible()
+    assert page.evaluate("document.fonts.check('16px \"Marsam Sans\"', 'مرسم Marsam')")
+
+
+def test_the_switch_changes_labels_and_direction_and_nothing_else(visit: Visit) -> None:
+    page = visit("en")
+    page.fill("#english textarea", "two fish")
+    left = page.locator("#picture").bounding_box()
+    page.get_by_label("العربية").check()
+    expect(page.locator("button#paint")).to_have_text("ارسم")
+    assert page.get_attribute("html", "dir") == "rtl"
+    assert pane(page, "en") == "two fish"
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
+    expect(page.locator("#gallery")).to_contain_text("البذرة")
+    right = page.locator("#picture").bounding_box()
+    assert left is not None
+    assert right is not None
+    assert left["x"] < 640 < right["x"] + right["width"] / 2  # the layout is mirrored
+    assert (
+        page.locator("#number input[type=range]").evaluate("e => getComputedStyle(e).direction")
+        == "ltr"
+    )
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.get_attribute("html", "lang") == "ar"  # remembered
+    page.get_by_label("English").check()
+    expect(page.locator("button#paint")).to_have_text("Paint")
+    assert page.get_attribute("html", "dir") == "ltr"
+
+
+@both_languages
+def test_text_takes_the_direction_of_what_it_says(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.fill("#english textarea", "a cat")
+    bidi = "e => getComputedStyle(e).unicodeBidi"
+    assert page.locator("#english textarea").evaluate(bidi) == "plaintext"
+    assert page.locator("#arabic textarea").evaluate(bidi) == "plaintext"
+    assert page.locator("#sent bdi").count() >= 2
+
+
+@both_languages
+def test_a_strip_says_what_does_the_work(visit: Visit, language: str) -> None:
+    page = visit(language)
+    for key in ("set_mini", "why_missing", "on_cpu"):
+        expect(page.locator("#strip")).to_contain_text(word(page, key))
+    page.get_by_role("button", name=word(page, "about")).click()
+    about = page.locator(".about")
+    expect(about).to_contain_text("marsam/mini-painter")
+    licence = {"en": "free for any use, with attribution", "ar": "متاح لأي استخدام مع ذكر المصدر"}
+    expect(about).to_contain_text(licence[language])
+    things = page.locator(".known").inner_text()
+    for line in known_things():
+        assert line.split("\t")[language == "ar"] in things
+
+
+@both_languages
+def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.get_by_role("button", name=word(page, "about")).click()
+    expect(page.get_by_text("7.1", exact=False).nth(1 if language == "ar" else 0)).to_be_visible()
+    page.click("button#fetch")
+    expect(page.locator("#fetch-status")).to_contain_text(word(page, "no_hub"), timeout=30_000)
+    expect(page.locator("button#fetch")).to_be_visible()
+
+
+@both_languages
+def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
+    page = visit(language)
+    drop(page, examples / "car.png")
+    expect(page.locator("#english textarea")).to_have_value("a car on a green background")
+    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    expect(page.locator("#candidates label")).to_have_count(3)
+    second = page.locator("#candidates label").nth(1)
+    words = second.inner_text()
+    second.click()
+    expect(page.locator("#english textarea")).to_have_value(words)
+    expect(page.locator("#sent")).to_contain_text(words)
+
+
+@both_languages
+def test_edited_words_are_stale_until_synced(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.fill("#english textarea", "two fish on a pink background")
+    expect(page.locator("#arabic-notes")).to_contain_text(word(page, "stale"))
+    page.click("button#from-english")
+    expect(page.locator("#arabic textarea")).to_have_value("سمكتان على خلفية وردية")
+    expect(page.locator("#arabic-notes")).to_be_hidden()
+    page.fill("#arabic textarea", "ثلاث سيارات على خلفية خضراء")
+    expect(page.locator("#english-notes")).to_contain_text(word(page, "stale"))
+    page.click("button#from-arabic")
+    expect(page.locator("#english textarea")).to_have_value("three cars on a green background")
+    sent = page.locator("#sent")
+    expect(sent).to_contain_text("three cars on a green background")
+    expect(sent).to_contain_text("ثلاث سيارات على خلفية خضراء")
+    assert pane(page, "ar") == "ثلاث سيارات على خلفية خضراء"
+
+
+def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit) -> None:
+    page = visit("en")
+    expect(page.locator("#sent")).to_contain_text("8 of 77 tokens")
+    page.fill("#english textarea", "a cat and a dog and " * 20 + "a fish")
+    page.click("button#from-english")
+    expect(page.locator("#sent .notice")).to_contain_text("a fish")
+
+
+@both_languages
+def test_arabic_words_alone_are_painted(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.fill("#english textarea", "")
+    page.fill("#arabic textarea", "قطة على خلفية زرقاء")
+    paint(page, pictures=1)
+    assert pane(page, "en") == CAT["en"]
+    expect(page.locator("#sent")).to_contain_text(CAT["en"])
+
+
+@both_languages
+def test_the_time_is_said_before_the_click(visit: Visit, language: str) -> None:
+    page = visit(language)
+    expected = page.locator("#expected")
+    expect(expected).not_to_contain_text(word(page, "not_measured"), timeout=30_000)
+    page.fill("#number input[type=number]", "2")
+    page.locator("#number input[type=number]").blur()
+    expect(expected).to_contain_text({"en": "2 pictures", "ar": "صورتين"}[language])
+    advanced(page)
+    for key in ("steps", "guidance", "size", "seed", "negative"):
+        expect(page.get_by_text(word(page, f"{key}_info"))).to_be_visible()
+
+
+@both_languages
+def test_painting_shows_its_progress_and_lands_each_picture(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.evaluate(
+        """() => { window.seen = {lines: [], counts: new Set(), sketches: 0};
+          new MutationObserver(() => {
+            const line = document.querySelector('#status .line');
+            if (line) seen.lines.push(line.innerText);
+            if (document.querySelector('#status .sketch')) seen.sketches += 1;
+            seen.counts.add(document.querySelectorAll('#gallery .thumbnail-lg').length);
+          }).observe(document.body, {subtree: true, childList: true, characterData: true}); }"""
+    )
+    paint(page, pictures=2, seed=7)
+    seen = page.evaluate("() => ({...seen, counts: [...seen.counts]})")
+    assert seen["sketches"] > 0
+    assert {1, 2} <= set(seen["counts"])  # the first landed before the second
+    step = {"en": r"Picture \W*2\W* of \W*2\W*, step", "ar": r"الصورة \W*2\W* من \W*2\W*، الخطوة"}
+    assert any(re.search(step[language], line) for line in seen["lines"])
+    assert seeds(page) == [7, 8]
+    alt = page.locator("#gallery .thumbnail-lg img").first.get_attribute("alt")
+    assert alt is not None
+    assert CAT[language] in alt
+    done = {"en": "Done: 2 pictures.", "ar": "تمّ: صورتان."}
+    said = page.locator("#status").inner_text()
+    assert re.sub("[\u2066-\u2069]", "", said).strip() == done[language]
+
+
+@both_languages
+def test_stop_keeps_what_is_finished(visit: Visit, language: str) -> None:
+    page = visit(language)
+    page.fill("#number input[type=number]", "10")
+    page.click("button#paint")
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(1, timeout=30_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("button#paint")).to_be_enabled(timeout=20_000)
+    kept = page.locator("#gallery .thumbnail-lg").count()
+    assert 1 <= kept < 10
+    expect(page.locator("#status")).to_contain_text(word(page, "stopped").split("{}")[0].strip())
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(kept)
+
+
+def test_more_like_this_and_the_same_again(visit: Visit) -> None:
+    page = visit("en")
+    paint(page, pictures=2, seed=7)
+    first = [open_bytes(data) for data in pictures(page)]
+    page.click("button#same")
+    expect(page.locator("button#paint")).to_be_disabled()
+    finished(page, 2)
+    assert seeds(page) == [7, 8]
+    assert [open_bytes(data) for data in pictures(page)] == first
+    page.click("button#more")
+    expect(page.locator("button#paint")).to_be_disabled()
+    finished(page, 2)
+    assert seeds(page) == [9, 10]
+
+
+def open_bytes(data: bytes) -> bytes:
+    """The pixels of a picture."""
+    return open_picture(data).tobytes()
+
+
+@both_languages
+def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: str) -> None:
+    page = visit(language)
+    paint(page, pictures=2, seed=3)
+    with page.expect_download() as download:
+        page.click("#download")
+    file = tmp_path / "all.zip"
+    download.value.save_as(file)
+    with zipfile.ZipFile(file) as archive:
+        words = json.loads(archive.read("captions.json"))
+        assert words["caption"] == CAT
+        assert [p["seed"] for p in words["pictures"]] == [3, 4]
+        for picture in words["pictures"]:
+            record = read(archive.read(picture["file"]))
+            assert record is not None
+            assert (record.seed, record.arabic) == (picture["seed"], CAT["ar"])
+        html = archive.read("index.html").decode()
+    assert f'lang="ar" dir="rtl">{CAT["ar"]}' in html
+
+
+@both_languages
+def test_alt_text_is_copied_in_either_language(visit: Visit, language: str) -> None:
+    page = visit(language, permissions=["clipboard-read", "clipboard-write"])
+    wanted = {
+        0: CAT["en"],
+        1: f'<img src="" alt="{CAT["en"]}" lang="en" dir="ltr">',
+        2: f"![{CAT['en']}]()",
+        3: CAT["ar"],
+        4: f'<img src="" alt="{CAT["ar"]}" lang="ar" dir="rtl">',
+        5: f"![{CAT['ar']}]()",
+    }
+    for index, text in wanted.items():
+        page.locator("#copy button").nth(index).click()
+        expect(page.locator(".copied")).to_contain_text(word(page, "copied"))
+        assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+@both_languages
+def test_one_of_our_pictures_restores_everything(
+    visit: Visit, tmp_path: Path, language: str
+) -> None:
+    page = visit(language)
+    page.fill("#english textarea", "a car on a green background")
+    page.get_by_label(word(page, "draft")).check()
+    paint(page, pictures=1, seed=11)
+    (data,) = pictures(page)
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(data)
+    other = visit(language)
+    drop(other, kept)
+    expect(other.locator("#status")).to_contain_text(word(other, "restored"))
+    assert pane(other, "en") == "a car on a green background"
+    assert pane(other, "ar") == "سيارة على خلفية خضراء"
+    advanced(other)
+    assert other.input_value("#seed textarea") == "11"
+    expect(other.get_by_label(word(other, "draft"))).to_be_checked()
+    other.click("button#paint")
+    finished(other, 1)
+    assert [open_bytes(d) for d in pictures(other)] == [open_bytes(data)]
+
+
+@both_languages
+def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: str) -> None:
+    page = visit(language)
+    drop(page, examples / "car.png")
+    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    paint(page, pictures=1, seed=5)
+    before = pictures(page)
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert pane(page, "en") == "a car on a green background"
+    assert pane(page, "ar") == "سيارة على خلفية خضراء"
+    assert seeds(page) == [5]
+    assert pictures(page) == before
+    expect(page.locator("#picture img")).to_be_visible()
+
+
+@both_languages
+def test_earlier_work_is_opened_and_deleted(visit: Visit, examples: Path, language: str) -> None:
+    page = visit(language)
+    paint(page, pictures=1, seed=1)
+    drop(page, examples / "car.png")
+    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
+    page.get_by_role("tab", name=word(page, "history")).click()
+    earlier = page.locator("#earlier .thumbnail-lg")
+    expect(earlier).to_have_count(2)
+    earlier.nth(1).click()
+    expect(page.locator("#chosen")).to_contain_text(CAT[language])
+    page.click("button#open")
+    expect(page.get_by_role("tab", name=word(page, "studio"))).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(page.locator("#english textarea")).to_have_value(CAT["en"])
+    assert seeds(page) == [1]
+    page.get_by_role("tab", name=word(page, "history")).click()
+    earlier.nth(1).click()
+    page.click("button#delete")
+    page.click("button#keep")
+    expect(earlier).to_have_count(2)
+    page.click("button#delete")
+    page.click("button#really")
+    expect(earlier).to_have_count(1)

@@ -1,0 +1,65 @@
+"""How long a picture takes is measured, remembered, and never a reason to fail."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from marsam import PaintOptions, Picture, Recipe
+from marsam.pace import Pace
+from marsam.testing import fake_studio
+
+
+def painted(steps: int) -> Picture:
+    return Picture(
+        index=0,
+        seed=1,
+        prompt="a cat",
+        image=Image.new("RGB", (64, 64)),
+        recipe="balanced",
+        steps=steps,
+        guidance_scale=7.5,
+        scheduler="Fake",
+        painter="fake-painter",
+    )
+
+
+def test_nothing_is_known_before_it_was_measured() -> None:
+    assert Pace(fake_studio()).expected(PaintOptions()) is None
+
+
+def test_one_picture_tells_about_every_recipe() -> None:
+    pace = Pace(fake_studio())
+    pace.learn(painted(20), 10.0)
+    assert pace.expected(PaintOptions(pictures=4)) == pytest.approx(40)
+    times = pace.per_picture()
+    assert times[Recipe.DRAFT] == pytest.approx(4)
+    assert times[Recipe.FAITHFUL] == pytest.approx(25)
+
+
+def test_the_figure_is_remembered_by_the_next_start(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "pace.json"
+    Pace(fake_studio(), file).learn(painted(10), 5.0)
+    assert Pace(fake_studio(), file).expected(PaintOptions(pictures=1, steps=2)) == 1.0
+
+
+def test_another_size_is_another_matter() -> None:
+    pace = Pace(fake_studio())
+    pace.learn(painted(10), 5.0)
+    assert pace.expected(PaintOptions(width=512, height=512)) is None
+
+
+def test_a_withheld_picture_teaches_nothing() -> None:
+    pace = Pace(fake_studio())
+    pace.learn(dataclasses.replace(painted(10), image=None, blocked=True), 5.0)
+    assert pace.expected(PaintOptions()) is None
+
+
+@pytest.mark.parametrize("junk", [b"", b"[1, 2]", b'{"a": "b"}', b"\xff\xfe"])
+def test_a_damaged_file_is_measured_anew(tmp_path: Path, junk: bytes) -> None:
+    file = tmp_path / "pace.json"
+    file.write_bytes(junk)
+    pace = Pace(fake_studio(), file)
+    pace.learn(painted(10), 5.0)
+    assert pace.expected(PaintOptions(pictures=1, steps=10)) == 5.0
