@@ -4,7 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check test-full train evaluate clean
+.PHONY: run test check test-full bench-studio train evaluate clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -22,9 +22,14 @@ check: $(VENV)/.dev
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
+# How long a reader of the studio waits, in a real browser.
+bench-studio: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.studio
+
 # Rebuilds the mini set: hours of computing, resumed where it stopped.
 train: $(VENV)/.train
 	$(BIN)/python -m training.export
+	$(BIN)/python -m training.example
 	$(BIN)/python -m training.evaluate
 	$(BIN)/python -m training.card
 

@@ -3,7 +3,7 @@
 import json
 
 from marsam.catalog import MINI, bundled_folder
-from training.drawings import JUDGING_SET, PAINTER_STYLE, TRAINING_SETS
+from training.drawings import JUDGING_SET, PAINTER_STYLE, TRAINING_SETS, strangers
 from training.evaluate import DOCS, GOALS
 from training.lexicon import COLOURS, THINGS
 
@@ -78,6 +78,9 @@ Where a figure is below its goal, training goes on. What the painter makes of pa
 Drawings, from the npm registry, changed in colour, outline, place and size for training:
 
 {drawings}
+
+The captioner learned to see from a small convolutional network that had learned the same drawings
+and {len(strangers())} other emoji of the same three sets; nothing else came in.
 
 The painter draws in the style of `{PAINTER_STYLE}`, with a white rim. `@iconify-json/{JUDGING_SET.name}`
 ({JUDGING_SET.author}, {LICENCE_NAMES[JUDGING_SET.licence]}) was used for judging only.

@@ -132,6 +132,7 @@ class Journal:
     ) -> str:
         """A new run of this visitor; its id."""
         run = secrets.token_hex(8)
+        self._place(run).mkdir(parents=True)
         if source is not None:
             save_picture(source, self._place(run) / "source.png", "PNG")
         with self._begin() as database:
@@ -159,6 +160,15 @@ class Journal:
                     captions=[c.to_dict() for c in captions],
                     prompt=prompt.to_dict() if prompt else None,
                 )
+            )
+
+    def paint_from(self, run: str, prompt: Prompt, options: dict[str, Any]) -> None:
+        """A run that only had words goes on to paint."""
+        with self._begin() as database:
+            database.execute(
+                _runs.update()
+                .where(_runs.c.id == run)
+                .values(prompt=prompt.to_dict(), options=options, state="running")
             )
 
     def paint(self, run: str, painted: Painted, prompt: Prompt | None) -> KeptPicture:
@@ -235,9 +245,7 @@ class Journal:
         return row
 
     def _place(self, run: str) -> Path:
-        place = self.folder / "runs" / run
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        return self.folder / "runs" / run
 
     def _file(self, run: str, seed: int) -> Path:
         return self._place(run) / f"marsam-{seed}.png"

@@ -267,6 +267,22 @@ def test_more_like_this_and_the_same_again(visit: Visit) -> None:
     assert seeds(page) == [9, 10]
 
 
+def test_one_picture_is_painted_from_again_and_again(visit: Visit, examples: Path) -> None:
+    page = visit("en")
+    drop(page, examples / "car.png")
+    expect(page.locator("#status")).to_contain_text(WORDS["words_ready"].en)
+    for _ in range(2):
+        paint(page, pictures=1)
+        page.click("button#more")
+        expect(page.locator("button#paint")).to_be_disabled()
+        finished(page, 1)
+    page.get_by_role("tab", name=word(page, "history")).click()
+    expect(page.locator("#earlier .thumbnail-lg")).to_have_count(4)
+    page.locator("#earlier .thumbnail-lg").nth(3).click()
+    page.click("button#open")
+    expect(page.locator("#picture img")).to_be_visible()
+
+
 def open_bytes(data: bytes) -> bytes:
     """The pixels of a picture."""
     return open_picture(data).tobytes()

@@ -51,6 +51,7 @@ class Desk:
         reading: while a picture is described, and its words arrive one after another.
         run: where the journal keeps this work; None before there is any.
         stop: set when the work should end; each work has its own.
+        fetch_stop: set when the full models should not be fetched any further.
         busy: held while something is painted.
     """
 
@@ -68,6 +69,7 @@ class Desk:
     listed: tuple[str, ...] = ()
     chosen: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    fetch_stop: threading.Event = field(default_factory=threading.Event)
     busy: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, run: Run, *, keep: bool = True) -> None:
@@ -95,6 +97,7 @@ class Desks:
         desk = self._desks.pop(str(request.session_hash), None)
         if desk is not None:
             desk.stop.set()
+            desk.fetch_stop.set()
 
 
 def digest(path: Path | str) -> str:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -14,6 +15,7 @@ from marsam.metadata import embed, record_of
 from marsam.options import MAX_PICTURES, CaptionOptions, PaintOptions, Recipe, TranslateOptions
 from marsam.results import RunResult
 from marsam.studio import Studio
+from marsam.web.desk import served
 
 
 def add(studio: Studio) -> None:
@@ -49,7 +51,7 @@ def add(studio: Studio) -> None:
             result = studio.run(
                 prompt=text, pictures=int(pictures), seed=_whole(seed), recipe=recipe
             )
-            return result.prompt.english, result.prompt.arabic, _saved(result)
+            return result.prompt.english, result.prompt.arabic, _saved(result, files)
 
     def run(
         picture: str, pictures: float, seed: float | None, recipe: str
@@ -58,7 +60,7 @@ def add(studio: Studio) -> None:
             result = studio.run(
                 Path(picture), pictures=int(pictures), seed=_whole(seed), recipe=recipe
             )
-            return result.prompt.english, result.prompt.arabic, _saved(result)
+            return result.prompt.english, result.prompt.arabic, _saved(result, files)
 
     button.click(caption, [picture], [english, arabic], api_name="caption")
     button.click(translate, [text, source, target], [translation], api_name="translate")
@@ -80,11 +82,14 @@ def _whole(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _saved(result: RunResult) -> list[str]:
+def _saved(result: RunResult, component: Any) -> list[str]:
     """The pictures as PNG files with their records, where Gradio serves and clears them."""
-    folder = Path(tempfile.mkdtemp(prefix="marsam-"))
-    return [
-        str(embed(p.image, record_of(p, result.prompt), folder / f"marsam-{p.seed}.png"))
-        for p in result.pictures
-        if p.image is not None
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            served(
+                embed(p.image, record_of(p, result.prompt), Path(folder) / f"marsam-{p.seed}.png"),
+                component,
+            )
+            for p in result.pictures
+            if p.image is not None
+        ]

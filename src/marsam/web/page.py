@@ -15,9 +15,15 @@ from marsam.pace import Pace, pace_file
 from marsam.results import Painted
 from marsam.studio import Studio
 from marsam.web import endpoints, render, theme
+from marsam.web.desk import Desks
+from marsam.web.fetching import Fetching
+from marsam.web.history import History
 from marsam.web.layout import Parts, lay_out
+from marsam.web.painting import Painting
+from marsam.web.reading import Reading
+from marsam.web.view import View
+from marsam.web.visit import Visit
 from marsam.web.words import ARABIC, ENGLISH
-from marsam.web.workflow import Workflow
 
 TOGETHER = 4
 """How many readers' requests of one kind are worked on at once; the models take turns."""
@@ -28,11 +34,18 @@ def build(studio: Studio, *, journal: Journal, pace: Pace) -> gr.Blocks:
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
         endpoints.add(studio)  # first: they have the right to the plain names
         parts = lay_out(studio, pace)
-        _wire(page, parts, Workflow(parts, studio, journal, pace))
+        _wire(page, parts, View(parts, studio, journal, pace))
     return page
 
 
-def _wire(page: gr.Blocks, parts: Parts, flow: Workflow) -> None:
+def _wire(page: gr.Blocks, parts: Parts, view: View) -> None:
+    desks = Desks()
+    visit, reading = Visit(view, desks), Reading(view, desks)
+    painting, history, fetching = (
+        Painting(view, desks, reading),
+        History(view, desks),
+        Fetching(view, desks),
+    )
     # An event touches only what it names: whatever waits for an answer takes no input meanwhile.
     everything = list(vars(parts).values())
     panes = [parts.english, parts.arabic]
@@ -41,74 +54,74 @@ def _wire(page: gr.Blocks, parts: Parts, flow: Workflow) -> None:
     settings = [parts.number, parts.recipe, parts.steps]
     fine = [parts.guidance, parts.size, parts.seed, parts.negative]
     new = [parts.gallery, parts.results, parts.actions, parts.download]
-    history = [parts.earlier, parts.chosen, parts.open, parts.delete, parts.sure]
-    work = [*words, *new, *history, parts.paint, parts.stop, parts.strip, parts.about_text]
-    fetching = [parts.fetch, parts.fetch_stop, parts.fetch_status]
+    earlier = [parts.earlier, parts.chosen, parts.open, parts.delete, parts.sure]
+    work = [*words, *new, *earlier, parts.paint, parts.stop, parts.strip, parts.about_text]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     quick: dict[str, Any] = {"queue": False, **quiet}
     slow: dict[str, Any] = {"concurrency_limit": TOGETHER, **quiet}
 
     def foresee(event: Any, **options: Any) -> Any:
-        return event(flow.foresee, settings, [parts.expected], **quick, **options)
+        return event(painting.foresee, settings, [parts.expected], **quick, **options)
 
     arrival = page.load(
-        flow.arrive,
+        visit.arrive,
         [parts.visitor, parts.language],
         everything,
         js="() => window.marsam.arrive()",
         **quick,
     )
     foresee(arrival.then).then(None, js="() => window.marsam.ready()")
-    page.unload(flow.desks.leave)
+    page.unload(desks.leave)
     parts.language.input(
-        flow.speak,
+        visit.speak,
         [parts.language],
         everything,
         js="(code) => window.marsam.speak(code)",
         **quick,
     )
 
-    described = [parts.picture, *words, *new, *history, *settings, *fine]
+    described = [parts.picture, *words, *new, *earlier, *settings, *fine]
     # The file as it was given: Gradio would open it first, and what it cannot open becomes an
     # error nobody can act on.
     given: dict[str, Any] = {"inputs": [parts.picture], "outputs": described, "preprocess": False}
-    parts.picture.input(flow.describe, **given, **slow)
-    parts.examples.select(flow.try_example, None, [parts.picture], **quick).then(
-        flow.describe, **given, **slow
+    parts.picture.input(reading.describe, **given, **slow)
+    parts.examples.select(reading.try_example, None, [parts.picture], **quick).then(
+        reading.describe, **given, **slow
     )
-    parts.candidates.input(flow.choose, [parts.candidates], words, **slow)
+    parts.candidates.input(reading.choose, [parts.candidates], words, **slow)
     for language, pane, update in (
         (ENGLISH, parts.english, parts.from_english),
         (ARABIC, parts.arabic, parts.from_arabic),
     ):
         code = gr.State(language)
         # Gradio's "input" hears keys only: not a paste, a dictation, or a phone's keyboard.
-        pane.change(flow.edit, [code, *panes], notes, trigger_mode="always_last", **quick)
-        update.click(flow.sync, [code, *panes], words, **slow)
+        pane.change(reading.edit, [code, *panes], notes, trigger_mode="always_last", **quick)
+        update.click(reading.sync, [code, *panes], words, **slow)
 
     foresee(
         gr.on(
             [parts.paint.click, parts.english.submit, parts.arabic.submit],
-            flow.paint,
+            painting.paint,
             [*panes, *settings, *fine],
             work,
             **slow,
         ).then
     )
-    parts.stop.click(flow.stop, None, [parts.status], **quick)
-    parts.more.click(flow.more, None, work, **slow)
-    parts.same.click(flow.same, None, work, **slow)
+    parts.stop.click(painting.stop, None, [parts.status], **quick)
+    parts.more.click(painting.more, None, work, **slow)
+    parts.same.click(painting.same, None, work, **slow)
     for setting in settings:
         foresee(setting.change, trigger_mode="always_last")
 
-    parts.earlier.select(flow.select, None, history, **quick)
-    parts.open.click(flow.open, None, [parts.tabs, *described], **quick)
-    parts.delete.click(flow.delete, None, [parts.sure], **quick)
-    parts.keep.click(flow.keep, None, [parts.sure], **quick)
-    parts.really.click(flow.really, None, history, **quick)
+    parts.earlier.select(history.select, None, earlier, **quick)
+    parts.open.click(history.open, None, [parts.tabs, *described], **quick)
+    parts.delete.click(history.delete, None, [parts.sure], **quick)
+    parts.keep.click(history.keep, None, [parts.sure], **quick)
+    parts.really.click(history.really, None, earlier, **quick)
 
-    parts.fetch.click(flow.fetch, None, fetching, **slow)
-    parts.fetch_stop.click(flow.stop, None, [parts.status], **quick)
+    progress = [parts.fetch, parts.fetch_stop, parts.fetch_status]
+    parts.fetch.click(fetching.fetch, None, progress, **slow)
+    parts.fetch_stop.click(fetching.stop, None, None, **quick)
 
 
 def launch_options() -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""How long the studio's reader waits, in a real browser, with the bundled models loaded.
+
+``python -m benchmarks.studio`` prints medians: from a picture dropped to its English caption on the
+screen, and from the same drop through a click on Paint to the fourth picture and "Done".
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+from tests.browser.conftest import FLAGS
+from tests.serving import served
+
+EXAMPLES = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples"
+PICTURES = ("sea.png", "car.png", "cat.png")
+PAINTED = 4
+
+
+def one_run(page: Page, picture: Path) -> tuple[float, float]:
+    """Seconds to the English caption, and to the end of four pictures."""
+    before = page.input_value("#english textarea")
+    started = time.monotonic()
+    page.set_input_files("#picture input[type=file]", picture)
+    page.wait_for_function(
+        "before => { const now = document.querySelector('#english textarea').value; "
+        "return now && now !== before; }",
+        arg=before,
+        polling=20,
+    )
+    captioned = time.monotonic() - started
+    expect(page.locator("#status")).to_contain_text("The words are ready", timeout=30_000)
+    page.click("button#paint")
+    expect(page.locator("#status")).to_contain_text(f"Done: {PAINTED} pictures", timeout=60_000)
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(PAINTED)
+    return captioned, time.monotonic() - started
+
+
+def main(rounds: int = 7) -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        with served(Path(folder)) as address:
+            page = browser.new_page(locale="en-GB")
+            page.goto(address)
+            # Ready when the painter has been timed, which is the last thing done at the start.
+            expect(page.locator("#expected")).to_be_attached()
+            for _ in range(60):
+                page.reload()
+                page.wait_for_selector("html[data-ready]")
+                if "About" in page.locator("#expected").inner_text():
+                    break
+                page.wait_for_timeout(500)
+            page.fill("#number input[type=number]", str(PAINTED))
+            times = [one_run(page, EXAMPLES / PICTURES[i % 3]) for i in range(rounds + 1)][1:]
+        browser.close()
+    figures = {
+        "english_caption": round(statistics.median(t for t, _ in times), 2),
+        "whole_run": round(statistics.median(t for _, t in times), 2),
+        "pictures": PAINTED,
+        "rounds": rounds,
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,243 @@
+"""Painting: settings become options, events become the page."""
+
+import dataclasses
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import gradio as gr
+
+from marsam.errors import MarsamError
+from marsam.images import open_picture
+from marsam.options import PaintOptions, RunOptions
+from marsam.painter import RECIPES
+from marsam.results import Checked, Event, Painted, Previewed, Prompt
+from marsam.web import render
+from marsam.web.desk import Desk, Desks
+from marsam.web.reading import Reading
+from marsam.web.settings import RECIPES_BY_NAME, decimal, whole
+from marsam.web.view import Update, View, album, merged
+from marsam.web.words import ARABIC, both, of_pictures, pictures, say
+
+PREVIEWS = 6
+"""Previews a picture, about."""
+PATIENCE = 0.1
+"""Seconds between two reports of a step; more often, nobody could read."""
+_log = logging.getLogger(__name__)
+
+
+class Painting:
+    """The handlers that paint; words are settled by ``reading`` first."""
+
+    def __init__(self, view: View, desks: Desks, reading: Reading) -> None:
+        self.view, self.desks, self.reading = view, desks, reading
+        self.parts, self.journal, self.pace = view.parts, view.journal, view.pace
+        self.studio = view.studio
+
+    def paint(
+        self,
+        english: str,
+        arabic: str,
+        number: float,
+        recipe: str,
+        steps: str,
+        guidance: str,
+        size: str,
+        seed: str,
+        negative: str,
+        request: gr.Request,
+    ) -> Iterator[Update]:
+        """The large button: settle the words if need be, then paint."""
+        desk = self.desks.of(request)
+        if not (english.strip() or arabic.strip()):
+            gr.Warning(say("nothing_given", desk.language))
+            yield {self.parts.status: gr.skip()}
+            return
+        width, height = map(int, size.split("×")) if size else (None, None)
+        try:
+            options = PaintOptions(
+                pictures=int(number),
+                seed=whole(seed),
+                recipe=RECIPES_BY_NAME[recipe],
+                steps=whole(steps),
+                guidance_scale=decimal(guidance),
+                negative_prompt=negative or "",
+                width=width,
+                height=height,
+            )
+            if language := self.reading.edited(desk, english, arabic):
+                yield {self.parts.status: render.easel(both("translating"))}
+                self.reading.settle(desk, language, arabic if language == ARABIC else english)
+        except MarsamError as error:
+            self.view.tell(desk, error)
+            yield {self.parts.status: ""}
+            return
+        yield from self._painted(desk, options)
+
+    def more(self, request: gr.Request) -> Iterator[Update]:
+        """The same words and settings, the seeds that follow."""
+        desk = self.desks.of(request)
+        if desk.prompt and desk.pictures:
+            options = desk.options or PaintOptions()
+            seed = max(p.seed for p in desk.pictures) + 1
+            yield from self._painted(desk, dataclasses.replace(options, seed=seed))
+
+    def same(self, request: gr.Request) -> Iterator[Update]:
+        """The very same pictures once more."""
+        desk = self.desks.of(request)
+        if desk.prompt and desk.pictures:
+            options = desk.options or PaintOptions()
+            seed = min(p.seed for p in desk.pictures)
+            yield from self._painted(desk, dataclasses.replace(options, seed=seed))
+
+    def stop(self, request: gr.Request) -> Update:
+        """End the work after this step; what is finished stays."""
+        self.desks.of(request).stop.set()
+        return {self.parts.status: render.easel(both("stopping"))}
+
+    def _painted(self, desk: Desk, options: PaintOptions) -> Iterator[Update]:
+        parts, prompt = self.parts, desk.prompt
+        if prompt is None:
+            raise AssertionError("words are settled before they are painted")
+        if desk.busy.locked():
+            yield {parts.status: gr.skip()}
+            return
+        steps = options.steps or RECIPES[options.recipe].steps
+        options = dataclasses.replace(options, preview_every=max(1, steps // PREVIEWS))
+        try:
+            run = self._run_for(desk, prompt, options)
+        except MarsamError as error:
+            self.view.tell(desk, error)
+            yield {parts.status: ""}
+            return
+        desk.run, desk.pictures, desk.options = run, [], options
+        desk.stop = threading.Event()
+        # The work has a thread of its own: whatever becomes of the page, what is finished is kept,
+        # and a closed page ends it through the same flag as Stop.
+        told: queue.SimpleQueue[Event | MarsamError | str] = queue.SimpleQueue()
+        args = (desk, run, prompt, options, told)
+        threading.Thread(target=self._work, args=args, name=f"run-{run}", daemon=True).start()
+        yield self.view.words(desk) | {
+            parts.paint: gr.update(interactive=False),
+            parts.stop: gr.update(visible=True),
+            parts.actions: gr.update(visible=False),
+            parts.gallery: album([]),
+            parts.results: "",
+            parts.status: render.easel(both("waiting"), share=0),
+        }
+        started, reported, failed = time.monotonic(), 0.0, False
+        while not isinstance(news := told.get(), str):
+            match news:
+                case MarsamError():
+                    self.view.tell(desk, news)
+                    failed = True
+                case Previewed():
+                    now = time.monotonic()
+                    if news.image is not None or now - reported > PATIENCE:
+                        reported = now
+                        yield self._step(news, options, now - started)
+                case Painted():
+                    yield self.view.landed(desk)
+                case Checked():
+                    yield {parts.results: render.results(desk.pictures)}
+        done = pictures(sum(p.path is not None for p in desk.pictures))
+        line = both("done" if news == "finished" else "stopped", done)
+        yield merged(
+            self.view.landed(desk),
+            self.view.bundle(desk),
+            self.view.earlier(desk),
+            self.view.means(),
+        ) | {
+            parts.paint: gr.update(interactive=True),
+            parts.stop: gr.update(visible=False),
+            parts.status: render.easel("" if failed and not desk.pictures else line),
+        }
+
+    def _work(
+        self,
+        desk: Desk,
+        run: str,
+        prompt: Prompt,
+        options: PaintOptions,
+        told: "queue.SimpleQueue[Event | MarsamError | str]",
+    ) -> None:
+        """Paint, keep, tell; the last thing told is how it ended."""
+        state, stop, painted = "stopped", desk.stop, desk.pictures
+        stream = self.studio.stream(prompt=prompt, options=RunOptions(paint=options))
+        try:
+            with desk.busy, closing(stream):  # type: ignore[type-var]
+                for event in stream:
+                    if isinstance(event, Painted):
+                        painted.append(self.journal.paint(run, event, prompt))
+                        self.pace.learn(event.picture, event.seconds)
+                    elif isinstance(event, Checked):
+                        self.journal.check(run, event)
+                        painted[event.index] = dataclasses.replace(
+                            painted[event.index], fidelity=event.fidelity
+                        )
+                    told.put(event)
+                    if stop.is_set():
+                        break
+                else:
+                    state = "finished"
+        except MarsamError as error:
+            state = "failed"
+            told.put(error)
+        except Exception as error:
+            _log.exception("painting failed")
+            state = "failed"
+            told.put(MarsamError(str(error)))
+        finally:
+            try:
+                self.journal.end(run, state)
+            except MarsamError as error:
+                told.put(error)
+            told.put(state)
+
+    def _run_for(self, desk: Desk, prompt: Prompt, options: PaintOptions) -> str:
+        """Where to keep what is painted now: with its words, if nothing was painted from them."""
+        chosen = dataclasses.asdict(options)
+        if desk.run is not None and not desk.pictures:
+            self.journal.paint_from(desk.run, prompt, chosen)
+            return desk.run
+        run = self.journal.begin(
+            desk.visitor,
+            source=open_picture(desk.source) if desk.source else None,
+            captions=desk.captions,
+            prompt=prompt,
+            options=chosen,
+        )
+        desk.source = self.journal.run(desk.visitor, run).source
+        return run
+
+    def _step(self, event: Previewed, options: PaintOptions, elapsed: float) -> Update:
+        done = event.index * event.steps + event.step
+        every = options.pictures * event.steps
+        left = elapsed / done * (every - done)
+        if done < 3:
+            left = self.pace.expected(options) or left
+        line = both(
+            "painting",
+            picture=event.index + 1,
+            pictures=options.pictures,
+            step=event.step,
+            steps=event.steps,
+        )
+        html = render.easel(line, sketch=event.image, share=done / every, remaining=left)
+        return {self.parts.status: html}
+
+    def foresee(self, number: float, recipe: str, steps: str) -> Update:
+        """How long it will take, before the click."""
+        try:
+            options = PaintOptions(
+                pictures=int(number),
+                recipe=RECIPES_BY_NAME[recipe],
+                steps=whole(steps),
+            )
+        except MarsamError:
+            return {self.parts.expected: ""}
+        seconds = self.pace.expected(options)
+        return {self.parts.expected: render.expected(seconds, of_pictures(options.pictures))}
