@@ -8,7 +8,7 @@ from marsam.metadata import embed, record_of
 from marsam.web.desk import EXAMPLE
 from marsam.web.layout import EXAMPLES
 
-SOURCE, SEED = EXAMPLES[1], 1
+SOURCE, SEED = EXAMPLES[2], 1
 
 
 def main() -> None:

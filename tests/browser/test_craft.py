@@ -15,7 +15,7 @@ from marsam.pace import Pace
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from tests.browser.conftest import Visit
-from tests.browser.test_studio import CAT, both_languages, finished, paint, pane, seeds, word
+from tests.browser.test_studio import SHOWN, both_languages, finished, paint, pane, seeds, word
 from tests.serving import free_port
 
 
@@ -131,7 +131,7 @@ def test_a_bad_upload_leaves_the_page_as_it_was(
     page.set_input_files("#picture input[type=file]", bad)
     expect(page.get_by_text(word(page, "no_picture"))).to_be_visible()
     expect(page.locator("#picture img")).to_have_attribute("src", before or "")
-    assert (pane(page, "en"), pane(page, "ar")) == (CAT["en"], CAT["ar"])
+    assert (pane(page, "en"), pane(page, "ar")) == (SHOWN["en"], SHOWN["ar"])
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
 
 

@@ -15,7 +15,7 @@ from marsam.web.words import WORDS
 from tests.browser.conftest import Visit
 
 both_languages = pytest.mark.parametrize("language", ["en", "ar"])
-CAT = {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء"}
+SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
 def drop(page: Page, picture: Path) -> None:
@@ -68,7 +68,7 @@ def pictures(page: Page) -> list[bytes]:
 @both_languages
 def test_the_page_opens_with_a_finished_example(visit: Visit, language: str) -> None:
     page = visit(language)
-    assert (pane(page, "en"), pane(page, "ar")) == (CAT["en"], CAT["ar"])
+    assert (pane(page, "en"), pane(page, "ar")) == (SHOWN["en"], SHOWN["ar"])
     expect(page.locator("#picture img")).to_be_visible()
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
     assert len(seeds(page)) == 4
@@ -149,9 +149,9 @@ def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None
 @both_languages
 def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
-    drop(page, examples / "car.png")
-    expect(page.locator("#english textarea")).to_have_value("a car on a green background")
-    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    drop(page, examples / "cat.png")
+    expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
+    expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#candidates label")).to_have_count(3)
     second = page.locator("#candidates label").nth(1)
     words = second.inner_text()
@@ -192,8 +192,8 @@ def test_arabic_words_alone_are_painted(visit: Visit, language: str) -> None:
     page.fill("#english textarea", "")
     page.fill("#arabic textarea", "قطة على خلفية زرقاء")
     paint(page, pictures=1)
-    assert pane(page, "en") == CAT["en"]
-    expect(page.locator("#sent")).to_contain_text(CAT["en"])
+    assert pane(page, "en") == "a cat on a blue background"
+    expect(page.locator("#sent")).to_contain_text("a cat on a blue background")
 
 
 @both_languages
@@ -230,7 +230,7 @@ def test_painting_shows_its_progress_and_lands_each_picture(visit: Visit, langua
     assert seeds(page) == [7, 8]
     alt = page.locator("#gallery .thumbnail-lg img").first.get_attribute("alt")
     assert alt is not None
-    assert CAT[language] in alt
+    assert SHOWN[language] in alt
     done = {"en": "Done: 2 pictures.", "ar": "تمّ: صورتان."}
     said = page.locator("#status").inner_text()
     assert re.sub("[\u2066-\u2069]", "", said).strip() == done[language]
@@ -269,7 +269,7 @@ def test_more_like_this_and_the_same_again(visit: Visit) -> None:
 
 def test_one_picture_is_painted_from_again_and_again(visit: Visit, examples: Path) -> None:
     page = visit("en")
-    drop(page, examples / "car.png")
+    drop(page, examples / "cat.png")
     expect(page.locator("#status")).to_contain_text(WORDS["words_ready"].en)
     for _ in range(2):
         paint(page, pictures=1)
@@ -298,26 +298,26 @@ def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: st
     download.value.save_as(file)
     with zipfile.ZipFile(file) as archive:
         words = json.loads(archive.read("captions.json"))
-        assert words["caption"] == CAT
+        assert words["caption"] == SHOWN
         assert [p["seed"] for p in words["pictures"]] == [3, 4]
         for picture in words["pictures"]:
             record = read(archive.read(picture["file"]))
             assert record is not None
-            assert (record.seed, record.arabic) == (picture["seed"], CAT["ar"])
+            assert (record.seed, record.arabic) == (picture["seed"], SHOWN["ar"])
         html = archive.read("index.html").decode()
-    assert f'lang="ar" dir="rtl">{CAT["ar"]}' in html
+    assert f'lang="ar" dir="rtl">{SHOWN["ar"]}' in html
 
 
 @both_languages
 def test_alt_text_is_copied_in_either_language(visit: Visit, language: str) -> None:
     page = visit(language, permissions=["clipboard-read", "clipboard-write"])
     wanted = {
-        0: CAT["en"],
-        1: f'<img src="" alt="{CAT["en"]}" lang="en" dir="ltr">',
-        2: f"![{CAT['en']}]()",
-        3: CAT["ar"],
-        4: f'<img src="" alt="{CAT["ar"]}" lang="ar" dir="rtl">',
-        5: f"![{CAT['ar']}]()",
+        0: SHOWN["en"],
+        1: f'<img src="" alt="{SHOWN["en"]}" lang="en" dir="ltr">',
+        2: f"![{SHOWN['en']}]()",
+        3: SHOWN["ar"],
+        4: f'<img src="" alt="{SHOWN["ar"]}" lang="ar" dir="rtl">',
+        5: f"![{SHOWN['ar']}]()",
     }
     for index, text in wanted.items():
         page.locator("#copy button").nth(index).click()
@@ -330,7 +330,7 @@ def test_one_of_our_pictures_restores_everything(
     visit: Visit, tmp_path: Path, language: str
 ) -> None:
     page = visit(language)
-    page.fill("#english textarea", "a car on a green background")
+    page.fill("#english textarea", "a cat on a blue background")
     page.get_by_label(word(page, "draft")).check()
     paint(page, pictures=1, seed=11)
     (data,) = pictures(page)
@@ -339,8 +339,8 @@ def test_one_of_our_pictures_restores_everything(
     other = visit(language)
     drop(other, kept)
     expect(other.locator("#status")).to_contain_text(word(other, "restored"))
-    assert pane(other, "en") == "a car on a green background"
-    assert pane(other, "ar") == "سيارة على خلفية خضراء"
+    assert pane(other, "en") == "a cat on a blue background"
+    assert pane(other, "ar") == "قطة على خلفية زرقاء"
     advanced(other)
     assert other.input_value("#seed textarea") == "11"
     expect(other.get_by_label(word(other, "draft"))).to_be_checked()
@@ -352,14 +352,14 @@ def test_one_of_our_pictures_restores_everything(
 @both_languages
 def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
-    drop(page, examples / "car.png")
-    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    drop(page, examples / "cat.png")
+    expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     paint(page, pictures=1, seed=5)
     before = pictures(page)
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    assert pane(page, "en") == "a car on a green background"
-    assert pane(page, "ar") == "سيارة على خلفية خضراء"
+    assert pane(page, "en") == "a cat on a blue background"
+    assert pane(page, "ar") == "قطة على خلفية زرقاء"
     assert seeds(page) == [5]
     assert pictures(page) == before
     expect(page.locator("#picture img")).to_be_visible()
@@ -369,19 +369,19 @@ def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: s
 def test_earlier_work_is_opened_and_deleted(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     paint(page, pictures=1, seed=1)
-    drop(page, examples / "car.png")
-    expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
+    drop(page, examples / "cat.png")
+    expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
     page.get_by_role("tab", name=word(page, "history")).click()
     earlier = page.locator("#earlier .thumbnail-lg")
     expect(earlier).to_have_count(2)
     earlier.nth(1).click()
-    expect(page.locator("#chosen")).to_contain_text(CAT[language])
+    expect(page.locator("#chosen")).to_contain_text(SHOWN[language])
     page.click("button#open")
     expect(page.get_by_role("tab", name=word(page, "studio"))).to_have_attribute(
         "aria-selected", "true"
     )
-    expect(page.locator("#english textarea")).to_have_value(CAT["en"])
+    expect(page.locator("#english textarea")).to_have_value(SHOWN["en"])
     assert seeds(page) == [1]
     page.get_by_role("tab", name=word(page, "history")).click()
     earlier.nth(1).click()

@@ -75,7 +75,7 @@ class Desk:
     def put(self, run: Run, *, keep: bool = True) -> None:
         """Lay a kept run on the desk; an example (not ``keep``) is looked at, not worked on."""
         self.source = run.source
-        self.digest = digest(run.source) if run.source else ""
+        self.digest = digest(run.source) if run.source and keep else ""
         self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
         self.run = run.id if keep else None
         self.pictures = list(run.pictures)

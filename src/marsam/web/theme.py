@@ -53,6 +53,7 @@ def theme() -> gr.themes.Base:
         "link_text_color": (accent, warm),
         "button_primary_background_fill": (accent, warm),
         "button_primary_background_fill_hover": (pressed, glow),
+        "button_primary_border_color": (accent, warm),
         "button_primary_text_color": ("#ffffff", night),
         "button_primary_text_color_hover": ("#ffffff", night),
         "button_secondary_background_fill": (sheet, board),

@@ -139,7 +139,7 @@ WORDS: Mapping[str, Word] = {
     "keep": Word("Keep", "أبقِه"),
     "deleted": Word("Deleted.", "حُذف."),
     # What does the work.
-    "about": Word("What does the work", "ما الذي يقوم بالعمل"),
+    "about": Word("Models in use", "النماذج المستخدمة"),
     "set_mini": Word("Mini models", "النماذج المصغّرة"),
     "set_standard": Word("Full models", "النماذج الكاملة"),
     "set_custom": Word("Your own models", "نماذج من اختيارك"),
