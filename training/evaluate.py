@@ -296,15 +296,21 @@ def main(wanted: list[str], seed: int = 20_000) -> None:
         "painter_pairs_and_counts": lambda: painter_pairs_and_counts(studio, seed),
         "whole_job": lambda: whole_job(studio),
     }
+    for name in wanted or list(to_do):
+        figure = to_do[name]()
+        short = {k: v for k, v in figure.items() if k != "wrong"}
+        print(name, short, f"(goal {GOALS[name]})" if name in GOALS else "", flush=True)
+        for line in figure.get("wrong", [])[:12]:
+            print("   ", line)
+        _write_down(name, figure)
+
+
+def _write_down(name: str, figure: dict[str, Any]) -> None:
+    """Beside what is there by now: figures may be measured side by side."""
     path = DOCS / "mini.json"
     figures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    for name in wanted or list(to_do):
-        figures[name] = to_do[name]()
-        short = {k: v for k, v in figures[name].items() if k != "wrong"}
-        print(name, short, f"(goal {GOALS[name]})" if name in GOALS else "", flush=True)
-        for line in figures[name].get("wrong", [])[:12]:
-            print("   ", line)
-        path.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    figures[name] = figure
+    path.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

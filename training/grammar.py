@@ -111,7 +111,7 @@ def random_sentence(rng: random.Random) -> Sentence:
 
 
 def _other_noun(item: Item, rng: random.Random) -> Item:
-    if item.count == 1 and item.thing.mass and rng.random() < 0.2:
+    if item.count == 1 and item.thing.mass and rng.random() < 0.35:
         return Item(item.thing, None)
     if len(item.thing.nouns) > 1 and rng.random() < 0.35:
         return Item(item.thing, rng.choice(item.thing.nouns[1:]), item.count)

@@ -25,7 +25,7 @@ from training.loop import PLAIN_ATTENTION, Training, optimisers
 from training.workspace import WORKSPACE
 
 BATCH = 96
-STEPS = 2_900
+STEPS = 3_400
 ENGLISH, ARABIC = "eng_Latn", "arb_Arab"
 HELD_OUT = 20
 
