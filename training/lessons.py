@@ -43,10 +43,7 @@ class Lessons(IterableDataset[Lesson]):
 
     def __iter__(self) -> Iterator[Lesson]:
         torch.set_num_threads(1)
-        # Asked to end with the trainer, which saves first: the second time it is meant.
-        signal.signal(
-            signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL) and None
-        )
+        signal.signal(signal.SIGTERM, _not_yet)
         rng = random.Random(self.seed)
         glyphs = [*pool(VARIANTS), *strangers(STRANGE_VARIANTS)]
         step = self.step
@@ -67,6 +64,11 @@ class Lessons(IterableDataset[Lesson]):
             pixels = torch.from_numpy(np.stack([np.asarray(p) for p in pictures]))
             yield Lesson(pixels.permute(0, 3, 1, 2), torch.from_numpy(where), scenes)
             step += 1
+
+
+def _not_yet(*_: object) -> None:
+    """Asked to end together with the trainer, which saves first: the second time it is meant."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _strange_scene(rng: random.Random, kinds: int) -> Scene:

@@ -1,5 +1,6 @@
 """The full models, fetched from the page."""
 
+import logging
 import queue
 import threading
 import time
@@ -16,6 +17,7 @@ from marsam.web.words import both
 
 PATIENCE = 0.1
 """Seconds between two reports; more often, nobody could read."""
+_log = logging.getLogger(__name__)
 
 
 class Fetching:
@@ -42,6 +44,9 @@ class Fetching:
                 told.put(None)
             except MarsamError as error:
                 told.put(error)
+            except Exception as error:  # or the page would wait for ever
+                _log.exception("fetching failed")
+                told.put(MarsamError(str(error)))
 
         threading.Thread(target=work, name="fetch", daemon=True).start()
         working = {parts.fetch: gr.update(visible=False), parts.fetch_stop: gr.update(visible=True)}

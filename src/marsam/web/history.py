@@ -20,7 +20,11 @@ class History:
         desk = self.desks.of(request)
         index = event.index if isinstance(event.index, int) else event.index[0]
         desk.chosen = desk.listed[index] if 0 <= index < len(desk.listed) else None
-        return self.view.choice(desk)
+        try:
+            return self.view.choice(desk)
+        except MarsamError as error:  # deleted meanwhile, on another page
+            self.view.tell(desk, error)
+            return self.view.earlier(desk)
 
     def open(self, request: gr.Request) -> Update:
         """Lay the chosen run on the desk."""

@@ -115,7 +115,7 @@ WORDS: Mapping[str, Word] = {
         "حجب مرشّح الأمان صورة البذرة {}؛ جرّب بذرة أخرى.",
     ),
     "another_seed": Word("Another seed", "بذرة أخرى"),
-    "more": Word("More like this", "المزيد مثلها"),
+    "more": Word("More like this", "صور أخرى مثلها"),
     "same": Word("Same again", "أعدها كما هي"),
     "download": Word("Download all", "نزّل الكل"),
     "restored": Word(
