@@ -34,13 +34,13 @@ def served(folder: Path, **more: str) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(1200):
             try:
                 urllib.request.urlopen(address, timeout=5).close()
                 break
             except OSError:
                 assert server.poll() is None, "the studio ended by itself"
-                time.sleep(0.25)
+                time.sleep(0.05)
         yield address
     finally:
         server.terminate()

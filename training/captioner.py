@@ -26,9 +26,9 @@ from training.lexicon import COLOURS, THINGS
 from training.loop import PLAIN_ATTENTION, Training, optimisers
 from training.world import SIZE, Scene
 
-KNOWN, STRANGE = 80, 16
+KNOWN, STRANGE = 64, 40
 """Pictures a step: of the things, and of strangers, where only the guide has something to say."""
-STEPS = 9_000
+STEPS = 13_000
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Answers to choose from: the first thing, the second or none, the colour, how many."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -185,13 +185,13 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         optimisers(learner, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
         steps=STEPS,
         average=0.998,
-        cooldown=0.2,
+        cooldown=0.4,
     )
     if not more or run.step >= run.steps:
         return run.averaged.blip, new_processor(tokenizer)
     teacher = guide.train()
     start = tokenizer.convert_tokens_to_ids("[DEC]")
-    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step):
+    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step, muddle=True):
         tokens = tokenizer(
             [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
         ).input_ids
@@ -199,7 +199,7 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         # Hiding patches halves the work, and no single detail can be relied upon; at the end,
         # while the learning rate is low, it sees everything, as in use.
         cells = lesson.where[0].numel()
-        share = 0.6 if run.rate() > 0.5 else 1.0
+        share = 0.6 if run.rate() > 0.35 else 1.0
         kept = torch.rand(len(lesson.pixels), cells).argsort(1)[:, : round(share * cells)]
         losses = _loss(learner, teacher, lesson, tokens, kept)
         run.update(

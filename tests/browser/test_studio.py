@@ -1,8 +1,10 @@
 """The studio as people use it, in both languages: real captions, real Arabic, real pictures."""
 
+import base64
 import json
 import re
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,16 @@ from playwright.sync_api import Page, expect
 
 from marsam.images import open_picture
 from marsam.metadata import read
+from marsam.web import words
 from marsam.web.render import known_things
 from marsam.web.words import WORDS
 from tests.browser.conftest import Visit
+from tests.hub.fake_hub import FakeHub, Repository
+from tests.hub.tiny_models import standard_repositories
+from tests.serving import served
 
 both_languages = pytest.mark.parametrize("language", ["en", "ar"])
+GRADIO = {word.en: word for word in words.GRADIO}
 SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
@@ -111,6 +118,23 @@ def test_the_switch_changes_labels_and_direction_and_nothing_else(visit: Visit) 
     assert page.get_attribute("html", "dir") == "ltr"
 
 
+def test_what_gradio_says_in_english_only_is_arabic_too(visit: Visit) -> None:
+    page = visit("ar")
+    latin = """() => [...document.querySelectorAll('[aria-label], [title]')]
+      .flatMap(e => [e.getAttribute('aria-label'), e.getAttribute('title')])
+      .filter(text => /[A-Za-z]{3}/.test(text || ''))"""
+    assert page.evaluate(latin) == []
+    page.get_by_role("radio", name="English").check()
+    expect(page.locator("button#paint")).to_have_text("Paint")
+    expect(page.get_by_label("Remove Image")).to_be_visible()
+    page.get_by_role("radio", name="العربية").check()
+    expect(page.get_by_label("أزل الصورة")).to_be_visible()
+    expect(page.locator("button#paint")).to_have_text("ارسم")
+    page.locator("#gallery .thumbnail-lg").first.click()
+    expect(page.get_by_label("أغلق")).to_be_visible()
+    assert page.evaluate(latin) == []
+
+
 @both_languages
 def test_text_takes_the_direction_of_what_it_says(visit: Visit, language: str) -> None:
     page = visit(language)
@@ -147,6 +171,38 @@ def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None
 
 
 @both_languages
+def test_the_full_models_are_fetched_stopped_and_fetched_on(
+    visit: Visit, tmp_path: Path, language: str
+) -> None:
+    repositories = {name: Repository(files) for name, files in standard_repositories().items()}
+    with FakeHub(repositories) as hub:
+        hub.delay = 0.4  # tiny files, on a slow line
+        with served(tmp_path, HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub.url) as url:
+            page = visit(language, url=url)
+            page.get_by_role("button", name=word(page, "about")).click()
+            page.click("button#fetch")
+            status = page.locator("#fetch-status")
+            expect(status).to_contain_text("Salesforce/blip-image-captioning-large")
+            expect(status.locator("progress")).to_be_visible()
+            page.wait_for_function(
+                "() => document.querySelector('#fetch-status progress').value > 0"
+            )
+            page.click("button#fetch-stop")
+            expect(status).to_contain_text(word(page, "fetch_stopped"))
+            kept = [p.name for p in tmp_path.glob("hub/hub/models--*/snapshots/*/*.*")]
+            assert kept
+            hub.delay = 0.0
+            page.click("button#fetch")
+            expect(status).to_contain_text(word(page, "fetched"), timeout=60_000)
+            expect(page.locator("button#fetch-stop")).to_be_hidden()
+    first = next(iter(repositories))
+    fetched = Counter(hub.fetched(first))
+    assert [name for name in kept if fetched[name] > 1] == []
+    for name in repositories:
+        assert any(".safetensors" in one or ".bin" in one for one in hub.fetched(name))
+
+
+@both_languages
 def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
@@ -158,6 +214,45 @@ def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language
     second.click()
     expect(page.locator("#english textarea")).to_have_value(words)
     expect(page.locator("#sent")).to_contain_text(words)
+
+
+@both_languages
+def test_a_pasted_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
+    page = visit(language, permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async data => {
+          const blob = await (await fetch('data:image/png;base64,' + data)).blob();
+          await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }""",
+        base64.b64encode((examples / "cat.png").read_bytes()).decode(),
+    )
+    page.keyboard.press("Control+V")
+    expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
+    expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
+    expect(page.locator("#picture img")).to_be_visible()
+
+
+@both_languages
+def test_a_photographed_picture_gets_its_words(visit: Visit, language: str) -> None:
+    page = visit(language, permissions=["camera"])
+    box, arabic = page.locator("#picture"), language == "ar"
+    box.get_by_label(GRADIO["Capture from camera"][arabic]).click()
+    box.get_by_text(GRADIO["Click to Access Webcam"][arabic]).click()
+    page.wait_for_function("() => document.querySelector('#picture video')?.videoWidth > 0")
+    box.get_by_label(GRADIO["capture photo"][arabic]).click()
+    expect(page.locator("#english textarea")).not_to_have_value(SHOWN["en"])
+    expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
+
+
+def test_paint_pressed_at_once_paints_the_dropped_picture(visit: Visit, examples: Path) -> None:
+    page = visit("en")
+    page.fill("#number input[type=number]", "1")
+    drop(page, examples / "cat.png")
+    expect(page.locator("#status")).to_contain_text(WORDS["reading"].en)
+    page.locator("button#paint").dblclick()
+    finished(page, 1)
+    assert pane(page, "en") == "a cat on a blue background"
+    expect(page.locator("#sent")).to_contain_text("a cat on a blue background")
 
 
 @both_languages

@@ -4,6 +4,7 @@ import hashlib
 import json
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +56,7 @@ class FakeHub:
         requests: ``"GET /path"``, in the order they came.
         status: answer everything with this error instead.
         page: answer everything with this page instead, as a hotel's login does.
+        delay: seconds before each file is sent.
     """
 
     def __init__(self, repositories: dict[str, Repository]) -> None:
@@ -62,6 +64,7 @@ class FakeHub:
         self.requests: list[str] = []
         self.status: int | None = None
         self.page: bytes | None = None
+        self.delay = 0.0
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
@@ -145,6 +148,8 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 "X-Linked-Size": str(len(repository.files[name])),
                 "Accept-Ranges": "bytes",
             }
+            if self.command == "GET":
+                time.sleep(hub.delay)
             content = repository.forged.get(name, repository.files[name])
             if name in repository.cut and self.command == "GET":
                 if sum(request == f"GET {path}" for request in hub.requests) > 1:

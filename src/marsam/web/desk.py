@@ -40,6 +40,12 @@ _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
 )
 
 
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Desk:
     """One open page. Nothing here is shared with another.
@@ -48,7 +54,7 @@ class Desk:
         source: the picture as it was given, and ``digest`` of its bytes.
         prompt: the words that are settled; a pane that differs from them was edited.
         edited: the language of the text that was changed last.
-        reading: while a picture is described, and its words arrive one after another.
+        read: unset while a picture is described, and its words arrive one after another.
         run: where the journal keeps this work; None before there is any.
         stop: set when the work should end; each work has its own.
         fetch_stop: set when the full models should not be fetched any further.
@@ -62,7 +68,7 @@ class Desk:
     captions: tuple[Caption, ...] = ()
     prompt: Prompt | None = None
     edited: str = ""
-    reading: bool = False
+    read: threading.Event = field(default_factory=_set)
     run: str | None = None
     pictures: list[KeptPicture] = field(default_factory=list)
     options: PaintOptions | None = None

@@ -147,7 +147,6 @@ def lay_out(studio: Studio, pace: Pace) -> Parts:
         return gr.Button(word(key), **options)
 
     parts: dict[str, Any] = {}
-    defaults = PaintOptions()
     with gr.Row(elem_id="top"):
         html(render.masthead())
         parts["language"] = gr.Radio(
@@ -162,47 +161,11 @@ def lay_out(studio: Studio, pace: Pace) -> Parts:
     parts["strip"] = html(render.strip(studio, pace), elem_id="strip")
     with gr.Tabs() as parts["tabs"]:
         with gr.Tab(word("studio"), id="studio") as parts["studio_tab"], gr.Row():
-            with gr.Column(scale=4, min_width=300):
-                parts["picture"] = gr.Image(
-                    type="filepath",
-                    sources=["upload", "webcam", "clipboard"],
-                    label=word("picture"),
-                    height=300,
-                    elem_id="picture",
-                    buttons=["fullscreen"],
-                )
-                parts["examples"] = gr.Gallery(
-                    _examples(ENGLISH),
-                    label=word("examples"),
-                    columns=3,
-                    height="auto",
-                    object_fit="contain",
-                    allow_preview=False,
-                    interactive=False,
-                    elem_id="examples",
-                    buttons=[],
-                )
-                parts["number"] = gr.Slider(
-                    1,
-                    MAX_PICTURES,
-                    value=defaults.pictures,
-                    step=1,
-                    label=word("number"),
-                    elem_id="number",
-                )
-                parts["recipe"] = gr.Radio(
-                    _recipes(ENGLISH),
-                    value=str(defaults.recipe),
-                    label=word("recipe"),
-                    elem_id="recipe",
-                )
-                parts["paint"] = button("paint", variant="primary", size="lg", elem_id="paint")
-                parts["stop"] = button("stop", visible=False, elem_id="stop")
-                parts["expected"] = html(elem_id="expected")
-                with gr.Accordion(word("advanced"), open=False) as parts["advanced"]:
-                    _advanced(parts)
-            with gr.Column(scale=7, min_width=300):
+            with gr.Column(scale=3, min_width=280):
+                _source(parts)
+            with gr.Column(scale=8, min_width=300):
                 _words(parts, html, button)
+                _settings(parts, html, button)
                 _work(parts, html, button)
         with gr.Tab(word("history"), id="history") as parts["history_tab"]:
             _history(parts, html, button)
@@ -218,6 +181,28 @@ def lay_out(studio: Studio, pace: Pace) -> Parts:
 
 
 _LIVE = '<div role="status" aria-live="polite">${value}</div>'
+
+
+def _source(parts: dict[str, Any]) -> None:
+    parts["picture"] = gr.Image(
+        type="filepath",
+        sources=["upload", "webcam", "clipboard"],
+        label=say("picture", ENGLISH),
+        height=300,
+        elem_id="picture",
+        buttons=["fullscreen"],
+    )
+    parts["examples"] = gr.Gallery(
+        _examples(ENGLISH),
+        label=say("examples", ENGLISH),
+        columns=3,
+        height="auto",
+        object_fit="contain",
+        allow_preview=False,
+        interactive=False,
+        elem_id="examples",
+        buttons=[],
+    )
 
 
 def _words(parts: dict[str, Any], html: Any, button: Any) -> None:
@@ -242,6 +227,33 @@ def _words(parts: dict[str, Any], html: Any, button: Any) -> None:
     )
     parts["sent"] = html(render.sent(None), elem_id="sent")
     parts["copy"] = html(elem_id="copy")
+
+
+def _settings(parts: dict[str, Any], html: Any, button: Any) -> None:
+    defaults = PaintOptions()
+    with gr.Row(elem_id="settings", equal_height=True):
+        with gr.Column(scale=4, min_width=180):
+            parts["number"] = gr.Slider(
+                1,
+                MAX_PICTURES,
+                value=defaults.pictures,
+                step=1,
+                label=say("number", ENGLISH),
+                elem_id="number",
+            )
+        with gr.Column(scale=7, min_width=280):
+            parts["recipe"] = gr.Radio(
+                _recipes(ENGLISH),
+                value=str(defaults.recipe),
+                label=say("recipe", ENGLISH),
+                elem_id="recipe",
+            )
+        with gr.Column(scale=4, min_width=180):
+            parts["paint"] = button("paint", variant="primary", size="lg", elem_id="paint")
+            parts["stop"] = button("stop", visible=False, elem_id="stop")
+            parts["expected"] = html(elem_id="expected")
+    with gr.Accordion(say("advanced", ENGLISH), open=False) as parts["advanced"]:
+        _advanced(parts)
 
 
 def _work(parts: dict[str, Any], html: Any, button: Any) -> None:

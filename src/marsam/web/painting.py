@@ -52,6 +52,10 @@ class Painting:
     ) -> Iterator[Update]:
         """The large button: settle the words if need be, then paint."""
         desk = self.desks.of(request)
+        if not desk.read.is_set():  # a picture was dropped a moment ago: its words are meant
+            desk.read.wait()
+            prompt = desk.prompt
+            english, arabic = (prompt.english, prompt.arabic) if prompt else ("", "")
         if not (english.strip() or arabic.strip()):
             gr.Warning(say("nothing_given", desk.language))
             yield {self.parts.status: gr.skip()}
@@ -102,7 +106,7 @@ class Painting:
         parts, prompt = self.parts, desk.prompt
         if prompt is None:
             raise AssertionError("words are settled before they are painted")
-        if desk.busy.locked():
+        if not desk.busy.acquire(blocking=False):
             yield {parts.status: gr.skip()}
             return
         steps = options.steps or RECIPES[options.recipe].steps
@@ -110,6 +114,7 @@ class Painting:
         try:
             run = self._run_for(desk, prompt, options)
         except MarsamError as error:
+            desk.busy.release()
             self.view.tell(desk, error)
             yield {parts.status: ""}
             return
@@ -168,7 +173,7 @@ class Painting:
         state, stop, painted = "stopped", desk.stop, desk.pictures
         stream = self.studio.stream(prompt=prompt, options=RunOptions(paint=options))
         try:
-            with desk.busy, closing(stream):  # type: ignore[type-var]
+            with closing(stream):  # type: ignore[type-var]
                 for event in stream:
                     if isinstance(event, Painted):
                         painted.append(self.journal.paint(run, event, prompt))
@@ -195,6 +200,7 @@ class Painting:
                 self.journal.end(run, state)
             except MarsamError as error:
                 told.put(error)
+            desk.busy.release()
             told.put(state)
 
     def _run_for(self, desk: Desk, prompt: Prompt, options: PaintOptions) -> str:

@@ -67,10 +67,10 @@ class Reading:
 
     def _described(self, desk: Desk, source: Any) -> Iterator[Update]:
         parts = self.parts
+        desk.read.clear()
         try:
             run = self.journal.begin(desk.visitor, source=source)
             desk.put(self.journal.run(desk.visitor, run))
-            desk.reading = True
             yield self.view.desk(desk, picture=False) | {
                 parts.status: render.easel(both("reading")),
                 parts.english: "",
@@ -92,7 +92,7 @@ class Reading:
                     case Prompted():
                         desk.prompt = event.prompt
                         break
-            desk.reading = False
+            desk.read.set()
             self.journal.describe(run, desk.captions, desk.prompt)
             self.journal.end(run, "finished")
             yield merged(self.view.words(desk), self.view.earlier(desk)) | {
@@ -105,12 +105,12 @@ class Reading:
                     self.journal.end(desk.run, "failed")
             yield {parts.status: ""}
         finally:
-            desk.reading = False
+            desk.read.set()
 
     def edit(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
         """One text was changed; the other is out of date until it is synced."""
         desk = self.desks.of(request)
-        if desk.reading:
+        if not desk.read.is_set():
             return {self.parts.english_notes: gr.skip()}  # ours, not the reader's
         if self._is_new(desk, language, english, arabic):
             desk.edited = language

@@ -1,10 +1,13 @@
 """How the page looks: paper, ink and one warm accent; the pictures bring the colour."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from marsam.web.words import GRADIO
 
 HERE = Path(__file__).parent
 FAMILY = "Marsam Sans"
@@ -96,4 +99,5 @@ def css() -> str:
 
 def head() -> str:
     """What runs before the page is drawn: its language and direction, copying, keys."""
-    return f"<script>{(HERE / 'studio.js').read_text(encoding='utf-8')}</script>"
+    script = (HERE / "studio.js").read_text(encoding="utf-8")
+    return f"<script>window.marsam = {{ gradio: {json.dumps(GRADIO)} }};\n{script}</script>"

@@ -215,6 +215,29 @@ WORDS: Mapping[str, Word] = {
 }
 
 
+GRADIO: tuple[Word, ...] = (
+    Word("Capture from camera", "التقط بالكاميرا"),
+    Word("Click to Access Webcam", "اضغط لتشغيل الكاميرا"),
+    Word("Close", "أغلق"),
+    Word("Empty value", "لا شيء هنا بعد"),
+    Word("Exit fullscreen mode", "اخرج من ملء الشاشة"),
+    Word("File upload", "رفع ملف"),
+    Word("Fullscreen", "ملء الشاشة"),
+    Word("More tabs", "ألسنة أخرى"),
+    Word("Paste from clipboard", "الصق من الحافظة"),
+    Word("Remove Image", "أزل الصورة"),
+    Word("Reset to default value", "أعد العدد المعتاد"),
+    Word("Thumbnail {} of {}", "الصورة {} من {}"),
+    Word("Upload file", "ارفع ملفًا"),
+    Word("capture photo", "التقط الصورة"),
+    Word("detailed view of selected image", "الصورة المختارة مكبّرة"),
+    Word("grant webcam access", "اسمح باستعمال الكاميرا"),
+    Word("number input for {}", "{}، رقمًا"),
+    Word("range slider for {}", "{}، بالمنزلق"),
+)
+"""What Gradio's own parts say in English whatever the language, mostly to screen readers."""
+
+
 def say(key: str, language: str, *values: object, **named: object) -> str:
     """What the page says, as plain text in one language."""
     word = WORDS[key]
