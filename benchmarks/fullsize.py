@@ -190,10 +190,7 @@ def nllb_tokenizer() -> NllbTokenizer:
         pieces.setdefault("▁" + "".join(digits) + script[number % 3], len(pieces))
         number += 1
     codes = ["eng_Latn", "arb_Arab", *(f"x{i:02}_Latn" for i in range(204))]
-    tokenizer = NllbTokenizer(
-        vocab=pieces, merges=[], src_lang="eng_Latn", extra_special_tokens=codes
-    )
-    return tokenizer
+    return NllbTokenizer(vocab=pieces, merges=[], src_lang="eng_Latn", extra_special_tokens=codes)
 
 
 def clip_tokenizer() -> CLIPTokenizer:

@@ -65,7 +65,7 @@ def _says(text: str, scene: Scene) -> bool:
     return text in (caption(scene), caption(turned))
 
 
-def _names(text: str, thing: int) -> bool:
+def names(text: str, thing: int) -> bool:
     wordings = [noun.en for noun in THINGS[thing].nouns] + [en for en, _ in THINGS[thing].synonyms]
     return any(re.search(rf"\b{re.escape(name)}\b", text) for name in wordings)
 
@@ -97,7 +97,7 @@ def captioner_unseen_style(studio: Studio, seed: int) -> dict[str, Any]:
             picture = wild_picture(scene, plain, rng, wild=0)
             said = studio.captioner.caption(picture, CaptionOptions())[0].text
             asked += 1
-            if not _names(said, thing):
+            if not names(said, thing):
                 wrong.append(f"{caption(scene)} → {said}")
     return {"right": 1 - len(wrong) / asked, "of": asked, "wrong": wrong}
 

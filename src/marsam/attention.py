@@ -52,9 +52,7 @@ class PiecewiseAttention:
         return out
 
 
-def attend(
-    query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor"
-) -> "torch.Tensor":
+def attend(query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor") -> "torch.Tensor":
     """Scaled dot-product attention: (n, heads, places, width) each, and so is the answer."""
     import torch
 

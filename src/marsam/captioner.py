@@ -60,7 +60,12 @@ class BlipCaptioner:
             model = BlipForConditionalGeneration.from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )
-            return model.eval().to(self.device.kind), images, tokenizer
+            model.eval().to(self.device.kind)
+            if self.device.is_bfloat16_processor:
+                from marsam.narrow import narrow
+
+                narrow(model.text_decoder)
+            return model, images, tokenizer
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Describe an RGB picture of any size in English.

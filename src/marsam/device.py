@@ -26,6 +26,11 @@ class Device:
     reason: str
 
     @property
+    def is_bfloat16_processor(self) -> bool:
+        """No GPU, but bfloat16 products in hardware: what was measured and tuned for."""
+        return self.kind == "cpu" and self.dtype == "bfloat16"
+
+    @property
     def torch_dtype(self) -> "torch.dtype":
         """The same, as torch's object."""
         import torch

@@ -108,7 +108,7 @@ class DiffusionPainter:
             )
             pipe.set_progress_bar_config(disable=True)
             pipe.to(self.device.kind)
-            if self.device.kind == "cpu" and self.device.dtype == "bfloat16":
+            if self.device.is_bfloat16_processor:
                 _suit_processor(pipe)
             return pipe, pipe.scheduler.config
 

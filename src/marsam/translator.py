@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Set as AbstractSet
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Seq2SeqTranslator:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
+        self._heads: dict[str, Any] = {}  # by script
         self._family = str(read_config(folder).get("model_type"))
         if self._family not in FAMILIES:
             raise ModelUnsupported(
@@ -59,7 +60,12 @@ class Seq2SeqTranslator:
             model = getattr(transformers, FAMILIES[self._family]).from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )
-            return model.eval().to(self.device.kind), tokenizer
+            model.eval().to(self.device.kind)
+            if self.device.is_bfloat16_processor:
+                from marsam.narrow import narrow
+
+                narrow(model.get_decoder())
+            return model, tokenizer
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """Translate a text, sentence by sentence; line breaks stay.
@@ -153,12 +159,17 @@ class Seq2SeqTranslator:
     ) -> str:
         import torch
 
+        from marsam.narrow import head_of
+
         model, tokenizer = self._loaded
+        terms = options.glossary.wanted(sentence, source.code, target.code)
+        own_script = all(target.writes(answer) for _, answer in terms)
         way = direction(tokenizer, self.name, source, target)
         inputs = tokenizer(
             way.prefix + sentence, return_tensors="pt", truncation=True, max_length=512
         )
-        with torch.inference_mode():
+        head = self._head(target) if own_script else None
+        with torch.inference_mode(), head_of(model, head):
             tokens = model.generate(
                 **inputs.to(self.device.kind),
                 num_beams=options.beams,
@@ -168,6 +179,34 @@ class Seq2SeqTranslator:
                 **decoding,
             )
         return texts.clean(tokenizer.decode(tokens[0], skip_special_tokens=True))
+
+    def _head(self, target: Language) -> Any:
+        """A last layer for the target's script; None where the whole vocabulary does as well."""
+        if not self.device.is_bfloat16_processor:
+            return None
+        if target.script not in self._heads:
+            import torch
+
+            from marsam.narrow import ScriptHead
+
+            model, tokenizer = self._loaded
+            tokens = _in_script(tokenizer, target)
+            worth = len(tokens) < model.lm_head.out_features / 2
+            some = torch.tensor(tokens)
+            self._heads[target.script] = ScriptHead(model.lm_head, some) if worth else None
+        return self._heads[target.script]
+
+
+def _in_script(tokenizer: Any, target: Language) -> list[int]:
+    """The tokens without a letter of another script, and the special ones."""
+    writes = cache(target.writes)
+    special = set(tokenizer.all_special_ids)
+    pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    return [
+        i
+        for i, piece in enumerate(pieces)
+        if i in special or all(writes(letter) for letter in piece if letter.isalpha())
+    ]
 
 
 def problems(

@@ -1,0 +1,88 @@
+"""What the recipes cost in quality, on the trained mini painter.
+
+``python -m benchmarks.recipes`` paints every thing the mini set knows with every recipe and the
+same seeds, asks the judge and the captioner what is shown, and compares with the faithful pictures.
+Writes ``docs/recipes.json`` and a contact sheet of the recipes side by side.
+"""
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from training import judge
+from training.evaluate import names
+from training.grammar import caption
+from training.lexicon import COLOURS, THINGS
+from training.world import SIZE, Scene
+
+from marsam import CaptionOptions, Painted, PaintOptions, Recipe, Studio
+
+DOCS = Path(__file__).parents[1] / "docs"
+SHOWN = 12
+
+
+def psnr(picture: Image.Image, other: Image.Image) -> float:
+    """Peak signal-to-noise ratio in decibels."""
+    difference = np.asarray(picture, dtype=np.float64) - np.asarray(other, dtype=np.float64)
+    error = float((difference**2).mean())
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def painted(studio: Studio, recipe: Recipe, scenes: list[Scene], each: int) -> list[Image.Image]:
+    """``each`` pictures a scene, one scene after another; seeds depend on the place only."""
+    pictures = []
+    for i, scene in enumerate(scenes):
+        options = PaintOptions(pictures=each, seed=1000 + i * each, recipe=recipe)
+        for event in studio.painter.paint(caption(scene), options):
+            if isinstance(event, Painted) and event.picture.image is not None:
+                pictures.append(event.picture.image)
+    return pictures
+
+
+def figures(
+    studio: Studio, pictures: list[Image.Image], faithful: list[Image.Image], asked: list[Scene]
+) -> dict[str, Any]:
+    critic = judge.train(more=False)
+    named = judge.names(critic, pictures)
+    said = [studio.captioner.caption(p, CaptionOptions())[0].text for p in pictures]
+    far = [psnr(p, f) for p, f in zip(pictures, faithful, strict=True)]
+    return {
+        "judge": float(np.mean([n == s.things[0] for n, s in zip(named, asked, strict=True)])),
+        "captioner": float(
+            np.mean([names(t, s.things[0]) for t, s in zip(said, asked, strict=True)])
+        ),
+        "backgrounds": float(
+            np.mean([judge.background(p) == s.colour for p, s in zip(pictures, asked, strict=True)])
+        ),
+        "psnr_to_faithful": round(float(np.median(far)), 1) if np.isfinite(far).all() else None,
+        "of": len(pictures),
+    }
+
+
+def main(each: int = 4) -> None:
+    studio = Studio.load("mini")
+    rng = random.Random(7)
+    scenes = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
+    asked = [scene for scene in scenes for _ in range(each)]
+    faithful = painted(studio, Recipe.FAITHFUL, scenes, each)
+    found: dict[str, Any] = {}
+    rows = []
+    for recipe in (Recipe.FAITHFUL, Recipe.BALANCED, Recipe.DRAFT):
+        pictures = faithful if recipe is Recipe.FAITHFUL else painted(studio, recipe, scenes, each)
+        found[recipe] = figures(studio, pictures, faithful, asked)
+        rows.append(pictures[:: max(1, len(pictures) // SHOWN)][:SHOWN])
+        print(recipe, found[recipe], flush=True)
+    sheet = Image.new("RGB", (SHOWN * (SIZE + 4), len(rows) * (SIZE + 4)), "white")
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            sheet.paste(picture, (x * (SIZE + 4) + 2, y * (SIZE + 4) + 2))
+    sheet.quantize(200).save(DOCS / "recipes.png", optimize=True)
+    (DOCS / "recipes.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
