@@ -5,6 +5,7 @@ translate or paint anything sensible, and nothing measured on it says anything a
 """
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from torch import nn
 from transformers import (
     BertTokenizer,
@@ -32,6 +34,8 @@ from transformers import (
     M2M100ForConditionalGeneration,
     NllbTokenizer,
 )
+
+from marsam.folders import ADAPTER_FILE
 
 CACHE = Path(platformdirs.user_cache_dir("marsam")) / "benchmarks"
 BLIP_VISION: Mapping[str, Any] = {
@@ -110,6 +114,24 @@ SCHEDULER: Mapping[str, Any] = {
     "steps_offset": 1,
 }
 ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءآأإةىئؤ"
+
+
+ADAPTED = (
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out.0",
+    "proj_in",
+    "proj_out",
+    "ff.net.0.proj",
+    "ff.net.2",
+    "conv1",
+    "conv2",
+    "conv_shortcut",
+    "downsamplers.0.conv",
+    "upsamplers.0.conv",
+    "time_emb_proj",
+)
 
 
 def random_model(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -235,11 +257,31 @@ def _tiny_decoder(folder: Path) -> None:
     random_model(AutoencoderTiny).to(torch.float16).save_pretrained(folder)
 
 
+def _adapter(folder: Path, rank: int = 64) -> None:
+    """A LoRA on the layers that LCM's has one on, and of its rank."""
+    with torch.device("meta"):
+        model = UNet2DConditionModel(**UNET)
+    weights: dict[str, torch.Tensor] = {}
+    for name, layer in model.named_modules():
+        if not name.endswith(ADAPTED):
+            continue
+        side = layer.kernel_size if isinstance(layer, nn.Conv2d) else ()
+        ones = (1,) * len(side)
+        outputs, inputs = layer.weight.shape[:2]
+        down = torch.randn(rank, inputs, *side) * (inputs * max(1, math.prod(side))) ** -0.5
+        weights[f"unet.{name}.lora_A.weight"] = down
+        weights[f"unet.{name}.lora_B.weight"] = torch.randn(outputs, rank, *ones) * 0.01
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: weight.half().contiguous() for name, weight in weights.items()}
+    save_file(halves, folder / ADAPTER_FILE)
+
+
 PARTS: Mapping[str, Callable[[Path], None]] = {
     "captioner": _captioner,
     "translator": _translator,
     "painter": _painter,
     "tiny": _tiny_decoder,
+    "adapter": _adapter,
 }
 
 

@@ -104,7 +104,6 @@ class Training:
         self.path: Path = WORKSPACE / f"{name}.pt"
         self.started = time.monotonic()
         self._stopping = False
-        signal.signal(signal.SIGTERM, self._stop)
         if self.path.is_file():
             self._load()
 
@@ -140,6 +139,8 @@ class Training:
         return max(0.0, min(1.0, (self.step + 1) / self.warmup, left))
 
     def update(self, loss: Tensor, *, clip: float = 1.0) -> None:
+        # Here, not at the start: a finished run that is merely loaded must not take it over.
+        signal.signal(signal.SIGTERM, self._stop)
         for opt in self.opts:
             opt.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

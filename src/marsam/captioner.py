@@ -93,6 +93,7 @@ class BlipCaptioner:
                     min_new_tokens=options.min_tokens,
                     max_new_tokens=options.max_tokens,
                     num_return_sequences=options.candidates,
+                    past_key_values=_cache(model.text_decoder.config),
                     return_dict_in_generate=True,
                     output_scores=True,
                     **_decoding(options),
@@ -100,6 +101,21 @@ class BlipCaptioner:
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
         return _best_first(texts, scores)
+
+
+def _cache(config: Any) -> Any:
+    """What a decoder remembers, with one picture for all beams.
+
+    Beams change places at every word. What each has said must move along; what the picture looks
+    like is the same for all, and moving it takes longer than all the rest of the decoder.
+    """
+    from transformers import DynamicCache, EncoderDecoderCache
+
+    class OnePicture(EncoderDecoderCache):  # type: ignore[misc]
+        def reorder_cache(self, beam_idx: Any) -> None:
+            self.self_attention_cache.reorder_cache(beam_idx)
+
+    return OnePicture(DynamicCache(config=config), DynamicCache(config=config))
 
 
 def _decoding(options: CaptionOptions) -> dict[str, Any]:

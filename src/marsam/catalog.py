@@ -46,6 +46,12 @@ OPENRAIL_M = Licence(
     en="free to use, except for the harmful uses it lists",
     ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
 )
+OPENRAIL_PP = Licence(
+    name="CreativeML OpenRAIL++",
+    url="https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
+    en="free to use, except for the harmful uses it lists",
+    ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
+)
 CC_BY_4 = Licence(
     name="CC-BY-4.0",
     url="https://creativecommons.org/licenses/by/4.0/",
@@ -88,18 +94,28 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSet:
-    """Three models that work together."""
+    """Three models that work together.
+
+    Attributes:
+        adapter: makes drafts quick; the painter does without when it is not on this machine.
+    """
 
     name: str
     captioner: Model
     translator: Model
     painter: Model
+    adapter: Model | None = None
     bundled: bool = False
 
     @property
     def models(self) -> tuple[Model, Model, Model]:
         """The three, in the order of the workflow."""
         return self.captioner, self.translator, self.painter
+
+    @property
+    def parts(self) -> tuple[Model, ...]:
+        """Everything that is fetched."""
+        return self.models if self.adapter is None else (*self.models, self.adapter)
 
 
 STANDARD = ModelSet(
@@ -129,6 +145,13 @@ STANDARD = ModelSet(
             *(f"*/{pattern}" for pattern in TEXT_FILES),
             "*/*.fp16.safetensors",
         ),
+    ),
+    adapter=Model(
+        stage="adapter",
+        source="latent-consistency/lcm-lora-sdv1-5",
+        licence=OPENRAIL_PP,
+        gigabytes=0.13,
+        files=("pytorch_lora_weights.safetensors",),
     ),
 )
 

@@ -317,7 +317,7 @@ def info(as_json: Json = False) -> None:
         "version": __version__,
         "models": {"name": chosen.name, "reason": why},
         "device": {"kind": device.kind, "dtype": device.dtype, "reason": device.reason},
-        "licences": {m.stage: m.licence.name for m in chosen.models},
+        "licences": {m.stage: m.licence.name for m in chosen.parts},
     }
     if as_json:
         print_json(facts)
@@ -325,7 +325,7 @@ def info(as_json: Json = False) -> None:
     typer.echo(f"marsam {__version__}")
     typer.echo(f"models: {chosen.name} ({why})")
     typer.echo(f"device: {device.kind}, {device.dtype} ({device.reason})")
-    for model in chosen.models:
+    for model in chosen.parts:
         typer.echo(f"{model.stage}: {model.source}, {model.licence.name}, {model.licence.en}")
 
 

@@ -20,7 +20,7 @@ def models_list(
     from marsam.hub import is_present
     from marsam.studio import stage_name
 
-    listed = [(entry.name, model) for entry in SETS.values() for model in entry.models]
+    listed = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
     rows = [
         {
             "set": name,
@@ -55,7 +55,7 @@ def models_pull(
     if name in SETS and SETS[name].bundled:
         typer.echo(f"The {name} set comes with Marsam.")
         return
-    wanted = [(m.source, m.files) for m in SETS[name].models] if name in SETS else [(name, ())]
+    wanted = [(m.source, m.files) for m in SETS[name].parts] if name in SETS else [(name, ())]
     with bar() as shown:
         for source, files in wanted:
             task = shown.add_task(source, total=None)
@@ -75,7 +75,7 @@ def models_verify(
     from marsam.hub import verify
 
     entry = model_set(name)
-    for model in entry.models:
+    for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
         verify(source, stage=model.stage, files=model.files)
         typer.echo(f"{model.source}: good")

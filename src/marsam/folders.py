@@ -12,6 +12,7 @@ from typing import Any
 TEXTS = ("*.json", "*.txt", "*.model", "*.spm")
 """Configurations and vocabularies, by the name inside their folder."""
 
+ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _WEIGHTS = re.compile(
     r"(?:(?:model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.safetensors"
     r"|(?:pytorch_model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.bin)"
@@ -53,7 +54,7 @@ def chosen_files(names: Iterable[str]) -> list[str]:
 
 def is_weights(name: str) -> bool:
     """Whether a file, named with or without its folder, holds weights we load."""
-    return _WEIGHTS.fullmatch(name.rpartition("/")[2]) is not None
+    return name == ADAPTER_FILE or _WEIGHTS.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def missing_files(folder: Path, stage: str) -> list[str]:
@@ -62,6 +63,8 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     Tokenizers load without complaint from a folder that holds none, and then know no word: nothing
     else in the program would notice.
     """
+    if stage == "adapter":
+        return _missing_one_of(folder, ADAPTER_FILE)
     if stage == "painter":
         return list(_missing_in_pipeline(folder))
     missing = [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]

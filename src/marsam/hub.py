@@ -261,7 +261,7 @@ def _listed_before(repo: str, snapshot: Path) -> list[str] | None:
 
 
 def _wanted(names: Iterable[str], repo: str, files: tuple[str, ...]) -> list[str]:
-    listed = (*(m for s in catalog.SETS.values() for m in s.models), *catalog.ALTERNATIVES)
+    listed = (*(m for s in catalog.SETS.values() for m in s.parts), *catalog.ALTERNATIVES)
     known = next((model.files for model in listed if model.source == repo), ())
     patterns = files or known
     if not patterns:

@@ -33,7 +33,7 @@ def translated(repo: str) -> Iterator[None]:
 
 def pull_command(repo: str) -> str:
     """What to type to fetch a model: by its set where the catalog has one."""
-    known = next((s.name for s in catalog.SETS.values() for m in s.models if m.source == repo), "")
+    known = next((s.name for s in catalog.SETS.values() for m in s.parts if m.source == repo), "")
     return f"marsam models pull {known or repo}"
 
 

@@ -13,7 +13,7 @@ SEED_LIMIT = 2**32
 
 
 class Recipe(StrEnum):
-    """How much time a picture gets; :data:`marsam.painter.RECIPES` says what each does."""
+    """How much time a picture gets; :data:`marsam.recipes.recipes` says what each does."""
 
     DRAFT = "draft"
     BALANCED = "balanced"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from marsam.options import PaintOptions, Recipe
-from marsam.painter import RECIPES
+from marsam.options import PaintOptions, Recipe, recipe_named
 from marsam.results import Picture
 from marsam.studio import Studio
 
@@ -25,7 +24,7 @@ def pace_file() -> Path:
 
 @dataclass
 class Pace:
-    """Seconds a denoising step takes, one picture at a time, by painter, device and size.
+    """Seconds a pass of the U-Net takes, one picture at a time, by painter, device and size.
 
     Args:
         studio: whose painter is timed.
@@ -34,7 +33,7 @@ class Pace:
 
     studio: Studio
     file: Path | None = None
-    _steps: dict[str, float] = field(default_factory=dict)
+    _passes: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -42,28 +41,30 @@ class Pace:
             return
         try:
             known = json.loads(self.file.read_text(encoding="utf-8"))
-            self._steps = {str(k): float(v) for k, v in known.items() if float(v) > 0}
+            self._passes = {str(k): float(v) for k, v in known.items() if float(v) > 0}
         except (OSError, ValueError, AttributeError, TypeError):
-            self._steps = {}  # figures can always be measured again
+            self._passes = {}  # figures can always be measured again
 
     def learn(self, picture: Picture, seconds: float) -> None:
         """A picture took so long."""
         if picture.image is None or seconds <= 0:
             return
-        key, new = self._key(*picture.image.size), seconds / picture.steps
+        method = self.studio.painter.method(recipe_named(picture.recipe))
+        key, new = self._key(*picture.image.size), seconds / method.passes(picture.steps)
         with self._lock:
-            old = self._steps.get(key, new)
-            self._steps[key] = KEPT * old + (1 - KEPT) * new
-            self._steps[self._key(None, None)] = self._steps[key]
+            old = self._passes.get(key, new)
+            self._passes[key] = KEPT * old + (1 - KEPT) * new
+            self._passes[self._key(None, None)] = self._passes[key]
             if self.file is not None:
                 self._save(self.file)
 
     def expected(self, options: PaintOptions) -> float | None:
         """Seconds the pictures will take, or None when nothing like them was measured yet."""
-        step = self._steps.get(self._key(options.width, options.height))
-        if step is None:
+        one = self._passes.get(self._key(options.width, options.height))
+        if one is None:
             return None
-        return step * (options.steps or RECIPES[options.recipe].steps) * options.pictures
+        method = self.studio.painter.method(options.recipe)
+        return one * method.passes(options.steps or method.steps) * options.pictures
 
     def per_picture(self) -> Mapping[Recipe, float | None]:
         """Seconds one picture takes with each recipe, at the model's own size."""
@@ -80,7 +81,7 @@ class Pace:
         partial = file.with_name(f"{file.name}.{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self._steps, indent=1), encoding="utf-8")
+            partial.write_text(json.dumps(self._passes, indent=1), encoding="utf-8")
             partial.replace(file)
         except OSError:
             partial.unlink(missing_ok=True)

@@ -2,13 +2,11 @@
 
 import contextlib
 import inspect
-import math
 import queue
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,14 @@ from marsam.attention import install
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
+from marsam.folders import ADAPTER_FILE
 from marsam.libraries import quiet
-from marsam.options import PaintOptions, Recipe, checked_text
+from marsam.options import PaintOptions, Recipe, checked_text, recipe_named
+from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
 
 PREVIEW_LATENTS = 16
 """Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """What a recipe means: a sampler and its steps.
-
-    Attributes:
-        scheduler: diffusers' class; None keeps the one the model ships.
-        guided: the share of the steps, from the first on, that follow the guidance scale. It costs
-            half of a step, and decides what is in a picture; the last steps only draw it out.
-    """
-
-    steps: int
-    scheduler: str | None
-    karras: bool = False
-    guided: float = 1.0
-
-    def guided_steps(self, steps: int) -> int:
-        """How many of so many steps are guided."""
-        return math.ceil(self.guided * steps)
-
-    def passes(self, steps: int) -> int:
-        """How often the U-Net sees a picture in so many steps: what the time goes by."""
-        return steps + self.guided_steps(steps)
-
-
-RECIPES: Mapping[Recipe, Method] = {
-    Recipe.DRAFT: Method(steps=8, scheduler="DPMSolverMultistepScheduler", karras=True),
-    Recipe.BALANCED: Method(
-        steps=20, scheduler="DPMSolverMultistepScheduler", karras=True, guided=0.5
-    ),
-    Recipe.FAITHFUL: Method(steps=50, scheduler=None),
-}
 
 
 class DiffusionPainter:
@@ -68,6 +35,7 @@ class DiffusionPainter:
         device: where and in which number format it computes.
         name: what to call it in results.
         guidance_scale: used when a job names none.
+        adapter: a folder with a LoRA that paints in few steps; drafts are made with it.
     """
 
     def __init__(
@@ -77,8 +45,9 @@ class DiffusionPainter:
         device: Device,
         name: str | None = None,
         guidance_scale: float = 7.5,
+        adapter: Path | None = None,
     ) -> None:
-        self.folder, self.device = folder, device
+        self.folder, self.device, self.adapter = folder, device, adapter
         self.name = name or folder.name
         self.guidance_scale = guidance_scale
         self._lock = threading.Lock()  # a pipeline holds the state of the picture it paints
@@ -108,6 +77,10 @@ class DiffusionPainter:
             )
             pipe.set_progress_bar_config(disable=True)
             pipe.to(self.device.kind)
+            if self.adapter is not None:
+                pipe.load_lora_weights(
+                    self.adapter, weight_name=ADAPTER_FILE, local_files_only=True
+                )
             if self.device.is_bfloat16_processor:
                 _suit_processor(pipe)
             return pipe, pipe.scheduler.config
@@ -144,6 +117,10 @@ class DiffusionPainter:
         # The last place is for the mark that ends a prompt.
         cut = tokenizer.decode(tokens[limit - 1 : -1]) if len(tokens) > limit else ""
         return PromptLength(tokens=len(tokens), limit=limit, cut=cut.strip())
+
+    def method(self, recipe: Recipe) -> Method:
+        """What a recipe means with this painter."""
+        return recipes(adapter=self.adapter is not None)[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Paint ``options.pictures`` pictures, one after another.
@@ -203,10 +180,14 @@ class DiffusionPainter:
             raise Cancelled("The work was stopped.")
         with translated("painting"), torch.inference_mode():
             pipe, shipped = self._loaded
-            method = RECIPES[options.recipe]
+            method = self.method(options.recipe)
+            if self.adapter is not None:
+                (pipe.enable_lora if method.adapter else pipe.disable_lora)()
             pipe.scheduler = _scheduler(pipe, method, shipped)
             steps = options.steps or method.steps
             guidance = options.guidance_scale or self.guidance_scale
+            if not method.guided:
+                guidance = 1.0
             guided = method.guided_steps(steps)
             started = time.monotonic()
 

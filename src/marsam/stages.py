@@ -8,7 +8,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
+from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions
+from marsam.recipes import Method
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 
@@ -43,6 +44,10 @@ class Painter(Protocol):
 
     def measure(self, prompt: str) -> PromptLength:
         """How much of a prompt will be read."""
+        ...
+
+    def method(self, recipe: Recipe) -> Method:
+        """What a recipe means with this painter."""
         ...
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:

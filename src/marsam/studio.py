@@ -106,6 +106,7 @@ class Studio:
             painter=DiffusionPainter(
                 **named(chosen.painter, painter),
                 guidance_scale=Model.guidance_scale if painter else chosen.painter.guidance_scale,
+                adapter=None if painter else _adapter(chosen),
             ),
             models=chosen.name,
             reason=reason,
@@ -331,6 +332,16 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
     if other is not None:
         return locate(other, stage=model.stage)
     return locate(model.source, stage=model.stage, files=model.files)
+
+
+def _adapter(chosen: ModelSet) -> Path | None:
+    """The set's adapter, when it is on this machine."""
+    from marsam.hub import is_present, locate
+
+    adapter = chosen.adapter
+    if adapter is None or not is_present(adapter):
+        return None
+    return locate(adapter.source, stage=adapter.stage, files=adapter.files)
 
 
 def _own_name(source: str) -> str:

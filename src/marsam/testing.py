@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
+from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions, checked_text
+from marsam.recipes import Method, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
 
@@ -79,6 +80,10 @@ class FakePainter:
         return PromptLength(
             tokens=len(words) + 2, limit=self.limit, cut=" ".join(words[self.limit - 2 :])
         )
+
+    def method(self, recipe: Recipe) -> Method:
+        """As without an adapter."""
+        return recipes(adapter=False)[recipe]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Step through each picture and paint it, or raise ``error`` before the first."""

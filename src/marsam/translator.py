@@ -190,18 +190,20 @@ class Seq2SeqTranslator:
             from marsam.narrow import ScriptHead
 
             model, tokenizer = self._loaded
-            tokens = _in_script(tokenizer, target)
-            worth = len(tokens) < model.lm_head.out_features / 2
+            # Tokenizers and models need not agree on how many rows are there in reserve.
+            known = min(len(tokenizer), model.lm_head.out_features)
+            tokens = _in_script(tokenizer, known, target)
+            worth = len(tokens) < known / 2
             some = torch.tensor(tokens)
             self._heads[target.script] = ScriptHead(model.lm_head, some) if worth else None
         return self._heads[target.script]
 
 
-def _in_script(tokenizer: Any, target: Language) -> list[int]:
-    """The tokens without a letter of another script, and the special ones."""
+def _in_script(tokenizer: Any, known: int, target: Language) -> list[int]:
+    """Which of the first ``known`` tokens hold no letter of another script; special ones do not."""
     writes = cache(target.writes)
     special = set(tokenizer.all_special_ids)
-    pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    pieces = tokenizer.convert_ids_to_tokens(range(known))
     return [
         i
         for i, piece in enumerate(pieces)

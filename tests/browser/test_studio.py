@@ -164,7 +164,7 @@ def test_a_strip_says_what_does_the_work(visit: Visit, language: str) -> None:
 def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None:
     page = visit(language)
     page.get_by_role("button", name=word(page, "about")).click()
-    expect(page.get_by_text("7.1", exact=False).nth(1 if language == "ar" else 0)).to_be_visible()
+    expect(page.get_by_text("7.2", exact=False).nth(1 if language == "ar" else 0)).to_be_visible()
     page.click("button#fetch")
     expect(page.locator("#fetch-status")).to_contain_text(word(page, "no_hub"), timeout=30_000)
     expect(page.locator("button#fetch")).to_be_visible()

@@ -39,7 +39,7 @@ class Fetching:
 
         def work() -> None:
             try:
-                for model in STANDARD.models:
+                for model in STANDARD.parts:
                     pull(model.source, files=model.files, progress=report)
                 told.put(None)
             except MarsamError as error:

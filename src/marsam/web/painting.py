@@ -13,7 +13,6 @@ import gradio as gr
 from marsam.errors import MarsamError
 from marsam.images import open_picture
 from marsam.options import PaintOptions, RunOptions
-from marsam.painter import RECIPES
 from marsam.results import Checked, Event, Painted, Previewed, Prompt
 from marsam.web import render
 from marsam.web.desk import Desk, Desks
@@ -109,7 +108,7 @@ class Painting:
         if not desk.busy.acquire(blocking=False):
             yield {parts.status: gr.skip()}
             return
-        steps = options.steps or RECIPES[options.recipe].steps
+        steps = options.steps or self.studio.painter.method(options.recipe).steps
         options = dataclasses.replace(options, preview_every=max(1, steps // PREVIEWS))
         try:
             run = self._run_for(desk, prompt, options)

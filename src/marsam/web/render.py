@@ -101,7 +101,7 @@ def known_things() -> tuple[str, ...]:
 
 def offer() -> str:
     """What the full models are, and how large."""
-    gigabytes = sum(model.gigabytes for model in STANDARD.models)
+    gigabytes = sum(model.gigabytes for model in STANDARD.parts)
     return f"<p>{both('offer', f'{gigabytes:.1f}')}</p>"
 
 

@@ -1,0 +1,378 @@
+"""One way of doing the work, in a process of its own: loads what it is asked for, does it, says how
+long it took.
+
+``python -m benchmarks.engines NAME`` reads a unit's name a line and answers with a line of JSON.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fullsize
+from PIL import Image
+
+PROMPT = "a cat on a blue background"
+WORDS, TOKENS, STEPS, SEED = 15, 20, 4, 7
+"""Tokens of a caption and of its translation; steps timed of a picture, and its seed."""
+PICTURE = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples" / "cat.png"
+SENTENCE = list(range(100, 113))
+"""A sentence of a dozen tokens; which ones is all the same to random weights."""
+
+
+@contextlib.contextmanager
+def clock(times: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    times[name] = time.perf_counter() - started
+
+
+def picture() -> Image.Image:
+    return Image.open(PICTURE).convert("RGB").resize((512, 512))
+
+
+def split(ends: list[float], started: float, ended: float, guided: int) -> dict[str, float]:
+    """What one picture's time went into, from the moments its steps ended.
+
+    The first step carries the text encoder and whatever is done once; it is not counted.
+    """
+    steps = [b - a for a, b in itertools.pairwise(ends)]
+    times = {"decode": ended - ends[-1], "total": ended - started}
+    if steps[: guided - 1]:
+        times["guided"] = min(steps[: guided - 1])
+    if steps[max(guided - 1, 0) :]:
+        times["unguided"] = min(steps[max(guided - 1, 0) :])
+    return times
+
+
+class Engine:
+    """What all of them share: a picture by a diffusers pipeline."""
+
+    def _paint(self, pipe: Any, *, out: Path | None = None) -> dict[str, float]:
+        import torch
+
+        ends: list[float] = []
+
+        def on_step(_pipe: Any, _step: int, _time: Any, _tensors: Any) -> dict[str, Any]:
+            ends.append(time.perf_counter())
+            return {}
+
+        started = time.perf_counter()
+        with torch.inference_mode():
+            image = pipe(
+                PROMPT,
+                num_inference_steps=STEPS,
+                guidance_scale=7.5,
+                height=512,
+                width=512,
+                generator=torch.Generator("cpu").manual_seed(SEED),
+                callback_on_step_end=on_step,
+            ).images[0]
+        ended = time.perf_counter()
+        if out is not None:
+            image.save(out)
+        return split(ends, started, ended, guided=len(ends))
+
+
+class Seed(Engine):
+    """Every default of its time: fp32 BLIP, bf16 NLLB, fp32 Stable Diffusion with 50 PNDM steps."""
+
+    @cached_property
+    def blip(self) -> Any:
+        from transformers import BlipForConditionalGeneration
+
+        return BlipForConditionalGeneration.from_pretrained(fullsize.folder("captioner")).eval()
+
+    @cached_property
+    def nllb(self) -> Any:
+        import torch
+        from transformers import M2M100ForConditionalGeneration
+
+        model = M2M100ForConditionalGeneration.from_pretrained(
+            fullsize.folder("translator"), dtype=torch.bfloat16
+        )
+        model.generation_config.eos_token_id = None
+        return model.eval()
+
+    @cached_property
+    def pipe(self) -> Any:
+        return self._pipe("float32")
+
+    def _pipe(self, dtype: str) -> Any:
+        import torch
+        from diffusers import StableDiffusionPipeline
+
+        pipe = StableDiffusionPipeline.from_pretrained(
+            fullsize.folder("painter"), variant="fp16", dtype=getattr(torch, dtype)
+        )
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    def caption(self) -> dict[str, float]:
+        import torch
+        from transformers import BlipImageProcessorPil
+
+        blip, times = self.blip, dict[str, float]()
+        images = BlipImageProcessorPil.from_pretrained(fullsize.folder("captioner"))
+        with torch.inference_mode(), clock(times, "total"):
+            pixels = images(images=picture(), return_tensors="pt").pixel_values
+            blip.generate(pixel_values=pixels, min_new_tokens=WORDS, max_new_tokens=WORDS)
+        return times
+
+    def translate(self) -> dict[str, float]:
+        import torch
+
+        nllb, times = self.nllb, dict[str, float]()
+        with torch.inference_mode(), clock(times, "total"):
+            nllb.generate(
+                input_ids=torch.tensor([[256_001, *SENTENCE, 2]]),
+                forced_bos_token_id=256_001,
+                max_new_tokens=TOKENS,
+            )
+        return times
+
+    def faithful(self) -> dict[str, float]:
+        return self._paint(self.pipe, out=fullsize.CACHE / "seed.png")
+
+    def start(self) -> dict[str, float]:
+        """From nothing to the first caption; all three are loaded first, as it did."""
+        times: dict[str, float] = {}
+        with clock(times, "total"):
+            _ = self.blip, self.nllb, self.pipe
+            self.caption()
+        return times
+
+
+class Diffusers(Seed):
+    """What the documentation of diffusers suggests for a processor: bfloat16, nothing else."""
+
+    @cached_property
+    def pipe(self) -> Any:
+        return self._pipe("bfloat16")
+
+
+class OpenVino(Seed):
+    """The same pipeline with its U-Net and decoder compiled by OpenVINO, in bfloat16."""
+
+    @cached_property
+    def pipe(self) -> Any:
+        import openvino
+        import torch
+
+        pipe = self._pipe("float32")
+        core = openvino.Core()
+        options = {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY"}
+
+        class Whole(torch.nn.Module):
+            def forward(self, sample: Any, timestep: Any, words: Any) -> Any:
+                return pipe.unet(sample, timestep, words, return_dict=False)[0]
+
+        place = fullsize.CACHE / "openvino" / "unet.xml"
+        if not place.is_file():
+            inputs = (torch.randn(2, 4, 64, 64), torch.tensor(500), torch.randn(2, 77, 768))
+            converted = openvino.convert_model(Whole(), example_input=inputs)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            openvino.save_model(converted, place, compress_to_fp16=True)
+        compiled = core.compile_model(str(place), "CPU", options)
+        config = pipe.unet.config
+
+        class Unet(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.config, self.dtype = config, torch.float32
+
+            def forward(self, sample: Any, timestep: Any, words: Any, **_: Any) -> Any:
+                told = compiled([sample.numpy(), timestep.numpy(), words.numpy()])[0]
+                return (torch.from_numpy(told),)
+
+        words = {"encoder_hidden_states": "words"}
+        plain = Unet()
+        forward = plain.forward
+        plain.forward = lambda *a, **k: forward(*a, **{words.get(n, n): v for n, v in k.items()})
+        del pipe.unet
+        pipe.unet = plain
+        return pipe
+
+
+class Ours(Engine):
+    """Marsam's own stages, through their public doors wherever random weights let us."""
+
+    @cached_property
+    def device(self) -> Any:
+        from marsam.device import choose_device
+
+        return choose_device()
+
+    @cached_property
+    def captioner(self) -> Any:
+        from marsam.captioner import BlipCaptioner
+
+        return BlipCaptioner(fullsize.folder("captioner"), device=self.device)
+
+    @cached_property
+    def translator(self) -> Any:
+        from marsam.translator import Seq2SeqTranslator
+
+        return Seq2SeqTranslator(fullsize.folder("translator"), device=self.device)
+
+    @cached_property
+    def painter(self) -> Any:
+        from marsam.painter import DiffusionPainter
+
+        return DiffusionPainter(
+            fullsize.folder("painter"), device=self.device, adapter=fullsize.folder("adapter")
+        )
+
+    def caption(self, beams: int = 3) -> dict[str, float]:
+        from marsam import CaptionOptions
+
+        image, times = picture(), dict[str, float]()
+        options = CaptionOptions(beams=beams, min_tokens=WORDS, max_tokens=WORDS)
+        _ = self.captioner._loaded
+        with clock(times, "total"):
+            self.captioner.caption(image, options)
+        return times
+
+    def translate(self, beams: int = 4) -> dict[str, float]:
+        """Noise never ends a sentence, and the guard would ask again: the model alone is timed."""
+        import torch
+
+        from marsam.languages import ARABIC
+        from marsam.narrow import head_of
+
+        model, times = self.translator._loaded[0], dict[str, float]()
+        model.generation_config.eos_token_id = None
+        head = self.translator._head(ARABIC)
+        with torch.inference_mode(), head_of(model, head), clock(times, "total"):
+            model.generate(
+                input_ids=torch.tensor([[256_001, *SENTENCE, 2]]),
+                forced_bos_token_id=256_001,
+                max_new_tokens=TOKENS,
+                num_beams=beams,
+            )
+        return times
+
+    def caption_greedy(self) -> dict[str, float]:
+        return self.caption(beams=1)
+
+    def translate_greedy(self) -> dict[str, float]:
+        return self.translate(beams=1)
+
+    def _recipe(self, recipe: str, *, previews: int = 0) -> dict[str, float]:
+        from marsam import Painted, PaintOptions, Recipe
+
+        chosen = Recipe(recipe)
+        options = PaintOptions(
+            pictures=1, seed=SEED, recipe=chosen, steps=STEPS, preview_every=previews
+        )
+        ends: list[float] = []
+        started = time.perf_counter()
+        for event in self.painter.paint(PROMPT, options):
+            ends.append(time.perf_counter())
+            if isinstance(event, Painted) and event.picture.image is not None:
+                event.picture.image.save(fullsize.CACHE / f"{recipe}.png")
+        guided = self.painter.method(chosen).guided_steps(STEPS)
+        return split(ends[:-1], started, ends[-1], guided=guided)
+
+    def faithful(self) -> dict[str, float]:
+        return self._recipe("faithful")
+
+    def balanced(self) -> dict[str, float]:
+        return self._recipe("balanced")
+
+    def draft(self) -> dict[str, float]:
+        return self._recipe("draft")
+
+    def sketch(self) -> dict[str, float]:
+        """One preview."""
+        import torch
+
+        from marsam.painter import _sketch
+
+        pipe, times = self.painter._loaded[0], dict[str, float]()
+        latents = torch.randn(1, 4, 64, 64, dtype=torch.bfloat16)
+        with torch.inference_mode(), clock(times, "total"):
+            _sketch(pipe, latents)
+        return times
+
+    def save(self) -> dict[str, float]:
+        """One picture kept, with everything that is written down about it."""
+        import tempfile
+
+        from marsam.journal import Journal
+        from marsam.results import Painted, Picture, Prompt, PromptLength
+
+        image = Image.effect_noise((512, 512), 64).convert("RGB")
+        prompt = Prompt(
+            english=PROMPT,
+            arabic="قطة على خلفية زرقاء",
+            given=PROMPT,
+            language="eng_Latn",
+            back=None,
+            length=PromptLength(tokens=8, limit=77),
+        )
+        told = Picture(
+            index=0,
+            seed=SEED,
+            prompt=PROMPT,
+            image=image,
+            recipe="balanced",
+            steps=20,
+            guidance_scale=7.5,
+            scheduler="DPMSolverMultistep",
+            painter="noise",
+        )
+        times: dict[str, float] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            journal = Journal(Path(folder))
+            run = journal.begin("bench", prompt=prompt, options={})
+            with clock(times, "total"):
+                journal.paint(run, Painted(picture=told, seconds=1.0), prompt)
+        return times
+
+    def start(self) -> dict[str, float]:
+        """From nothing to the first caption; the painter is not loaded for it."""
+        times: dict[str, float] = {}
+        with clock(times, "total"):
+            self.caption()
+        return times
+
+
+ENGINES: dict[str, Callable[[], Any]] = {
+    "seed": Seed,
+    "marsam": Ours,
+    "diffusers": Diffusers,
+    "openvino": OpenVino,
+}
+
+
+def peak() -> float:
+    """The most memory this process ever held, in gigabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def resident() -> float:
+    """What it holds now, in gigabytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def main(name: str) -> None:
+    from marsam.libraries import quiet
+
+    quiet()
+    engine = ENGINES[name]()
+    for line in sys.stdin:
+        times = getattr(engine, line.strip())()
+        print(json.dumps(times | {"peak": peak(), "resident": resident()}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,287 @@
+"""Ours, the seed's way and peers, side by side in one run, on full-size models of random weights.
+
+``python -m benchmarks.yardstick`` (``make bench``) prints the table and writes
+``benchmarks/RESULTS.md``. Every engine is a process of its own; they take turns, and nothing else
+should run meanwhile. A picture is timed for four steps and reckoned up to all of them from its
+steps and its decoding; ``--full`` paints whole ones.
+"""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from benchmarks import engines, fullsize
+from benchmarks.recipes import psnr
+from PIL import Image
+
+from marsam.options import Recipe
+from marsam.recipes import recipes
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PNDM = 51
+"""PNDM looks once more than it has steps."""
+PREVIEWS = 6
+Times = dict[str, float]
+
+
+class Process:
+    """An engine, asked for one unit at a time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "benchmarks.engines", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def do(self, unit: str) -> Times:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(unit + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} failed at {unit}")
+        told: Times = json.loads(line)
+        return told
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def alone(name: str, unit: str) -> Times:
+    """One unit in a fresh process, started and ended for it; with its whole time as ``wall``."""
+    started = time.perf_counter()
+    process = Process(name)
+    told = process.do(unit)
+    told["wall"] = time.perf_counter() - started
+    process.close()
+    return told
+
+
+def rounds(work: Mapping[str, tuple[str, ...]], count: int) -> dict[tuple[str, str], list[Times]]:
+    """Every unit of every engine ``count`` times, taking turns, after one of each to warm up."""
+    processes = {name: Process(name) for name in work}
+    found: dict[tuple[str, str], list[Times]] = {}
+    for turn in range(count + 1):
+        for name, units in work.items():
+            for unit in units:
+                told = processes[name].do(unit)
+                print(f"{turn}  {name:<10} {unit:<17} {told}", flush=True)
+                if turn:
+                    found.setdefault((name, unit), []).append(told)
+    for process in processes.values():
+        process.close()
+    return found
+
+
+def matrix_peak(dtype: torch.dtype, side: int = 2048) -> float:
+    """The most multiply-adds a second the chip was seen to do, in billions of operations."""
+    a, b = torch.randn(side, side, dtype=dtype), torch.randn(side, side, dtype=dtype)
+    best = float("inf")
+    for _ in range(12):
+        started = time.perf_counter()
+        _ = a @ b
+        best = min(best, time.perf_counter() - started)
+    return 2 * side**3 / best / 1e9
+
+
+def unet_work() -> float:
+    """Operations of one guided step, in billions, counted rather than looked up."""
+    from diffusers import UNet2DConditionModel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = UNet2DConditionModel(**fullsize.UNET)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.empty(2, 4, 64, 64), torch.tensor(1), torch.empty(2, 77, 768))
+    return counter.get_total_flops() / 1e9
+
+
+def whole_picture(times: Times, guided: int, unguided: int = 0) -> float:
+    """Seconds a picture would take, from the times of its steps."""
+    step = times.get("guided", 0.0)
+    return guided * step + unguided * times.get("unguided", 0.0) + times["decode"]
+
+
+class Figure:
+    """Repeated measurements of one thing."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = values
+        self.median = statistics.median(values)
+
+    def __str__(self) -> str:
+        low, high = min(self.values), max(self.values)
+        digits = 0 if self.median >= 20 else 2
+        return f"{self.median:.{digits}f} s ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def pictures(found: dict[tuple[str, str], list[Times]]) -> dict[tuple[str, str], Figure]:
+    """Whole pictures, by engine and recipe."""
+    made: dict[tuple[str, str], Figure] = {}
+    for (name, unit), told in found.items():
+        if unit not in [str(recipe) for recipe in Recipe]:
+            continue
+        if name == "marsam":
+            method = recipes(adapter=True)[Recipe(unit)]
+            steps = PNDM if unit == "faithful" else method.steps
+            guided = steps if method.guided == 1 else method.guided_steps(steps)
+            plain = steps - guided
+        else:
+            guided, plain = PNDM, 0
+        made[name, unit] = Figure([whole_picture(times, guided, plain) for times in told])
+    return made
+
+
+def main(count: int = 3) -> None:
+    peaks = {kind: matrix_peak(getattr(torch, kind)) for kind in ("float32", "bfloat16")}
+    starts = {
+        name: Figure([alone(name, "start")["wall"] for _ in range(2)])
+        for name in ("seed", "marsam")
+    }
+    words = rounds(
+        {
+            "seed": ("caption", "translate"),
+            "marsam": ("caption", "translate", "caption_greedy", "translate_greedy"),
+        },
+        2 * count,
+    )
+    painted = rounds({"seed": ("faithful",), "marsam": ("faithful", "balanced", "draft")}, count)
+    peers = rounds({"diffusers": ("faithful",), "openvino": ("faithful",)}, max(1, count - 1))
+    around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 2)
+    likeness = psnr(
+        Image.open(fullsize.CACHE / "faithful.png"), Image.open(fullsize.CACHE / "seed.png")
+    )
+    text = report(
+        peaks=peaks,
+        starts=starts,
+        words={key: Figure([t["total"] for t in told]) for key, told in words.items()},
+        made=pictures(painted | peers),
+        steps={
+            key: min(t.get("guided", t.get("unguided", 0.0)) for t in told)
+            for key, told in (painted | peers).items()
+        },
+        around=around,
+        likeness=likeness,
+    )
+    print(text)
+    RESULTS.write_text(text, encoding="utf-8")
+
+
+def report(
+    *,
+    peaks: dict[str, float],
+    starts: dict[str, Figure],
+    words: dict[tuple[str, str], Figure],
+    made: dict[tuple[str, str], Figure],
+    steps: dict[tuple[str, str], float],
+    around: dict[tuple[str, str], list[Times]],
+    likeness: float,
+) -> str:
+    """The table, with every goal beside its figure."""
+    seed_picture = made["seed", "faithful"].median
+    seed_words = words["seed", "caption"].median + words["seed", "translate"].median
+    our_words = words["marsam", "caption"].median + words["marsam", "translate"].median
+    balanced = made["marsam", "balanced"].median
+    sketch = min(t["total"] for t in around["marsam", "sketch"])
+    save = min(t["total"] for t in around["marsam", "save"])
+    share = (PREVIEWS * sketch + save) / (balanced + PREVIEWS * sketch + save)
+    memory = max(t["peak"] for told in around.values() for t in told)
+    held = max(t["resident"] for told in around.values() for t in told)
+    nllb = words["seed", "translate"].median / words["marsam", "translate_greedy"].median
+    plain, openvino = made["diffusers", "faithful"].median, made["openvino", "faithful"].median
+    ours = made["marsam", "faithful"].median
+    goals = [
+        ("faithful, one picture", seed_picture / ours, 2.0, "×"),
+        ("faithful, PSNR to the fp32 picture (4 steps)", likeness, 30.0, " dB"),
+        ("balanced, one picture", seed_picture / balanced, 8.0, "×"),
+        ("draft, one picture", seed_picture / made["marsam", "draft"].median, 35.0, "×"),
+        ("caption and Arabic, one picture", seed_words / our_words, 2.5, "×"),
+        ("NLLB against bf16, both greedy", nllb, 2.0, "×"),
+        (
+            "first words against the seed's first sign (one picture asked for)",
+            (seed_words + seed_picture) / words["marsam", "caption"].median,
+            100.0,
+            "×",
+        ),
+        ("command to first caption", starts["seed"].median / starts["marsam"].median, 2.0, "×"),
+        ("faithful against plain diffusers in bf16", plain / ours, 1.0, "×"),
+        ("faithful against OpenVINO in bf16", openvino / ours, 1.0, "×"),
+    ]
+    lines = [
+        "# How fast, and against what",
+        "",
+        "Written by `make bench`. Full-size architectures with random weights: speed does not",
+        "depend on what weights say, and nothing here is about quality (that is",
+        "`docs/recipes.json`, on the trained mini set). Pictures are 512×512. They are timed for",
+        f"{engines.STEPS} steps and reckoned up to all of theirs; the seed's, and faithful ones,",
+        f"to {PNDM} passes (PNDM looks once more than its 50 steps). Medians, with the range.",
+        "",
+        f"Machine: {_machine()}; torch {torch.__version__}. Its best matrix product:",
+        f"{peaks['float32']:.0f} GFLOPS in float32, {peaks['bfloat16']:.0f} in bfloat16.",
+        "",
+        "| what | figure | goal | |",
+        "|---|---|---|---|",
+    ]
+    for name, value, goal, unit in goals:
+        met = "reached" if value >= goal else "**short**"
+        lines.append(f"| {name} | {value:.1f}{unit} | ≥ {goal:g}{unit} | {met} |")
+    for name, value, goal, unit in (
+        ("previews and saving, of a balanced picture", 100 * share, 2.0, " %"),
+        ("memory at the most, standard set loaded and painting", memory, 6.0, " GB"),
+    ):
+        met = "reached" if value <= goal else "**short**"
+        lines.append(f"| {name} | {value:.1f}{unit} | ≤ {goal:g}{unit} | {met} |")
+    work = unet_work()
+    lines += [
+        "",
+        f"Held after painting: {held:.1f} GB.",
+        "",
+        "| engine | picture | seconds | best step | share of the chip's peak |",
+        "|---|---|---|---|---|",
+    ]
+    for (name, recipe), figure in made.items():
+        step = steps[name, recipe]
+        kind = "float32" if name == "seed" else "bfloat16"
+        done = work / 2 if (name, recipe) == ("marsam", "draft") else work
+        reach = 100 * done / step / peaks[kind]
+        lines.append(f"| {name} | {recipe} | {figure} | {step:.2f} s | {reach:.0f} % of {kind} |")
+    lines += ["", "| engine | words | seconds |", "|---|---|---|"]
+    lines += [f"| {name} | {unit} | {figure} |" for (name, unit), figure in words.items()]
+    lines += [
+        f"| {name} | command to first caption | {figure} |" for name, figure in starts.items()
+    ]
+    lines += ["", *_notes().splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return f"{model}, {torch.get_num_threads()} threads"
+
+
+def _notes() -> str:
+    return Path(__file__).with_name("NOTES.md").read_text(encoding="utf-8").strip()
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    main(*map(int, sys.argv[1:]))
