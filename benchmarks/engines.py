@@ -167,6 +167,7 @@ class OpenVino(Seed):
         import torch
 
         pipe = self._pipe("float32")
+        pipe.unet.requires_grad_(False)
         core = openvino.Core()
         options = {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY"}
 
@@ -227,7 +228,10 @@ class Ours(Engine):
         from marsam.painter import DiffusionPainter
 
         return DiffusionPainter(
-            fullsize.folder("painter"), device=self.device, adapter=fullsize.folder("adapter")
+            fullsize.folder("painter"),
+            device=self.device,
+            adapter=fullsize.folder("adapter"),
+            decoder=fullsize.folder("tiny"),
         )
 
     def caption(self, beams: int = 3) -> dict[str, float]:
@@ -299,7 +303,7 @@ class Ours(Engine):
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=torch.bfloat16)
         with torch.inference_mode(), clock(times, "total"):
-            _sketch(pipe, latents)
+            _sketch(pipe, self.painter._small_decoder, latents)
         return times
 
     def save(self) -> dict[str, float]:

@@ -97,7 +97,9 @@ class ModelSet:
     """Three models that work together.
 
     Attributes:
-        adapter: makes drafts quick; the painter does without when it is not on this machine.
+        adapter: paints drafts in few steps.
+        decoder: turns them into pixels in little time, and sketches of any picture. The painter
+            does without either when it is not on this machine.
     """
 
     name: str
@@ -105,6 +107,7 @@ class ModelSet:
     translator: Model
     painter: Model
     adapter: Model | None = None
+    decoder: Model | None = None
     bundled: bool = False
 
     @property
@@ -115,7 +118,7 @@ class ModelSet:
     @property
     def parts(self) -> tuple[Model, ...]:
         """Everything that is fetched."""
-        return self.models if self.adapter is None else (*self.models, self.adapter)
+        return (*self.models, *(m for m in (self.adapter, self.decoder) if m is not None))
 
 
 STANDARD = ModelSet(
@@ -152,6 +155,13 @@ STANDARD = ModelSet(
         licence=OPENRAIL_PP,
         gigabytes=0.13,
         files=("pytorch_lora_weights.safetensors",),
+    ),
+    decoder=Model(
+        stage="decoder",
+        source="madebyollin/taesd",
+        licence=MIT,
+        gigabytes=0.01,
+        files=("config.json", "diffusion_pytorch_model.safetensors"),
     ),
 )
 

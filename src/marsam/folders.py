@@ -65,6 +65,8 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     """
     if stage == "adapter":
         return _missing_one_of(folder, ADAPTER_FILE)
+    if stage == "decoder":
+        return [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]
     if stage == "painter":
         return list(_missing_in_pipeline(folder))
     missing = [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]

@@ -36,6 +36,7 @@ class DiffusionPainter:
         name: what to call it in results.
         guidance_scale: used when a job names none.
         adapter: a folder with a LoRA that paints in few steps; drafts are made with it.
+        decoder: a folder with a small decoder of the same latents, for such drafts and previews.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class DiffusionPainter:
         name: str | None = None,
         guidance_scale: float = 7.5,
         adapter: Path | None = None,
+        decoder: Path | None = None,
     ) -> None:
-        self.folder, self.device, self.adapter = folder, device, adapter
+        self.folder, self.device = folder, device
+        self.adapter, self.decoder = adapter, decoder
         self.name = name or folder.name
         self.guidance_scale = guidance_scale
         self._lock = threading.Lock()  # a pipeline holds the state of the picture it paints
@@ -84,6 +87,23 @@ class DiffusionPainter:
             if self.device.is_bfloat16_processor:
                 _suit_processor(pipe)
             return pipe, pipe.scheduler.config
+
+    @cached_property
+    def _own_decoder(self) -> Any:
+        return getattr(self._loaded[0], "vae", None)
+
+    @cached_property
+    def _small_decoder(self) -> Any:
+        """The quick way from latents to pixels; the pipeline's own when there is no other."""
+        if self.decoder is None:
+            return self._own_decoder
+        from diffusers import AutoencoderTiny
+
+        with translated(f"loading the decoder {self.decoder.name}"):
+            small = AutoencoderTiny.from_pretrained(
+                self.decoder, dtype=self.device.torch_dtype, local_files_only=True
+            )
+        return small.eval().to(self.device.kind)
 
     @property
     def _watched(self) -> list[str]:
@@ -181,8 +201,10 @@ class DiffusionPainter:
         with translated("painting"), torch.inference_mode():
             pipe, shipped = self._loaded
             method = self.method(options.recipe)
+            own, small = self._own_decoder, self._small_decoder
             if self.adapter is not None:
                 (pipe.enable_lora if method.adapter else pipe.disable_lora)()
+                pipe.vae = small if method.adapter else own
             pipe.scheduler = _scheduler(pipe, method, shipped)
             steps = options.steps or method.steps
             guidance = options.guidance_scale or self.guidance_scale
@@ -199,9 +221,12 @@ class DiffusionPainter:
                 # Some samplers (PNDM) call once more than there are steps.
                 done = min(step + 1, steps)
                 wanted = options.preview_every and done % options.preview_every == 0
-                sketch = _sketch(pipe, tensors["latents"]) if wanted and done < steps else None
+                sketch = None
+                if wanted and done < steps:
+                    sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
-                if step + 1 == guided and "prompt_embeds" in tensors:
+                # Not after the last step: PNDM looks once more, and that is guided as well.
+                if step + 1 == guided < steps and "prompt_embeds" in tensors:
                     return _unguided(pipe, tensors)
                 return {}
 
@@ -265,7 +290,7 @@ def _scheduler(pipe: Any, method: Method, shipped: Mapping[str, Any]) -> Any:
     )
 
 
-def _sketch(pipe: Any, latents: Any) -> Image.Image | None:
+def _sketch(pipe: Any, decoder: Any, latents: Any) -> Image.Image | None:
     """A small picture of what is there so far.
 
     Samplers that predict the finished picture keep that guess; it is far clearer than the noisy
@@ -277,6 +302,6 @@ def _sketch(pipe: Any, latents: Any) -> Image.Image | None:
         guess = pipe.scheduler.model_outputs[-1]
         latents = guess if guess is not None else latents
     side = min(PREVIEW_LATENTS, *latents.shape[-2:])
-    small = adaptive_avg_pool2d(latents[:1].float(), side).to(pipe.vae.dtype)
-    pixels = pipe.vae.decode(small / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    small = adaptive_avg_pool2d(latents[:1].float(), side).to(decoder.dtype)
+    pixels = decoder.decode(small / decoder.config.scaling_factor, return_dict=False)[0]
     return pipe.image_processor.postprocess(pixels.float(), output_type="pil")[0]  # type: ignore[no-any-return]

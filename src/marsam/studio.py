@@ -106,7 +106,8 @@ class Studio:
             painter=DiffusionPainter(
                 **named(chosen.painter, painter),
                 guidance_scale=Model.guidance_scale if painter else chosen.painter.guidance_scale,
-                adapter=None if painter else _adapter(chosen),
+                adapter=None if painter else _present(chosen.adapter),
+                decoder=None if painter else _present(chosen.decoder),
             ),
             models=chosen.name,
             reason=reason,
@@ -334,14 +335,13 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
     return locate(model.source, stage=model.stage, files=model.files)
 
 
-def _adapter(chosen: ModelSet) -> Path | None:
-    """The set's adapter, when it is on this machine."""
+def _present(part: Model | None) -> Path | None:
+    """The folder of something a set can do without; None when it is not on this machine."""
     from marsam.hub import is_present, locate
 
-    adapter = chosen.adapter
-    if adapter is None or not is_present(adapter):
+    if part is None or not is_present(part):
         return None
-    return locate(adapter.source, stage=adapter.stage, files=adapter.files)
+    return locate(part.source, stage=part.stage, files=part.files)
 
 
 def _own_name(source: str) -> str:

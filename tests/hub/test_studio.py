@@ -6,11 +6,24 @@ import sys
 import pytest
 from PIL import Image
 
-from marsam import Captioned, ModelMissing, PaintOptions, RunOptions, Studio, Translated, cli
+from marsam import (
+    Captioned,
+    ModelMissing,
+    Painted,
+    PaintOptions,
+    Picture,
+    Recipe,
+    RunOptions,
+    Studio,
+    Translated,
+    cli,
+)
+from marsam import hub as models
+from marsam.catalog import STANDARD
 from marsam.options import CaptionOptions, TranslateOptions
 
 from .fake_hub import FakeHub
-from .tiny_models import BLIP
+from .tiny_models import ADAPTER, BLIP, DECODER
 
 PHOTO = Image.new("RGB", (40, 30), "green")
 SMALL = RunOptions(
@@ -57,6 +70,32 @@ def test_pull_load_run_and_run_again_without_the_hub(
         assert before.blocked == after.blocked
         if before.image and after.image:
             assert before.image.tobytes() == after.image.tobytes()
+
+
+def test_drafts_are_quick_with_the_adapter_and_leave_no_trace(hub: FakeHub) -> None:
+    assert pull("standard") == 0
+    studio = Studio.load("standard", device="cpu")
+    slow = PaintOptions(pictures=1, seed=3, steps=2, width=64, height=64)
+    quick = PaintOptions(pictures=1, seed=3, recipe=Recipe.DRAFT, width=64, height=64)
+
+    def painted(options: PaintOptions) -> Picture:
+        (event,) = [e for e in studio.painter.paint("cat", options) if isinstance(e, Painted)]
+        return event.picture
+
+    before, draft, after = painted(slow), painted(quick), painted(slow)
+    assert (draft.scheduler, draft.steps, draft.guidance_scale) == ("LCM", 4, 1.0)
+    assert before.blocked == after.blocked
+    if before.image and after.image:
+        assert before.image.tobytes() == after.image.tobytes()
+    for name in (ADAPTER, DECODER):
+        assert len(hub.fetched(name)) == {ADAPTER: 1, DECODER: 2}[name]
+
+
+def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:
+    for model in STANDARD.models:
+        models.pull(model.source, files=model.files)
+    studio = Studio.load("standard", device="cpu")
+    assert studio.painter.method(Recipe.DRAFT).steps == 8
 
 
 def test_the_safety_checker_of_a_model_is_used(

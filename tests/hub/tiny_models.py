@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, PNDMScheduler, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from safetensors.torch import save
 from torch import nn
@@ -28,6 +28,8 @@ from transformers import (
 BLIP = "Salesforce/blip-image-captioning-large"
 NLLB = "facebook/nllb-200-distilled-600M"
 DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+ADAPTER = "latent-consistency/lcm-lora-sdv1-5"
+DECODER = "madebyollin/taesd"
 FILLER = b"never pulled" * 100
 
 Files = dict[str, bytes]
@@ -36,7 +38,13 @@ Files = dict[str, bytes]
 def standard_repositories() -> dict[str, Files]:
     """Hub id to files."""
     torch.manual_seed(0)
-    return {BLIP: blip(), NLLB: nllb(), DIFFUSION: diffusion()}
+    return {
+        BLIP: blip(),
+        NLLB: nllb(),
+        DIFFUSION: diffusion(),
+        ADAPTER: adapter(),
+        DECODER: decoder(),
+    }
 
 
 def blip() -> Files:
@@ -129,6 +137,47 @@ def nllb() -> Files:
     }
 
 
+def tiny_unet() -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+
+
+def adapter() -> Files:
+    layers = {
+        name: layer
+        for name, layer in tiny_unet().named_modules()
+        if name.endswith(("to_q", "to_v", "conv1"))
+    }
+    weights = {}
+    for name, layer in layers.items():
+        outputs, inputs, *side = layer.weight.shape
+        weights[f"unet.{name}.lora_A.weight"] = torch.randn(2, inputs, *side)
+        weights[f"unet.{name}.lora_B.weight"] = torch.randn(outputs, 2, *(1 for _ in side))
+    return {"README.md": FILLER, "pytorch_lora_weights.safetensors": save(weights)}
+
+
+def decoder() -> Files:
+    # Two halvings, as the tiny pipeline's own decoder.
+    model = AutoencoderTiny(
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+    )
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    return files | {"taesd_decoder.safetensors": FILLER}
+
+
 def diffusion() -> Files:
     letters = [
         "<|startoftext|>",
@@ -162,16 +211,7 @@ def diffusion() -> Files:
     checker = StableDiffusionSafetyChecker(
         CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=16)
     )
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=2,
-        norm_num_groups=4,
-    )
+    unet = tiny_unet()
     vae = AutoencoderKL(
         block_out_channels=(8, 8),
         down_block_types=("DownEncoderBlock2D",) * 2,

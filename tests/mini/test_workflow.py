@@ -55,9 +55,10 @@ def test_pictures_have_the_background_they_were_asked_for(studio: Studio) -> Non
         assert blue > red + 60
 
 
-def test_same_seed_same_pixels_alone_or_among_others(studio: Studio) -> None:
-    many = painted(studio, pictures=3, seed=7, recipe=Recipe.DRAFT)
-    alone = painted(studio, pictures=1, seed=9, recipe=Recipe.DRAFT)
+@pytest.mark.parametrize("recipe", Recipe)
+def test_same_seed_same_pixels_alone_or_among_others(studio: Studio, recipe: Recipe) -> None:
+    many = painted(studio, pictures=3, seed=7, recipe=recipe)
+    alone = painted(studio, pictures=1, seed=9, recipe=recipe)
     assert pixels(many[2]) == pixels(alone[0])
     assert pixels(many[0]) != pixels(many[1])
 

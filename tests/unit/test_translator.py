@@ -8,9 +8,9 @@ import pytest
 
 from marsam import ModelUnsupported, PromptError, TranslateOptions, choose_device
 from marsam.glossary import Glossary, Term
-from marsam.languages import ARABIC, ENGLISH, language
+from marsam.languages import ARABIC, ENGLISH, Language, language
 from marsam.notices import Notice
-from marsam.translator import Seq2SeqTranslator, problems
+from marsam.translator import Seq2SeqTranslator, _in_script, problems
 
 
 class Scripted(Seq2SeqTranslator):
@@ -121,3 +121,19 @@ def test_other_families_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
     with pytest.raises(ModelUnsupported, match="t5"):
         Seq2SeqTranslator(tmp_path, device=choose_device("cpu"))
+
+
+def test_only_tokens_of_the_targets_script_may_follow() -> None:
+    pieces = ["<s>", "▁cat", "▁قطة", "eng_Latn", "،", "▁12", "▁é", "قط-cat", "ۋ"]
+
+    class Tokenizer:
+        all_special_ids = (0, 3)
+
+        def convert_ids_to_tokens(self, ids: range) -> list[str]:
+            return [pieces[i] for i in ids]
+
+    def allowed(target: Language) -> list[str]:
+        return [pieces[i] for i in _in_script(Tokenizer(), 9, target)]
+
+    assert allowed(ARABIC) == ["<s>", "▁قطة", "eng_Latn", "،", "▁12", "ۋ"]
+    assert allowed(ENGLISH) == ["<s>", "▁cat", "eng_Latn", "،", "▁12", "▁é"]
