@@ -38,3 +38,4 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of this machine decides a test."""
     for name in ("MARSAM_MODELS", "MARSAM_DEVICE", "PORT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("marsam.pace.pace_file", lambda: tmp_path / "pace.json")

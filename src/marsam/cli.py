@@ -103,6 +103,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Describe a picture in English and Arabic, and paint new ones from the English words."""
+    from marsam.pace import Pace, pace_file
     from marsam.studio import Studio
 
     if like is not None:
@@ -119,7 +120,8 @@ def run(
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
-    tell(studio.stream(image, options, prompt=prompt), options, out, as_json=as_json)
+    events = Pace(studio, pace_file()).listening(studio.stream(image, options, prompt=prompt))
+    tell(events, options, out, as_json=as_json)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
@@ -308,23 +310,37 @@ def studio(
 @app.command()
 def info(as_json: Json = False) -> None:
     """Show which models would do the work, on which device, and why."""
+    from marsam.catalog import model_set
     from marsam.device import choose_device
-    from marsam.studio import choose_set
+    from marsam.pace import Pace, pace_file
+    from marsam.studio import Studio
 
-    chosen, why = choose_set(None)
-    device = choose_device()
+    studio = Studio.load()
+    chosen, device = model_set(studio.models), studio.device or choose_device()
+    seconds = Pace(studio, pace_file()).per_picture()
     facts = {
         "version": __version__,
-        "models": {"name": chosen.name, "reason": why},
-        "device": {"kind": device.kind, "dtype": device.dtype, "reason": device.reason},
+        "models": {"name": studio.models, "reason": studio.reason},
+        "device": {
+            "kind": device.kind,
+            "dtype": device.dtype,
+            "reason": device.reason,
+            "tuning": device.tuning,
+        },
+        "seconds_per_picture": dict(seconds),
         "licences": {m.stage: m.licence.name for m in chosen.parts},
     }
     if as_json:
         print_json(facts)
         return
     typer.echo(f"marsam {__version__}")
-    typer.echo(f"models: {chosen.name} ({why})")
+    typer.echo(f"models: {studio.models} ({studio.reason})")
     typer.echo(f"device: {device.kind}, {device.dtype} ({device.reason})")
+    for line in device.tuning:
+        typer.echo(f"  {line}")
+    for recipe, needed in seconds.items():
+        told = "not measured yet; painting measures it" if needed is None else f"{needed:.1f} s"
+        typer.echo(f"a picture, {recipe}: {told}")
     for model in chosen.parts:
         typer.echo(f"{model.stage}: {model.source}, {model.licence.name}, {model.licence.en}")
 

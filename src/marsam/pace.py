@@ -3,14 +3,15 @@
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
 from marsam.options import PaintOptions, Recipe, recipe_named
-from marsam.results import Picture
+from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
 
 KEPT = 0.5
@@ -57,6 +58,14 @@ class Pace:
             self._passes[self._key(None, None)] = self._passes[key]
             if self.file is not None:
                 self._save(self.file)
+
+    def listening(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events; what they tell about time is learnt on the way."""
+        with closing(events):  # type: ignore[type-var]
+            for event in events:
+                if isinstance(event, Painted):
+                    self.learn(event.picture, event.seconds)
+                yield event
 
     def expected(self, options: PaintOptions) -> float | None:
         """Seconds the pictures will take, or None when nothing like them was measured yet."""

@@ -176,4 +176,6 @@ def test_info_gives_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("info", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["device"]["reason"]
+    assert facts["device"]["tuning"]
+    assert set(facts["seconds_per_picture"]) == {"draft", "balanced", "faithful"}
     assert facts["models"]["reason"]
