@@ -153,7 +153,7 @@ def main(count: int = 3) -> None:
     words = rounds(
         {
             "seed": ("caption", "translate"),
-            "marsam": ("caption", "translate", "caption_greedy", "translate_greedy"),
+            "marsam": ("caption", "translate", "folder", "caption_greedy", "translate_greedy"),
         },
         2 * count,
     )
@@ -208,6 +208,12 @@ def report(
         ("balanced, one picture", seed_picture / balanced, 8.0, "×"),
         ("draft, one picture", seed_picture / made["marsam", "draft"].median, 35.0, "×"),
         ("caption and Arabic, one picture", seed_words / our_words, 2.5, "×"),
+        (
+            "captions of a folder, per picture",
+            seed_words / words["marsam", "folder"].median,
+            2.5,
+            "×",
+        ),
         ("NLLB against bf16, both greedy", nllb, 2.0, "×"),
         (
             "first words against the seed's first sign (one picture asked for)",

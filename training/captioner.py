@@ -28,7 +28,7 @@ from training.world import SIZE, Scene
 
 KNOWN, STRANGE = 64, 40
 """Pictures a step: of the things, and of strangers, where only the guide has something to say."""
-STEPS = 11_800
+STEPS = 11_200
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Answers to choose from: the first thing, the second or none, the colour, how many."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)

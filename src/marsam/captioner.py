@@ -12,7 +12,7 @@ from PIL import Image
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
-from marsam.libraries import quiet
+from marsam.libraries import give_back, quiet
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
@@ -65,6 +65,7 @@ class BlipCaptioner:
                 from marsam.narrow import narrow
 
                 narrow(model.text_decoder)
+            give_back()
             return model, images, tokenizer
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:

@@ -18,7 +18,7 @@ from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.folders import ADAPTER_FILE
-from marsam.libraries import quiet
+from marsam.libraries import give_back, quiet
 from marsam.options import PaintOptions, Recipe, checked_text, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
@@ -86,6 +86,7 @@ class DiffusionPainter:
                 )
             if self.device.is_bfloat16_processor:
                 _suit_processor(pipe)
+            give_back()
             return pipe, pipe.scheduler.config
 
     @cached_property

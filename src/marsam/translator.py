@@ -14,7 +14,7 @@ from marsam.errors import ModelUnsupported, translated
 from marsam.families import direction
 from marsam.glossary import split_around
 from marsam.languages import ARABIC, Language, language
-from marsam.libraries import quiet
+from marsam.libraries import give_back, quiet
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -65,6 +65,7 @@ class Seq2SeqTranslator:
                 from marsam.narrow import narrow
 
                 narrow(model.get_decoder())
+            give_back()
             return model, tokenizer
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
