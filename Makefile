@@ -4,7 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check test-full bench-studio train evaluate clean
+.PHONY: run test check test-full bench bench-recipes bench-studio train evaluate clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -21,6 +21,15 @@ check: $(VENV)/.dev
 # The full-size architectures with random weights; needs about 8 GB of memory.
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
+
+# Ours, the seed's way and peers at full size; twenty minutes, 12 GB of memory and 7 GB of disk.
+bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks.yardstick
+
+# What the recipes cost in quality, on the trained mini painter.
+bench-recipes: $(VENV)/.train
+	$(BIN)/python -m benchmarks.recipes
 
 # How long a reader of the studio waits, in a real browser.
 bench-studio: $(VENV)/.dev

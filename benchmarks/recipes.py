@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from training import judge
 from training.evaluate import names
@@ -19,10 +20,12 @@ from training.grammar import caption
 from training.lexicon import COLOURS, THINGS
 from training.world import SIZE, Scene
 
-from marsam import CaptionOptions, Painted, PaintOptions, Recipe, Studio
+from marsam import CaptionOptions, Recipe, Studio
+from marsam.painter import DiffusionPainter, _scheduler, _unguided
+from marsam.recipes import Method, recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
-SHOWN = 12
+SHOWN, BATCH = 12, 16
 
 
 def psnr(picture: Image.Image, other: Image.Image) -> float:
@@ -32,14 +35,33 @@ def psnr(picture: Image.Image, other: Image.Image) -> float:
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
-def painted(studio: Studio, recipe: Recipe, scenes: list[Scene], each: int) -> list[Image.Image]:
-    """``each`` pictures a scene, one scene after another; seeds depend on the place only."""
+def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Image]:
+    """A picture for each scene; the seed is its place.
+
+    Sixteen at a time, which is several times faster here; alone, a picture would come out the same
+    but for the rounding of bfloat16.
+    """
+    painter = studio.painter
+    assert isinstance(painter, DiffusionPainter)
+    pipe, shipped = painter._loaded
+    guided = method.guided_steps(method.steps)
+
+    def on_step(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        return _unguided(pipe, tensors) if step + 1 == guided < method.steps else {}
+
     pictures = []
-    for i, scene in enumerate(scenes):
-        options = PaintOptions(pictures=each, seed=1000 + i * each, recipe=recipe)
-        for event in studio.painter.paint(caption(scene), options):
-            if isinstance(event, Painted) and event.picture.image is not None:
-                pictures.append(event.picture.image)
+    for start in range(0, len(asked), BATCH):
+        some = asked[start : start + BATCH]
+        pipe.scheduler = _scheduler(pipe, method, shipped)
+        with torch.inference_mode():
+            pictures += pipe(
+                [caption(scene) for scene in some],
+                num_inference_steps=method.steps,
+                guidance_scale=painter.guidance_scale,
+                generator=[torch.Generator("cpu").manual_seed(start + i) for i in range(len(some))],
+                callback_on_step_end=on_step,
+                callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"],
+            ).images
     return pictures
 
 
@@ -68,11 +90,13 @@ def main(each: int = 4) -> None:
     rng = random.Random(7)
     scenes = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
     asked = [scene for scene in scenes for _ in range(each)]
-    faithful = painted(studio, Recipe.FAITHFUL, scenes, each)
+    methods = recipes(adapter=False)
+    faithful = painted(studio, methods[Recipe.FAITHFUL], asked)
     found: dict[str, Any] = {}
     rows = []
     for recipe in (Recipe.FAITHFUL, Recipe.BALANCED, Recipe.DRAFT):
-        pictures = faithful if recipe is Recipe.FAITHFUL else painted(studio, recipe, scenes, each)
+        known = recipe is Recipe.FAITHFUL
+        pictures = faithful if known else painted(studio, methods[recipe], asked)
         found[recipe] = figures(studio, pictures, faithful, asked)
         rows.append(pictures[:: max(1, len(pictures) // SHOWN)][:SHOWN])
         print(recipe, found[recipe], flush=True)

@@ -1,4 +1,4 @@
-"""The parts of the page and where they stand; what they do is in :mod:`marsam.web.workflow`."""
+"""The parts of the page and where they stand; what they do is in :mod:`marsam.web.page`."""
 
 from dataclasses import dataclass
 from pathlib import Path
