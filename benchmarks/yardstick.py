@@ -1,12 +1,13 @@
 """Ours, the seed's way and peers, side by side in one run, on full-size models of random weights.
 
 ``python -m benchmarks.yardstick`` (``make bench``) prints the table and writes
-``benchmarks/RESULTS.md``. Every engine is a process of its own; they take turns, and nothing else
-should run meanwhile. A picture is timed for four steps and reckoned up to all of them from its
-steps and its decoding; ``--full`` paints whole ones.
+``benchmarks/RESULTS.md``; with 0, it writes the last table again. Every engine is a process of its
+own; they take turns, and nothing else should run meanwhile. A picture is timed for a few steps and
+reckoned up to all of them from its steps and its decoding; with ``--full``, whole ones are painted.
 """
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from benchmarks import engines, fullsize
@@ -21,7 +23,6 @@ from benchmarks.recipes import psnr
 from PIL import Image
 
 from marsam.options import Recipe
-from marsam.recipes import recipes
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PNDM = 51
@@ -69,17 +70,17 @@ def alone(name: str, unit: str) -> Times:
     return told
 
 
-def rounds(work: Mapping[str, tuple[str, ...]], count: int) -> dict[tuple[str, str], list[Times]]:
+def rounds(work: Mapping[str, tuple[str, ...]], count: int) -> dict[str, list[Times]]:
     """Every unit of every engine ``count`` times, taking turns, after one of each to warm up."""
     processes = {name: Process(name) for name in work}
-    found: dict[tuple[str, str], list[Times]] = {}
+    found: dict[str, list[Times]] = {}
     for turn in range(count + 1):
         for name, units in work.items():
             for unit in units:
                 told = processes[name].do(unit)
                 print(f"{turn}  {name:<10} {unit:<17} {told}", flush=True)
                 if turn:
-                    found.setdefault((name, unit), []).append(told)
+                    found.setdefault(f"{name} {unit}", []).append(told)
     for process in processes.values():
         process.close()
     return found
@@ -105,13 +106,7 @@ def unet_work() -> float:
         model = UNet2DConditionModel(**fullsize.UNET)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(torch.empty(2, 4, 64, 64), torch.tensor(1), torch.empty(2, 77, 768))
-    return counter.get_total_flops() / 1e9
-
-
-def whole_picture(times: Times, guided: int, unguided: int = 0) -> float:
-    """Seconds a picture would take, from the times of its steps."""
-    step = times.get("guided", 0.0)
-    return guided * step + unguided * times.get("unguided", 0.0) + times["decode"]
+    return float(counter.get_total_flops()) / 1e9
 
 
 class Figure:
@@ -127,53 +122,67 @@ class Figure:
         return f"{self.median:.{digits}f} s ({low:.{digits}f}–{high:.{digits}f})"
 
 
-def pictures(found: dict[tuple[str, str], list[Times]]) -> dict[tuple[str, str], Figure]:
-    """Whole pictures, by engine and recipe."""
-    made: dict[tuple[str, str], Figure] = {}
-    for (name, unit), told in found.items():
+def pictures(found: dict[str, list[Times]], *, full: bool) -> dict[str, Figure]:
+    """Seconds of whole pictures, by engine and recipe."""
+    made: dict[str, Figure] = {}
+    for key, told in found.items():
+        unit = key.split()[1]
         if unit not in [str(recipe) for recipe in Recipe]:
             continue
-        if name == "marsam":
-            method = recipes(adapter=True)[Recipe(unit)]
-            steps = PNDM if unit == "faithful" else method.steps
-            guided = steps if method.guided == 1 else method.guided_steps(steps)
-            plain = steps - guided
-        else:
-            guided, plain = PNDM, 0
-        made[name, unit] = Figure([whole_picture(times, guided, plain) for times in told])
+        whole = full or unit != "faithful"
+        made[key] = Figure(
+            [
+                times["total"] if whole else PNDM * times["guided"] + times["decode"]
+                for times in told
+            ]
+        )
     return made
 
 
-def main(count: int = 3) -> None:
+def measure(count: int) -> dict[str, Any]:
+    """Everything that is measured, as plain data; times by ``engine unit``."""
     peaks = {kind: matrix_peak(getattr(torch, kind)) for kind in ("float32", "bfloat16")}
-    starts = {
-        name: Figure([alone(name, "start")["wall"] for _ in range(2)])
-        for name in ("seed", "marsam")
-    }
-    words = rounds(
-        {
-            "seed": ("caption", "translate"),
-            "marsam": ("caption", "translate", "folder", "caption_greedy", "translate_greedy"),
-        },
-        2 * count,
-    )
+    starts = {name: [alone(name, "start")["wall"] for _ in range(2)] for name in ("seed", "marsam")}
+    units = ("caption", "translate", "folder", "caption_greedy", "translate_greedy")
+    words = rounds({"seed": ("caption", "translate"), "marsam": units}, 2 * count)
     painted = rounds({"seed": ("faithful",), "marsam": ("faithful", "balanced", "draft")}, count)
-    peers = rounds({"diffusers": ("faithful",), "openvino": ("faithful",)}, max(1, count - 1))
-    around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 2)
-    likeness = psnr(
-        Image.open(fullsize.CACHE / "faithful.png"), Image.open(fullsize.CACHE / "seed.png")
+    peers = rounds(
+        {"marsam": ("faithful",), "diffusers": ("faithful",), "openvino": ("faithful",)},
+        max(1, count - 1),
     )
+    around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 1)
+    ours, seeds = (Image.open(fullsize.CACHE / f"{name}.png") for name in ("faithful", "seed"))
+    return {
+        "full": engines.STEPS is None,
+        "peaks": peaks,
+        "starts": starts,
+        "words": words,
+        "painted": painted,
+        "peers": peers,
+        "around": around,
+        "likeness": psnr(ours, seeds),
+    }
+
+
+def main(count: int = 3) -> None:
+    """Measure ``count`` rounds; with 0, only write the table of the last measurement again."""
+    kept = fullsize.CACHE / "measured.json"
+    if count:
+        kept.write_text(json.dumps(measure(count)), encoding="utf-8")
+    told = json.loads(kept.read_text(encoding="utf-8"))
     text = report(
-        peaks=peaks,
-        starts=starts,
-        words={key: Figure([t["total"] for t in told]) for key, told in words.items()},
-        made=pictures(painted | peers),
+        peaks=told["peaks"],
+        starts={name: Figure(times) for name, times in told["starts"].items()},
+        words={key: Figure([t["total"] for t in times]) for key, times in told["words"].items()},
+        made=pictures(told["painted"], full=told["full"]),
         steps={
-            key: min(t.get("guided", t.get("unguided", 0.0)) for t in told)
-            for key, told in (painted | peers).items()
+            key: min(t.get("guided", t.get("unguided", 0.0)) for t in times)
+            for key, times in (told["peers"] | told["painted"]).items()
         },
-        around=around,
-        likeness=likeness,
+        beside=pictures(told["peers"], full=told["full"]),
+        around=told["around"],
+        likeness=told["likeness"],
+        steps_timed=None if told["full"] else engines.STEPS,
     )
     print(text)
     RESULTS.write_text(text, encoding="utf-8")
@@ -183,56 +192,64 @@ def report(
     *,
     peaks: dict[str, float],
     starts: dict[str, Figure],
-    words: dict[tuple[str, str], Figure],
-    made: dict[tuple[str, str], Figure],
-    steps: dict[tuple[str, str], float],
-    around: dict[tuple[str, str], list[Times]],
+    words: dict[str, Figure],
+    made: dict[str, Figure],
+    beside: dict[str, Figure],
+    steps: dict[str, float],
+    around: dict[str, list[Times]],
     likeness: float,
+    steps_timed: int | None,
 ) -> str:
     """The table, with every goal beside its figure."""
-    seed_picture = made["seed", "faithful"].median
-    seed_words = words["seed", "caption"].median + words["seed", "translate"].median
-    our_words = words["marsam", "caption"].median + words["marsam", "translate"].median
-    balanced = made["marsam", "balanced"].median
-    sketch = min(t["total"] for t in around["marsam", "sketch"])
-    save = min(t["total"] for t in around["marsam", "save"])
+    seed_picture = made["seed faithful"].median
+    seed_words = words["seed caption"].median + words["seed translate"].median
+    our_words = words["marsam caption"].median + words["marsam translate"].median
+    balanced = made["marsam balanced"].median
+    sketch = min(t["total"] for t in around["marsam sketch"])
+    save = min(t["total"] for t in around["marsam save"])
     share = (PREVIEWS * sketch + save) / (balanced + PREVIEWS * sketch + save)
     memory = max(t["peak"] for told in around.values() for t in told)
     held = max(t["resident"] for told in around.values() for t in told)
-    nllb = words["seed", "translate"].median / words["marsam", "translate_greedy"].median
-    plain, openvino = made["diffusers", "faithful"].median, made["openvino", "faithful"].median
-    ours = made["marsam", "faithful"].median
+    nllb = words["seed translate"].median / words["marsam translate_greedy"].median
+    ours = made["marsam faithful"].median
+    near = beside["marsam faithful"].median
     goals = [
         ("faithful, one picture", seed_picture / ours, 2.0, "×"),
-        ("faithful, PSNR to the fp32 picture (4 steps)", likeness, 30.0, " dB"),
+        (f"faithful, PSNR to the fp32 picture ({steps_timed or 50} steps)", likeness, 30.0, " dB"),
         ("balanced, one picture", seed_picture / balanced, 8.0, "×"),
-        ("draft, one picture", seed_picture / made["marsam", "draft"].median, 35.0, "×"),
+        ("draft, one picture", seed_picture / made["marsam draft"].median, 35.0, "×"),
         ("caption and Arabic, one picture", seed_words / our_words, 2.5, "×"),
         (
             "captions of a folder, per picture",
-            seed_words / words["marsam", "folder"].median,
+            seed_words / words["marsam folder"].median,
             2.5,
             "×",
         ),
         ("NLLB against bf16, both greedy", nllb, 2.0, "×"),
         (
             "first words against the seed's first sign (one picture asked for)",
-            (seed_words + seed_picture) / words["marsam", "caption"].median,
+            (seed_words + seed_picture) / words["marsam caption"].median,
             100.0,
             "×",
         ),
         ("command to first caption", starts["seed"].median / starts["marsam"].median, 2.0, "×"),
-        ("faithful against plain diffusers in bf16", plain / ours, 1.0, "×"),
-        ("faithful against OpenVINO in bf16", openvino / ours, 1.0, "×"),
+        (
+            "faithful against plain diffusers in bf16",
+            beside["diffusers faithful"].median / near,
+            1.0,
+            "×",
+        ),
+        ("faithful against OpenVINO in bf16", beside["openvino faithful"].median / near, 1.0, "×"),
     ]
     lines = [
         "# How fast, and against what",
         "",
         "Written by `make bench`. Full-size architectures with random weights: speed does not",
         "depend on what weights say, and nothing here is about quality (that is",
-        "`docs/recipes.json`, on the trained mini set). Pictures are 512×512. They are timed for",
-        f"{engines.STEPS} steps and reckoned up to all of theirs; the seed's, and faithful ones,",
-        f"to {PNDM} passes (PNDM looks once more than its 50 steps). Medians, with the range.",
+        "`docs/recipes.json`, on the trained mini set). Pictures are 512×512. Balanced ones and",
+        "drafts are painted whole; faithful ones, the seed's and the peers'"
+        + (f" are timed for {steps_timed} steps and reckoned up" if steps_timed else " as well"),
+        f"to {PNDM} looks of the U-Net (PNDM takes one more than its 50 steps). Medians, ranges.",
         "",
         f"Machine: {_machine()}; torch {torch.__version__}. Its best matrix product:",
         f"{peaks['float32']:.0f} GFLOPS in float32, {peaks['bfloat16']:.0f} in bfloat16.",
@@ -257,14 +274,15 @@ def report(
         "| engine | picture | seconds | best step | share of the chip's peak |",
         "|---|---|---|---|---|",
     ]
-    for (name, recipe), figure in made.items():
-        step = steps[name, recipe]
+    for key, figure in (beside | made).items():
+        name, recipe = key.split()
+        step = steps[key]
         kind = "float32" if name == "seed" else "bfloat16"
-        done = work / 2 if (name, recipe) == ("marsam", "draft") else work
+        done = work / 2 if key == "marsam draft" else work
         reach = 100 * done / step / peaks[kind]
         lines.append(f"| {name} | {recipe} | {figure} | {step:.2f} s | {reach:.0f} % of {kind} |")
     lines += ["", "| engine | words | seconds |", "|---|---|---|"]
-    lines += [f"| {name} | {unit} | {figure} |" for (name, unit), figure in words.items()]
+    lines += [f"| {key.replace(' ', ' | ')} | {figure} |" for key, figure in words.items()]
     lines += [
         f"| {name} | command to first caption | {figure} |" for name, figure in starts.items()
     ]
@@ -290,4 +308,9 @@ def _notes() -> str:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    main(*map(int, sys.argv[1:]))
+    given = sys.argv[1:]
+    if "--full" in given:
+        given.remove("--full")
+        os.environ[engines.VARIABLE] = "0"
+        engines.STEPS = None
+    main(*map(int, given))
