@@ -273,9 +273,11 @@ def test_edited_words_are_stale_until_synced(visit: Visit, language: str) -> Non
     assert pane(page, "ar") == "ثلاث سيارات على خلفية خضراء"
 
 
-def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit) -> None:
-    page = visit("en")
-    expect(page.locator("#sent")).to_contain_text("8 of 77 tokens")
+@both_languages
+def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit, language: str) -> None:
+    page = visit(language)
+    said = re.sub("[\u2066-\u2069]", "", page.locator("#sent").inner_text())
+    assert word(page, "tokens").format(8, 77) in said
     page.fill("#english textarea", "a cat and a dog and " * 20 + "a fish")
     page.click("button#from-english")
     expect(page.locator("#sent .notice")).to_contain_text("a fish")
@@ -347,8 +349,9 @@ def test_stop_keeps_what_is_finished(visit: Visit, language: str) -> None:
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(kept)
 
 
-def test_more_like_this_and_the_same_again(visit: Visit) -> None:
-    page = visit("en")
+@both_languages
+def test_more_like_this_and_the_same_again(visit: Visit, language: str) -> None:
+    page = visit(language)
     paint(page, pictures=2, seed=7)
     first = [open_bytes(data) for data in pictures(page)]
     page.click("button#same")
