@@ -310,13 +310,14 @@ def studio(
 @app.command()
 def info(as_json: Json = False) -> None:
     """Show which models would do the work, on which device, and why."""
-    from marsam.catalog import model_set
+    from marsam.catalog import SETS
     from marsam.device import choose_device
     from marsam.pace import Pace, pace_file
     from marsam.studio import Studio
 
     studio = Studio.load()
-    chosen, device = model_set(studio.models), studio.device or choose_device()
+    device = studio.device or choose_device()
+    parts = SETS[studio.models].parts if studio.models in SETS else ()
     seconds = Pace(studio, pace_file()).per_picture()
     facts = {
         "version": __version__,
@@ -328,7 +329,7 @@ def info(as_json: Json = False) -> None:
             "tuning": device.tuning,
         },
         "seconds_per_picture": dict(seconds),
-        "licences": {m.stage: m.licence.name for m in chosen.parts},
+        "licences": {m.stage: m.licence.name for m in parts},
     }
     if as_json:
         print_json(facts)
@@ -341,7 +342,7 @@ def info(as_json: Json = False) -> None:
     for recipe, needed in seconds.items():
         told = "not measured yet; painting measures it" if needed is None else f"{needed:.1f} s"
         typer.echo(f"a picture, {recipe}: {told}")
-    for model in chosen.parts:
+    for model in parts:
         typer.echo(f"{model.stage}: {model.source}, {model.licence.name}, {model.licence.en}")
 
 

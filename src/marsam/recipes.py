@@ -39,7 +39,7 @@ class Method:
 
 
 _FAITHFUL = Method(steps=50, scheduler=None)
-_BALANCED = Method(steps=18, scheduler="DPMSolverMultistepScheduler", karras=True, guided=0.5)
+_BALANCED = Method(steps=16, scheduler="DPMSolverMultistepScheduler", karras=True, guided=0.75)
 _PLAIN_DRAFT = Method(steps=8, scheduler="DPMSolverMultistepScheduler", karras=True)
 _QUICK_DRAFT = Method(steps=4, scheduler="LCMScheduler", guided=0.0, adapter=True)
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from marsam import PaintOptions, Picture, Recipe
 from marsam.pace import Pace
+from marsam.recipes import recipes
 from marsam.testing import fake_studio
 
 
@@ -31,18 +32,21 @@ def test_nothing_is_known_before_it_was_measured() -> None:
 
 def test_one_picture_tells_about_every_recipe() -> None:
     pace = Pace(fake_studio())
-    pace.learn(painted(20), 10.0)
+    methods = recipes(adapter=False)
+    balanced = methods[Recipe.BALANCED]
+    pace.learn(painted(balanced.steps), 10.0)
     assert pace.expected(PaintOptions(pictures=4)) == pytest.approx(40)
     times = pace.per_picture()
-    # By how often the U-Net looks: 30 times in the 20 steps of balanced, half of them guided.
-    assert times[Recipe.DRAFT] == pytest.approx(10 * 16 / 30)
-    assert times[Recipe.FAITHFUL] == pytest.approx(10 * 100 / 30)
+    # By how often the U-Net looks: twice in a guided step.
+    looks = balanced.steps + balanced.guided_steps(balanced.steps)
+    assert times[Recipe.DRAFT] == pytest.approx(10 * 16 / looks)
+    assert times[Recipe.FAITHFUL] == pytest.approx(10 * 100 / looks)
 
 
 def test_the_figure_is_remembered_by_the_next_start(tmp_path: Path) -> None:
     file = tmp_path / "new" / "pace.json"
     Pace(fake_studio(), file).learn(painted(10), 5.0)
-    assert Pace(fake_studio(), file).expected(PaintOptions(pictures=1, steps=2)) == 1.0
+    assert Pace(fake_studio(), file).expected(PaintOptions(pictures=1, steps=10)) == 5.0
 
 
 def test_another_size_is_another_matter() -> None:
