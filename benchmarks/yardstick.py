@@ -246,7 +246,7 @@ def report(
         "",
         "Written by `make bench`. Full-size architectures with random weights: speed does not",
         "depend on what weights say, and nothing here is about quality (that is",
-        "`docs/recipes.json`, on the trained mini set). Pictures are 512×512. Balanced ones and",
+        "`make bench-recipes`, on the trained mini set). Pictures are 512×512. Balanced ones and",
         "drafts are painted whole; faithful ones, the seed's and the peers'"
         + (f" are timed for {steps_timed} steps and reckoned up" if steps_timed else " as well"),
         f"to {PNDM} looks of the U-Net (PNDM takes one more than its 50 steps). Medians, ranges.",

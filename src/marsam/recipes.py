@@ -1,6 +1,7 @@
 """What each recipe does: the sampler, its steps, and what it leaves out to be faster.
 
-The figures behind them are in ``benchmarks/RESULTS.md`` (time) and ``docs/recipes.json`` (quality).
+The figures behind them are in ``benchmarks/RESULTS.md`` (time); ``make bench-recipes`` measures
+quality.
 """
 
 import math
