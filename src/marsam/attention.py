@@ -1,6 +1,6 @@
 """Attention on a processor without a GPU, in pieces that stay in its cache.
 
-torch's own kernel for processors spends nearly half of a Stable Diffusion step on the first level's
+torch's own kernel for processors spends two fifths of a Stable Diffusion step on the first level's
 4,096 places, 40 numbers each. Head by head and a few hundred rows at a time, the same sums are
 plain matrix products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
 """
@@ -20,7 +20,8 @@ class PiecewiseAttention:
     """What a transformer block of diffusers calls to attend to its own places.
 
     Only for the plain kind of ``diffusers.models.attention_processor.Attention``: no normalised
-    queries, no residual connection, no mask (:func:`install` sees to it).
+    queries, no residual connection (:func:`install` sees to it). A mask is ignored: pipelines that
+    paint from words give their U-Net none.
     """
 
     def __call__(

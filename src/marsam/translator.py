@@ -201,7 +201,7 @@ class Seq2SeqTranslator:
 
 
 def _in_script(tokenizer: Any, known: int, target: Language) -> list[int]:
-    """Which of the first ``known`` tokens hold no letter of another script; special ones do not."""
+    """Which of the first ``known`` tokens hold no letter of another script, or are special."""
     writes = cache(target.writes)
     special = set(tokenizer.all_special_ids)
     pieces = tokenizer.convert_ids_to_tokens(range(known))

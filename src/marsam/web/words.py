@@ -223,7 +223,7 @@ GRADIO: tuple[Word, ...] = (
     Word("Exit fullscreen mode", "اخرج من ملء الشاشة"),
     Word("File upload", "رفع ملف"),
     Word("Fullscreen", "ملء الشاشة"),
-    Word("More tabs", "ألسنة أخرى"),
+    Word("More tabs", "تبويبات أخرى"),
     Word("Paste from clipboard", "الصق من الحافظة"),
     Word("Remove Image", "أزل الصورة"),
     Word("Reset to default value", "أعد العدد المعتاد"),
