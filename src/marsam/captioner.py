@@ -94,7 +94,7 @@ class BlipCaptioner:
                     min_new_tokens=options.min_tokens,
                     max_new_tokens=options.max_tokens,
                     num_return_sequences=options.candidates,
-                    past_key_values=_cache(model.text_decoder.config),
+                    cache=_cache(model.text_decoder.config),
                     return_dict_in_generate=True,
                     output_scores=True,
                     **_decoding(options),
