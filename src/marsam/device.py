@@ -26,15 +26,25 @@ class Device:
     reason: str
 
     @property
+    def is_processor(self) -> bool:
+        """No GPU: what was measured and tuned for."""
+        return self.kind == "cpu"
+
+    @property
     def is_bfloat16_processor(self) -> bool:
-        """No GPU, but bfloat16 products in hardware: what was measured and tuned for."""
-        return self.kind == "cpu" and self.dtype == "bfloat16"
+        """No GPU, but bfloat16 products in hardware, where some kernels are worth exchanging."""
+        return self.is_processor and self.dtype == "bfloat16"
 
     @property
     def tuning(self) -> tuple[str, ...]:
         """What is done differently here to be faster, and why, a sentence each."""
-        if not self.is_bfloat16_processor:
+        if not self.is_processor:
             return ("the libraries' own kernels; nothing else was measured on such a device",)
+        if not self.is_bfloat16_processor:
+            return (
+                "pictures: channels last",
+                "texts: a last layer that knows the target's script alone",
+            )
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",
             "texts: decoders in eight bits, as each word costs a reading of all their weights",

@@ -2,7 +2,8 @@
 
 Writing a word reads every weight of the decoder once; on a processor that is all the time there is.
 Weights of eight bits with a scale a row are half of that, and differ from the model's own by less
-than its bfloat16 arithmetic does. A vocabulary cut to the target's script spares most of NLLB's
+than its bfloat16 arithmetic does; where that arithmetic is emulated, so is theirs, and they are
+left alone. A vocabulary cut to the target's script spares most of NLLB's
 quarter of a million rows, and cannot answer in a wrong script.
 """
 
@@ -54,9 +55,15 @@ class ScriptHead(nn.Module):
 
     tokens: Tensor
 
-    def __init__(self, full: nn.Linear, tokens: Tensor) -> None:
+    def __init__(self, full: nn.Linear, tokens: Tensor, *, eight_bits: bool) -> None:
         super().__init__()
-        self.some = NarrowLinear(full.weight[tokens], None)
+        rows = full.weight[tokens]
+        self.some: nn.Module
+        if eight_bits:
+            self.some = NarrowLinear(rows, None)
+        else:
+            self.some = nn.Linear(rows.shape[1], rows.shape[0], bias=False, dtype=rows.dtype)
+            self.some.weight = nn.Parameter(rows, requires_grad=False)
         self.register_buffer("tokens", tokens)
         self.vocabulary = full.weight.shape[0]
 

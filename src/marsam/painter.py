@@ -84,8 +84,8 @@ class DiffusionPainter:
                 pipe.load_lora_weights(
                     self.adapter, weight_name=ADAPTER_FILE, local_files_only=True
                 )
-            if self.device.is_bfloat16_processor:
-                _suit_processor(pipe)
+            if self.device.is_processor:
+                _suit_processor(pipe, pieces=self.device.is_bfloat16_processor)
             give_back()
             return pipe, pipe.scheduler.config
 
@@ -259,14 +259,14 @@ class DiffusionPainter:
         return Painted(picture=picture, seconds=time.monotonic() - started)
 
 
-def _suit_processor(pipe: Any) -> None:
-    """The layout and the attention that are fastest where bfloat16 products are the chip's own."""
+def _suit_processor(pipe: Any, *, pieces: bool) -> None:
+    """The layout that is fastest without a GPU; and attention in pieces, where that is faster."""
     import torch
 
     for part in (getattr(pipe, "unet", None), getattr(pipe, "vae", None)):
         if part is not None:
             part.to(memory_format=torch.channels_last)
-    if getattr(pipe, "unet", None) is not None:
+    if pieces and getattr(pipe, "unet", None) is not None:
         install(pipe.unet)
 
 

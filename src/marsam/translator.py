@@ -183,7 +183,7 @@ class Seq2SeqTranslator:
 
     def _head(self, target: Language) -> Any:
         """A last layer for the target's script; None where the whole vocabulary does as well."""
-        if not self.device.is_bfloat16_processor:
+        if not self.device.is_processor:
             return None
         if target.script not in self._heads:
             import torch
@@ -196,7 +196,11 @@ class Seq2SeqTranslator:
             tokens = _in_script(tokenizer, known, target)
             worth = len(tokens) < known / 2
             some = torch.tensor(tokens)
-            self._heads[target.script] = ScriptHead(model.lm_head, some) if worth else None
+            self._heads[target.script] = (
+                ScriptHead(model.lm_head, some, eight_bits=self.device.is_bfloat16_processor)
+                if worth
+                else None
+            )
         return self._heads[target.script]
 
 

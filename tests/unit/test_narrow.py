@@ -38,13 +38,17 @@ def test_every_layer_of_a_decoder_is_exchanged() -> None:
     assert type(decoder[2]) is nn.Linear  # too slim for the kernel
 
 
-def test_only_some_tokens_can_be_chosen() -> None:
+@pytest.mark.parametrize("eight_bits", [True, False])
+def test_only_some_tokens_can_be_chosen(eight_bits: bool) -> None:
     torch.manual_seed(0)
     full = nn.Linear(64, 20, bias=False).bfloat16()
     tokens = torch.tensor([0, 2, 3, 11])
     with torch.inference_mode():
-        scores = ScriptHead(full, tokens)(torch.randn(3, 1, 64).bfloat16())
+        states = torch.randn(3, 1, 64).bfloat16()
+        scores = ScriptHead(full, tokens, eight_bits=eight_bits)(states)
+        wanted = full(states)[..., tokens]
     assert scores.shape == (3, 1, 20)
+    assert (scores[..., tokens] - wanted).abs().max() < 0.1
     assert scores.isfinite().nonzero()[:, 2].unique().tolist() == tokens.tolist()
 
 
