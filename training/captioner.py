@@ -23,7 +23,7 @@ from training import guide
 from training.grammar import caption
 from training.lessons import CELL, Lesson, lessons
 from training.lexicon import COLOURS, THINGS
-from training.loop import PLAIN_ATTENTION, Training, optimisers
+from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
 from training.world import SIZE, Scene
 
 KNOWN, STRANGE = 64, 40
@@ -148,7 +148,7 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
 def _loss(
     learner: Learner, teacher: guide.Guide, lesson: Lesson, tokens: Tensor, kept: Tensor
 ) -> dict[str, Tensor]:
-    with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with PLAIN_ATTENTION(), MIXED():
         words, hints, patches, felt = learner(lesson.pixels, tokens, kept)
         with torch.no_grad():
             features, scores = (part.flatten(2).transpose(1, 2) for part in teacher(lesson.pixels))

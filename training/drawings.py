@@ -54,7 +54,9 @@ PICTURES = (
     "Animals & Nature",
     "Food & Drink",
     "Objects",
+    "People & Body",
     "Smileys & Emotion",
+    "Symbols",
     "Travel & Places",
 )
 """The kinds of emoji that are pictures of something, as Noto's package sorts them."""

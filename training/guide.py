@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from training import drawings
 from training.lessons import lessons
 from training.lexicon import COLOURS, THINGS
-from training.loop import Training, optimisers
+from training.loop import MIXED, Training, optimisers
 from training.wild import GLYPH, wild_picture
 from training.world import Scene
 
-STEPS = 3_000
+STEPS = 2_000
 WIDTHS = (32, 64, 128, 224)
 KINDS = len(THINGS) + len(drawings.strangers()) + 1
 """Everything a cell may show: a thing, a stranger, or nothing but background, which is last."""
@@ -70,7 +70,7 @@ def train(*, more: bool = True) -> Guide:
     weights = torch.ones(KINDS)
     weights[-1] = 0.3  # more than half of all cells are background, and easy
     for lesson in lessons(3000 + run.step, known=48, strange=16, step=4000):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with MIXED():
             scores = guide(lesson.pixels)[1].float()
         loss = F.cross_entropy(scores, lesson.where, weights, label_smoothing=0.05)
         run.update(loss)

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from training.lexicon import COLOURS, THINGS
-from training.loop import Training, optimisers
+from training.loop import MIXED, Training, optimisers
 from training.wild import pool, wild_picture
 from training.world import SIZE, Scene, tidy_picture
 
@@ -70,7 +70,7 @@ def train(*, more: bool = True) -> Judge:
             tidy_picture(s, rng) if rng.random() < 0.4 else wild_picture(s, glyphs, rng)
             for s in scenes
         ]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with MIXED():
             scores = judge(as_tensor(pictures)).float()
         loss = F.cross_entropy(scores, torch.tensor(shown), label_smoothing=0.05)
         run.update(loss)

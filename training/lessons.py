@@ -22,7 +22,7 @@ from training.world import SIZE, Scene, random_scene
 
 CELL = 16
 """Side of the squares a picture is divided into when asked what is where, in pixels."""
-VARIANTS, STRANGE_VARIANTS = 24, 4
+VARIANTS, STRANGE_VARIANTS = 24, 8
 
 
 @dataclass(frozen=True)

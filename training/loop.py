@@ -13,10 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from marsam.device import choose_device
 from training.workspace import WORKSPACE
 
 PLAIN_ATTENTION = functools.partial(sdpa_kernel, SDPBackend.MATH)
 """On a CPU, with sequences this short, the plain formula learns faster than the fused kernel."""
+HALF = choose_device().dtype == "bfloat16"
+"""Whether bfloat16 products are the chip's own; emulated, they are a hundred times slower."""
+MIXED = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=HALF)
+"""bfloat16 where it is the faster, float32 elsewhere."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -51,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if HALF else matrix
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.grammar import prompt
-from training.loop import PLAIN_ATTENTION, Training, optimisers
+from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
 from training.vae import to_tensor
 from training.vae import train as trained_vae
 from training.workspace import WORKSPACE
@@ -129,7 +129,7 @@ def latents() -> tuple[list[Scene], Tensor, float]:
         vae = trained_vae()
         rng = random.Random(1)
         scenes, stacks = [], []
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), MIXED():
             for _ in range(PICTURES // 32):
                 batch = [random_scene(rng) for _ in range(32)]
                 pictures = to_tensor([np.asarray(tidy_picture(s, rng)) for s in batch])
@@ -174,7 +174,7 @@ def train(*, more: bool = True) -> tuple[Painter, CLIPTokenizer, float]:
         keep = signal[times].sqrt().view(-1, 1, 1, 1)
         blur = (1 - signal[times]).sqrt().view(-1, 1, 1, 1)
         noise = torch.randn(clean.shape, generator=generator)
-        with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with PLAIN_ATTENTION(), MIXED():
             guess = model(keep * clean + blur * noise, times, tokens).float()
         loss = F.mse_loss(guess, keep * noise - blur * clean)
         run.update(loss)

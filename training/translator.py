@@ -21,7 +21,7 @@ from training.grammar import (
     names_to_english,
     random_sentence,
 )
-from training.loop import PLAIN_ATTENTION, Training, optimisers
+from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
 from training.workspace import WORKSPACE
 
 BATCH = 96
@@ -172,7 +172,7 @@ def train(*, more: bool = True) -> tuple[M2M100ForConditionalGeneration, NllbTok
             _typed(rng.choice(names), rng) if rng.random() < 0.12 else random_pair(rng)
             for _ in range(BATCH)
         ]
-        with PLAIN_ATTENTION(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with PLAIN_ATTENTION(), MIXED():
             loss = model(**_encode(words, pairs)).loss
         run.update(loss.float())
         run.report(100, 500, loss=float(loss.detach()))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from torch import Tensor
 
-from training.loop import Training
+from training.loop import MIXED, Training
 from training.world import GRID, SIZE, random_scene, tidy_picture
 
 CROP = 64
@@ -53,7 +53,7 @@ def _edges(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _loss(vae: AutoencoderTiny, pictures: Tensor) -> tuple[Tensor, float]:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with MIXED():
         latents = vae.encoder(pictures).float()
         noisy = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1) * 0.2
         again = vae.decoder(noisy).float()
