@@ -4,7 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check test-full bench bench-recipes bench-studio train evaluate clean
+.PHONY: run test check test-full stress bench bench-recipes bench-studio train evaluate clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -21,6 +21,10 @@ check: $(VENV)/.dev
 # The full-size architectures with random weights; needs about 8 GB of memory.
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
+
+# The tests of the service in their long forms: what docs/promises.md says was measured.
+stress: $(VENV)/.dev
+	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service
 
 # Ours, the seed's way and peers at full size; twenty minutes, 12 GB of memory and 7 GB of disk.
 bench: $(VENV)/.dev

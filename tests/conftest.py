@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TIERS = ("unit", "mini", "hub", "browser", "full")
+TIERS = ("unit", "mini", "hub", "service", "browser", "full")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,4 +38,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of this machine decides a test."""
     for name in ("MARSAM_MODELS", "MARSAM_DEVICE", "PORT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("MARSAM_JOURNAL", raising=False)
+    monkeypatch.delenv("MARSAM_KEY", raising=False)
+    monkeypatch.setenv("MARSAM_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("marsam.pace.pace_file", lambda: tmp_path / "pace.json")

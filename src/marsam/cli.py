@@ -1,17 +1,21 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from marsam.cli_models import models_app
+from marsam.cli_runs import runs_app
 from marsam.console import print_json, tell, warn
-from marsam.errors import Cancelled, MarsamError, OptionError, PictureError
+from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, PictureError
 from marsam.options import (
     MAX_PICTURES,
+    QUEUE,
+    SHARE,
     CaptionOptions,
     PaintOptions,
     Recipe,
@@ -21,6 +25,10 @@ from marsam.options import (
 )
 from marsam.version import __version__
 
+if TYPE_CHECKING:
+    from marsam.results import Event
+    from marsam.studio import Studio
+
 app = typer.Typer(
     help="Marsam (مرسم): a picture into words and words back into pictures, in English and Arabic.",
     no_args_is_help=True,
@@ -29,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models_app, name="models", no_args_is_help=True)
+app.add_typer(runs_app, name="runs", no_args_is_help=True)
 
 DEFAULTS = PaintOptions()
 CAPTION_DEFAULTS = CaptionOptions()
@@ -57,6 +66,18 @@ Check = Annotated[
 ]
 KeepBest = Annotated[
     int | None, typer.Option(min=1, help="Keep only so many: those that kept their word best.")
+]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="A file of keys, one a line, of which one is asked for. [env: MARSAM_KEY]"),
+]
+HostNames = Annotated[
+    list[str] | None, typer.Option(help="A name by which others ask for this machine.")
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Let anybody in who can reach the address.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
 DEFAULT_OUT = Path("pictures")
@@ -120,8 +141,24 @@ def run(
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
-    events = Pace(studio, pace_file()).listening(studio.stream(image, options, prompt=prompt))
+    events = _kept(studio, image, options, prompt)
+    events = Pace(studio, pace_file()).listening(events)
     tell(events, options, out, as_json=as_json)
+
+
+def _kept(
+    studio: "Studio", image: Path | None, options: RunOptions, prompt: str | None
+) -> "Iterator[Event]":
+    """A run that the journal remembers; without a journal, still a run."""
+    from marsam.journal import Journal
+    from marsam.performing import recorded
+
+    try:
+        journal = Journal()
+    except JournalError as error:
+        typer.echo(f"{error} This run is not remembered.", err=True)
+        return studio.stream(image, options, prompt=prompt)
+    return recorded(studio, journal, "command-line", image, options, prompt=prompt)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
@@ -296,15 +333,69 @@ def show(
 
 @app.command()
 def studio(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")] = 7860,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
     models: Models = None,
     device: DeviceOption = None,
+    key_file: KeyFile = None,
+    host_name: HostNames = None,
+    insecure: Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
-    from marsam.web.page import serve
+    from marsam.serving import serve
 
-    serve(host=host, port=port, models=models, device=device)
+    serve(
+        host=host,
+        port=port,
+        page=True,
+        api=False,
+        models=models,
+        device=device,
+        key_file=key_file,
+        hosts=host_name or (),
+        insecure=insecure,
+    )
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    models: Models = None,
+    device: DeviceOption = None,
+    key_file: KeyFile = None,
+    host_name: HostNames = None,
+    insecure: Insecure = False,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="With the studio's page beside the API.")
+    ] = True,
+    queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = QUEUE,
+    share: Annotated[int, typer.Option(min=1, help="Of these, one key's.")] = SHARE,
+    keep_days: Annotated[
+        float | None, typer.Option(min=0, help="Delete older runs. [default: keep all]")
+    ] = None,
+    keep_megabytes: Annotated[
+        float | None, typer.Option(min=0, help="Delete the oldest runs beyond. [default: keep all]")
+    ] = None,
+) -> None:
+    """Serve the HTTP API, for programs, and the studio beside it."""
+    from marsam.serving import serve as start
+
+    start(
+        host=host,
+        port=port,
+        page=page,
+        api=True,
+        models=models,
+        device=device,
+        key_file=key_file,
+        hosts=host_name or (),
+        insecure=insecure,
+        queue=queue,
+        share=share,
+        keep_days=keep_days,
+        keep_megabytes=keep_megabytes,
+    )
 
 
 @app.command()

@@ -8,7 +8,8 @@
     │   ├── PromptError         empty, or too long
     │   ├── LanguageError       a language code the translator does not know
     │   ├── OptionError         a number or name out of range
-    │   └── RunMissing          no such run, or somebody else's
+    │   ├── RunMissing          no such run, or somebody else's
+    │   └── RunExists           the same request was made before
     ├── ModelError              something about a model
     │   ├── ModelMissing        not on this machine (and how to get it)
     │   ├── ModelNotFound       no such model on the hub
@@ -17,18 +18,32 @@
     │   ├── ModelDamaged        a file is missing or cannot be read
     │   └── ModelUnsupported    a family we have no stage for
     ├── JournalError            runs cannot be kept or read
+    │   └── DiskFull            because there is no room left
+    ├── Refused                 not now, and when to ask again
+    │   ├── QueueFull           too much is waiting already
+    │   └── QuotaExceeded       too much of one client's is
+    ├── Overdue                 a step took too long, and is not waited for
     ├── OutOfMemory             the device is too small for the job
     └── Cancelled               somebody pressed Stop
 
 Foreign errors become ours at one boundary, :func:`translated`, with the cause kept.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 
 class MarsamError(Exception):
     """One sentence a user can act on."""
+
+    code: ClassVar[str] = "marsam_error"
+    """The kind of error as programs name it: ``PictureError`` is ``picture_error``."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class InputError(MarsamError):
@@ -53,6 +68,18 @@ class OptionError(InputError):
 
 class RunMissing(InputError):
     """There is no such run, or it is somebody else's."""
+
+
+class RunExists(InputError):
+    """The same request was made before.
+
+    Attributes:
+        run: the id of what it began.
+    """
+
+    def __init__(self, sentence: str, *, run: str) -> None:
+        super().__init__(sentence)
+        self.run = run
 
 
 class ModelError(MarsamError):
@@ -87,12 +114,46 @@ class JournalError(MarsamError):
     """Runs cannot be kept or read."""
 
 
+class DiskFull(JournalError):
+    """There is no room left to keep anything."""
+
+
+class Refused(MarsamError):
+    """Not now.
+
+    Attributes:
+        seconds: after how many it is worth asking again.
+    """
+
+    def __init__(self, sentence: str, *, seconds: int = 5) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+class QueueFull(Refused):
+    """Too much is waiting already."""
+
+
+class QuotaExceeded(Refused):
+    """Too much of one client's work is waiting already."""
+
+
+class Overdue(MarsamError):
+    """A step took too long, and is not waited for."""
+
+
 class OutOfMemory(MarsamError):
     """The device has too little memory for the job."""
 
 
 class Cancelled(MarsamError):
     """The work was stopped on request."""
+
+
+def kinds(root: type[MarsamError] = MarsamError) -> dict[str, type[MarsamError]]:
+    """Every kind of error by its code."""
+    below = (kinds(kind) for kind in root.__subclasses__())
+    return {root.code: root} | {code: kind for some in below for code, kind in some.items()}
 
 
 @contextmanager
@@ -108,7 +169,11 @@ def translated(doing: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise OutOfMemory(_no_memory(doing)) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except Exception as error:
+        expected = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+        # Its errors are of no standard kind, and importing it here would cost everybody's start.
+        if not (isinstance(error, expected) or type(error).__name__ == "SafetensorError"):
+            raise
         if "out of memory" in str(error).lower() or "can't allocate" in str(error).lower():
             raise OutOfMemory(_no_memory(doing)) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,18 +1,21 @@
 """Pictures from strangers, decoded safely; pictures of ours, saved safely."""
 
+import contextlib
 import io
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from marsam.errors import PictureError
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ()))
 """What is read, told by content and never by name."""
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
+PARTIAL = ".partial"
+"""How the names of files end that are still being written."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
@@ -100,6 +103,8 @@ def _upright(picture: Image.Image) -> Image.Image:
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
     """Write a picture: first under another name, so that no reader ever meets half a file.
 
+    It is on the disk, name and all, when this returns: not even a power cut takes it back.
+
     Args:
         picture: saved as it is.
         path: where; folders are made as needed.
@@ -107,11 +112,27 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
         encoding: what Pillow's encoder of that format takes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
-        picture.save(partial, kind, **encoding)
+        with partial.open("wb") as file:
+            picture.save(file, kind, **encoding)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
+        _sync_folder(path.parent)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder last; Windows has no such thing, and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,58 +1,49 @@
-"""What was done, kept: every run of a visitor with its words and pictures, on this machine.
+"""What was done, kept: every run with its words and pictures.
 
 A picture is written whole before its row, and its row before anyone hears of it; what the journal
-lists is there.
+lists is there. Whoever works on a run has its name on it, and leaves it as *interrupted* when the
+process ends before the work does.
 """
 
+import errno
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 import sqlalchemy as sa
 from PIL import Image
 
-from marsam.errors import JournalError, RunMissing
+from marsam.errors import DiskFull, JournalError, MarsamError, RunExists, RunMissing
 from marsam.fidelity import Fidelity
-from marsam.images import save_picture
+from marsam.images import PARTIAL, save_picture
+from marsam.journal_tables import open_engine, pictures, prepare, runs
+from marsam.keeper import Keeper
 from marsam.metadata import embed, record_of
 from marsam.notices import Notice
+from marsam.options import RunOptions
 from marsam.results import Caption, Checked, Painted, Prompt, PromptLength
 
-VERSION = 1
-"""The number of the tables' layout; a journal with a greater one is refused, never overwritten."""
 DATA_VARIABLE = "MARSAM_DATA"
-STATES = ("running", "finished", "stopped", "failed")
+URL_VARIABLE = "MARSAM_JOURNAL"
+OPEN = ("queued", "running")
+"""States that end by themselves; and those that are an end:"""
+ENDED = ("finished", "stopped", "failed", "interrupted")
+UNCLAIMED = 3600.0
+"""Seconds after which a folder that no run owns was left by a process that died."""
 
-_tables = sa.MetaData()
-_layout = sa.Table("layout", _tables, sa.Column("version", sa.Integer, nullable=False))
-_runs = sa.Table(
-    "runs",
-    _tables,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("visitor", sa.String(64), nullable=False, index=True),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("source", sa.Boolean, nullable=False),
-    sa.Column("captions", sa.JSON, nullable=False),
-    sa.Column("prompt", sa.JSON, nullable=True),
-    sa.Column("options", sa.JSON, nullable=False),
-)
-_pictures = sa.Table(
-    "pictures",
-    _tables,
-    sa.Column("run", sa.String(32), sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True),
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("blocked", sa.Boolean, nullable=False),
-    sa.Column("fidelity", sa.JSON, nullable=True),
-)
+
+class Failure(NamedTuple):
+    """Why a run failed: the kind of error, and its sentence."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +54,7 @@ class KeptPicture:
     seed: int
     path: Path | None
     fidelity: Fidelity | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +63,35 @@ class Run:
 
     Attributes:
         created: seconds since 1970.
-        state: one of ``STATES``.
+        state: one of ``OPEN`` or ``ENDED``.
         source: the picture it began with, as PNG; None when it began with words.
         captions: all that were offered; the best first.
-        options: what was chosen, as plain data.
+        options: what was chosen; None when nothing was to be painted.
+        asked: the words it began with, as they were typed.
+        seconds: what its stages took, as :attr:`marsam.results.RunResult.seconds`.
+        models: which models did the work.
+        digest: of the request, when it came with an idempotency key.
     """
 
     id: str
+    visitor: str = ""
     created: float
     state: str
     source: Path | None
     captions: tuple[Caption, ...]
     prompt: Prompt | None
-    options: dict[str, Any]
+    options: RunOptions | None
     pictures: tuple[KeptPicture, ...]
+    asked: str | None = None
+    error: Failure | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    digest: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Nobody works on it any more."""
+        return self.state in ENDED
 
 
 def data_folder() -> Path:
@@ -94,32 +101,78 @@ def data_folder() -> Path:
 
 
 class Journal:
-    """The runs in a folder.
+    """The runs of a folder, or of a database that several processes share.
 
     Args:
-        folder: holds ``journal.db`` and a folder of pictures for each run; made when missing.
+        folder: holds a folder of pictures for each run and, unless there is a ``url``,
+            ``journal.db``; made when missing. None is :func:`data_folder`.
+        url: of a PostgreSQL database (``postgresql://user@host/name``) that keeps the rows.
+            None looks at ``MARSAM_JOURNAL``, but only when no folder is given either.
 
     Raises:
-        JournalError: when the folder cannot be written, or its journal is of a newer Marsam.
+        JournalError: when the folder cannot be written, its journal is damaged, or of a newer
+            Marsam.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, url: str | None = None) -> None:
+        if folder is None:
+            url = url or os.environ.get(URL_VARIABLE) or None
         self.folder = folder or data_folder()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JournalError(f"Runs cannot be kept in {self.folder}.") from error
-        self._engine = sa.create_engine(f"sqlite:///{self.folder / 'journal.db'}")
+        self._engine = open_engine(self.folder, url)
+        self._keeper = Keeper(self.folder / "keepers")
         with self._begin() as database:
-            _tables.create_all(database)
-            version = database.execute(sa.select(_layout.c.version)).scalar()
-            if version is None:
-                database.execute(_layout.insert().values(version=VERSION))
-            elif version > VERSION:
-                raise JournalError("The journal is of a newer Marsam; update Marsam to read it.")
-            # Whatever ran when the last process ended has stopped.
-            running = _runs.c.state == "running"
-            database.execute(_runs.update().where(running).values(state="stopped"))
+            prepare(database)
+        self.sweep()
+
+    def close(self) -> None:
+        """Let go of the database; what is still open in our name is interrupted from now on."""
+        self._keeper.close()
+        self._engine.dispose()
+
+    def sweep(self) -> int:
+        """Mark what dead processes left open as interrupted, and clear half files away.
+
+        Returns:
+            How many runs there were.
+        """
+        with self._read() as database:
+            owners = sa.select(runs.c.keeper).where(runs.c.state.in_(OPEN)).distinct()
+            names = list(database.execute(owners).scalars())
+        dead = [name for name in names if not self._keeper.alive(name)]
+        left: list[str] = []
+        if dead:
+            theirs = runs.c.keeper.in_([name for name in dead if name is not None])
+            nobodys = runs.c.keeper.is_(None) if None in dead else sa.false()
+            abandoned = runs.c.state.in_(OPEN) & (theirs | nobodys)
+            with self._begin() as database:
+                left = list(database.execute(sa.select(runs.c.id).where(abandoned)).scalars())
+                database.execute(runs.update().where(abandoned).values(state="interrupted"))
+        for run in left:
+            for half in self._place(run).glob(f".*{PARTIAL}"):
+                half.unlink(missing_ok=True)
+        self._sweep_folders()
+        return len(left)
+
+    def _sweep_folders(self) -> None:
+        """Remove folders whose run was never written down, or is deleted."""
+        places = self.folder / "runs"
+        before = time.time() - UNCLAIMED
+        old = [
+            place
+            for place in (places.iterdir() if places.is_dir() else ())
+            if place.is_dir() and place.stat().st_mtime < before
+        ]
+        for some in (old[i : i + 500] for i in range(0, len(old), 500)):
+            with self._read() as database:
+                asked = sa.select(runs.c.id).where(runs.c.id.in_([place.name for place in some]))
+                known = set(database.execute(asked).scalars())
+            for place in some:
+                if place.name not in known:
+                    shutil.rmtree(place, ignore_errors=True)
 
     def begin(
         self,
@@ -128,96 +181,181 @@ class Journal:
         source: Image.Image | None = None,
         captions: tuple[Caption, ...] = (),
         prompt: Prompt | None = None,
-        options: dict[str, Any] | None = None,
+        options: RunOptions | None = None,
+        asked: str | None = None,
+        state: str = "running",
+        once: tuple[str, str] | None = None,
     ) -> str:
-        """A new run of this visitor; its id."""
+        """A new run of this visitor; its id.
+
+        Args:
+            visitor: who it belongs to.
+            source: the picture it begins with, or
+            asked: the words.
+            captions: when it has been described already.
+            prompt: likewise.
+            options: what was chosen, with a seed.
+            state: ``queued`` or ``running``.
+            once: an idempotency key and the digest of the request; a second run of the same key
+                is not begun.
+
+        Raises:
+            RunExists: when a run of that idempotency key was begun before.
+            JournalError: when it cannot be written.
+        """
         run = secrets.token_hex(8)
-        self._place(run).mkdir(parents=True)
-        if source is not None:
-            save_picture(source, self._place(run) / "source.png", "PNG")
-        with self._begin() as database:
-            database.execute(
-                _runs.insert().values(
-                    id=run,
-                    visitor=visitor,
-                    created=time.time(),
-                    state="running",
-                    source=source is not None,
-                    captions=[c.to_dict() for c in captions],
-                    prompt=prompt.to_dict() if prompt else None,
-                    options=options or {},
-                )
-            )
+        try:
+            self._place(run).mkdir(parents=True)
+            if source is not None:
+                save_picture(source, self._place(run) / "source.png", "PNG")
+            row = {
+                "id": run,
+                "visitor": visitor,
+                "created": time.time(),
+                "state": state,
+                "source": source is not None,
+                "captions": [c.to_dict() for c in captions],
+                "prompt": prompt.to_dict() if prompt else None,
+                "options": options.to_dict() if options else {},
+                "asked": asked,
+                "keeper": self._keeper.name,
+                "once": once[0] if once else None,
+                "digest": once[1] if once else None,
+            }
+            with self._begin() as database:
+                database.execute(runs.insert().values(row))
+        except (OSError, MarsamError) as error:
+            shutil.rmtree(self._place(run), ignore_errors=True)
+            if once and (same := self.find(visitor, once[0])):
+                raise RunExists("This request was made before.", run=same.id) from error
+            raise _kept_nowhere(self.folder, error) from error
         return run
 
     def describe(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
         """Keep the words of a run."""
+        words = [c.to_dict() for c in captions]
+        self._change(run, captions=words, prompt=prompt.to_dict() if prompt else None)
+
+    def paint_from(
+        self, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
+    ) -> None:
+        """A run that only had words goes on to paint."""
+        chosen = {"prompt": prompt.to_dict(), "options": options.to_dict()}
         with self._begin() as database:
             database.execute(
-                _runs.update()
-                .where(_runs.c.id == run)
-                .values(
-                    captions=[c.to_dict() for c in captions],
-                    prompt=prompt.to_dict() if prompt else None,
-                )
+                runs.update()
+                .where(runs.c.id == run)
+                .values(state=state, keeper=self._keeper.name, error=None, **chosen)
             )
 
-    def paint_from(self, run: str, prompt: Prompt, options: dict[str, Any]) -> None:
-        """A run that only had words goes on to paint."""
-        with self._begin() as database:
-            database.execute(
-                _runs.update()
-                .where(_runs.c.id == run)
-                .values(prompt=prompt.to_dict(), options=options, state="running")
-            )
+    def start(self, run: str) -> bool:
+        """A queued run is worked on from now; False when it ended meanwhile."""
+        return self._change(run, state="running")
 
     def paint(self, run: str, painted: Painted, prompt: Prompt | None) -> KeptPicture:
-        """Keep a painted picture: the file first, then the row."""
+        """Keep a painted picture: the file first, then the row.
+
+        Raises:
+            RunMissing: when the run was ended or deleted meanwhile, or is another process's now.
+            JournalError: when it cannot be written.
+        """
         picture = painted.picture
-        kept = KeptPicture(index=picture.index, seed=picture.seed, path=None)
+        kept = KeptPicture(
+            index=picture.index, seed=picture.seed, path=None, seconds=painted.seconds
+        )
         if picture.image is not None:
-            path = self._file(run, picture.seed)
-            embed(picture.image, record_of(picture, prompt), path)
-            kept = replace(kept, path=path)
+            kept = replace(kept, path=self._file(run, picture.seed))
+            try:
+                embed(picture.image, record_of(picture, prompt), self._file(run, picture.seed))
+            except OSError as error:
+                raise _kept_nowhere(self.folder, error) from error
+        row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.path is None}
         with self._begin() as database:
-            database.execute(
-                _pictures.insert().values(
-                    run=run, place=kept.index, seed=kept.seed, blocked=kept.path is None
-                )
-            )
+            if database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none() is None:
+                raise RunMissing("There is no such run any more.")
+            database.execute(pictures.insert().values(seconds=kept.seconds, **row))
         return kept
 
     def check(self, run: str, checked: Checked) -> None:
         """Keep what a picture's check found."""
         fidelity = checked.fidelity.to_dict()
-        here = (_pictures.c.run == run) & (_pictures.c.place == checked.index)
+        here = (pictures.c.run == run) & (pictures.c.place == checked.index)
         with self._begin() as database:
-            database.execute(_pictures.update().where(here).values(fidelity=fidelity))
+            database.execute(pictures.update().where(here).values(fidelity=fidelity))
 
-    def end(self, run: str, state: str) -> None:
-        """The run is over: ``finished``, ``stopped`` or ``failed``."""
-        if state not in STATES:
+    def end(
+        self,
+        run: str,
+        state: str,
+        *,
+        error: MarsamError | None = None,
+        seconds: Mapping[str, float] | None = None,
+        models: Mapping[str, str] | None = None,
+    ) -> bool:
+        """The run is over; False when it was before.
+
+        Args:
+            run: which.
+            state: one of ``ENDED``.
+            error: why, when it failed.
+            seconds: what the stages took.
+            models: which models did the work.
+        """
+        if state not in ENDED:
             raise ValueError(state)
-        with self._begin() as database:
-            database.execute(_runs.update().where(_runs.c.id == run).values(state=state))
+        told: dict[str, Any] = {"state": state}
+        if error is not None:
+            told["error"] = {"code": error.code, "message": str(error)}
+        if seconds is not None:
+            told["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
+        if models is not None:
+            told["models"] = dict(models)
+        return self._change(run, **told)
 
-    def runs(self, visitor: str, *, limit: int = 50) -> tuple[Run, ...]:
-        """The visitor's runs, the latest first."""
-        mine = _runs.select().where(_runs.c.visitor == visitor)
-        with self._begin() as database:
-            rows = database.execute(mine.order_by(_runs.c.created.desc()).limit(limit)).all()
-            return tuple(self._run(database, row) for row in rows)
+    def claim(self, visitor: str | None, run: str, *, state: str = "queued") -> Run:
+        """Take over a run that did not finish, to go on with it.
 
-    def run(self, visitor: str, run: str) -> Run:
-        """One run of this visitor.
+        Raises:
+            RunMissing: when there is none, or it is somebody else's, finished, or being worked on.
+        """
+        with self._begin() as database:
+            row = self._owned(database, visitor, run)
+            unfinished = runs.c.state.in_([s for s in ENDED if s != "finished"])
+            mine = {"state": state, "keeper": self._keeper.name, "error": None}
+            if (
+                not row.options
+                or not database.execute(
+                    runs.update().where((runs.c.id == run) & unfinished).values(**mine)
+                ).rowcount
+            ):
+                raise RunMissing(f"The run {run} has nothing left to do.")
+            return self._run(database, self._owned(database, visitor, run))
+
+    def runs(self, visitor: str | None, *, limit: int = 50) -> tuple[Run, ...]:
+        """The visitor's runs (or everybody's, for None), the latest first."""
+        listed = runs.select().order_by(runs.c.created.desc()).limit(limit)
+        if visitor is not None:
+            listed = listed.where(runs.c.visitor == visitor)
+        with self._read() as database:
+            return tuple(self._run(database, row) for row in database.execute(listed).all())
+
+    def run(self, visitor: str | None, run: str) -> Run:
+        """One run of this visitor; None may see everybody's.
 
         Raises:
             RunMissing: when there is none, or it is somebody else's.
         """
-        with self._begin() as database:
+        with self._read() as database:
             return self._run(database, self._owned(database, visitor, run))
 
-    def delete(self, visitor: str, run: str) -> None:
+    def find(self, visitor: str, once: str) -> Run | None:
+        """The visitor's run of this idempotency key."""
+        same = (runs.c.visitor == visitor) & (runs.c.once == once)
+        with self._read() as database:
+            row = database.execute(runs.select().where(same)).one_or_none()
+            return self._run(database, row) if row else None
+
+    def delete(self, visitor: str | None, run: str) -> None:
         """Forget a run of this visitor, its pictures included.
 
         Raises:
@@ -225,21 +363,46 @@ class Journal:
         """
         with self._begin() as database:
             self._owned(database, visitor, run)
-            database.execute(_pictures.delete().where(_pictures.c.run == run))
-            database.execute(_runs.delete().where(_runs.c.id == run))
+            database.execute(pictures.delete().where(pictures.c.run == run))
+            database.execute(runs.delete().where(runs.c.id == run))
         shutil.rmtree(self._place(run), ignore_errors=True)
 
-    @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as database:
-                yield database
-        except sa.exc.DatabaseError as error:
-            raise JournalError(f"The journal in {self.folder} cannot be used.") from error
+    def ended(self) -> Iterator[tuple[str, float, Path]]:
+        """Every run nobody works on, the oldest first: id, when it began, and its folder."""
+        listed = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(ENDED))
+        with self._read() as database:
+            rows = database.execute(listed.order_by(runs.c.created)).all()
+        return ((row.id, row.created, self._place(row.id)) for row in rows)
 
-    def _owned(self, database: sa.Connection, visitor: str, run: str) -> Any:
-        here = (_runs.c.id == run) & (_runs.c.visitor == visitor)
-        row = database.execute(_runs.select().where(here)).one_or_none()
+    def _change(self, run: str, **values: Any) -> bool:
+        """Write to a run we work on; False when it is not open, or not ours."""
+        with self._begin() as database:
+            changed = database.execute(runs.update().where(self._mine(run)).values(**values))
+            return bool(changed.rowcount)
+
+    def _mine(self, run: str) -> Any:
+        ours = runs.c.keeper == self._keeper.name
+        return (runs.c.id == run) & ours & runs.c.state.in_(OPEN)
+
+    @contextmanager
+    def _begin(self, *, reads: bool = False) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as database:
+                if reads:
+                    database = database.execution_options(marsam_reads=True)
+                with database.begin():
+                    yield database
+        except sa.exc.DatabaseError as error:
+            raise _kept_nowhere(self.folder, error) from error
+
+    def _read(self) -> Any:
+        return self._begin(reads=True)
+
+    def _owned(self, database: sa.Connection, visitor: str | None, run: str) -> Any:
+        here = runs.c.id == run
+        if visitor is not None:
+            here &= runs.c.visitor == visitor
+        row = database.execute(runs.select().where(here)).one_or_none()
         if row is None:
             raise RunMissing("There is no such run any more.")
         return row
@@ -251,25 +414,70 @@ class Journal:
         return self._place(run) / f"marsam-{seed}.png"
 
     def _run(self, database: sa.Connection, row: Any) -> Run:
-        mine = _pictures.select().where(_pictures.c.run == row.id).order_by(_pictures.c.place)
+        mine = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
         return Run(
             id=row.id,
+            visitor=row.visitor,
             created=row.created,
             state=row.state,
             source=self._place(row.id) / "source.png" if row.source else None,
             captions=tuple(_caption(data) for data in row.captions),
             prompt=_prompt(row.prompt),
-            options=row.options,
+            options=RunOptions.from_dict(row.options) if row.options else None,
+            asked=row.asked,
+            error=Failure(**row.error) if row.error else None,
+            seconds=row.seconds or {},
+            models=row.models or {},
+            digest=row.digest,
             pictures=tuple(
                 KeptPicture(
                     index=p.place,
                     seed=p.seed,
                     path=None if p.blocked else self._file(row.id, p.seed),
                     fidelity=fidelity_of(p.fidelity),
+                    seconds=p.seconds,
                 )
                 for p in database.execute(mine)
             ),
         )
+
+
+def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
+    """Our word for a disk or a database that does not take it."""
+    if isinstance(error, JournalError):
+        return error
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "disk is full" in str(error) or "No space left" in str(error):
+        return DiskFull(f"There is no room left in {folder}; free some, and go on.")
+    if isinstance(error, OSError):
+        return JournalError(f"Runs cannot be kept in {folder}.")
+    return JournalError(
+        f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
+    )
+
+
+def prune(journal: Journal, *, days: float | None = None, megabytes: float | None = None) -> int:
+    """Delete runs that are older than so many days; then the oldest, until the rest fits.
+
+    Returns:
+        How many were deleted.
+    """
+    oldest = list(journal.ended())
+    sizes = {run: _size(place) for run, _, place in oldest} if megabytes is not None else {}
+    left, gone = sum(sizes.values()), 0
+    for run, created, _ in oldest:
+        late = days is not None and created < time.time() - 86_400 * days
+        if not late and not (megabytes is not None and left > megabytes * 1e6):
+            continue
+        with suppress(RunMissing):  # somebody was quicker
+            journal.delete(None, run)
+            gone += 1
+        left -= sizes.get(run, 0)
+    return gone
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*"))
 
 
 def _notices(names: list[str]) -> tuple[Notice, ...]:

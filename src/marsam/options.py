@@ -1,15 +1,19 @@
 """Every option and its default, once. The command line's help and the page's sliders read these."""
 
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from marsam.errors import OptionError, PromptError
-from marsam.glossary import Glossary
+from marsam.glossary import Glossary, Term
 
 MAX_PICTURES = 10
 MAX_TEXT = 2000
 """Characters of a prompt or of a text to translate."""
 SEED_LIMIT = 2**32
+QUEUE, SHARE = 100, 20
+"""Runs that may wait for a served Marsam, and those of one client."""
 
 
 class Recipe(StrEnum):
@@ -18,6 +22,11 @@ class Recipe(StrEnum):
     DRAFT = "draft"
     BALANCED = "balanced"
     FAITHFUL = "faithful"
+
+
+def new_seed() -> int:
+    """A seed by chance, small enough that those of more pictures can follow it."""
+    return secrets.randbelow(2**31)
 
 
 def recipe_named(name: str) -> Recipe:
@@ -169,3 +178,27 @@ class RunOptions:
             _within("keep_best", self.keep_best, 1, self.paint.pictures)
             if not self.check:
                 raise OptionError("keep_best needs the check of the pictures, which is off.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "RunOptions":
+        """What :meth:`to_dict` wrote; what is missing is as by default.
+
+        Raises:
+            OptionError: when a number is out of range.
+        """
+        translate = dict(data.get("translate", {}))
+        terms = translate.pop("glossary", {}).get("terms", ())
+        glossary = Glossary(tuple(Term(**term) for term in terms))
+        paint = dict(data.get("paint", {}))
+        if "recipe" in paint:
+            paint["recipe"] = recipe_named(paint["recipe"])
+        stages = {
+            "caption": CaptionOptions(**data.get("caption", {})),
+            "translate": TranslateOptions(**translate, glossary=glossary),
+            "paint": PaintOptions(**paint),
+        }
+        return cls(**data | stages)

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.folders import ADAPTER_FILE
 from marsam.libraries import give_back, quiet
-from marsam.options import PaintOptions, Recipe, checked_text, recipe_named
+from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
 
@@ -155,7 +154,7 @@ class DiffusionPainter:
             OutOfMemory: when the device is too small.
         """
         prompt = checked_text(prompt)
-        first = options.seed if options.seed is not None else secrets.randbelow(2**31)
+        first = options.seed if options.seed is not None else new_seed()
         for index in range(options.pictures):
             yield from self._paint_one(prompt, options, index, first + index)
 

@@ -114,6 +114,15 @@ class Studio:
             device=place,
         )
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Which models do the work, by stage."""
+        return {
+            "captioner": self.captioner.name,
+            "translator": self.translator.name,
+            "painter": self.painter.name,
+        }
+
     def stream(
         self,
         image: Source | None = None,
@@ -194,11 +203,7 @@ class Studio:
                 pictures=tuple(pictures),
                 fidelity=tuple(fidelity),
                 kept=_kept(pictures, fidelity, options.keep_best),
-                models={
-                    "captioner": self.captioner.name,
-                    "translator": self.translator.name,
-                    "painter": self.painter.name,
-                },
+                models=self.names,
                 seconds=clock.seconds,
             )
         )

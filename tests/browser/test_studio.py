@@ -248,7 +248,8 @@ def test_paint_pressed_at_once_paints_the_dropped_picture(visit: Visit, examples
     page = visit("en")
     page.fill("#number input[type=number]", "1")
     drop(page, examples / "cat.png")
-    expect(page.locator("#status")).to_contain_text(WORDS["reading"].en)
+    begun = "|".join(WORDS[key].en for key in ("reading", "translating", "words_ready"))
+    expect(page.locator("#status")).to_contain_text(re.compile(begun))
     page.locator("button#paint").dblclick()
     finished(page, 1)
     assert pane(page, "en") == "a cat on a blue background"

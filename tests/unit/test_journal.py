@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from marsam import Painted
+from marsam import Painted, PaintOptions, RunOptions
 from marsam.errors import JournalError, RunMissing
 from marsam.fidelity import compare
 from marsam.images import open_picture
@@ -17,11 +17,12 @@ from marsam.results import Caption, Captioned, Checked, Prompted
 from marsam.testing import fake_studio
 
 PHOTO = Image.new("RGB", (40, 30), (200, 120, 40))
+OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
 
 
 def painted(journal: Journal, visitor: str, *, blocked: frozenset[int] = frozenset()) -> str:
     """A whole run of two pictures, as the page keeps it."""
-    run = journal.begin(visitor, source=PHOTO, options={"pictures": 2})
+    run = journal.begin(visitor, source=PHOTO, options=OPTIONS)
     captions: tuple[Caption, ...] = ()
     prompt = None
     for event in fake_studio(blocked_seeds=blocked).stream(PHOTO, pictures=2, seed=7):
@@ -44,7 +45,7 @@ def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
     (kept,) = Journal(tmp_path).runs("amal")
     assert kept.id == run
     assert kept.state == "finished"
-    assert kept.options == {"pictures": 2}
+    assert kept.options == OPTIONS
     assert [c.text for c in kept.captions] == ["a cat on a blue background"]
     assert kept.prompt is not None
     assert kept.prompt.arabic == "قطة على خلفية زرقاء"
@@ -95,9 +96,12 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_what_ran_when_the_process_ended_has_stopped(tmp_path: Path) -> None:
-    run = Journal(tmp_path).begin("amal", source=PHOTO)
-    assert Journal(tmp_path).run("amal", run).state == "stopped"
+def test_what_ran_when_the_process_ended_was_interrupted(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    run = first.begin("amal", source=PHOTO)
+    assert Journal(tmp_path).run("amal", run).state == "running"  # by another process
+    first.close()
+    assert Journal(tmp_path).run("amal", run).state == "interrupted"
 
 
 def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None:

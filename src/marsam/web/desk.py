@@ -12,20 +12,24 @@ import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
 from marsam.errors import (
+    DiskFull,
     HubUnreachable,
     JournalError,
     MarsamError,
     ModelError,
     OptionError,
     OutOfMemory,
+    Overdue,
     PictureError,
     PromptError,
+    Refused,
     RunMissing,
 )
 from marsam.journal import KeptPicture, Run, fidelity_of
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt, PromptLength
 from marsam.web.words import ENGLISH
+from marsam.workshop import Workshop
 
 EXAMPLE = Path(__file__).with_name("examples") / "finished"
 _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
@@ -36,6 +40,9 @@ _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
     (HubUnreachable, "no_hub"),
     (ModelError, "no_model"),
     (OutOfMemory, "no_memory"),
+    (Refused, "too_busy"),
+    (Overdue, "too_slow"),
+    (DiskFull, "disk_full"),
     (JournalError, "no_journal"),
 )
 
@@ -56,7 +63,6 @@ class Desk:
         edited: the language of the text that was changed last.
         read: unset while a picture is described, and its words arrive one after another.
         run: where the journal keeps this work; None before there is any.
-        stop: set when the work should end; each work has its own.
         fetch_stop: set when the full models should not be fetched any further.
         busy: held while something is painted.
     """
@@ -74,7 +80,6 @@ class Desk:
     options: PaintOptions | None = None
     listed: tuple[str, ...] = ()
     chosen: str | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
     fetch_stop: threading.Event = field(default_factory=threading.Event)
     busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -85,13 +90,14 @@ class Desk:
         self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
         self.run = run.id if keep else None
         self.pictures = list(run.pictures)
-        self.options = PaintOptions(**run.options) if run.options else None
+        self.options = run.options.paint if run.options else None
 
 
 class Desks:
     """The desks of the open pages, by Gradio's session."""
 
-    def __init__(self) -> None:
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
         self._desks: dict[str, Desk] = {}
 
     def of(self, request: gr.Request) -> Desk:
@@ -102,8 +108,9 @@ class Desks:
         """The page was closed: what it asked for is not wanted any more."""
         desk = self._desks.pop(str(request.session_hash), None)
         if desk is not None:
-            desk.stop.set()
             desk.fetch_stop.set()
+            if desk.run is not None:
+                self._workshop.cancel(desk.run)
 
 
 def digest(path: Path | str) -> str:
@@ -139,7 +146,7 @@ def example() -> Run:
             back=None,
             length=PromptLength(tokens=data["tokens"], limit=data["limit"]),
         ),
-        options={},
+        options=None,
         pictures=tuple(
             KeptPicture(
                 index=i,

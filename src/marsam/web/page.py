@@ -1,7 +1,6 @@
 """The studio's page: its parts, what happens when they are used, and how it is served."""
 
 import os
-import threading
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -9,9 +8,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 
 from marsam.images import MAX_BYTES
-from marsam.journal import Journal
 from marsam.options import PaintOptions, Recipe, RunOptions
-from marsam.pace import Pace, pace_file
+from marsam.pace import Pace
 from marsam.results import Painted
 from marsam.studio import Studio
 from marsam.web import endpoints, render, theme
@@ -24,22 +22,23 @@ from marsam.web.reading import Reading
 from marsam.web.view import View
 from marsam.web.visit import Visit
 from marsam.web.words import ARABIC, ENGLISH
+from marsam.workshop import Workshop
 
 TOGETHER = 4
 """How many readers' requests of one kind are worked on at once; the models take turns."""
 
 
-def build(studio: Studio, *, journal: Journal, pace: Pace) -> gr.Blocks:
-    """The page, on any studio (tests give it one of fakes)."""
+def build(workshop: Workshop) -> gr.Blocks:
+    """The page, on any workshop (tests give it one of fakes)."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        endpoints.add(studio)  # first: they have the right to the plain names
-        parts = lay_out(studio, pace)
-        _wire(page, parts, View(parts, studio, journal, pace))
+        endpoints.add(workshop.studio)  # first: they have the right to the plain names
+        parts = lay_out(workshop.studio, workshop.pace)
+        _wire(page, parts, View(parts, workshop))
     return page
 
 
 def _wire(page: gr.Blocks, parts: Parts, view: View) -> None:
-    desks = Desks()
+    desks = Desks(view.workshop)
     visit, reading = Visit(view, desks), Reading(view, desks)
     painting, history, fetching = (
         Painting(view, desks, reading),
@@ -154,12 +153,8 @@ def get_ready(studio: Studio, pace: Pace) -> None:
             pace.learn(event.picture, event.seconds)
 
 
-def serve(*, host: str, port: int, models: str | None = None, device: str | None = None) -> None:
-    """Open the page and serve it until interrupted."""
-    studio = Studio.load(models, device=device)
-    pace = Pace(studio, pace_file())
-    page = build(studio, journal=Journal(), pace=pace)
-    page.queue(max_size=32, api_open=False)
-    page.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options())
-    threading.Thread(target=get_ready, args=(studio, pace), name="get-ready", daemon=True).start()
-    page.block_thread()
+def mount(app: Any, workshop: Workshop) -> None:
+    """Add the page to an app, at its root; routes that are there already come first."""
+    page = build(workshop)
+    page.queue(max_size=64, api_open=False)
+    gr.mount_gradio_app(app, page, path="/", **launch_options())

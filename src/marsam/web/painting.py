@@ -1,31 +1,30 @@
 """Painting: settings become options, events become the page."""
 
 import dataclasses
-import logging
 import queue
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import gradio as gr
 
 from marsam.errors import MarsamError
 from marsam.images import open_picture
-from marsam.options import PaintOptions, RunOptions
-from marsam.results import Checked, Event, Painted, Previewed, Prompt
+from marsam.options import PaintOptions, RunOptions, new_seed
+from marsam.results import Checked, Painted, Previewed, Prompt
 from marsam.web import render
 from marsam.web.desk import Desk, Desks
 from marsam.web.reading import Reading
 from marsam.web.settings import RECIPES_BY_NAME, decimal, whole
 from marsam.web.view import Update, View, album, merged
-from marsam.web.words import ARABIC, both, of_pictures, pictures, say
+from marsam.web.words import ARABIC, both, of_pictures, pictures, runs_ahead, say
+from marsam.workshop import Ended, News
 
 PREVIEWS = 6
 """Previews a picture, about."""
+LOOK = 1.0
+"""Seconds between two looks at the line while nothing else happens."""
 PATIENCE = 0.1
 """Seconds between two reports of a step; more often, nobody could read."""
-_log = logging.getLogger(__name__)
 
 
 class Painting:
@@ -34,7 +33,7 @@ class Painting:
     def __init__(self, view: View, desks: Desks, reading: Reading) -> None:
         self.view, self.desks, self.reading = view, desks, reading
         self.parts, self.journal, self.pace = view.parts, view.journal, view.pace
-        self.studio = view.studio
+        self.studio, self.workshop = view.studio, view.workshop
 
     def paint(
         self,
@@ -98,7 +97,8 @@ class Painting:
 
     def stop(self, request: gr.Request) -> Update:
         """End the work after this step; what is finished stays."""
-        self.desks.of(request).stop.set()
+        if (run := self.desks.of(request).run) is not None:
+            self.workshop.cancel(run)
         return {self.parts.status: render.easel(both("stopping"))}
 
     def _painted(self, desk: Desk, options: PaintOptions) -> Iterator[Update]:
@@ -109,46 +109,60 @@ class Painting:
             yield {parts.status: gr.skip()}
             return
         steps = options.steps or self.studio.painter.method(options.recipe).steps
-        options = dataclasses.replace(options, preview_every=max(1, steps // PREVIEWS))
+        seed = options.seed if options.seed is not None else new_seed()
+        options = dataclasses.replace(options, seed=seed, preview_every=max(1, steps // PREVIEWS))
+        # The workshop has hands of its own: whatever becomes of the page, what is finished is kept.
+        told: queue.SimpleQueue[News] = queue.SimpleQueue()
         try:
-            run = self._run_for(desk, prompt, options)
+            run = self.workshop.submit(
+                desk.visitor, lambda: self._run_for(desk, prompt, RunOptions(paint=options))
+            )
+            quiet = self.workshop.listen(run, told.put)
         except MarsamError as error:
             desk.busy.release()
             self.view.tell(desk, error)
             yield {parts.status: ""}
             return
         desk.run, desk.pictures, desk.options = run, [], options
-        desk.stop = threading.Event()
-        # The work has a thread of its own: whatever becomes of the page, what is finished is kept,
-        # and a closed page ends it through the same flag as Stop.
-        told: queue.SimpleQueue[Event | MarsamError | str] = queue.SimpleQueue()
-        args = (desk, run, prompt, options, told)
-        threading.Thread(target=self._work, args=args, name=f"run-{run}", daemon=True).start()
+        try:
+            yield from self._followed(desk, run, told, options)
+        finally:
+            quiet()
+            desk.busy.release()
+
+    def _followed(
+        self, desk: Desk, run: str, told: "queue.SimpleQueue[News]", options: PaintOptions
+    ) -> Iterator[Update]:
+        parts = self.parts
         yield self.view.words(desk) | {
             parts.paint: gr.update(interactive=False),
             parts.stop: gr.update(visible=True),
             parts.actions: gr.update(visible=False),
             parts.gallery: album([]),
             parts.results: "",
-            parts.status: render.easel(both("waiting"), share=0),
+            parts.status: render.easel(self._waiting(run), share=0),
         }
-        started, reported, failed = time.monotonic(), 0.0, False
-        while not isinstance(news := told.get(), str):
+        started, reported = time.monotonic(), 0.0
+        while not isinstance(news := self._next(told), Ended):
             match news:
-                case MarsamError():
-                    self.view.tell(desk, news)
-                    failed = True
+                case None:
+                    yield {parts.status: render.easel(self._waiting(run), share=0)}
                 case Previewed():
                     now = time.monotonic()
+                    started = started if reported else now
                     if news.image is not None or now - reported > PATIENCE:
                         reported = now
                         yield self._step(news, options, now - started)
-                case Painted():
-                    yield self.view.landed(desk)
-                case Checked():
-                    yield {parts.results: render.results(desk.pictures)}
+                case Painted() | Checked():
+                    desk.pictures = list(self.journal.run(desk.visitor, run).pictures)
+                    if isinstance(news, Painted):
+                        yield self.view.landed(desk)
+                    else:
+                        yield {parts.results: render.results(desk.pictures)}
+        if news.error is not None:
+            self.view.tell(desk, news.error)
         done = pictures(sum(p.path is not None for p in desk.pictures))
-        line = both("done" if news == "finished" else "stopped", done)
+        line = both("done" if news.state == "finished" else "stopped", done)
         yield merged(
             self.view.landed(desk),
             self.view.bundle(desk),
@@ -157,63 +171,32 @@ class Painting:
         ) | {
             parts.paint: gr.update(interactive=True),
             parts.stop: gr.update(visible=False),
-            parts.status: render.easel("" if failed and not desk.pictures else line),
+            parts.status: render.easel("" if news.error and not desk.pictures else line),
         }
 
-    def _work(
-        self,
-        desk: Desk,
-        run: str,
-        prompt: Prompt,
-        options: PaintOptions,
-        told: "queue.SimpleQueue[Event | MarsamError | str]",
-    ) -> None:
-        """Paint, keep, tell; the last thing told is how it ended."""
-        state, stop, painted = "stopped", desk.stop, desk.pictures
-        stream = self.studio.stream(prompt=prompt, options=RunOptions(paint=options))
+    def _next(self, told: "queue.SimpleQueue[News]") -> News | None:
         try:
-            with closing(stream):  # type: ignore[type-var]
-                for event in stream:
-                    if isinstance(event, Painted):
-                        painted.append(self.journal.paint(run, event, prompt))
-                        self.pace.learn(event.picture, event.seconds)
-                    elif isinstance(event, Checked):
-                        self.journal.check(run, event)
-                        painted[event.index] = dataclasses.replace(
-                            painted[event.index], fidelity=event.fidelity
-                        )
-                    told.put(event)
-                    if stop.is_set():
-                        break
-                else:
-                    state = "finished"
-        except MarsamError as error:
-            state = "failed"
-            told.put(error)
-        except Exception as error:
-            _log.exception("painting failed")
-            state = "failed"
-            told.put(MarsamError(str(error)))
-        finally:
-            try:
-                self.journal.end(run, state)
-            except MarsamError as error:
-                told.put(error)
-            desk.busy.release()
-            told.put(state)
+            return told.get(timeout=LOOK)
+        except queue.Empty:
+            return None
 
-    def _run_for(self, desk: Desk, prompt: Prompt, options: PaintOptions) -> str:
+    def _waiting(self, run: str) -> str:
+        """Whose turn it is."""
+        ahead = (self.workshop.position(run) or 1) - 1
+        return both("waiting_behind", runs_ahead(ahead)) if ahead else both("waiting")
+
+    def _run_for(self, desk: Desk, prompt: Prompt, options: RunOptions) -> str:
         """Where to keep what is painted now: with its words, if nothing was painted from them."""
-        chosen = dataclasses.asdict(options)
         if desk.run is not None and not desk.pictures:
-            self.journal.paint_from(desk.run, prompt, chosen)
+            self.journal.paint_from(desk.run, prompt, options, state="queued")
             return desk.run
         run = self.journal.begin(
             desk.visitor,
             source=open_picture(desk.source) if desk.source else None,
             captions=desk.captions,
             prompt=prompt,
-            options=chosen,
+            options=options,
+            state="queued",
         )
         desk.source = self.journal.run(desk.visitor, run).source
         return run

@@ -9,17 +9,16 @@ from typing import Any
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.journal import Journal, Run
+from marsam.journal import Run
 from marsam.languages import ARABIC as ARABIC_LANGUAGE
 from marsam.options import PaintOptions
-from marsam.pace import Pace
-from marsam.studio import Studio
 from marsam.web import render
 from marsam.web.bundle import bundle
 from marsam.web.desk import Desk, sentence, served
 from marsam.web.layout import Parts
 from marsam.web.settings import written
 from marsam.web.words import ARABIC, both, say
+from marsam.workshop import Workshop
 
 Update = dict[Any, Any]
 """New values of parts of the page."""
@@ -29,8 +28,9 @@ _log = logging.getLogger(__name__)
 class View:
     """Turns desks into updates of the page's parts."""
 
-    def __init__(self, parts: Parts, studio: Studio, journal: Journal, pace: Pace) -> None:
-        self.parts, self.studio, self.journal, self.pace = parts, studio, journal, pace
+    def __init__(self, parts: Parts, workshop: Workshop) -> None:
+        self.parts, self.workshop = parts, workshop
+        self.studio, self.journal, self.pace = workshop.studio, workshop.journal, workshop.pace
 
     def desk(self, desk: Desk, *, picture: bool = True) -> Update:
         """Everything on a desk; ``picture=False`` leaves the picture box as it is."""

@@ -97,6 +97,7 @@ WORDS: Mapping[str, Word] = {
     "reading": Word("Reading the picture…", "أقرأ الصورة…"),
     "translating": Word("Translating…", "أترجم…"),
     "waiting": Word("Waiting for the painter…", "في انتظار الرسام…"),
+    "waiting_behind": Word("Waiting: {} before yours.", "في انتظار دورك، وقبلك {}."),
     "painting": Word(
         "Picture {picture} of {pictures}, step {step} of {steps}.",
         "الصورة {picture} من {pictures}، الخطوة {step} من {steps}.",
@@ -203,6 +204,18 @@ WORDS: Mapping[str, Word] = {
         "There is not enough memory; try a smaller size.",
         "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر.",
     ),
+    "too_busy": Word(
+        "Too much is waiting already; try again in a little while.",
+        "الأعمال المنتظرة كثيرة الآن؛ حاول بعد قليل.",
+    ),
+    "too_slow": Word(
+        "A step took too long and was given up; what is finished is kept.",
+        "استغرقت إحدى الخطوات وقتًا أطول من اللازم فأُوقفت، وما انتهى محفوظ.",
+    ),
+    "disk_full": Word(
+        "The disk is full; free some room, and go on.",
+        "امتلأ القرص؛ أفرغ بعض المساحة ثم تابع.",
+    ),
     "no_run": Word("That work is not here any more.", "لم يعد هذا العمل موجودًا."),
     "no_journal": Word(
         "Your work could not be kept on this machine; check its disk.",
@@ -271,6 +284,14 @@ def pictures(count: int) -> Word:
     """So many pictures, in good grammar."""
     arabic = {0: "لا صور", 1: "صورة واحدة", 2: "صورتان"}.get(count, f"{count} صور")
     return Word("1 picture" if count == 1 else f"{count} pictures", arabic)
+
+
+def runs_ahead(count: int) -> Word:
+    """So many runs, as the subject of a sentence."""
+    few = 3 <= count % 100 <= 10
+    many = "أعمال" if few else "عملًا" if count % 100 > 10 else "عمل"
+    arabic = {1: "عمل واحد", 2: "عملان"}.get(count, f"{count} {many}")
+    return Word(_english(count, "run"), arabic)
 
 
 def of_pictures(count: int) -> Word:

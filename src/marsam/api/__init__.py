@@ -1,0 +1,1 @@
+"""The workflow over HTTP. FastAPI is imported only by the modules in here."""

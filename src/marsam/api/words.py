@@ -1,0 +1,53 @@
+"""Words alone: captions and translations, answered at once."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, UploadFile
+from pydantic import BaseModel, Field
+
+from marsam.api.asking import Service, decoded, uploaded
+from marsam.languages import ARABIC, ENGLISH, language
+from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
+
+
+class Text(BaseModel):
+    """A text to translate; languages by name, tag or NLLB code."""
+
+    text: str = Field(max_length=5 * MAX_TEXT)
+    source: str = Field(default=ENGLISH.short, max_length=100)
+    target: str = Field(default=ARABIC.short, max_length=100)
+    back: bool = False
+
+
+def routes(service: Service) -> APIRouter:
+    """``/v1/captions`` and ``/v1/translations``."""
+    router = APIRouter(prefix="/v1", tags=["words"])
+
+    @router.post("/captions", summary="Describe a picture in English and Arabic")
+    def caption(
+        picture: Annotated[UploadFile, File()],
+        candidates: Annotated[int, Form()] = CaptionOptions.candidates,
+        prefix: Annotated[str, Form(max_length=200)] = "",
+    ) -> dict[str, Any]:
+        options = CaptionOptions(candidates=candidates, prefix=prefix)
+        image = decoded(uploaded(picture) or b"")
+        with service.words() as studio:
+            captions = studio.captioner.caption(image, options)
+            arabic = [studio.translator.translate(c.text, TranslateOptions()) for c in captions]
+        told = [
+            c.to_dict() | {"ar": a.text, "warnings": [str(n) for n in (*c.warnings, *a.warnings)]}
+            for c, a in zip(captions, arabic, strict=True)
+        ]
+        return {"en": captions[0].text, "ar": arabic[0].text, "candidates": told}
+
+    @router.post("/translations", summary="Translate a text")
+    def translate(asked: Text) -> dict[str, Any]:
+        options = TranslateOptions(
+            source=language(asked.source).code,
+            target=language(asked.target).code,
+            back=asked.back,
+        )
+        with service.words() as studio:
+            return studio.translator.translate(asked.text, options).to_dict()
+
+    return router

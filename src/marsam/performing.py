@@ -1,0 +1,132 @@
+"""A run, done from wherever it stands: each result is in the journal before anyone hears of it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from marsam.errors import Cancelled, MarsamError, OptionError
+from marsam.images import Source, open_picture
+from marsam.journal import Journal, Run
+from marsam.options import RunOptions, checked_text, new_seed
+from marsam.results import (
+    Caption,
+    Captioned,
+    Checked,
+    Event,
+    Finished,
+    Painted,
+    Previewed,
+    Prompted,
+    Translated,
+)
+from marsam.studio import Studio
+from marsam.text import clean
+
+
+def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
+    """Do what is left of a run that is ours, one event at a time; closing the iterator stops it.
+
+    A fresh run goes through everything; one whose words are settled paints; of one that was
+    interrupted the missing pictures are painted, from the seeds and to the pixels they would have
+    had. ``Finished`` comes only when nothing was there before. Ending the run in the journal is
+    left to the reader, who knows how it ended.
+
+    Raises:
+        MarsamError: as :meth:`marsam.studio.Studio.stream`, and when nothing can be kept.
+    """
+    done = len(run.pictures)
+    options = run.options or RunOptions()
+    if done >= options.paint.pictures:
+        return
+    prompt, captions = run.prompt, tuple[Caption, ...]()
+    left = _left(options, done)
+    if prompt is not None:
+        events = studio.stream(prompt=prompt, options=left)
+    elif run.source is not None:
+        events = studio.stream(run.source, left)
+    else:
+        events = studio.stream(prompt=run.asked or "", options=left)
+    with closing(events):  # type: ignore[type-var]
+        for event in events:
+            match event:
+                case Captioned():
+                    captions = event.candidates
+                case Prompted() if run.prompt is None:
+                    prompt = event.prompt
+                    journal.describe(run.id, captions, prompt)
+                case Painted():
+                    picture = replace(event.picture, index=event.picture.index + done)
+                    event = replace(event, picture=picture)
+                    journal.paint(run.id, event, prompt)
+                case Checked():
+                    event = replace(event, index=event.index + done)
+                    journal.check(run.id, event)
+                case Previewed():
+                    event = replace(event, index=event.index + done)
+                case Finished() if done:
+                    return
+            yield event
+
+
+def recorded(
+    studio: Studio,
+    journal: Journal,
+    visitor: str,
+    image: Source | None,
+    options: RunOptions,
+    *,
+    prompt: str | None = None,
+) -> Iterator[Event]:
+    """A whole run as :meth:`marsam.studio.Studio.stream` does it, kept in the journal.
+
+    Raises:
+        MarsamError: as there; the run then is in the journal as failed.
+    """
+    if (image is None) == (prompt is None):
+        raise OptionError("Give either a picture or a prompt.")
+    if options.paint.seed is None:
+        options = replace(options, paint=replace(options.paint, seed=new_seed()))
+    run = journal.begin(
+        visitor,
+        source=None if image is None else open_picture(image),
+        asked=None if prompt is None else checked_text(clean(prompt)),
+        options=options,
+    )
+    seconds: dict[str, float] = {}
+    state, failure = "stopped", None
+    try:
+        with closing(perform(studio, journal, journal.run(visitor, run))) as events:  # type: ignore[type-var]
+            for event in events:
+                spent(seconds, event)
+                yield event
+        state = "finished"
+    except Cancelled:
+        raise
+    except MarsamError as error:
+        state, failure = "failed", error
+        raise
+    finally:
+        journal.end(run, state, error=failure, seconds=seconds, models=studio.names)
+
+
+def _left(options: RunOptions, done: int) -> RunOptions:
+    """The options of what is still to be painted."""
+    if not done:
+        return options
+    paint = options.paint
+    seed = None if paint.seed is None else paint.seed + done
+    paint = replace(paint, pictures=paint.pictures - done, seed=seed)
+    return replace(options, paint=paint, keep_best=None)
+
+
+def spent(seconds: dict[str, float], event: Event) -> None:
+    """Count what an event says about time."""
+    stage = {
+        Captioned: "caption",
+        Translated: "translate",
+        Painted: "paint",
+        Checked: "check",
+    }.get(type(event))
+    if stage is not None:
+        took: float = getattr(event, "seconds")  # noqa: B009 - only some kinds have it
+        seconds[stage] = seconds.get(stage, 0.0) + took

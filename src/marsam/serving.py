@@ -1,0 +1,159 @@
+"""A served Marsam: the page, the API or both, in one process, with one line and one guard."""
+
+import os
+import threading
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from marsam.errors import JournalError, OptionError
+from marsam.guard import MAX_BODY, Guard, require_key
+from marsam.journal import Journal, prune
+from marsam.options import QUEUE, SHARE
+from marsam.pace import Pace, pace_file
+from marsam.studio import Studio
+from marsam.version import __version__
+from marsam.workshop import Workshop
+
+KEY_VARIABLE = "MARSAM_KEY"
+
+
+def known_keys(file: Path | None) -> frozenset[str]:
+    """The keys of a file, one a line; without one, that of ``MARSAM_KEY``.
+
+    Raises:
+        OptionError: when the file cannot be read, holds none, or one that is too short.
+    """
+    if file is None:
+        given = [os.environ.get(KEY_VARIABLE, "")]
+    else:
+        try:
+            given = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise OptionError(f"The keys in {file.name} cannot be read.") from error
+    keys = frozenset(filter(None, (key.strip() for key in given)))
+    if file is not None and not keys:
+        raise OptionError(f"{file.name} holds no key; write one a line.")
+    if any(len(key) < 16 for key in keys):
+        raise OptionError("A key has at least 16 characters; make one with: openssl rand -hex 16")
+    return keys
+
+
+def application(
+    workshop: Workshop,
+    *,
+    page: bool = True,
+    api: bool = True,
+    keys: frozenset[str] = frozenset(),
+    hosts: Iterable[str] = (),
+    figures: Any = None,
+) -> Guard:
+    """The ASGI application.
+
+    Args:
+        workshop: does the work; it is closed with the application.
+        page: with the studio's page.
+        api: with the API; ``figures`` (:class:`marsam.api.health.Figures`) are then needed.
+        keys: of which one is asked for; none lets everybody in.
+        hosts: names by which the machine is asked, beside loopback's.
+        figures: counted in; the workshop's observer.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        workshop.close()
+
+    app = FastAPI(
+        title="Marsam",
+        version=__version__,
+        summary="Pictures into words and words into pictures, in English and Arabic.",
+        lifespan=lifespan,
+        # Their pages would fetch scripts from elsewhere; /openapi.json is all there.
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY,
+    )
+    if api:
+        from marsam.api.routes import add_api
+
+        add_api(app, workshop, figures)
+    if page:
+        from marsam.web.page import mount
+
+        mount(app, workshop)
+    return Guard(app, keys=keys, hosts=hosts)
+
+
+def serve(
+    *,
+    host: str,
+    port: int,
+    page: bool,
+    api: bool,
+    models: str | None = None,
+    device: str | None = None,
+    key_file: Path | None = None,
+    hosts: Iterable[str] = (),
+    insecure: bool = False,
+    queue: int = QUEUE,
+    share: int = SHARE,
+    keep_days: float | None = None,
+    keep_megabytes: float | None = None,
+) -> None:
+    """Serve until interrupted; then stop between two steps, with nothing lost.
+
+    Raises:
+        MarsamError: when it cannot start.
+    """
+    import uvicorn
+
+    keys = known_keys(key_file)
+    require_key(host, keys, insecure=insecure)
+    studio, journal = Studio.load(models, device=device), Journal()
+    figures = None
+    if api:
+        from marsam.api.health import Figures
+
+        figures = Figures()
+    workshop = Workshop(
+        studio,
+        journal,
+        pace=Pace(studio, pace_file()),
+        limit=queue,
+        # With one key or none it is all one client's: nobody has to be protected from the rest.
+        share=share if len(keys) > 1 else max(share, queue + 2),
+        observer=figures.observe if figures else None,
+    )
+    app = application(workshop, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
+    if keep_days is not None or keep_megabytes is not None:
+        _start(_prune_daily, journal, keep_days, keep_megabytes)
+    if page:
+        from marsam.web.page import get_ready
+
+        _start(get_ready, studio, workshop.pace)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
+    uvicorn.Server(config).run()
+
+
+def _start(work: Any, *args: Any) -> None:
+    threading.Thread(target=work, args=args, name=work.__name__, daemon=True).start()
+
+
+def _prune_daily(journal: Journal, days: float | None, megabytes: float | None) -> None:
+    pause = threading.Event()
+    while True:
+        with suppress(JournalError):  # the next day will do
+            prune(journal, days=days, megabytes=megabytes)
+        pause.wait(86_400)

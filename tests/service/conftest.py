@@ -1,0 +1,101 @@
+"""Services on the fakes: one in this process' hands, killed when the test is over."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+class Service:
+    """A service in a process of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder, self.settings = folder, settings
+        self.port = free_port()
+        self.log = folder.with_suffix(".log")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self, **more: str) -> None:
+        """Start it, again if need be, on the same port and data."""
+        own = {"MARSAM_DATA": str(self.folder), "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.service.fake_service", str(self.port)],
+                env=os.environ | own | self.settings | more,
+                cwd=ROOT,
+                stderr=log,
+            )
+        key = self.settings.get("KEYS", "").split(",")[0]
+        for _ in range(600):
+            try:
+                httpx.get(f"{self.url}/healthz", timeout=5, headers={"X-API-Key": key})
+            except httpx.HTTPError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the service did not start")
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As an operator would."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+Figure = Callable[[str], None]
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Says a figure at the end of all tests, whether or not they passed."""
+    return request.config.stash.setdefault(_FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    figures = terminalreporter.config.stash.get(_FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+    for line in figures:
+        terminalreporter.line(line)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services; each has its folder."""
+    started: list[Service] = []
+
+    def start(**settings: str) -> Service:
+        started.append(Service(tmp_path / f"service-{len(started)}", **settings))
+        return started[-1]
+
+    yield start
+    for service in started:
+        if service.process.poll() is None:
+            service.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for the tests of a module that leave it as it was."""
+    service = Service(tmp_path_factory.mktemp("service"))
+    yield service
+    if service.process.poll() is None:
+        service.kill()

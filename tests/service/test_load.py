@@ -1,0 +1,193 @@
+"""Many clients at once: nothing lost, doubled or crossed; too many are sent away at once."""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from PIL import Image
+
+from marsam import Painted, PaintOptions
+from marsam.images import open_picture
+from marsam.journal import ENDED, Journal
+from marsam.testing import FakePainter
+from tests.service.asking import begin, ended, picture
+from tests.service.conftest import Figure, Service
+
+STRESS = bool(os.environ.get("MARSAM_STRESS"))
+SECONDS = 60 if STRESS else 12
+CLIENTS = 200
+SEED = int(os.environ.get("MARSAM_SEED", "1"))
+
+
+@dataclass
+class Tally:
+    accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    refused: int = 0
+    wrong: list[str] = field(default_factory=list)
+    finished: int = 0
+
+
+def expected(prompt: str, seed: int) -> Image.Image:
+    """What the fake painter paints."""
+    (painted,) = (
+        event.picture.image
+        for event in FakePainter(steps=1).paint(prompt, PaintOptions(pictures=1, seed=seed))
+        if isinstance(event, Painted)
+    )
+    assert painted is not None
+    return painted
+
+
+async def one_client(client: httpx.AsyncClient, number: int, until: float, tally: Tally) -> None:
+    rng = random.Random(SEED * 1000 + number)
+    while time.monotonic() < until:
+        colour = (number % 256, rng.randrange(256), rng.randrange(256))
+        seed = rng.randrange(2**31)
+        if rng.random() < 0.5:
+            said = f"a square of {colour[0]} {colour[1]} {colour[2]}"
+            files = {"picture": ("x.png", picture(*colour))}
+            answer = await client.post(
+                "/v1/runs", files=files, data={"pictures": "1", "seed": str(seed)}
+            )
+        else:
+            said = f"words of {number} {seed}"
+            answer = await client.post(
+                "/v1/runs", data={"prompt": said, "pictures": "1", "seed": str(seed)}
+            )
+        if answer.status_code == 503:
+            tally.refused += 1
+            await asyncio.sleep(rng.uniform(0.5, 1.5))
+            continue
+        if answer.status_code != 202:
+            tally.wrong.append(answer.text)
+            continue
+        run = answer.json()["id"]
+        if run in tally.accepted:
+            tally.wrong.append(f"{run} twice")
+        tally.accepted[run] = (said, seed)
+        while True:
+            await asyncio.sleep(rng.uniform(0.4, 1.2))
+            told = (await client.get(f"/v1/runs/{run}")).json()
+            if told["state"] in ENDED:
+                break
+        if told["state"] != "finished" or told["caption"]["en"] != said:
+            tally.wrong.append(f"{said}: {told}")
+            continue
+        (made,) = told["pictures"]
+        image = open_picture((await client.get(made["url"])).content)
+        if made["seed"] != seed or image != expected(said, seed):
+            tally.wrong.append(f"{said}: another picture")
+        tally.finished += 1
+
+
+async def test_two_hundred_clients(serve: Callable[..., Service], figure: Figure) -> None:
+    service = serve(QUEUE="150")
+    tally, until = Tally(), time.monotonic() + SECONDS
+    limits = httpx.Limits(max_connections=CLIENTS)
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
+        await asyncio.gather(*(one_client(client, n, until, tally) for n in range(CLIENTS)))
+    figure(
+        f"{CLIENTS} clients, {SECONDS} s, seed {SEED}: accepted {len(tally.accepted)}, "
+        f"finished {tally.finished}, refused {tally.refused}, wrong {len(tally.wrong)}"
+    )
+    assert tally.wrong == []
+    assert tally.finished == len(tally.accepted)
+    assert tally.finished >= (2000 if STRESS else 200)
+    service.stop()
+    journal = Journal(service.folder)
+    runs = journal.runs(None, limit=100_000)
+    assert Counter(run.id for run in runs) == Counter(tally.accepted)
+    assert {run.state for run in runs} == {"finished"}
+    assert all(len(run.pictures) == 1 for run in runs)
+    journal.close()
+
+
+async def test_more_than_fits_is_sent_away_quickly(
+    serve: Callable[..., Service], figure: Figure
+) -> None:
+    """2,000 submissions (fewer in the short form) into a queue of 100."""
+    count = 2000 if STRESS else 500
+    service = serve(SLOW="5")
+    before, took, found = memory(service), list[float](), Counter[int]()
+    gate = asyncio.Semaphore(50)
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+
+        async def ask(number: int) -> None:
+            async with gate:
+                started = time.monotonic()
+                answer = await client.post(
+                    "/v1/runs", data={"prompt": f"x {number}", "pictures": "1"}
+                )
+                found[answer.status_code] += 1
+                if answer.status_code == 503:
+                    took.append(time.monotonic() - started)
+                    assert int(answer.headers["Retry-After"]) > 0
+                    assert answer.json()["code"] == "queue_full"
+
+        await asyncio.gather(*(ask(n) for n in range(count)))
+    grown = (memory(service) - before) / 1e6
+    took.sort()
+    figure(
+        f"{count} submissions into a queue of 100: {dict(found)}, a refusal in "
+        f"{1000 * took[len(took) // 2]:.0f} ms (median, 50 at a time), memory +{grown:.0f} MB"
+    )
+    assert set(found) == {202, 503}
+    assert 100 <= found[202] <= 102  # and those being worked on
+    assert took[len(took) // 2] < 2
+    assert grown < 50
+
+
+def memory(service: Service) -> int:
+    """Bytes the service holds."""
+    pages = int(Path(f"/proc/{service.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors(service: Service) -> int:
+    return len(list(Path(f"/proc/{service.process.pid}/fd").iterdir()))
+
+
+def _growth(service: Service, count: int) -> tuple[float, int]:
+    """Megabytes and descriptors that so many requests leave behind."""
+    with httpx.Client(base_url=service.url, timeout=30) as client:
+
+        def some(count: int) -> None:
+            for number in range(count // 10):
+                run = begin(client, image=picture(number % 256), pictures=1).json()["id"]
+                ended(client, run)
+                for _ in range(4):
+                    client.get(f"/v1/runs/{run}")
+                client.post("/v1/captions", files={"picture": picture()})
+                client.post("/v1/translations", json={"text": "a cat"})
+                client.get(f"/v1/pictures/{run}-0")
+
+        some(400)
+        held, opened = memory(service), descriptors(service)
+        some(count)
+        return (memory(service) - held) / 1e6, descriptors(service) - opened
+
+
+def test_nothing_grows_with_the_number_of_requests(
+    serve: Callable[..., Service], figure: Figure
+) -> None:
+    count = 2000 if STRESS else 600
+    grown, opened = _growth(serve(), count)
+    figure(f"{count} requests after warm-up: memory {grown:+.1f} MB, descriptors {opened:+d}")
+    assert grown < 50
+    assert abs(opened) <= 5
+
+
+def test_a_planted_leak_would_be_found(serve: Callable[..., Service]) -> None:
+    grown, _ = _growth(serve(LEAK="1"), 600)
+    assert grown > 50
+
+
+def test_answers_can_be_told_apart() -> None:
+    """Else the test of crossed answers could not fail."""
+    assert len({expected(f"words of {n}", n).tobytes() for n in range(50)}) > 40

@@ -1,0 +1,60 @@
+"""The tools, called by the protocol's own client."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ImageContent, TextContent
+
+from tests.service.asking import picture
+from tests.service.conftest import Service
+
+KEY = "a secret of sixteen"
+
+
+async def _call(url: str, name: str, key: str = KEY, **arguments: Any) -> Any:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=30) as http,
+        streamable_http_client(f"{url}/mcp", http_client=http) as (reading, writing, _),
+        ClientSession(reading, writing) as session,
+    ):
+        await session.initialize()
+        if name == "list":
+            return await session.list_tools()
+        return await session.call_tool(name, arguments)
+
+
+async def test_the_tools(serve: Callable[..., Service]) -> None:
+    url = serve(KEYS=KEY).url
+    listed = await _call(url, "list")
+    assert {tool.name for tool in listed.tools} == {"caption", "translate", "paint", "run"}
+    assert all(tool.description for tool in listed.tools)
+    image = base64.b64encode(picture(1, 2, 3)).decode()
+    said = await _call(url, "caption", picture=image)
+    assert said.structuredContent["en"] == "a square of 1 2 3"
+    told = await _call(url, "translate", text="two fish")
+    assert told.structuredContent["text"] == "[arb_Arab] two fish"
+    painted = await _call(url, "paint", prompt="قطة", pictures=2, seed=5)
+    text, *images = painted.content
+    assert isinstance(text, TextContent)
+    assert "قطة" in text.text
+    assert "5, 6" in text.text
+    assert [type(one) for one in images] == [ImageContent, ImageContent]
+    done = await _call(url, "run", picture=image, pictures=1)
+    assert "a square of 1 2 3" in done.content[0].text
+    bad = await _call(url, "paint", prompt="x", pictures=11)
+    assert bad.isError
+    assert "between 1 and 10" in bad.content[0].text
+
+
+async def test_no_key_no_tools(serve: Callable[..., Service]) -> None:
+    url = serve(KEYS=KEY).url
+    answer = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    assert answer.status_code == 401
+    with pytest.raises(BaseExceptionGroup):
+        await _call(url, "list", key="wrong")

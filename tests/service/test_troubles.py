@@ -1,0 +1,233 @@
+"""A full disk, a step that hangs, too little memory, a broken model: told, and lived through."""
+
+import asyncio
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+from marsam import Studio
+from marsam.api.health import Figures
+from marsam.catalog import MINI, bundled_folder
+from marsam.images import open_picture
+from marsam.journal import Journal, prune
+from marsam.serving import application
+from marsam.testing import fake_studio
+from marsam.workshop import Workshop
+from tests.service.asking import begin, ended, picture
+from tests.service.conftest import Figure, Service
+
+
+class Disk:
+    """A disk that takes so many writes more, and then is full until it is freed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, engine: sa.Engine) -> None:
+        self.left = 10**9
+        save, fsync, mkdir = Image.Image.save, os.fsync, Path.mkdir
+
+        def saving(*args: Any, **more: Any) -> None:
+            self.write()
+            save(*args, **more)
+
+        def syncing(handle: int) -> None:
+            self.write()
+            fsync(handle)
+
+        def making(path: Path, *args: Any, **more: Any) -> None:
+            if path.parent.name == "runs":
+                self.write()
+            mkdir(path, *args, **more)
+
+        def asking(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if not statement.startswith("SELECT"):
+                try:
+                    self.write()
+                except OSError as error:
+                    raise sqlite3.OperationalError("database or disk is full") from error
+
+        monkeypatch.setattr(Image.Image, "save", saving)
+        monkeypatch.setattr(os, "fsync", syncing)
+        monkeypatch.setattr(Path, "mkdir", making)
+        sa.event.listen(engine, "before_cursor_execute", asking)
+
+    def write(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    workshop = Workshop(fake_studio(), Journal(tmp_path / "data"))
+    yield workshop
+    workshop.close()
+
+
+async def _asked(client: httpx.AsyncClient, run: str) -> dict[str, Any]:
+    for _ in range(200):
+        told: dict[str, Any] = (await client.get(f"/v1/runs/{run}")).json()
+        if told["state"] not in ("queued", "running"):
+            return told
+        await asyncio.sleep(0.02)
+    raise AssertionError(told)
+
+
+async def test_a_full_disk_at_fifty_points(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, figure: Figure
+) -> None:
+    app = application(workshop, page=False, figures=Figures())
+    disk = Disk(monkeypatch, workshop.journal._engine)
+    transport = httpx.ASGITransport(app=app)
+    outcomes: list[str] = []
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        form = {"prompt": "old", "pictures": "2", "seed": "1"}
+        old = await _asked(client, (await client.post("/v1/runs", data=form)).json()["id"])
+        for point in range(50):
+            disk.left = point
+            form = {"prompt": f"x {point}", "pictures": "3", "seed": "1"}
+            files = {"picture": picture()} if point % 2 else None
+            if files:
+                del form["prompt"]
+            answer = await client.post("/v1/runs", data=form, files=files)
+            if answer.status_code == 202:
+                run = answer.json()["id"]
+                if point < 40:
+                    while workshop.position(run) is not None:
+                        await asyncio.sleep(0.01)
+                    refused = await client.post("/v1/runs", data=form, files=files)
+                    assert refused.status_code in (507, 202)
+                disk.left = 10**9
+                told = await _asked(client, run)
+                assert told["state"] in ("finished", "failed")
+                if told["state"] == "failed":
+                    assert told["error"]["code"] == "disk_full"
+                    assert "/" not in told["error"]["message"]
+                outcomes.append(told["state"])
+                for made in told["pictures"]:
+                    image = (await client.get(made["url"])).content
+                    assert open_picture(image).size == (64, 64)
+            else:
+                assert answer.status_code == 507, answer.text
+                assert answer.json()["code"] == "disk_full"
+                outcomes.append("refused")
+            disk.left = 10**9
+            for made in old["pictures"]:
+                assert (await client.get(made["url"])).status_code == 200
+        after = await client.post("/v1/runs", data={"prompt": "after", "pictures": "1"})
+        assert (await _asked(client, after.json()["id"]))["state"] == "finished"
+    counted = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+    figure(f"disk full at 50 points: {counted}, old results intact")
+    assert set(counted) == {"refused", "failed", "finished"}
+
+
+def test_a_disk_that_is_really_full(
+    serve: Callable[..., Service], tmp_path: Path, figure: Figure
+) -> None:
+    place = tmp_path / "service-0"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(place)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        service = serve()
+        kept: list[str] = []
+        with httpx.Client(base_url=service.url, timeout=20) as client:
+            for number in range(400):
+                answer = begin(client, prompt=f"x {number}", pictures=4, check=False)
+                if answer.status_code != 202:
+                    break
+                told = ended(client, answer.json()["id"])
+                kept += [made["url"] for made in told["pictures"]]
+                if told["state"] == "failed":
+                    assert told["error"]["code"] == "disk_full"
+            assert answer.status_code == 507
+            assert all(open_picture(client.get(url).content).size == (64, 64) for url in kept)
+            assert client.get("/healthz").status_code == 200
+            for folder in sorted((place / "runs").iterdir())[:40]:
+                shutil.rmtree(folder)
+            again = begin(client, prompt="after", pictures=1)
+            assert again.status_code == 202
+            assert ended(client, again.json()["id"])["state"] == "finished"
+            figure(f"a real disk of 1.5 MB: full after {len(kept)} pictures, recovered when freed")
+        service.stop()
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_step_that_hangs_is_given_up(serve: Callable[..., Service]) -> None:
+    service = serve(PATIENCE="1")
+    with httpx.Client(base_url=service.url, timeout=20) as client:
+        run = begin(client, prompt="hang", pictures=1).json()["id"]
+        waiting = begin(client, prompt="a cat", pictures=1).json()["id"]
+        started = time.monotonic()
+        told = ended(client, run)
+        assert time.monotonic() - started < 5
+        assert told["state"] == "failed"
+        assert told["error"]["code"] == "overdue"
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["ready"] is False
+        assert client.get("/healthz").status_code == 200
+        assert ended(client, waiting)["state"] == "finished"  # when the step is over after all
+        assert client.get("/readyz").status_code == 200
+        assert client.get(f"/v1/runs/{run}").json()["pictures"] == []
+
+
+def test_too_little_memory_ends_one_run_and_no_more(serve: Callable[..., Service]) -> None:
+    service = serve()
+    with httpx.Client(base_url=service.url, timeout=20) as client:
+        run = begin(client, prompt="no memory", pictures=1).json()["id"]
+        told = ended(client, run)
+        assert told["state"] == "failed"
+        assert told["error"]["code"] == "out_of_memory"
+        after = begin(client, prompt="a cat", pictures=1).json()["id"]
+        assert ended(client, after)["state"] == "finished"
+
+
+async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
+    folder = tmp_path / "captioner"
+    shutil.copytree(bundled_folder(MINI.captioner), folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    studio = Studio.load("mini", captioner=str(folder))
+    workshop = Workshop(studio, Journal(tmp_path / "data"))
+    transport = httpx.ASGITransport(app=application(workshop, page=False, figures=Figures()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        answer = await client.post("/v1/captions", files={"picture": picture()})
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "model_damaged"
+        assert str(tmp_path) not in answer.text
+        begun = await client.post("/v1/runs", files={"picture": picture()}, data={"pictures": "1"})
+        told = await _asked(client, begun.json()["id"])
+        assert told["state"] == "failed"
+        assert told["error"]["code"] == "model_damaged"
+        assert str(tmp_path) not in str(told)
+        assert (await client.get("/healthz")).status_code == 200
+    workshop.close()
+
+
+def test_retention_takes_the_oldest_and_never_what_is_open(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    runs = [journal.begin("amal", source=Image.effect_noise((200, 200), 90)) for _ in range(4)]
+    for run in runs[:3]:
+        journal.end(run, "finished")
+    assert prune(journal, days=1) == 0
+    size = sum(file.stat().st_size for file in (tmp_path / "runs" / runs[0]).iterdir()) / 1e6
+    assert prune(journal, megabytes=1.5 * size) == 2
+    assert {run.id for run in journal.runs(None)} == set(runs[2:])
+    assert prune(journal, days=0) == 1
+    assert [run.id for run in journal.runs(None)] == [runs[3]]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [runs[3]]
+    journal.close()

@@ -1,0 +1,25 @@
+"""Writes runs to a journal as fast as it can, and says each one that was acknowledged.
+
+``python -m tests.service.writer FOLDER COUNT [URL]``
+"""
+
+import sys
+from pathlib import Path
+
+from marsam import PaintOptions, RunOptions
+from marsam.journal import Journal
+
+
+def main(folder: str, count: str, url: str | None = None) -> None:
+    journal = Journal(Path(folder), url=url)
+    options = RunOptions(paint=PaintOptions(pictures=1, seed=1))
+    for number in range(int(count)):
+        run = journal.begin("writer", asked=f"words {number}", options=options)
+        if number % 3 == 0:
+            journal.end(run, "finished")
+        sys.stdout.write(f"{run}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,240 @@
+"""Runs kept, resumed and looked at from the command line; older journals brought up to date."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from marsam import PaintOptions, RunOptions
+from marsam.cli import app
+from marsam.errors import OutOfMemory, PromptError, RunMissing
+from marsam.images import open_picture
+from marsam.journal import Journal
+from marsam.keeper import Keeper
+from marsam.performing import perform, recorded
+from marsam.results import Painted
+from marsam.studio import Studio
+from marsam.testing import FakePainter, fake_studio
+
+OPTIONS = RunOptions(paint=PaintOptions(pictures=4, seed=7))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """Where the command line, too, keeps its runs."""
+    return Journal(tmp_path / "data")
+
+
+def interrupted(journal: Journal, *, after: int = 2) -> str:
+    """A run of which so many pictures are there."""
+    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    with closing(perform(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
+        for event in events:
+            if isinstance(event, Painted) and event.picture.index == after - 1:
+                break
+    journal.end(run, "interrupted")
+    return run
+
+
+def marsam(*words: str) -> str:
+    result = CliRunner().invoke(app, ["runs", *words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: Journal) -> None:
+    run = interrupted(journal)
+    claimed = journal.claim(None, run)
+    assert claimed.state == "queued"
+    studio = fake_studio()
+    events = list(perform(studio, journal, claimed))
+    assert isinstance(studio.painter, FakePainter)
+    assert [seed for _, seed in studio.painter.asked] == [9, 10]
+    assert [e.picture.index for e in events if isinstance(e, Painted)] == [2, 3]
+    journal.end(run, "finished")
+    whole = journal.begin("amal", asked="a cat", options=OPTIONS)
+    list(perform(fake_studio(), journal, journal.run(None, whole)))
+    for mine, theirs in zip(
+        journal.run(None, run).pictures, journal.run(None, whole).pictures, strict=True
+    ):
+        assert mine.path is not None
+        assert theirs.path is not None
+        assert (mine.seed, open_picture(mine.path)) == (theirs.seed, open_picture(theirs.path))
+
+
+def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None:
+    done = interrupted(journal)
+    journal.claim(None, done)
+    with pytest.raises(RunMissing, match="nothing left"):
+        journal.claim(None, done)
+    journal.end(done, "finished")
+    with pytest.raises(RunMissing):
+        journal.claim(None, done)
+    with pytest.raises(RunMissing):
+        journal.claim("basim", interrupted(journal))
+
+
+def test_a_run_ends_once(journal: Journal) -> None:
+    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    assert journal.end(run, "stopped")
+    assert not journal.end(run, "finished")
+    assert journal.run(None, run).state == "stopped"
+
+
+def test_a_picture_for_a_run_that_ended_is_refused(journal: Journal) -> None:
+    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    events = perform(fake_studio(), journal, journal.run(None, run))
+    next(event for event in events if isinstance(event, Painted))
+    journal.end(run, "stopped")
+    with pytest.raises(RunMissing):
+        list(events)
+    assert len(journal.run(None, run).pictures) == 1
+
+
+def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
+    fakes = fake_studio()
+    studio = Studio(
+        captioner=fakes.captioner,
+        translator=fakes.translator,
+        painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
+    )
+    with pytest.raises(OutOfMemory):
+        list(recorded(studio, journal, "amal", None, OPTIONS, prompt="a cat"))
+    (run,) = journal.runs("amal")
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error.code == "out_of_memory"
+    with pytest.raises(PromptError):
+        list(recorded(studio, journal, "amal", None, OPTIONS, prompt=" "))
+    assert len(journal.runs("amal")) == 1
+
+
+def test_options_come_back_as_they_were(journal: Journal) -> None:
+    from marsam.glossary import Glossary, Term
+    from marsam.options import CaptionOptions, Recipe, TranslateOptions
+
+    options = RunOptions(
+        caption=CaptionOptions(candidates=3, prefix="a photo of"),
+        translate=TranslateOptions(glossary=Glossary((Term("Marsam", arabic="مرسم"),))),
+        paint=PaintOptions(pictures=3, seed=1, recipe=Recipe.DRAFT, width=64, height=128),
+        language="arb_Arab",
+        keep_best=2,
+    )
+    run = journal.begin("amal", asked="قطة", options=options)
+    kept = journal.run(None, run)
+    assert kept.options == options
+    assert kept.asked == "قطة"
+
+
+def test_the_command_line_lists_shows_exports_and_deletes(journal: Journal, tmp_path: Path) -> None:
+    run = interrupted(journal)
+    assert f"{run}  " in marsam("list")
+    assert "interrupted" in marsam("list")
+    assert "2/4" in marsam("list")
+    (row,) = json.loads(marsam("list", "--json"))["runs"]
+    assert row["caption"]["en"] == "a cat"
+    shown = marsam("show", run)
+    assert "a cat" in shown
+    assert "marsam-7.png" in shown
+    out = tmp_path / "out"
+    marsam("export", run, "--out", str(out))
+    assert {path.name for path in out.iterdir()} == {"marsam-7.png", "marsam-8.png", "run.json"}
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+    marsam("delete", run)
+    assert marsam("list") == ""
+
+
+def test_the_command_line_goes_on_with_a_run(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
+    run = interrupted(journal)
+    painted = marsam("resume", run).split()
+    assert [Path(path).name for path in painted] == ["marsam-9.png", "marsam-10.png"]
+    assert journal.run(None, run).state == "finished"
+    assert marsam("prune", "--days", "0").strip() == "1"
+
+
+def test_a_run_of_the_command_line_is_kept(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
+    out = str(tmp_path / "out")
+    words = ["run", "--prompt", "a cat", "-n", "2", "--out", out]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    (run,) = journal.runs(None)
+    assert run.state == "finished"
+    assert run.asked == "a cat"
+    assert len(run.pictures) == 2
+    assert run.options is not None
+    assert run.options.paint.seed == run.pictures[0].seed
+
+
+def test_without_a_place_to_remember_a_run_is_still_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
+    (tmp_path / "data").write_text("a file where a folder should be")
+    out = tmp_path / "out"
+    words = ["run", "--prompt", "a cat", "-n", "1", "--out", str(out)]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "not remembered" in result.output
+    assert len(list(out.iterdir())) == 1
+
+
+def test_a_journal_of_the_first_layout_is_brought_up_to_date(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "journal.db") as old:
+        old.executescript(
+            """
+            CREATE TABLE layout (version INTEGER NOT NULL);
+            INSERT INTO layout VALUES (1);
+            CREATE TABLE runs (id VARCHAR(32) NOT NULL PRIMARY KEY, visitor VARCHAR(64) NOT NULL,
+              created FLOAT NOT NULL, state VARCHAR(16) NOT NULL, source BOOLEAN NOT NULL,
+              captions JSON NOT NULL, prompt JSON, options JSON NOT NULL);
+            CREATE TABLE pictures (run VARCHAR(32) NOT NULL, place INTEGER NOT NULL,
+              seed BIGINT NOT NULL, blocked BOOLEAN NOT NULL, fidelity JSON,
+              PRIMARY KEY (run, place));
+            INSERT INTO runs VALUES ('r1', 'amal', 1.0, 'running', 0, '[]', NULL,
+              '{"pictures": 2, "seed": 7, "recipe": "draft"}');
+            INSERT INTO runs VALUES ('r2', 'amal', 2.0, 'finished', 0, '[]', NULL, '{}');
+            INSERT INTO pictures VALUES ('r1', 0, 7, 0, NULL);
+            """
+        )
+    old.close()
+    journal = Journal(tmp_path)
+    second, first = journal.runs("amal")
+    assert first.state == "interrupted"
+    assert first.options == RunOptions(
+        paint=PaintOptions(pictures=2, seed=7, recipe=RunOptions().paint.recipe.DRAFT)
+    )
+    assert [picture.seed for picture in first.pictures] == [7]
+    assert second.options is None
+    journal.close()
+    Journal(tmp_path).close()  # and once is enough
+
+
+def test_a_dead_process_is_told_from_a_living_one(tmp_path: Path) -> None:
+    one, other = Keeper(tmp_path), Keeper(tmp_path)
+    assert other.alive(one.name)
+    assert one.alive(one.name)
+    assert not one.alive("nobody")
+    assert not one.alive(None)
+    name = one.name
+    one.close()
+    assert not other.alive(name)
+
+
+def test_half_a_picture_is_swept_away_with_the_process_that_left_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    half = tmp_path / "runs" / run / ".marsam-7.png.partial"
+    half.write_bytes(b"half")
+    assert Journal(tmp_path).run(None, run).state == "running"
+    assert half.exists()  # somebody is writing it
+    journal.close()
+    assert Journal(tmp_path).run(None, run).state == "interrupted"
+    assert not half.exists()
