@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(folder: Path, **more: str) -> Iterator[str]:
+def served(folder: Path, *, command: str = "studio", **more: str) -> Iterator[str]:
     """The address of ``marsam studio`` with the mini set; everything it keeps is in ``folder``."""
     port = free_port()
     own = {
@@ -28,7 +28,7 @@ def served(folder: Path, **more: str) -> Iterator[str]:
         "GRADIO_TEMP_DIR": str(folder / "gradio"),
     }
     server = subprocess.Popen(
-        [sys.executable, "-m", "marsam.cli", "studio", "--port", str(port), "--models", "mini"],
+        [sys.executable, "-m", "marsam.cli", command, "--port", str(port), "--models", "mini"],
         stdout=subprocess.DEVNULL,
         env=os.environ | own | more,
     )

@@ -151,14 +151,15 @@ def _kept(
 ) -> "Iterator[Event]":
     """A run that the journal remembers; without a journal, still a run."""
     from marsam.journal import Journal
-    from marsam.performing import recorded
+    from marsam.performing import begin, recorded
 
     try:
         journal = Journal()
+        run = begin(journal, "command-line", options, picture=image, prompt=prompt)
     except JournalError as error:
         typer.echo(f"{error} This run is not remembered.", err=True)
         return studio.stream(image, options, prompt=prompt)
-    return recorded(studio, journal, "command-line", image, options, prompt=prompt)
+    return recorded(studio, journal, run)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:

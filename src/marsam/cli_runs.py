@@ -11,9 +11,10 @@ import typer
 
 from marsam.console import bar, print_json
 from marsam.errors import OptionError
-from marsam.journal import Journal, Run, prune
+from marsam.journal import Journal, Run
 from marsam.performing import perform, spent
 from marsam.results import Painted, Previewed
+from marsam.retention import prune
 
 runs_app = typer.Typer(help="Runs kept on this machine: of the page, the API and marsam run.")
 

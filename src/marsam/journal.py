@@ -9,9 +9,10 @@ import errno
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ URL_VARIABLE = "MARSAM_JOURNAL"
 OPEN = ("queued", "running")
 """States that end by themselves; and those that are an end:"""
 ENDED = ("finished", "stopped", "failed", "interrupted")
+IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
 UNCLAIMED = 3600.0
 """Seconds after which a folder that no run owns was left by a process that died."""
 
@@ -123,6 +125,8 @@ class Journal:
         except OSError as error:
             raise JournalError(f"Runs cannot be kept in {self.folder}.") from error
         self._engine = open_engine(self.folder, url)
+        ours = self._engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[Any] = threading.Lock() if ours else nullcontext()
         self._keeper = Keeper(self.folder / "keepers")
         with self._begin() as database:
             prepare(database)
@@ -140,14 +144,14 @@ class Journal:
             How many runs there were.
         """
         with self._read() as database:
-            owners = sa.select(runs.c.keeper).where(runs.c.state.in_(OPEN)).distinct()
+            owners = sa.select(runs.c.keeper).where(IS_OPEN).distinct()
             names = list(database.execute(owners).scalars())
         dead = [name for name in names if not self._keeper.alive(name)]
         left: list[str] = []
         if dead:
             theirs = runs.c.keeper.in_([name for name in dead if name is not None])
             nobodys = runs.c.keeper.is_(None) if None in dead else sa.false()
-            abandoned = runs.c.state.in_(OPEN) & (theirs | nobodys)
+            abandoned = IS_OPEN & (theirs | nobodys)
             with self._begin() as database:
                 left = list(database.execute(sa.select(runs.c.id).where(abandoned)).scalars())
                 database.execute(runs.update().where(abandoned).values(state="interrupted"))
@@ -232,9 +236,10 @@ class Journal:
         return run
 
     def describe(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
-        """Keep the words of a run."""
+        """Keep the words of a run, which is worked on from now if it was not before."""
         words = [c.to_dict() for c in captions]
-        self._change(run, captions=words, prompt=prompt.to_dict() if prompt else None)
+        told = prompt.to_dict() if prompt else None
+        self._change(run, captions=words, prompt=told, state="running")
 
     def paint_from(
         self, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
@@ -382,12 +387,15 @@ class Journal:
 
     def _mine(self, run: str) -> Any:
         ours = runs.c.keeper == self._keeper.name
-        return (runs.c.id == run) & ours & runs.c.state.in_(OPEN)
+        return (runs.c.id == run) & ours & IS_OPEN
 
     @contextmanager
     def _begin(self, *, reads: bool = False) -> Iterator[sa.Connection]:
+        # Our own threads take turns here: waiting for a lock of SQLite's means asking for it again
+        # and again, and whoever is lucky comes first.
+        turn: AbstractContextManager[Any] = nullcontext() if reads else self._turn
         try:
-            with self._engine.connect() as database:
+            with turn, self._engine.connect() as database:
                 if reads:
                     database = database.execution_options(marsam_reads=True)
                 with database.begin():
@@ -454,30 +462,6 @@ def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
     return JournalError(
         f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
     )
-
-
-def prune(journal: Journal, *, days: float | None = None, megabytes: float | None = None) -> int:
-    """Delete runs that are older than so many days; then the oldest, until the rest fits.
-
-    Returns:
-        How many were deleted.
-    """
-    oldest = list(journal.ended())
-    sizes = {run: _size(place) for run, _, place in oldest} if megabytes is not None else {}
-    left, gone = sum(sizes.values()), 0
-    for run, created, _ in oldest:
-        late = days is not None and created < time.time() - 86_400 * days
-        if not late and not (megabytes is not None and left > megabytes * 1e6):
-            continue
-        with suppress(RunMissing):  # somebody was quicker
-            journal.delete(None, run)
-            gone += 1
-        left -= sizes.get(run, 0)
-    return gone
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*"))
 
 
 def _notices(names: list[str]) -> tuple[Notice, ...]:

@@ -68,34 +68,47 @@ def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
             yield event
 
 
-def recorded(
-    studio: Studio,
+def begin(
     journal: Journal,
     visitor: str,
-    image: Source | None,
     options: RunOptions,
     *,
+    picture: Source | None = None,
     prompt: str | None = None,
-) -> Iterator[Event]:
-    """A whole run as :meth:`marsam.studio.Studio.stream` does it, kept in the journal.
+    state: str = "running",
+    once: tuple[str, str] | None = None,
+) -> str:
+    """Write a run down that begins with a picture or a prompt; its id.
+
+    A seed is chosen now, so that the run can be gone on with: the same pictures come out.
 
     Raises:
-        MarsamError: as there; the run then is in the journal as failed.
+        MarsamError: for a picture or prompt that cannot be used, and when nothing can be kept.
     """
-    if (image is None) == (prompt is None):
+    if (picture is None) == (prompt is None):
         raise OptionError("Give either a picture or a prompt.")
     if options.paint.seed is None:
         options = replace(options, paint=replace(options.paint, seed=new_seed()))
-    run = journal.begin(
+    return journal.begin(
         visitor,
-        source=None if image is None else open_picture(image),
+        source=None if picture is None else open_picture(picture),
         asked=None if prompt is None else checked_text(clean(prompt)),
         options=options,
+        state=state,
+        once=once,
     )
+
+
+def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
+    """A run that was begun, to its end, which is written down too.
+
+    Raises:
+        MarsamError: as :meth:`marsam.studio.Studio.stream`; the journal then says that it failed.
+    """
     seconds: dict[str, float] = {}
     state, failure = "stopped", None
     try:
-        with closing(perform(studio, journal, journal.run(visitor, run))) as events:  # type: ignore[type-var]
+        with closing(perform(studio, journal, journal.run(None, run))) as events:  # type: ignore[type-var]
             for event in events:
                 spent(seconds, event)
                 yield event

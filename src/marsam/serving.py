@@ -11,9 +11,10 @@ from fastapi import FastAPI
 
 from marsam.errors import JournalError, OptionError
 from marsam.guard import MAX_BODY, Guard, require_key
-from marsam.journal import Journal, prune
+from marsam.journal import Journal
 from marsam.options import QUEUE, SHARE
 from marsam.pace import Pace, pace_file
+from marsam.retention import prune
 from marsam.studio import Studio
 from marsam.version import __version__
 from marsam.workshop import Workshop

@@ -5,18 +5,21 @@ page and the HTTP API ask for stands in the same line.
 """
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from marsam.errors import MarsamError, OutOfMemory, Overdue, RunMissing
-from marsam.journal import Journal
+from PIL import Image
+
+from marsam.errors import Cancelled, MarsamError, OutOfMemory, Overdue, RunMissing
+from marsam.journal import Journal, Run
 from marsam.line import Line
-from marsam.options import QUEUE, SHARE
+from marsam.options import QUEUE, SHARE, RunOptions
 from marsam.pace import Pace
-from marsam.performing import perform, spent
+from marsam.performing import begin, perform, spent
 from marsam.results import Event, Prompted
 from marsam.studio import Studio
 
@@ -101,6 +104,54 @@ class Workshop:
         self._threads.append(threading.Thread(target=self._watch, name="watch", daemon=True))
         for thread in self._threads:
             thread.start()
+
+    def request(
+        self,
+        client: str,
+        options: RunOptions,
+        *,
+        picture: Image.Image | None = None,
+        prompt: str | None = None,
+        once: tuple[str, str] | None = None,
+    ) -> str:
+        """Take a new run in, as :func:`marsam.performing.begin` writes it down; its id.
+
+        Raises:
+            Refused: when there is no place for it.
+            MarsamError: when it cannot be done.
+        """
+
+        def begun() -> str:
+            return begin(
+                self.journal,
+                client,
+                options,
+                picture=picture,
+                prompt=prompt,
+                state="queued",
+                once=once,
+            )
+
+        return self.submit(client, begun)
+
+    def wait(self, run: str) -> Run:
+        """The run, when it is over.
+
+        Raises:
+            Cancelled: when it was stopped.
+            MarsamError: why it failed.
+        """
+        ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self.listen(run, lambda news: ended.put(news) if isinstance(news, Ended) else None)
+        return self.outcome(run, ended.get())
+
+    def outcome(self, run: str, ended: Ended) -> Run:
+        """The finished run, or as an error how else it ended."""
+        if ended.error is not None:
+            raise ended.error
+        if ended.state != "finished":
+            raise Cancelled("The run was stopped; what is finished is kept.")
+        return self.journal.run(None, run)
 
     def submit(self, client: str, begin: Callable[[], str]) -> str:
         """Take a run in; ``begin`` writes it down, and is called only if there is a place for it.
@@ -231,9 +282,11 @@ class Workshop:
     def _do(self, job: _Job, *, words: bool) -> Ended | None:
         """Work on a run until it is over, or (None) has its words and goes on to be painted."""
         stopped = Ended("interrupted" if self._closing.is_set() else "stopped")
-        if job.stop.is_set() or not self.journal.start(job.run):
-            return stopped
         run = self.journal.run(None, job.run)
+        if job.stop.is_set() or run.ended:
+            return stopped
+        if run.prompt is not None and run.state == "queued":
+            self.journal.start(job.run)  # else its words will say so
         if words and run.prompt is not None:
             self._brushes.line.add(job.client, job.run)
             return None

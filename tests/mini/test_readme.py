@@ -1,5 +1,6 @@
 """README's commands do what README says."""
 
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import served
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DEFAULT = "http://127.0.0.1:7860"
 PHOTO = ROOT / "src" / "marsam" / "web" / "examples" / "car.png"
 
 
@@ -50,7 +54,7 @@ def test_commands(command: str, place: Path) -> None:
 
 
 def test_python(place: Path) -> None:
-    (snippet,) = blocks("python")
+    snippet, _ = blocks("python")
     done = subprocess.run(
         [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True
     )
@@ -59,6 +63,35 @@ def test_python(place: Path) -> None:
     assert lines[:2] == ["Captioned", "Translated"]
     assert lines.count("Painted") == 4
     assert (place / "new.png").is_file()
+
+
+def test_the_service(place: Path) -> None:
+    """README's snippet and the guide's commands, asked of ``marsam serve`` with the page beside."""
+    _, snippet = blocks("python")
+    guide = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^curl .*$", guide, re.MULTILINE)
+    with served(place / "service", command="serve") as address:
+
+        def ask(*command: str) -> str:
+            done = subprocess.run(
+                [part.replace(DEFAULT, address) for part in command],
+                cwd=place,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert ask(sys.executable, "-c", snippet).strip() in ("queued", "running", "finished")
+        run = json.loads(ask("bash", "-c", first.replace(DEFAULT, address)))["id"]
+        told = ask("bash", "-c", second.replace(DEFAULT, address).replace("RUN", run))
+        assert told.count("event: painted") == 2
+        assert "event: ended" in told
+        assert '"state": "finished"' in told
+        assert "سيارة" in told
+        with urllib.request.urlopen(address, timeout=5) as page:
+            assert "Marsam · مرسم" in page.read().decode()
 
 
 def test_the_first_two_commands_are_in_the_makefile() -> None:

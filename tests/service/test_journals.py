@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
 from marsam.journal import Journal, Run
+from marsam.performing import begin as begun
 from marsam.performing import recorded
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended
@@ -65,7 +66,7 @@ def url(request: pytest.FixtureRequest) -> str | None:
 def _whole_run(folder: Path, url: str | None) -> Run:
     journal = Journal(folder, url=url)
     options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
-    for _ in recorded(fake_studio(), journal, "amal", None, options, prompt="a cat"):
+    for _ in recorded(fake_studio(), journal, begun(journal, "amal", options, prompt="a cat")):
         pass
     (run,) = journal.runs("amal")
     journal.close()

@@ -20,7 +20,8 @@ from marsam import Studio
 from marsam.api.health import Figures
 from marsam.catalog import MINI, bundled_folder
 from marsam.images import open_picture
-from marsam.journal import Journal, prune
+from marsam.journal import Journal
+from marsam.retention import prune
 from marsam.serving import application
 from marsam.testing import fake_studio
 from marsam.workshop import Workshop

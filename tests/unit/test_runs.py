@@ -14,7 +14,7 @@ from marsam.errors import OutOfMemory, PromptError, RunMissing
 from marsam.images import open_picture
 from marsam.journal import Journal
 from marsam.keeper import Keeper
-from marsam.performing import perform, recorded
+from marsam.performing import begin, perform, recorded
 from marsam.results import Painted
 from marsam.studio import Studio
 from marsam.testing import FakePainter, fake_studio
@@ -102,13 +102,13 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
         painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
     )
     with pytest.raises(OutOfMemory):
-        list(recorded(studio, journal, "amal", None, OPTIONS, prompt="a cat"))
+        list(recorded(studio, journal, begin(journal, "amal", OPTIONS, prompt="a cat")))
     (run,) = journal.runs("amal")
     assert run.state == "failed"
     assert run.error is not None
     assert run.error.code == "out_of_memory"
     with pytest.raises(PromptError):
-        list(recorded(studio, journal, "amal", None, OPTIONS, prompt=" "))
+        begin(journal, "amal", OPTIONS, prompt=" ")
     assert len(journal.runs("amal")) == 1
 
 

@@ -124,7 +124,8 @@ def run_view(run: Run, *, position: int | None = None) -> dict[str, Any]:
     words = run.prompt
     return {
         "id": run.id,
-        "state": run.state,
+        # Of a run that is worked on, nothing may have been written down yet.
+        "state": "running" if run.state == "queued" and position == 0 else run.state,
         "position": position,
         "created": round(run.created, 3),
         "caption": {"en": words.english, "ar": words.arabic} if words else None,

@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ import anyio.to_thread
 from fastapi import Form, Request
 from PIL import Image
 
-from marsam.errors import Cancelled, MarsamError, OptionError, PictureError, QueueFull, RunExists
+from marsam.errors import OptionError, PictureError, QueueFull, RunExists
 from marsam.images import MAX_BYTES, open_picture, read_bytes
 from marsam.journal import ENDED, Journal, Run
 from marsam.languages import language as language_named
@@ -24,12 +24,9 @@ from marsam.options import (
     CaptionOptions,
     PaintOptions,
     RunOptions,
-    checked_text,
-    new_seed,
     recipe_named,
 )
 from marsam.studio import Studio
-from marsam.text import clean
 from marsam.workshop import Ended, News, Workshop
 
 AT_ONCE = 8
@@ -88,31 +85,21 @@ class Service:
             RunExists: when the idempotency key was used for another request.
             MarsamError: for a request that cannot be done, or not now.
         """
-        if (picture is None) == (prompt is None):
-            raise OptionError("Give either a picture or a prompt.")
-        asked = checked_text(clean(prompt)) if prompt is not None else None
         if key and (same := self.journal.find(client, key)):
             return _same(same, digest), False
-        if options.paint.seed is None:  # chosen now, so that a run can be gone on with
-            options = replace(options, paint=replace(options.paint, seed=new_seed()))
-
-        def begin() -> str:
-            return self.journal.begin(
+        try:
+            run = self.workshop.request(
                 client,
-                source=picture,
-                asked=asked,
-                options=options,
-                state="queued",
+                options,
+                picture=picture,
+                prompt=prompt,
                 once=(key, digest) if key else None,
             )
-
-        try:
-            run = self.workshop.submit(client, begin)
         except RunExists as error:
             return _same(self.journal.run(client, error.run), digest), False
         return self.journal.run(client, run), True
 
-    async def done(self, request: Request, client: str, run: str) -> Run:
+    async def done(self, request: Request, run: str) -> Run:
         """Wait for a run; a client that goes away takes it along.
 
         Raises:
@@ -137,11 +124,7 @@ class Service:
                         self.workshop.cancel(run)
         finally:
             quiet()
-        if told[0].error is not None:
-            raise told[0].error
-        if told[0].state != "finished":
-            raise Cancelled("The run was stopped; what is finished is kept.")
-        return await anyio.to_thread.run_sync(self.journal.run, client, run)
+        return await anyio.to_thread.run_sync(self.workshop.outcome, run, told[0])
 
 
 def _same(run: Run, digest: str) -> Run:
@@ -231,8 +214,3 @@ def run_options(
         check=check,
         keep_best=keep_best,
     )
-
-
-def as_ours(error: Exception) -> MarsamError:
-    """An error for a reader who should not see its insides."""
-    return error if isinstance(error, MarsamError) else MarsamError("Something went wrong.")

@@ -72,7 +72,7 @@ def routes(service: Service) -> APIRouter:
     ) -> tuple[Run, list[KeptPicture]]:
         me, options = client(request), RunOptions(paint=paint)
         run, _ = await anyio.to_thread.run_sync(lambda: service.begin(me, options, prompt=prompt))
-        done = await service.done(request, me, run.id)
+        done = await service.done(request, run.id)
         chosen = [p for p in done.pictures if p.index in kept(done) and p.path is not None]
         return done, chosen
 

@@ -113,7 +113,7 @@ def tools(service: Service) -> FastMCP[Any]:
 
         begun = await _told(begin)
         try:
-            done = await service.done(request, me, begun.id)
+            done = await service.done(request, begun.id)
         except MarsamError as error:
             raise ToolError(str(error)) from error
         return await _told(lambda: _shown(done))

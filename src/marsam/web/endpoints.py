@@ -1,6 +1,5 @@
 """The page's named endpoints for programs (``gradio_client``): stable names, every value final."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +10,22 @@ import gradio as gr
 from marsam.errors import MarsamError
 from marsam.images import open_picture
 from marsam.languages import ARABIC, ENGLISH
-from marsam.metadata import embed, record_of
-from marsam.options import MAX_PICTURES, CaptionOptions, PaintOptions, Recipe, TranslateOptions
-from marsam.results import RunResult
-from marsam.studio import Studio
+from marsam.options import (
+    MAX_PICTURES,
+    CaptionOptions,
+    PaintOptions,
+    Recipe,
+    RunOptions,
+    TranslateOptions,
+    recipe_named,
+)
 from marsam.web.desk import served
+from marsam.workshop import Workshop
 
 
-def add(studio: Studio) -> None:
+def add(workshop: Workshop) -> None:
     """Add ``/caption``, ``/translate``, ``/paint`` and ``/run`` to the page being built."""
+    studio = workshop.studio
     with gr.Column(visible=False):
         picture = gr.File(label="picture", type="filepath")
         text = gr.Textbox(label="text")
@@ -44,23 +50,32 @@ def add(studio: Studio) -> None:
             options = TranslateOptions(source=source, target=target)
             return studio.translator.translate(text, options).text
 
-    def paint(
-        text: str, pictures: float, seed: float | None, recipe: str
+    def painted(
+        options: tuple[float, float | None, str], client: gr.Request, **given: Any
     ) -> tuple[str, str, list[str]]:
+        number, seed, recipe = options
         with _told():
-            result = studio.run(
-                prompt=text, pictures=int(pictures), seed=_whole(seed), recipe=recipe
+            paint = PaintOptions(
+                pictures=int(number), seed=_whole(seed), recipe=recipe_named(recipe)
             )
-            return result.prompt.english, result.prompt.arabic, _saved(result, files)
+            # In the same line as everybody, and kept like everything.
+            visitor = f"program:{client.session_hash}"
+            run = workshop.wait(workshop.request(visitor, RunOptions(paint=paint), **given))
+            words = run.prompt
+            saved = [served(p.path, files) for p in run.pictures if p.path is not None]
+            return (words.english, words.arabic, saved) if words else ("", "", saved)
+
+    def paint(
+        text: str, pictures: float, seed: float | None, recipe: str, client: gr.Request
+    ) -> tuple[str, str, list[str]]:
+        return painted((pictures, seed, recipe), client, prompt=text)
 
     def run(
-        picture: str, pictures: float, seed: float | None, recipe: str
+        picture: str, pictures: float, seed: float | None, recipe: str, client: gr.Request
     ) -> tuple[str, str, list[str]]:
         with _told():
-            result = studio.run(
-                Path(picture), pictures=int(pictures), seed=_whole(seed), recipe=recipe
-            )
-            return result.prompt.english, result.prompt.arabic, _saved(result, files)
+            source = open_picture(Path(picture))
+        return painted((pictures, seed, recipe), client, picture=source)
 
     button.click(caption, [picture], [english, arabic], api_name="caption")
     button.click(translate, [text, source, target], [translation], api_name="translate")
@@ -80,16 +95,3 @@ def _told() -> Iterator[None]:
 
 def _whole(number: float | None) -> int | None:
     return None if number is None else int(number)
-
-
-def _saved(result: RunResult, component: Any) -> list[str]:
-    """The pictures as PNG files with their records, where Gradio serves and clears them."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [
-            served(
-                embed(p.image, record_of(p, result.prompt), Path(folder) / f"marsam-{p.seed}.png"),
-                component,
-            )
-            for p in result.pictures
-            if p.image is not None
-        ]

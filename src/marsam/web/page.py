@@ -31,7 +31,7 @@ TOGETHER = 4
 def build(workshop: Workshop) -> gr.Blocks:
     """The page, on any workshop (tests give it one of fakes)."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        endpoints.add(workshop.studio)  # first: they have the right to the plain names
+        endpoints.add(workshop)  # first: they have the right to the plain names
         parts = lay_out(workshop.studio, workshop.pace)
         _wire(page, parts, View(parts, workshop))
     return page
