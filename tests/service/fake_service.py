@@ -127,6 +127,7 @@ def plant(wanted: str, after: int) -> None:
 def main(port: int) -> None:
     if failpoint := os.environ.get("FAILPOINT"):
         plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
+    pytest.MonkeyPatch().setattr("marsam.workshop.SWEEP", 2.0)
     figures = Figures()
     pause = float(os.environ.get("SLOW", "0"))
     workshop = Workshop(
