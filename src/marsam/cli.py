@@ -155,7 +155,7 @@ def _kept(
 
     try:
         journal = Journal()
-        run = begin(journal, "command-line", options, picture=image, prompt=prompt)
+        run = begin(studio, journal, "command-line", options, picture=image, prompt=prompt)
     except JournalError as error:
         typer.echo(f"{error} This run is not remembered.", err=True)
         return studio.stream(image, options, prompt=prompt)
@@ -371,7 +371,10 @@ def serve(
         bool, typer.Option("--page/--no-page", help="With the studio's page beside the API.")
     ] = True,
     queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = QUEUE,
-    share: Annotated[int, typer.Option(min=1, help="Of these, one key's.")] = SHARE,
+    share: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Of these, one client's. [default: {SHARE}; alone, all]"),
+    ] = None,
     keep_days: Annotated[
         float | None, typer.Option(min=0, help="Delete older runs. [default: keep all]")
     ] = None,

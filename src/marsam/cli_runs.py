@@ -12,7 +12,7 @@ import typer
 from marsam.console import bar, print_json
 from marsam.errors import OptionError
 from marsam.journal import Journal, Run
-from marsam.performing import perform, spent
+from marsam.performing import perform, same_models, spent
 from marsam.results import Painted, Previewed
 from marsam.retention import prune
 
@@ -68,11 +68,7 @@ def resume_run(
     journal = Journal()
     known = journal.run(None, run_id)
     studio = Studio.load(models or _set_of(known), device=device)
-    if models is None and known.models and known.models != studio.names:
-        raise OptionError(
-            f"This run was begun with {known.models['painter']}, which is not chosen now; say "
-            "which models with --models."
-        )
+    same_models(known, studio)
     run = journal.claim(None, run_id, state="running")
     before, seconds, state = len(run.pictures), dict(run.seconds), "interrupted"
     try:
@@ -87,7 +83,7 @@ def resume_run(
                     typer.echo(str(journal.run(None, run_id).pictures[event.picture.index].path))
         state = "finished"
     finally:
-        journal.end(run_id, state, seconds=seconds, models=studio.names)
+        journal.end(run_id, state, seconds=seconds)
 
 
 @runs_app.command("export")

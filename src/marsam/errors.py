@@ -38,6 +38,8 @@ from typing import ClassVar
 class MarsamError(Exception):
     """One sentence a user can act on."""
 
+    told: ClassVar[str] = "Something unexpected happened; what is finished is kept."
+    """What strangers are told instead, where a sentence may name files of this machine."""
     code: ClassVar[str] = "marsam_error"
     """The kind of error as programs name it: ``PictureError`` is ``picture_error``."""
 
@@ -48,6 +50,8 @@ class MarsamError(Exception):
 
 class InputError(MarsamError):
     """Something the user gave cannot be used."""
+
+    told = ""
 
 
 class PictureError(InputError):
@@ -85,6 +89,8 @@ class RunExists(InputError):
 class ModelError(MarsamError):
     """A model cannot be used."""
 
+    told = "A model cannot be used; whoever runs this service sees why in its log."
+
 
 class ModelMissing(ModelError):
     """The model is not on this machine."""
@@ -113,9 +119,13 @@ class ModelUnsupported(ModelError):
 class JournalError(MarsamError):
     """Runs cannot be kept or read."""
 
+    told = "Results cannot be kept at the moment; try again later."
+
 
 class DiskFull(JournalError):
     """There is no room left to keep anything."""
+
+    told = "There is no room left to keep results; what is finished is kept."
 
 
 class Refused(MarsamError):
@@ -124,6 +134,8 @@ class Refused(MarsamError):
     Attributes:
         seconds: after how many it is worth asking again.
     """
+
+    told = ""
 
     def __init__(self, sentence: str, *, seconds: int = 5) -> None:
         super().__init__(sentence)
@@ -141,19 +153,30 @@ class QuotaExceeded(Refused):
 class Overdue(MarsamError):
     """A step took too long, and is not waited for."""
 
+    told = ""
+
 
 class OutOfMemory(MarsamError):
     """The device has too little memory for the job."""
 
+    told = ""
+
 
 class Cancelled(MarsamError):
     """The work was stopped on request."""
+
+    told = ""
 
 
 def kinds(root: type[MarsamError] = MarsamError) -> dict[str, type[MarsamError]]:
     """Every kind of error by its code."""
     below = (kinds(kind) for kind in root.__subclasses__())
     return {root.code: root} | {code: kind for some in below for code, kind in some.items()}
+
+
+def public(error: MarsamError) -> str:
+    """What strangers are told of an error."""
+    return error.told or str(error)
 
 
 @contextmanager

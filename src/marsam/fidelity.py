@@ -55,6 +55,11 @@ class Fidelity:
             "ar": self.ar,
         }
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Fidelity":
+        """What :meth:`to_dict` wrote."""
+        return cls(**data | {name: tuple(data[name]) for name in ("missing", "added")})
+
 
 def compare(prompt: str, seen: str, *, arabic: Callable[[str], str] | None = None) -> Fidelity:
     """Compare an English prompt with the English caption of its picture.

@@ -5,7 +5,6 @@ forgotten.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -32,7 +31,7 @@ TRIES, WINDOW = 10, 60.0
 """Wrong keys from one address within so many seconds, after which it is not listened to."""
 KEY_IN_BODY = ("/translate", "/languages")
 """Where LibreTranslate's clients put the key into the form."""
-SMALL = 1_000_000
+SMALL = 100_000
 """Bytes of a body that may be read for its key."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -106,24 +105,16 @@ class Guard:
         if refusal is not None:
             await _refuse(scope, receive, named, refusal, name)
             return
-        state["client"] = (
-            f"key:{hashlib.sha256(key.encode()).hexdigest()[:12]}" if self.keys else _local(scope)
-        )
+        state["client"] = _named(key) if self.keys else _local(scope)
         await self.app(scope, receive, named)
 
     def _from_elsewhere(self, headers: Headers) -> tuple[int, str, str] | None:
         """A page of another site that makes its reader's browser ask us."""
-        host = urlsplit(f"//{headers.get('host', '')}")
-        try:
-            known = (host.hostname or "") in self.hosts or bool(
-                ipaddress.ip_address(host.hostname or "")
-            )
-        except ValueError:
-            known = False
-        if not known:
+        host, name = _place(f"//{headers.get('host', '')}")
+        if name not in self.hosts and not _is_address(name):
             return 403, "foreign_host", "This service is not known under that name."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host.netloc:
+        if origin is not None and _place(origin)[0] != host:
             return 403, "foreign_origin", "Pages of other sites may not use this service."
         return None
 
@@ -141,7 +132,7 @@ class Guard:
             wrong.popleft()
         if wrong and len(wrong) >= TRIES:
             return 429, "too_many_attempts", "Too many wrong keys; wait a minute."
-        given = key.encode()
+        given = key.encode(errors="replace")
         # All are compared, each in constant time: how long it takes tells nothing.
         if any([hmac.compare_digest(given, known) for known in self.keys]):  # noqa: C419
             return None
@@ -152,6 +143,22 @@ class Guard:
         return 401, "unauthorized", "This service wants a key."
 
 
+def _place(url: str) -> tuple[str, str]:
+    """Host and port of an address, and the host's name alone; nothing of what is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.netloc, parts.hostname or ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
+
+
 async def _given_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
     """The key that came along, or nothing; and the body, if it had to be looked into."""
     kind, _, value = headers.get("authorization", "").partition(" ")
@@ -160,7 +167,7 @@ async def _given_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[
     if kind.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2], receive
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return "", receive
     if key := headers.get("x-api-key"):
         return key, receive
@@ -175,13 +182,14 @@ async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    form = parse_qs(body.decode(errors="replace"))
-    key = form.get("api_key", [""])[0]
-    if headers.get("content-type", "").startswith("application/json"):
-        try:
+    try:
+        if headers.get("content-type", "").startswith("application/json"):
             key = str(json.loads(body).get("api_key") or "")
-        except (ValueError, AttributeError):
-            key = ""
+        else:
+            form = parse_qs(body.decode(errors="replace"), max_num_fields=20)
+            key = form.get("api_key", [""])[0]
+    except (ValueError, AttributeError, RecursionError):
+        key = ""
     given = [{"type": "http.request", "body": body, "more_body": more}]
 
     async def again() -> Message:
@@ -192,6 +200,11 @@ async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive
 
 def _address(scope: Scope) -> str:
     return (scope.get("client") or ("unknown", 0))[0]
+
+
+def _named(key: str) -> str:
+    """Whose requests come with a key; the key itself is written down nowhere."""
+    return f"key:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 def _local(scope: Scope) -> str:

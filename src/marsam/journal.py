@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,9 +27,8 @@ from marsam.images import PARTIAL, save_picture
 from marsam.journal_tables import open_engine, pictures, prepare, runs
 from marsam.keeper import Keeper
 from marsam.metadata import embed, record_of
-from marsam.notices import Notice
 from marsam.options import RunOptions
-from marsam.results import Caption, Checked, Painted, Prompt, PromptLength
+from marsam.results import Caption, Checked, Painted, Prompt
 
 DATA_VARIABLE = "MARSAM_DATA"
 URL_VARIABLE = "MARSAM_JOURNAL"
@@ -162,21 +161,21 @@ class Journal:
         return len(left)
 
     def _sweep_folders(self) -> None:
-        """Remove folders whose run was never written down, or is deleted."""
-        places = self.folder / "runs"
+        """Remove what was begun and never written down, and the rest of what was deleted.
+
+        Only what carries our mark: a folder this journal knows nothing of may be another's.
+        """
         before = time.time() - UNCLAIMED
-        old = [
-            place
-            for place in (places.iterdir() if places.is_dir() else ())
-            if place.is_dir() and place.stat().st_mtime < before
-        ]
-        for some in (old[i : i + 500] for i in range(0, len(old), 500)):
-            with self._read() as database:
-                asked = sa.select(runs.c.id).where(runs.c.id.in_([place.name for place in some]))
-                known = set(database.execute(asked).scalars())
-            for place in some:
-                if place.name not in known:
-                    shutil.rmtree(place, ignore_errors=True)
+        for mark in (self.folder / "marks").glob("*"):
+            with suppress(OSError):  # another process may sweep as well
+                if mark.stat().st_mtime > before:
+                    continue
+                with self._read() as database:
+                    here = sa.select(runs.c.id).where(runs.c.id == mark.name)
+                    known = database.execute(here).one_or_none() is not None
+                if not known:
+                    shutil.rmtree(self._place(mark.name), ignore_errors=True)
+                mark.unlink()
 
     def begin(
         self,
@@ -188,6 +187,7 @@ class Journal:
         options: RunOptions | None = None,
         asked: str | None = None,
         state: str = "running",
+        models: Mapping[str, str] | None = None,
         once: tuple[str, str] | None = None,
     ) -> str:
         """A new run of this visitor; its id.
@@ -200,6 +200,7 @@ class Journal:
             prompt: likewise.
             options: what was chosen, with a seed.
             state: ``queued`` or ``running``.
+            models: which will do the work.
             once: an idempotency key and the digest of the request; a second run of the same key
                 is not begun.
 
@@ -209,6 +210,7 @@ class Journal:
         """
         run = secrets.token_hex(8)
         try:
+            mark = self._mark(run)
             self._place(run).mkdir(parents=True)
             if source is not None:
                 save_picture(source, self._place(run) / "source.png", "PNG")
@@ -222,14 +224,17 @@ class Journal:
                 "prompt": prompt.to_dict() if prompt else None,
                 "options": options.to_dict() if options else {},
                 "asked": asked,
+                "models": dict(models or {}),
                 "keeper": self._keeper.name,
                 "once": once[0] if once else None,
                 "digest": once[1] if once else None,
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
+            with suppress(OSError):
+                mark.unlink()
         except (OSError, MarsamError) as error:
-            shutil.rmtree(self._place(run), ignore_errors=True)
+            self._remove(run)
             if once and (same := self.find(visitor, once[0])):
                 raise RunExists("This request was made before.", run=same.id) from error
             raise _kept_nowhere(self.folder, error) from error
@@ -242,16 +247,19 @@ class Journal:
         self._change(run, captions=words, prompt=told, state="running")
 
     def paint_from(
-        self, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
-    ) -> None:
-        """A run that only had words goes on to paint."""
+        self, visitor: str, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
+    ) -> bool:
+        """A run that only had words goes on to paint; False when there is no such run."""
+        bare = ~sa.exists().where(pictures.c.run == runs.c.id)
+        mine = (runs.c.id == run) & (runs.c.visitor == visitor) & (runs.c.state == "finished")
         chosen = {"prompt": prompt.to_dict(), "options": options.to_dict()}
         with self._begin() as database:
-            database.execute(
+            changed = database.execute(
                 runs.update()
-                .where(runs.c.id == run)
+                .where(mine & bare)
                 .values(state=state, keeper=self._keeper.name, error=None, **chosen)
             )
+            return bool(changed.rowcount)
 
     def start(self, run: str) -> bool:
         """A queued run is worked on from now; False when it ended meanwhile."""
@@ -295,7 +303,6 @@ class Journal:
         *,
         error: MarsamError | None = None,
         seconds: Mapping[str, float] | None = None,
-        models: Mapping[str, str] | None = None,
     ) -> bool:
         """The run is over; False when it was before.
 
@@ -304,7 +311,6 @@ class Journal:
             state: one of ``ENDED``.
             error: why, when it failed.
             seconds: what the stages took.
-            models: which models did the work.
         """
         if state not in ENDED:
             raise ValueError(state)
@@ -313,8 +319,6 @@ class Journal:
             told["error"] = {"code": error.code, "message": str(error)}
         if seconds is not None:
             told["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
-        if models is not None:
-            told["models"] = dict(models)
         return self._change(run, **told)
 
     def claim(self, visitor: str | None, run: str, *, state: str = "queued") -> Run:
@@ -360,17 +364,38 @@ class Journal:
             row = database.execute(runs.select().where(same)).one_or_none()
             return self._run(database, row) if row else None
 
-    def delete(self, visitor: str | None, run: str) -> None:
+    def delete(self, visitor: str | None, run: str, *, ended: bool = False) -> None:
         """Forget a run of this visitor, its pictures included.
+
+        Args:
+            visitor: whose; None may delete everybody's.
+            run: which.
+            ended: only if nobody works on it.
 
         Raises:
             RunMissing: when there is none, or it is somebody else's.
         """
         with self._begin() as database:
-            self._owned(database, visitor, run)
+            row = self._owned(database, visitor, run)
+            if ended and row.state in OPEN:
+                raise RunMissing("This run is being worked on.")
             database.execute(pictures.delete().where(pictures.c.run == run))
             database.execute(runs.delete().where(runs.c.id == run))
+        with suppress(OSError):
+            self._mark(run)
+        self._remove(run)
+
+    def _mark(self, run: str) -> Path:
+        """Note that a folder may be without a run, should this process end now."""
+        mark = self.folder / "marks" / run
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
+        return mark
+
+    def _remove(self, run: str) -> None:
         shutil.rmtree(self._place(run), ignore_errors=True)
+        with suppress(OSError):
+            (self.folder / "marks" / run).unlink()
 
     def ended(self) -> Iterator[tuple[str, float, Path]]:
         """Every run nobody works on, the oldest first: id, when it began, and its folder."""
@@ -400,7 +425,7 @@ class Journal:
                     database = database.execution_options(marsam_reads=True)
                 with database.begin():
                     yield database
-        except sa.exc.DatabaseError as error:
+        except sa.exc.SQLAlchemyError as error:
             raise _kept_nowhere(self.folder, error) from error
 
     def _read(self) -> Any:
@@ -429,8 +454,8 @@ class Journal:
             created=row.created,
             state=row.state,
             source=self._place(row.id) / "source.png" if row.source else None,
-            captions=tuple(_caption(data) for data in row.captions),
-            prompt=_prompt(row.prompt),
+            captions=tuple(Caption.from_dict(data) for data in row.captions),
+            prompt=Prompt.from_dict(row.prompt) if row.prompt else None,
             options=RunOptions.from_dict(row.options) if row.options else None,
             asked=row.asked,
             error=Failure(**row.error) if row.error else None,
@@ -442,7 +467,7 @@ class Journal:
                     index=p.place,
                     seed=p.seed,
                     path=None if p.blocked else self._file(row.id, p.seed),
-                    fidelity=fidelity_of(p.fidelity),
+                    fidelity=Fidelity.from_dict(p.fidelity) if p.fidelity else None,
                     seconds=p.seconds,
                 )
                 for p in database.execute(mine)
@@ -462,29 +487,3 @@ def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
     return JournalError(
         f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
     )
-
-
-def _notices(names: list[str]) -> tuple[Notice, ...]:
-    return tuple(Notice[name.upper()] for name in names)
-
-
-def _caption(data: dict[str, Any]) -> Caption:
-    return Caption(text=data["text"], score=data["score"], warnings=_notices(data["warnings"]))
-
-
-def _prompt(data: dict[str, Any] | None) -> Prompt | None:
-    if data is None:
-        return None
-    same = ("english", "arabic", "given", "language", "back")
-    return Prompt(
-        **{name: data[name] for name in same},
-        length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
-        warnings=_notices(data["warnings"]),
-    )
-
-
-def fidelity_of(data: dict[str, Any] | None) -> Fidelity | None:
-    """What was written with :meth:`marsam.fidelity.Fidelity.to_dict`."""
-    if data is None:
-        return None
-    return Fidelity(**data | {name: tuple(data[name]) for name in ("missing", "added")})

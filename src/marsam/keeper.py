@@ -1,6 +1,7 @@
 """Who is alive: a lock of the system's, which goes away with the process that holds it."""
 
 import secrets
+import threading
 from functools import cached_property
 from pathlib import Path
 
@@ -16,10 +17,16 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._naming = threading.Lock()
 
-    @cached_property
+    @property
     def name(self) -> str:
         """Ours; the lock is taken when the name is first needed."""
+        with self._naming:
+            return self._name
+
+    @cached_property
+    def _name(self) -> str:
         name = secrets.token_hex(8)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._of(name)
@@ -30,7 +37,7 @@ class Keeper:
         """Whether the process of that name still runs."""
         if name is None:
             return False
-        if "name" in self.__dict__ and name == self.name:
+        if self.__dict__.get("_name") == name:
             return True
         if not self._path(name).is_file():
             return False
@@ -45,10 +52,9 @@ class Keeper:
 
     def close(self) -> None:
         """Give the name up, as the end of the process would."""
-        if "name" in self.__dict__:
+        if (name := self.__dict__.pop("_name", None)) is not None:
             self._lock.release()
-            self._path(self.name).unlink(missing_ok=True)
-            del self.__dict__["name"]
+            self._path(name).unlink(missing_ok=True)
 
     def _of(self, name: str) -> FileLock:
         # A lock is held by a process, whichever of its threads asks.

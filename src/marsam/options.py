@@ -142,7 +142,8 @@ class PaintOptions:
     def __post_init__(self) -> None:
         _within("pictures", self.pictures, 1, MAX_PICTURES)
         if self.seed is not None:
-            _within("seed", self.seed, 0, SEED_LIMIT - 1)
+            # That of the last picture as well.
+            _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
         recipe_named(self.recipe)
         if self.steps is not None:
             _within("steps", self.steps, 1, 200)

@@ -1,6 +1,7 @@
 """A run, done from wherever it stands: each result is in the journal before anyone hears of it."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -23,7 +24,9 @@ from marsam.studio import Studio
 from marsam.text import clean
 
 
-def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
+def perform(
+    studio: Studio, journal: Journal, run: Run, *, given_up: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
     """Do what is left of a run that is ours, one event at a time; closing the iterator stops it.
 
     A fresh run goes through everything; one whose words are settled paints; of one that was
@@ -31,11 +34,19 @@ def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
     had. ``Finished`` comes only when nothing was there before. Ending the run in the journal is
     left to the reader, who knows how it ended.
 
+    Args:
+        studio: whose stages do the work.
+        journal: keeps it.
+        run: as the journal has it now.
+        given_up: whether nobody wants what comes any more: a step that hung may still end.
+
     Raises:
+        Cancelled: when it was given up.
         MarsamError: as :meth:`marsam.studio.Studio.stream`, and when nothing can be kept.
     """
     done = len(run.pictures)
     options = run.options or RunOptions()
+    yield from _unchecked(studio, journal, run, options)
     if done >= options.paint.pictures:
         return
     prompt, captions = run.prompt, tuple[Caption, ...]()
@@ -48,6 +59,8 @@ def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
         events = studio.stream(prompt=run.asked or "", options=left)
     with closing(events):  # type: ignore[type-var]
         for event in events:
+            if given_up():
+                raise Cancelled("The run was given up.")
             match event:
                 case Captioned():
                     captions = event.candidates
@@ -68,7 +81,22 @@ def perform(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
             yield event
 
 
+def _unchecked(
+    studio: Studio, journal: Journal, run: Run, options: RunOptions
+) -> Iterator[Checked]:
+    """Compare pictures that were kept a moment before everything ended."""
+    for picture in run.pictures if options.check and run.prompt is not None else ():
+        if picture.path is None or picture.fidelity is not None or run.prompt is None:
+            continue
+        started = time.monotonic()
+        fidelity = studio.compared(open_picture(picture.path), run.prompt.english)
+        event = Checked(index=picture.index, fidelity=fidelity, seconds=time.monotonic() - started)
+        journal.check(run.id, event)
+        yield event
+
+
 def begin(
+    studio: Studio,
     journal: Journal,
     visitor: str,
     options: RunOptions,
@@ -95,6 +123,7 @@ def begin(
         asked=None if prompt is None else checked_text(clean(prompt)),
         options=options,
         state=state,
+        models=studio.names,
         once=once,
     )
 
@@ -119,7 +148,7 @@ def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
         state, failure = "failed", error
         raise
     finally:
-        journal.end(run, state, error=failure, seconds=seconds, models=studio.names)
+        journal.end(run, state, error=failure, seconds=seconds)
 
 
 def _left(options: RunOptions, done: int) -> RunOptions:
@@ -130,6 +159,17 @@ def _left(options: RunOptions, done: int) -> RunOptions:
     seed = None if paint.seed is None else paint.seed + done
     paint = replace(paint, pictures=paint.pictures - done, seed=seed)
     return replace(options, paint=paint, keep_best=None)
+
+
+def same_models(run: Run, studio: Studio) -> None:
+    """Whether going on with a run would give what it would have given.
+
+    Raises:
+        OptionError: when it was begun with other models.
+    """
+    if run.models and dict(run.models) != studio.names:
+        told = ", ".join(name for name in run.models.values() if name not in studio.names.values())
+        raise OptionError(f"This run was begun with other models: {told}.")
 
 
 def spent(seconds: dict[str, float], event: Event) -> None:

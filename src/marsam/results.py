@@ -30,6 +30,15 @@ class Caption:
             "warnings": [str(notice) for notice in self.warnings],
         }
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Caption":
+        """What :meth:`to_dict` wrote."""
+        return cls(text=data["text"], score=data["score"], warnings=_notices(data["warnings"]))
+
+
+def _notices(names: list[str]) -> tuple[Notice, ...]:
+    return tuple(Notice[name.upper()] for name in names)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Translation:
@@ -110,6 +119,16 @@ class Prompt:
             "cut": self.length.cut,
             "warnings": [str(notice) for notice in self.warnings],
         }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Prompt":
+        """What :meth:`to_dict` wrote."""
+        same = ("english", "arabic", "given", "language", "back")
+        return cls(
+            **{name: data[name] for name in same},
+            length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
+            warnings=_notices(data["warnings"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

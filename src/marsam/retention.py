@@ -22,11 +22,13 @@ def prune(journal: Journal, *, days: float | None = None, megabytes: float | Non
         if not late and not (megabytes is not None and left > megabytes * 1e6):
             continue
         with suppress(RunMissing):  # somebody was quicker
-            journal.delete(None, run)
+            journal.delete(None, run, ended=True)
             gone += 1
         left -= sizes.get(run, 0)
     return gone
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*"))
+    with suppress(OSError):  # it may be deleted meanwhile
+        return sum(file.stat().st_size for file in folder.glob("*"))
+    return 0

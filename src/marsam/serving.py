@@ -9,8 +9,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from marsam.errors import JournalError, OptionError
-from marsam.guard import MAX_BODY, Guard, require_key
+from marsam.errors import MarsamError, OptionError
+from marsam.guard import MAX_BODY, Guard, is_loopback, require_key
 from marsam.journal import Journal
 from marsam.options import QUEUE, SHARE
 from marsam.pace import Pace, pace_file
@@ -20,6 +20,8 @@ from marsam.version import __version__
 from marsam.workshop import Workshop
 
 KEY_VARIABLE = "MARSAM_KEY"
+ALONE = 1_000_000
+"""The share of programs on one's own machine: they are all one client's."""
 
 
 def known_keys(file: Path | None) -> frozenset[str]:
@@ -101,7 +103,7 @@ def serve(
     hosts: Iterable[str] = (),
     insecure: bool = False,
     queue: int = QUEUE,
-    share: int = SHARE,
+    share: int | None = None,
     keep_days: float | None = None,
     keep_megabytes: float | None = None,
 ) -> None:
@@ -125,8 +127,7 @@ def serve(
         journal,
         pace=Pace(studio, pace_file()),
         limit=queue,
-        # With one key or none it is all one client's: nobody has to be protected from the rest.
-        share=share if len(keys) > 1 else max(share, queue + 2),
+        share=share or (SHARE if keys or not is_loopback(host) else ALONE),
         observer=figures.observe if figures else None,
     )
     app = application(workshop, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
@@ -155,6 +156,6 @@ def _start(work: Any, *args: Any) -> None:
 def _prune_daily(journal: Journal, days: float | None, megabytes: float | None) -> None:
     pause = threading.Event()
     while True:
-        with suppress(JournalError):  # the next day will do
+        with suppress(MarsamError, OSError):  # the next day will do
             prune(journal, days=days, megabytes=megabytes)
         pause.wait(86_400)

@@ -272,12 +272,16 @@ class Studio:
     def _checked(self, picture: Picture, options: RunOptions) -> Fidelity | None:
         if not options.check or picture.image is None:
             return None
-        seen = self.captioner.caption(picture.image, CaptionOptions(beams=1))[0]
+        return self.compared(picture.image, picture.prompt)
+
+    def compared(self, image: Image.Image, prompt: str) -> Fidelity:
+        """Describe a picture, and compare that with the English prompt it was painted from."""
+        seen = self.captioner.caption(image, CaptionOptions(beams=1))[0]
 
         def in_arabic(words: str) -> str:
             return self.translator.translate(words, TranslateOptions()).text
 
-        return compare(picture.prompt, seen.text, arabic=in_arabic)
+        return compare(prompt, seen.text, arabic=in_arabic)
 
 
 @dataclass

@@ -8,8 +8,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -19,7 +19,7 @@ from marsam.journal import Journal, Run
 from marsam.line import Line
 from marsam.options import QUEUE, SHARE, RunOptions
 from marsam.pace import Pace
-from marsam.performing import begin, perform, spent
+from marsam.performing import begin, perform, same_models, spent
 from marsam.results import Event, Prompted
 from marsam.studio import Studio
 
@@ -123,6 +123,7 @@ class Workshop:
 
         def begun() -> str:
             return begin(
+                self.studio,
                 self.journal,
                 client,
                 options,
@@ -133,6 +134,22 @@ class Workshop:
             )
 
         return self.submit(client, begun)
+
+    def resume(self, client: str | None, run: str, *, line: str) -> str:
+        """Go on with a run that did not finish; its id.
+
+        Args:
+            client: whose it is; None may go on with everybody's.
+            run: which.
+            line: in whose name it waits.
+
+        Raises:
+            RunMissing: when there is none, it is somebody else's, or has nothing left to do.
+            OptionError: when it was begun with other models.
+            Refused: when there is no place for it.
+        """
+        same_models(self.journal.run(client, run), self.studio)
+        return self.submit(line, lambda: self.journal.claim(client, run).id)
 
     def wait(self, run: str) -> Run:
         """The run, when it is over.
@@ -223,7 +240,9 @@ class Workshop:
     @property
     def ready(self) -> bool:
         """Whether new runs would be worked on; not while a step hangs, or at the end."""
-        return not (self._closing.is_set() or self._words.stuck or self._brushes.stuck)
+        hung = self._words.stuck or self._brushes.stuck
+        alive = all(thread.is_alive() for thread in self._threads)
+        return alive and not hung and not self._closing.is_set()
 
     def close(self, seconds: float = 30.0) -> None:
         """Take nothing more, and stop between two steps; what is open is left interrupted."""
@@ -254,9 +273,11 @@ class Workshop:
         with self._lock:
             listeners = list(job.listeners)
         for hear in listeners:
-            hear(news)
+            with self._surviving():
+                hear(news)
         if self.observer is not None:
-            self.observer(job.run, news)
+            with self._surviving():
+                self.observer(job.run, news)
 
     def _work(self, hands: _Hands) -> None:
         while (run := hands.line.take()) is not None:
@@ -277,7 +298,16 @@ class Workshop:
             finally:
                 hands.job, hands.stuck = None, False
             if ended is not None:
-                self._end(job, ended)
+                with self._surviving():
+                    self._end(job, ended)
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """Whatever goes wrong with one run, these hands are needed for the next."""
+        try:
+            yield
+        except Exception:
+            _log.exception("the end of a run went wrong")
 
     def _do(self, job: _Job, *, words: bool) -> Ended | None:
         """Work on a run until it is over, or (None) has its words and goes on to be painted."""
@@ -290,7 +320,10 @@ class Workshop:
         if words and run.prompt is not None:
             self._brushes.line.add(job.client, job.run)
             return None
-        events = self.pace.listening(perform(self.studio, self.journal, run))
+        job.seconds = job.seconds or dict(run.seconds)
+        events = self.pace.listening(
+            perform(self.studio, self.journal, run, given_up=lambda: job.ended is not None)
+        )
         with closing(events):  # type: ignore[type-var]
             for event in events:
                 job.sign = time.monotonic()
@@ -313,8 +346,9 @@ class Workshop:
         if not self._settle(job.run, ended, job):
             self._unsettled[job.run] = ended
         self._tell(job, ended)
-        with self._lock:
-            self._jobs.pop(job.run, None)
+        with self._lock:  # it may have been gone on with already, as another job
+            if self._jobs.get(job.run) is job:
+                del self._jobs[job.run]
 
     def _settle(self, run: str, ended: Ended, job: _Job | None = None) -> bool:
         """Write the end down; False when nothing can be written (the disk may be full)."""
@@ -324,12 +358,11 @@ class Workshop:
                 ended.state,
                 error=ended.error,
                 seconds=job.seconds if job else None,
-                models=self.studio.names,
             )
         except RunMissing:
             return True
-        except MarsamError:
-            _log.warning("the end of a run could not be written down yet")
+        except Exception:
+            _log.warning("the end of a run could not be written down yet", exc_info=True)
             return False
         return True
 
@@ -344,7 +377,8 @@ class Workshop:
                 hands.stuck = True
                 job.stop.set()
                 late = Overdue(f"A step took longer than {self.patience:.0f} seconds.")
-                self._end(job, Ended("failed", late))
+                with self._surviving():
+                    self._end(job, Ended("failed", late))
             for run, ended in list(self._unsettled.items()):
                 if self._settle(run, ended):
                     del self._unsettled[run]

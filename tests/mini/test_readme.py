@@ -45,7 +45,8 @@ def test_commands(command: str, place: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=place,
-        env=os.environ | {"PATH": path, "MARSAM_MODELS": "mini"},
+        env=os.environ
+        | {"PATH": path, "MARSAM_MODELS": "mini", "MARSAM_DATA": str(place / "data")},
         capture_output=True,
         text=True,
     )

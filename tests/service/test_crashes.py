@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from marsam.api.runs import LAST
 from marsam.images import PARTIAL, open_picture
 from marsam.journal import Journal
 from marsam.metadata import read
@@ -161,6 +162,9 @@ def test_stopped_by_its_operator_a_run_can_be_gone_on_with(serve: Callable[..., 
             assert client.post(f"/v1/runs/{one}/resume").status_code == 202
             assert ended(client, one)["state"] == "finished"
         assert client.post(f"/v1/runs/{run}/resume").status_code == 404
+        # A reader who heard of the end before it was gone on with hears of what came after.
+        told = events(client, run, last=LAST + 1)
+        assert [kind for _, kind, _ in told] == ["painted", "painted", "ended"]
 
 
 @pytest.mark.parametrize("when", ["queued", "running", "finished"])

@@ -214,7 +214,7 @@ def test_the_api_by_its_own_description(serve: Callable[..., Service], figure: F
     service = serve()
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     found = Counter[int]()
-    each = 350 if STRESS else 25
+    each = 460 if STRESS else 25
     for result in schema.get_all_operations():
         operation = result.ok()  # type: ignore[union-attr]
         if operation.path.endswith("/events"):

@@ -1,6 +1,7 @@
 """Nobody passes without a key, whatever they ask for."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -135,3 +136,27 @@ def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) 
     assert good.headers["X-Request-ID"] == "my-name.1"
     bad = httpx.get(f"{shared.url}/healthz", headers={"X-Request-ID": "a b;<script>"})
     assert bad.headers["X-Request-ID"].isalnum()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"headers": {"Host": "["}},
+        {"headers": {"Origin": "http://["}},
+        {"headers": {"Authorization": b"Basic \xe9"}},
+        {"headers": {"Authorization": b"Bearer \xff\xfe"}},
+        {"content": b'{"api_key": "\\ud800"}', "headers": {"Content-Type": "application/json"}},
+        {"content": b"[" * 90_000, "headers": {"Content-Type": "application/json"}},
+        {"content": b"a=1&" * 20_000, "headers": {"Content-Type": "x-www-form-urlencoded"}},
+        {"headers": {"Content-Length": "x"}},
+    ],
+)
+async def test_nothing_a_stranger_sends_breaks_the_guard(
+    workshop: Workshop, asked: dict[str, Any]
+) -> None:
+    app = application(workshop, page=False, keys=frozenset({KEY}), figures=Figures())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        answer = await client.post("/translate", **asked)
+        assert answer.status_code in (401, 403, 413)
+        assert set(answer.json()) == {"code", "message", "request_id"}

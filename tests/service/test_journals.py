@@ -66,7 +66,8 @@ def url(request: pytest.FixtureRequest) -> str | None:
 def _whole_run(folder: Path, url: str | None) -> Run:
     journal = Journal(folder, url=url)
     options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
-    for _ in recorded(fake_studio(), journal, begun(journal, "amal", options, prompt="a cat")):
+    studio = fake_studio()
+    for _ in recorded(studio, journal, begun(studio, journal, "amal", options, prompt="a cat")):
         pass
     (run,) = journal.runs("amal")
     journal.close()

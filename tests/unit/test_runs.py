@@ -1,6 +1,7 @@
 """Runs kept, resumed and looked at from the command line; older journals brought up to date."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +11,12 @@ from typer.testing import CliRunner
 
 from marsam import PaintOptions, RunOptions
 from marsam.cli import app
-from marsam.errors import OutOfMemory, PromptError, RunMissing
+from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
 from marsam.images import open_picture
 from marsam.journal import Journal
 from marsam.keeper import Keeper
-from marsam.performing import begin, perform, recorded
-from marsam.results import Painted
+from marsam.performing import begin, perform, recorded, same_models
+from marsam.results import Checked, Painted
 from marsam.studio import Studio
 from marsam.testing import FakePainter, fake_studio
 
@@ -102,13 +103,13 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
         painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
     )
     with pytest.raises(OutOfMemory):
-        list(recorded(studio, journal, begin(journal, "amal", OPTIONS, prompt="a cat")))
+        list(recorded(studio, journal, begin(studio, journal, "amal", OPTIONS, prompt="a cat")))
     (run,) = journal.runs("amal")
     assert run.state == "failed"
     assert run.error is not None
     assert run.error.code == "out_of_memory"
     with pytest.raises(PromptError):
-        begin(journal, "amal", OPTIONS, prompt=" ")
+        begin(studio, journal, "amal", OPTIONS, prompt=" ")
     assert len(journal.runs("amal")) == 1
 
 
@@ -238,3 +239,75 @@ def test_half_a_picture_is_swept_away_with_the_process_that_left_it(tmp_path: Pa
     journal.close()
     assert Journal(tmp_path).run(None, run).state == "interrupted"
     assert not half.exists()
+
+
+def test_what_this_journal_knows_nothing_of_is_left_alone(tmp_path: Path) -> None:
+    """Its rows may be in another database, or the file was moved away, as our sentence says."""
+    journal = Journal(tmp_path)
+    run = interrupted(journal)
+    journal.close()
+    (tmp_path / "journal.db").unlink()
+    place = tmp_path / "runs" / run
+    os.utime(place, (0, 0))
+    again = Journal(tmp_path)
+    assert again.runs(None) == ()
+    assert len(list(place.iterdir())) == 2
+
+
+def test_what_was_begun_and_never_written_down_goes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    known = interrupted(journal)
+    for run in (known, "never"):
+        (tmp_path / "runs" / run).mkdir(exist_ok=True)
+        mark = tmp_path / "marks" / run
+        mark.touch()
+        os.utime(mark, (0, 0))
+    journal.sweep()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [known]
+    assert list((tmp_path / "marks").iterdir()) == []
+
+
+def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
+    journal: Journal,
+) -> None:
+    options = RunOptions(paint=PaintOptions(pictures=1, seed=7), keep_best=1)
+    run = journal.begin("amal", asked="a cat", options=options)
+    with closing(perform(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
+        next(event for event in events if isinstance(event, Painted))
+    journal.end(run, "interrupted")
+    assert journal.run(None, run).pictures[0].fidelity is None
+    (event,) = perform(fake_studio(), journal, journal.claim(None, run))
+    assert isinstance(event, Checked)
+    assert journal.run(None, run).pictures[0].fidelity is not None
+
+
+def test_a_run_is_gone_on_with_by_the_same_models_only(journal: Journal) -> None:
+    studio = fake_studio()
+    run = begin(studio, journal, "amal", OPTIONS, prompt="a cat")
+    same_models(journal.run(None, run), studio)
+    other = Studio(
+        captioner=studio.captioner,
+        translator=studio.translator,
+        painter=FakePainter(name="another-painter"),
+    )
+    with pytest.raises(OptionError, match="fake-painter"):
+        same_models(journal.run(None, run), other)
+
+
+def test_only_a_bare_run_of_ones_own_goes_on_to_paint(journal: Journal) -> None:
+    prompt = fake_studio().run(prompt="a cat", pictures=1).prompt
+    run = journal.begin("amal", asked="a cat")
+    assert not journal.paint_from("amal", run, prompt, OPTIONS)  # somebody works on it
+    journal.end(run, "finished")
+    assert not journal.paint_from("basim", run, prompt, OPTIONS)
+    assert journal.paint_from("amal", run, prompt, OPTIONS)
+    assert journal.run(None, run).state == "running"
+    assert not journal.paint_from("amal", run, prompt, OPTIONS)
+    painted = interrupted(journal)
+    assert not journal.paint_from("amal", painted, prompt, OPTIONS)
+
+
+def test_the_seed_of_the_last_picture_counts_too() -> None:
+    PaintOptions(pictures=2, seed=2**32 - 2)
+    with pytest.raises(OptionError):
+        PaintOptions(pictures=2, seed=2**32 - 1)

@@ -22,24 +22,25 @@ from marsam.errors import (
     RunExists,
     RunMissing,
     kinds,
+    public,
 )
 from marsam.fidelity import best
 from marsam.journal import Failure, KeptPicture, Run
 
-# The first that fits. A sentence of ours replaces those that may name files of this machine.
-_STATUS: tuple[tuple[type[MarsamError], int, str], ...] = (
-    (RunMissing, 404, ""),
-    (RunExists, 409, ""),
-    (InputError, 422, ""),
-    (QueueFull, 503, ""),
-    (QuotaExceeded, 429, ""),
-    (Overdue, 504, ""),
-    (Cancelled, 409, ""),
-    (OutOfMemory, 507, ""),
-    (DiskFull, 507, "There is no room left to keep results; what is finished is kept."),
-    (JournalError, 503, "Results cannot be kept at the moment; try again later."),
-    (ModelError, 503, "A model cannot be used; whoever runs this service sees why in its log."),
-    (MarsamError, 500, "Something unexpected happened; what is finished is kept."),
+# The first that fits.
+_STATUS: tuple[tuple[type[MarsamError], int], ...] = (
+    (RunMissing, 404),
+    (RunExists, 409),
+    (InputError, 422),
+    (QueueFull, 503),
+    (QuotaExceeded, 429),
+    (Overdue, 504),
+    (Cancelled, 409),
+    (OutOfMemory, 507),
+    (DiskFull, 507),
+    (JournalError, 503),
+    (ModelError, 503),
+    (MarsamError, 500),
 )
 _KINDS = kinds()
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -50,9 +51,9 @@ def add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(MarsamError)
     def _ours(request: Request, error: MarsamError) -> JSONResponse:
-        status, sentence = _public(error)
+        status = next(status for kind, status in _STATUS if isinstance(error, kind))
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, Refused) else {}
-        return _answer(request, status, error.code, sentence, headers)
+        return _answer(request, status, error.code, public(error), headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -89,16 +90,10 @@ def client(request: Request) -> str:
     return str(getattr(request.state, "client", "local"))
 
 
-def _public(error: MarsamError) -> tuple[int, str]:
-    status, sentence = next((s, text) for kind, s, text in _STATUS if isinstance(error, kind))
-    return status, sentence or str(error)
-
-
 def failure_view(error: Failure) -> dict[str, str]:
     """Why a run failed, without the names of files."""
-    kind = _KINDS.get(error.code, MarsamError)
-    sentence = next(text for family, _, text in _STATUS if issubclass(kind, family))
-    return {"code": error.code, "message": sentence or error.message}
+    told = _KINDS.get(error.code, MarsamError).told
+    return {"code": error.code, "message": told or error.message}
 
 
 def picture_view(run: Run, picture: KeptPicture) -> dict[str, Any]:

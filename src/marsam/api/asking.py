@@ -121,7 +121,7 @@ class Service:
                     await asyncio.wait_for(bell.wait(), LOOK)
                 except TimeoutError:
                     if await request.is_disconnected():
-                        self.workshop.cancel(run)
+                        await anyio.to_thread.run_sync(self.workshop.cancel, run)
         finally:
             quiet()
         return await anyio.to_thread.run_sync(self.workshop.outcome, run, told[0])

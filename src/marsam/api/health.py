@@ -18,6 +18,8 @@ from marsam.performing import spent
 from marsam.results import Painted
 from marsam.workshop import Ended, News
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
 
 class Figures:
     """What is counted; give :meth:`observe` to the workshop and :meth:`count` to the app."""
@@ -67,7 +69,8 @@ class Counting:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 status = str(message["status"])
-                self.figures.requests.labels(scope["method"], route, status).inc()
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self.figures.requests.labels(method, route, status).inc()
             await send(message)
 
         await self.app(scope, receive, counted if scope["type"] == "http" else send)

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -14,7 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from marsam.api.answers import client, picture_view, run_view
 from marsam.api.asking import Service, decoded, fingerprint, run_options, uploaded
-from marsam.errors import RunMissing
+from marsam.errors import RunExists, RunMissing, public
 from marsam.journal import ENDED, Run
 from marsam.options import RunOptions
 from marsam.results import Previewed
@@ -23,7 +24,7 @@ from marsam.workshop import Ended, News
 QUIET = 1.0
 """Seconds between two looks at a run of which nothing is heard; another process may do it."""
 LAST = 1_000_000
-"""The number of the last event, after those of any pictures."""
+"""The number of the end of a run, beside how many pictures there are by then."""
 
 
 def routes(service: Service) -> APIRouter:
@@ -73,15 +74,15 @@ def routes(service: Service) -> APIRouter:
     @router.delete("/runs/{run_id}", summary="Cancel a run; finished pictures stay")
     def cancel(request: Request, run_id: str) -> dict[str, Any]:
         run = journal.run(client(request), run_id)
-        workshop.cancel(run.id)
+        if not workshop.cancel(run.id) and not journal.run(client(request), run_id).ended:
+            raise RunExists("Another service works on this run; ask that one.", run=run.id)
         return shown(journal.run(client(request), run_id))
 
     @router.post("/runs/{run_id}/resume", status_code=202, summary="Go on with a run")
     def resume(request: Request, run_id: str) -> dict[str, Any]:
         """Paint the pictures that are missing, from the seeds they would have had."""
         me = client(request)
-        journal.run(me, run_id)
-        workshop.submit(me, lambda: journal.claim(me, run_id).id)
+        workshop.resume(me, run_id, line=me)
         return shown(journal.run(me, run_id))
 
     def mine(request: Request, run_id: str) -> Run:
@@ -100,14 +101,20 @@ def routes(service: Service) -> APIRouter:
         bell, heard = asyncio.Event(), list[News]()
         loop = asyncio.get_running_loop()
 
-        def hear(news: News) -> None:
+        def take(news: News) -> None:
             if isinstance(news, Previewed):
                 heard[:] = [n for n in heard if isinstance(n, Ended)]
             if isinstance(news, Previewed | Ended):
                 heard.append(news)
-            loop.call_soon_threadsafe(bell.set)
+            bell.set()
+
+        def hear(news: News) -> None:
+            with suppress(RuntimeError):  # the loop may be closed already
+                loop.call_soon_threadsafe(take, news)
 
         last, place = last_event_id, None
+        if last >= LAST:  # it was told the end, and the run may have been gone on with
+            last = 9 + 2 * (last - LAST)
         quiet = await anyio.to_thread.run_sync(workshop.listen, run.id, hear)
         try:
             while True:
@@ -121,7 +128,7 @@ def routes(service: Service) -> APIRouter:
                 if now.ended:
                     return
                 if lost is not None:  # over, but nothing can be written down at the moment
-                    yield _event("ended", run_view(now) | {"state": lost.state})
+                    yield _event("ended", _lost(now, lost))
                     return
                 position = workshop.position(run.id)
                 if position and position != place:
@@ -171,7 +178,12 @@ def _kept(run: Run) -> Iterator[tuple[int, str, dict[str, Any]]]:
         if picture.fidelity is not None:
             yield 11 + 2 * picture.index, "checked", view
     if run.ended:
-        yield LAST, "ended", run_view(run)
+        yield LAST + len(run.pictures), "ended", run_view(run)
+
+
+def _lost(run: Run, ended: Ended) -> dict[str, Any]:
+    error = ended.error and {"code": ended.error.code, "message": public(ended.error)}
+    return run_view(run) | {"state": ended.state, "error": error}
 
 
 def _preview(event: Previewed) -> dict[str, Any]:

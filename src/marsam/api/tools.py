@@ -1,6 +1,7 @@
 """Tools for language models, by the Model Context Protocol, at ``/mcp``."""
 
 import base64
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import Field
 
 from marsam.api.answers import client
 from marsam.api.asking import Service, encoded
-from marsam.errors import MarsamError
+from marsam.errors import MarsamError, public
 from marsam.images import MAX_BYTES
 from marsam.journal import Run
 from marsam.languages import language
@@ -26,6 +27,7 @@ Seed = Annotated[int | None, Field(description="The same seed paints the same pi
 Recipe = Annotated[str, Field(description="draft (quick), balanced, or faithful (slow).")]
 Answer = list[TextContent | ImageContent]
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 def tools(service: Service) -> FastMCP[Any]:
@@ -115,7 +117,7 @@ def tools(service: Service) -> FastMCP[Any]:
         try:
             done = await service.done(request, begun.id)
         except MarsamError as error:
-            raise ToolError(str(error)) from error
+            raise ToolError(public(error)) from error
         return await _told(lambda: _shown(done))
 
     return mcp
@@ -126,7 +128,10 @@ async def _told(work: Callable[[], T]) -> T:
     try:
         return await anyio.to_thread.run_sync(work)
     except MarsamError as error:
-        raise ToolError(str(error)) from error
+        raise ToolError(public(error)) from error
+    except Exception as error:
+        _log.exception("a tool failed")
+        raise ToolError(MarsamError.told) from error
 
 
 def _shown(run: Run) -> Answer:

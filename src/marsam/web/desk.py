@@ -25,7 +25,8 @@ from marsam.errors import (
     Refused,
     RunMissing,
 )
-from marsam.journal import KeptPicture, Run, fidelity_of
+from marsam.fidelity import Fidelity
+from marsam.journal import KeptPicture, Run
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt, PromptLength
 from marsam.web.words import ENGLISH
@@ -63,6 +64,7 @@ class Desk:
         edited: the language of the text that was changed last.
         read: unset while a picture is described, and its words arrive one after another.
         run: where the journal keeps this work; None before there is any.
+        working: the run that is being painted for this page; None while there is none.
         fetch_stop: set when the full models should not be fetched any further.
         busy: held while something is painted.
     """
@@ -76,6 +78,7 @@ class Desk:
     edited: str = ""
     read: threading.Event = field(default_factory=_set)
     run: str | None = None
+    working: str | None = None
     pictures: list[KeptPicture] = field(default_factory=list)
     options: PaintOptions | None = None
     listed: tuple[str, ...] = ()
@@ -109,8 +112,8 @@ class Desks:
         desk = self._desks.pop(str(request.session_hash), None)
         if desk is not None:
             desk.fetch_stop.set()
-            if desk.run is not None:
-                self._workshop.cancel(desk.run)
+            if desk.working is not None:
+                self._workshop.cancel(desk.working)
 
 
 def digest(path: Path | str) -> str:
@@ -152,7 +155,7 @@ def example() -> Run:
                 index=i,
                 seed=picture["seed"],
                 path=EXAMPLE / f"marsam-{picture['seed']}.png",
-                fidelity=fidelity_of(picture["fidelity"]),
+                fidelity=Fidelity.from_dict(picture["fidelity"]),
             )
             for i, picture in enumerate(data["pictures"])
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.errors import MarsamError
+from marsam.errors import MarsamError, public
 from marsam.images import open_picture
 from marsam.languages import ARABIC, ENGLISH
 from marsam.options import (
@@ -21,6 +21,9 @@ from marsam.options import (
 )
 from marsam.web.desk import served
 from marsam.workshop import Workshop
+
+TOGETHER = 8
+"""Programs that wait at once for one kind of answer; the line decides who is served."""
 
 
 def add(workshop: Workshop) -> None:
@@ -77,11 +80,12 @@ def add(workshop: Workshop) -> None:
             source = open_picture(Path(picture))
         return painted((pictures, seed, recipe), client, picture=source)
 
-    button.click(caption, [picture], [english, arabic], api_name="caption")
-    button.click(translate, [text, source, target], [translation], api_name="translate")
+    together: dict[str, Any] = {"concurrency_limit": TOGETHER}
+    button.click(caption, [picture], [english, arabic], api_name="caption", **together)
+    button.click(translate, [text, source, target], [translation], api_name="translate", **together)
     settings = [number, seed, recipe]
-    button.click(paint, [text, *settings], [english, arabic, files], api_name="paint")
-    button.click(run, [picture, *settings], [english, arabic, files], api_name="run")
+    button.click(paint, [text, *settings], [english, arabic, files], api_name="paint", **together)
+    button.click(run, [picture, *settings], [english, arabic, files], api_name="run", **together)
 
 
 @contextmanager
@@ -90,7 +94,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except MarsamError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(public(error), print_exception=False) from error
 
 
 def _whole(number: float | None) -> int | None:

@@ -134,7 +134,7 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "run_history": False,
         "footer_links": [],
-        "show_error": True,
+        "show_error": False,
     }
 
 

@@ -97,7 +97,7 @@ class Painting:
 
     def stop(self, request: gr.Request) -> Update:
         """End the work after this step; what is finished stays."""
-        if (run := self.desks.of(request).run) is not None:
+        if (run := self.desks.of(request).working) is not None:
             self.workshop.cancel(run)
         return {self.parts.status: render.easel(both("stopping"))}
 
@@ -123,11 +123,12 @@ class Painting:
             self.view.tell(desk, error)
             yield {parts.status: ""}
             return
-        desk.run, desk.pictures, desk.options = run, [], options
+        desk.run, desk.working, desk.pictures, desk.options = run, run, [], options
         try:
             yield from self._followed(desk, run, told, options)
         finally:
             quiet()
+            desk.working = None
             desk.busy.release()
 
     def _followed(
@@ -154,11 +155,9 @@ class Painting:
                         reported = now
                         yield self._step(news, options, now - started)
                 case Painted() | Checked():
-                    desk.pictures = list(self.journal.run(desk.visitor, run).pictures)
-                    if isinstance(news, Painted):
+                    # Something else may have been laid on the desk meanwhile.
+                    if desk.run == run and self._collected(desk, run):
                         yield self.view.landed(desk)
-                    else:
-                        yield {parts.results: render.results(desk.pictures)}
         if news.error is not None:
             self.view.tell(desk, news.error)
         done = pictures(sum(p.path is not None for p in desk.pictures))
@@ -174,6 +173,15 @@ class Painting:
             parts.status: render.easel("" if news.error and not desk.pictures else line),
         }
 
+    def _collected(self, desk: Desk, run: str) -> bool:
+        """Lay what is painted on the desk; False when the run is gone, deleted on another page."""
+        try:
+            desk.pictures = list(self.journal.run(desk.visitor, run).pictures)
+        except MarsamError as error:
+            self.view.tell(desk, error)
+            return False
+        return True
+
     def _next(self, told: "queue.SimpleQueue[News]") -> News | None:
         try:
             return told.get(timeout=LOOK)
@@ -187,9 +195,10 @@ class Painting:
 
     def _run_for(self, desk: Desk, prompt: Prompt, options: RunOptions) -> str:
         """Where to keep what is painted now: with its words, if nothing was painted from them."""
-        if desk.run is not None and not desk.pictures:
-            self.journal.paint_from(desk.run, prompt, options, state="queued")
-            return desk.run
+        bare = desk.run if not desk.pictures else None
+        # Unless another page paints from it, or it was deleted: then this is a run of its own.
+        if bare and self.journal.paint_from(desk.visitor, bare, prompt, options, state="queued"):
+            return bare
         run = self.journal.begin(
             desk.visitor,
             source=open_picture(desk.source) if desk.source else None,

@@ -66,10 +66,10 @@ class Reading:
         return {self.parts.picture: EXAMPLES[event.index]}
 
     def _described(self, desk: Desk, source: Any) -> Iterator[Update]:
-        parts = self.parts
+        parts, run, state = self.parts, None, "stopped"
         desk.read.clear()
         try:
-            run = self.journal.begin(desk.visitor, source=source)
+            run = self.journal.begin(desk.visitor, source=source, models=self.studio.names)
             desk.put(self.journal.run(desk.visitor, run))
             yield self.view.desk(desk, picture=False) | {
                 parts.status: render.easel(both("reading")),
@@ -95,17 +95,19 @@ class Reading:
             desk.read.set()
             self.journal.describe(run, desk.captions, desk.prompt)
             self.journal.end(run, "finished")
+            state = ""
             yield merged(self.view.words(desk), self.view.earlier(desk)) | {
                 parts.status: render.easel(both("words_ready"))
             }
         except MarsamError as error:
             self.view.tell(desk, error)
-            if desk.run is not None:
-                with suppress(MarsamError):  # it may be the journal that fails
-                    self.journal.end(desk.run, "failed")
+            state = "failed"
             yield {parts.status: ""}
         finally:
             desk.read.set()
+            if run is not None and state:
+                with suppress(MarsamError):  # it may be the journal that fails
+                    self.journal.end(run, state)
 
     def edit(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
         """One text was changed; the other is out of date until it is synced."""

@@ -1,0 +1,129 @@
+"""The workshop goes on, whatever goes wrong with one run."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marsam import PaintOptions, RunOptions
+from marsam.errors import Cancelled, OutOfMemory, QueueFull
+from marsam.journal import Journal
+from marsam.studio import Studio
+from marsam.testing import FakePainter, fake_studio
+from marsam.workshop import Ended, News, Workshop
+
+OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    workshop = Workshop(fake_studio(), Journal(tmp_path))
+    yield workshop
+    workshop.close()
+
+
+def _ended(workshop: Workshop, run: str) -> Ended:
+    told: list[News] = []
+    workshop.listen(run, told.append)
+    for _ in range(200):
+        if ends := [news for news in told if isinstance(news, Ended)]:
+            return ends[0]
+        time.sleep(0.02)
+    raise AssertionError("it never ended")
+
+
+def test_a_run_is_done_and_its_end_told(workshop: Workshop) -> None:
+    run = workshop.request("amal", OPTIONS, prompt="a cat")
+    done = workshop.wait(run)
+    assert done.state == "finished"
+    assert [p.seed for p in done.pictures] == [7, 8]
+    assert _ended(workshop, run) == Ended("finished")
+    assert workshop.position(run) is None
+
+
+def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a listener broke")
+
+    workshop = Workshop(fake_studio(), Journal(tmp_path), observer=broken)
+    for _ in range(2):
+        run = workshop.request("amal", OPTIONS, prompt="a cat")
+        assert workshop.wait(run).state == "finished"
+    assert workshop.ready
+    workshop.close()
+
+
+def test_an_end_that_cannot_be_written_is_written_later(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, broken = workshop.journal.end, [True]
+
+    def ending(*args: object, **more: object) -> bool:
+        if broken[0]:
+            raise RuntimeError("not even a sentence of ours")
+        return end(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workshop.journal, "end", ending)
+    run = workshop.request("amal", OPTIONS, prompt="a cat")
+    assert _ended(workshop, run).state == "finished"
+    assert workshop.journal.run(None, run).state == "running"
+    assert workshop.ready
+    broken[0] = False
+    for _ in range(100):
+        if workshop.journal.run(None, run).state == "finished":
+            break
+        time.sleep(0.05)
+    assert workshop.journal.run(None, run).state == "finished"
+
+
+def test_gone_on_with_at_the_very_moment_it_ends(tmp_path: Path) -> None:
+    """Whoever hears of the end first may be quick."""
+    journal = Journal(tmp_path)
+    again: list[str] = []
+
+    def observer(run: str, news: News) -> None:
+        if isinstance(news, Ended) and news.state == "stopped" and not again:
+            again.append(shop.resume("amal", run, line="amal"))
+
+    fakes = fake_studio()
+    painter = SlowPainter()
+    studio = Studio(captioner=fakes.captioner, translator=fakes.translator, painter=painter)
+    shop = Workshop(studio, journal, observer=observer)
+    run = shop.request("amal", OPTIONS, prompt="a cat")
+    shop.cancel(run)
+    for _ in range(500):
+        if journal.run(None, run).state == "finished":
+            break
+        time.sleep(0.02)
+    assert again == [run]
+    assert journal.run(None, run).state == "finished"
+    assert len(journal.run(None, run).pictures) == 2
+    shop.close()
+
+
+class SlowPainter(FakePainter):
+    """Slow enough to be stopped before it is finished."""
+
+    def paint(self, prompt, options):  # type: ignore[no-untyped-def]
+        for event in super().paint(prompt, options):
+            time.sleep(0.02)
+            yield event
+
+
+def test_how_a_run_ended_is_raised_to_whoever_waits(tmp_path: Path) -> None:
+    fakes = fake_studio()
+    studio = Studio(
+        captioner=fakes.captioner,
+        translator=fakes.translator,
+        painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
+    )
+    workshop = Workshop(studio, Journal(tmp_path))
+    with pytest.raises(OutOfMemory):
+        workshop.wait(workshop.request("amal", OPTIONS, prompt="a cat"))
+    with pytest.raises(Cancelled):
+        workshop.outcome("x", Ended("stopped"))
+    workshop.close()
+    with pytest.raises(QueueFull):
+        workshop.request("amal", OPTIONS, prompt="a cat")
+    assert not workshop.ready
