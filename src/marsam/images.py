@@ -103,7 +103,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
     """Write a picture: first under another name, so that no reader ever meets half a file.
 
-    It is on the disk, name and all, when this returns: not even a power cut takes it back.
+    It is on the disk when this returns, and so is its name in its folder.
 
     Args:
         picture: saved as it is.

@@ -1,7 +1,7 @@
 """One pair of hands for each kind of work, and one fair, bounded line of runs in front of them.
 
-A run first gets its words, then its pictures; while one is painted, the next is described. What the
-page and the HTTP API ask for stands in the same line.
+A run first gets its words, then its pictures; while one is painted, the next is described. Whatever
+the page and the HTTP API want painted stands in the same line; words alone are answered beside it.
 """
 
 import logging
