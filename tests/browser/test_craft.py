@@ -189,6 +189,31 @@ def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPain
     assert painter.steps_done == done < 40
 
 
+def test_another_tab_of_ones_own_takes_nothing_from_the_first(
+    visit: Visit, slow: tuple[str, SlowPainter]
+) -> None:
+    """It finds the same work on its desk, which is still being painted for the other."""
+    address, _ = slow
+    page = visit("en", url=address)
+    page.fill("#number input[type=number]", "2")
+    page.click("button#paint")
+    expect(page.locator("#status")).to_contain_text("of 2, step")
+    other = page.context.new_page()
+    other.goto(address)
+    other.wait_for_selector("html[data-ready]")
+    other.fill("#english textarea", "a dog")
+    other.fill("#number input[type=number]", "1")
+    other.click("button#paint")
+    expect(other.locator("#status")).to_contain_text("Waiting")
+    finished(page, 2)
+    assert pane(page, "en") != "a dog"
+    finished(other, 1)
+    page.click("button#paint")
+    expect(page.locator("#status")).to_contain_text("of 2, step")
+    other.close()
+    finished(page, 2)
+
+
 @both_languages
 def test_a_withheld_picture_says_so_and_offers_another_seed(
     visit: Visit, slow: tuple[str, SlowPainter], language: str
