@@ -5,16 +5,16 @@ import shutil
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from marsam.console import bar, print_json
 from marsam.errors import OptionError
-from marsam.journal import Journal, Run
-from marsam.performing import perform, same_models, spent
 from marsam.results import Painted, Previewed
-from marsam.retention import prune
+
+if TYPE_CHECKING:
+    from marsam.journal import Journal, Run
 
 runs_app = typer.Typer(help="Runs kept on this machine: of the page, the API and marsam run.")
 
@@ -28,7 +28,7 @@ def list_runs(
     as_json: Json = False,
 ) -> None:
     """List runs, the latest first."""
-    found = Journal().runs(None, limit=limit)
+    found = _journal().runs(None, limit=limit)
     if as_json:
         print_json({"runs": [_row(run) for run in found]})
         return
@@ -43,7 +43,7 @@ def list_runs(
 @runs_app.command("show")
 def show_run(run_id: Id, as_json: Json = False) -> None:
     """Show a run: its words, its pictures, how it ended."""
-    run = Journal().run(None, run_id)
+    run = _journal().run(None, run_id)
     if as_json:
         print_json(_row(run))
         return
@@ -63,9 +63,10 @@ def resume_run(
     device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
 ) -> None:
     """Paint the pictures that are missing, from the seeds they would have had."""
+    from marsam.performing import perform, same_models, spent
     from marsam.studio import Studio
 
-    journal = Journal()
+    journal = _journal()
     known = journal.run(None, run_id)
     studio = Studio.load(models or _set_of(known), device=device)
     same_models(known, studio)
@@ -92,7 +93,7 @@ def export_run(
     out: Annotated[Path, typer.Option("--out", help="A folder for it; made when missing.")],
 ) -> None:
     """Copy a run's pictures, and all that is known about it as run.json, into a folder."""
-    run = Journal().run(None, run_id)
+    run = _journal().run(None, run_id)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for picture in run.pictures:
@@ -108,7 +109,7 @@ def export_run(
 @runs_app.command("delete")
 def delete_runs(run_ids: Annotated[list[str], typer.Argument(metavar="RUN...")]) -> None:
     """Delete runs with their pictures."""
-    journal = Journal()
+    journal = _journal()
     for run_id in run_ids:
         journal.delete(None, run_id)
 
@@ -121,12 +122,21 @@ def prune_runs(
     ] = None,
 ) -> None:
     """Delete old runs; nothing is ever deleted unless somebody asks for it."""
+    from marsam.retention import prune
+
     if days is None and megabytes is None:
         raise OptionError("Say what may go: --days, --megabytes, or both.")
-    typer.echo(str(prune(Journal(), days=days, megabytes=megabytes)))
+    typer.echo(str(prune(_journal(), days=days, megabytes=megabytes)))
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _journal() -> "Journal":
+    """Opened when a command needs it: its database library is slow to import."""
+    from marsam.journal import Journal
+
+    return Journal()
+
+
+def _row(run: "Run") -> dict[str, Any]:
     return {
         "id": run.id,
         "created": run.created,
@@ -148,7 +158,7 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _set_of(run: Run) -> str | None:
+def _set_of(run: "Run") -> str | None:
     """The model set a run was begun with, if it was one."""
     from marsam.catalog import SETS
     from marsam.studio import stage_name
