@@ -12,7 +12,7 @@ from PIL import Image
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
-from marsam.libraries import give_back, quiet
+from marsam.libraries import give_back, loading, quiet
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
@@ -53,7 +53,7 @@ class BlipCaptioner:
             BlipImageProcessorPil,
         )
 
-        with translated(f"loading the captioner {self.name}"):
+        with loading, translated(f"loading the captioner {self.name}"):
             require_files(self.folder, "captioner", self.name)
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
             images = BlipImageProcessorPil.from_pretrained(self.folder)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 from contextlib import suppress
 
 
@@ -26,3 +27,7 @@ def give_back() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):  # not everywhere is glibc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+loading = threading.RLock()
+"""Held while a model is read: ``from_pretrained`` changes what torch makes in every thread."""

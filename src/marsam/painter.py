@@ -17,7 +17,7 @@ from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.folders import ADAPTER_FILE
-from marsam.libraries import give_back, quiet
+from marsam.libraries import give_back, loading, quiet
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
@@ -61,7 +61,7 @@ class DiffusionPainter:
         quiet()
         import diffusers
 
-        with translated(f"loading the painter {self.name}"):
+        with loading, translated(f"loading the painter {self.name}"):
             require_files(self.folder, "painter", self.name)
             # The class by its name: diffusers' AutoPipeline would import every pipeline there is.
             family = getattr(diffusers, self._family, None)
@@ -99,7 +99,7 @@ class DiffusionPainter:
             return self._own_decoder
         from diffusers import AutoencoderTiny
 
-        with translated(f"loading the decoder {self.decoder.name}"):
+        with loading, translated(f"loading the decoder {self.decoder.name}"):
             small = AutoencoderTiny.from_pretrained(
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
@@ -119,7 +119,7 @@ class DiffusionPainter:
 
         if not (self.folder / "tokenizer").is_dir():
             return None
-        with translated(f"loading the vocabulary of {self.name}"):
+        with loading, translated(f"loading the vocabulary of {self.name}"):
             require_files(self.folder, "painter", self.name)
             return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
 

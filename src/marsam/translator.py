@@ -14,7 +14,7 @@ from marsam.errors import ModelUnsupported, translated
 from marsam.families import direction
 from marsam.glossary import split_around
 from marsam.languages import ARABIC, Language, language
-from marsam.libraries import give_back, quiet
+from marsam.libraries import give_back, loading, quiet
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -51,7 +51,7 @@ class Seq2SeqTranslator:
         quiet()
         import transformers
 
-        with translated(f"loading the translator {self.name}"):
+        with loading, translated(f"loading the translator {self.name}"):
             require_files(self.folder, "translator", self.name)
             with warnings.catch_warnings():
                 # Marian's tokenizer wishes for a package that only tidies the spaces of Moses.

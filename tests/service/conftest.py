@@ -1,11 +1,14 @@
 """Services on the fakes: one in this process' hands, killed when the test is over."""
 
+import asyncio
+import inspect
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -57,6 +60,18 @@ class Service:
         """As an operator would."""
         self.process.terminate()
         self.process.wait(timeout=30)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine, in a thread: Playwright keeps a loop running in this one."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    given = {name: pyfuncitem.funcargs[name] for name in names}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(pyfuncitem.obj(**given))).result()
+    return True
 
 
 Figure = Callable[[str], None]
