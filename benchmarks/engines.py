@@ -364,7 +364,7 @@ class Ours(Engine):
         times: dict[str, float] = {}
         with tempfile.TemporaryDirectory() as folder:
             journal = Journal(Path(folder))
-            run = journal.begin("bench", prompt=prompt, options={})
+            run = journal.begin("bench", prompt=prompt)
             with clock(times, "total"):
                 journal.paint(run, Painted(picture=told, seconds=1.0), prompt)
         return times

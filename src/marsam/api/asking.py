@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,11 +160,6 @@ def encoded(text: str) -> Image.Image:
         return open_picture(base64.b64decode(data, validate=True))
     except (binascii.Error, ValueError) as error:
         raise PictureError("This is not a picture in base64.") from error
-
-
-def decoded(data: bytes) -> Image.Image:
-    """The picture in the bytes of a file."""
-    return open_picture(io.BytesIO(data))
 
 
 def size_named(size: str | None) -> tuple[int | None, int | None]:

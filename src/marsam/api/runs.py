@@ -14,8 +14,9 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from marsam.api.answers import client, picture_view, run_view
-from marsam.api.asking import Service, decoded, fingerprint, run_options, uploaded
+from marsam.api.asking import Service, fingerprint, run_options, uploaded
 from marsam.errors import RunExists, RunMissing, public
+from marsam.images import open_picture
 from marsam.journal import ENDED, Run
 from marsam.options import RunOptions
 from marsam.results import Previewed
@@ -52,7 +53,7 @@ def routes(service: Service) -> APIRouter:
         run, new = service.begin(
             client(request),
             options,
-            picture=None if data is None else decoded(data),
+            picture=None if data is None else open_picture(data),
             prompt=prompt,
             key=idempotency_key,
             digest=fingerprint(options, data, prompt),

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, UploadFile
 from pydantic import BaseModel, Field
 
-from marsam.api.asking import Service, decoded, uploaded
+from marsam.api.asking import Service, uploaded
+from marsam.images import open_picture
 from marsam.languages import ARABIC, ENGLISH, language
 from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
 
@@ -30,7 +31,7 @@ def routes(service: Service) -> APIRouter:
         prefix: Annotated[str, Form(max_length=200)] = "",
     ) -> dict[str, Any]:
         options = CaptionOptions(candidates=candidates, prefix=prefix)
-        image = decoded(uploaded(picture) or b"")
+        image = open_picture(uploaded(picture) or b"")
         with service.words() as studio:
             captions = studio.captioner.caption(image, options)
             arabic = [studio.translator.translate(c.text, TranslateOptions()) for c in captions]
