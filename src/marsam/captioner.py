@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,31 @@ class BlipCaptioner:
             ModelError: when the model cannot be loaded.
             OutOfMemory: when the device is too small.
         """
+        return self.caption_many([image], options)[0]
+
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        """Describe several pictures at once, each as :meth:`caption` would.
+
+        Raises:
+            ModelError: when the model cannot be loaded.
+            OutOfMemory: when the device is too small for so many.
+        """
+        if options.sampling:  # what chance says of a picture must not depend on its neighbours
+            return [self._described([image], options)[0] for image in images]
+        return self._described(images, options) if images else []
+
+    def _described(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
         import torch
 
         with self._lock, translated("describing a picture"), torch.inference_mode():
-            model, images, tokenizer = self._loaded
-            pixels = images(images=image, return_tensors="pt").pixel_values
-            # One picture, one prompt: in a batch BLIP would pad inside the shorter prompts.
-            prompt = tokenizer(options.prefix, return_tensors="pt").input_ids
+            model, processor, tokenizer = self._loaded
+            pixels = processor(images=list(images), return_tensors="pt").pixel_values
+            # The same words for all: BLIP would pad inside the shorter of different prompts.
+            prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
             with torch.random.fork_rng():  # sampling must not disturb anybody's seeds
                 torch.manual_seed(options.seed)
                 output = model.generate(
@@ -101,11 +119,15 @@ class BlipCaptioner:
                 )
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
-        return _best_first(texts, scores)
+        each = options.candidates
+        return [
+            _best_first(texts[first : first + each], scores[first : first + each])
+            for first in range(0, len(texts), each)
+        ]
 
 
 def _cache(config: Any) -> Any:
-    """What a decoder remembers, with one picture for all beams.
+    """What a decoder remembers, with one picture for all its beams.
 
     Beams change places at every word. What each has said must move along; what the picture looks
     like is the same for all, and moving it takes longer than all the rest of the decoder.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marsam.cli_batch import batch
 from marsam.cli_models import models_app
 from marsam.cli_runs import runs_app
 from marsam.console import print_json, tell, warn
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models", no_args_is_help=True)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
+app.command()(batch)
 
 DEFAULTS = PaintOptions()
 CAPTION_DEFAULTS = CaptionOptions()

@@ -1,13 +1,23 @@
 """What the command line says: words on stdout, bars and remarks on stderr, or one JSON document."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from marsam.metadata import embed, record_of
 from marsam.notices import Notice
@@ -25,18 +35,31 @@ from marsam.results import (
 )
 
 
-def bar() -> Progress:
+def bar(*columns: ProgressColumn) -> Progress:
     """A progress bar on a terminal; silence in a pipe."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
+        *(columns or (TaskProgressColumn(), TimeElapsedColumn())),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def counter(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
+    """A bar that counts pictures, with how many a second and how long the rest will take."""
+    rate = TextColumn("{task.fields[rate]:.1f}/s")
+    with bar(MofNCompleteColumn(), rate, TimeRemainingColumn(elapsed_when_finished=True)) as shown:
+        task = shown.add_task("pictures", total=total, visible=visible, rate=0.0)
+
+        def advance() -> None:
+            shown.advance(task)
+            shown.update(task, rate=shown.tasks[task].speed or 0.0)
+
+        yield advance
 
 
 def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:

@@ -203,3 +203,21 @@ class RunOptions:
             "paint": PaintOptions(**paint),
         }
         return cls(**data | stages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """What is done with every picture of a folder.
+
+    Attributes:
+        languages: NLLB codes of the languages wanted beside English.
+        caption: how a picture is described.
+        translate: how its words are translated; source and target do not matter.
+        paint: new pictures from the words; None paints none. Without a seed, a picture's own
+            content decides it, so that going on with a batch paints the same.
+    """
+
+    languages: tuple[str, ...] = ("arb_Arab",)
+    caption: CaptionOptions = field(default_factory=CaptionOptions)
+    translate: TranslateOptions = field(default_factory=TranslateOptions)
+    paint: PaintOptions | None = None

@@ -3,7 +3,7 @@
 The bundled stages run the models in this process; :mod:`marsam.testing` has instant ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from PIL import Image
@@ -22,6 +22,12 @@ class Captioner(Protocol):
         """Describe an RGB picture of any size: one or more captions, the best first."""
         ...
 
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        """Describe several pictures, each as :meth:`caption` would, in less time."""
+        ...
+
 
 class Translator(Protocol):
     """A text in, the same in another language out."""
@@ -32,6 +38,15 @@ class Translator(Protocol):
         """Translate one text.
 
         Raises:
+            LanguageError: when the model does not know one of the codes.
+        """
+        ...
+
+    def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
+        """Translate several texts, each as :meth:`translate` would, in less time.
+
+        Raises:
+            PromptError: when one of them is empty or too long.
             LanguageError: when the model does not know one of the codes.
         """
         ...

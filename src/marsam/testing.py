@@ -10,7 +10,7 @@ They are public so that programs which embed Marsam can test themselves without 
 
 import colorsys
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -40,6 +40,12 @@ class FakeCaptioner:
             Caption(text=text, score=-float(rank)) for rank, text in enumerate([self.text, *others])
         )
 
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        """Describe one after another."""
+        return [self.caption(image, options) for image in images]
+
 
 @dataclass
 class FakeTranslator:
@@ -61,6 +67,10 @@ class FakeTranslator:
         answer = self.answers.get(text, f"[{options.target}] {text}")
         back = self.answers.get(answer, f"[{options.source}] {answer}") if options.back else None
         return Translation(text=answer, source=options.source, target=options.target, back=back)
+
+    def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
+        """Translate one after another."""
+        return [self.translate(text, options) for text in texts]
 
 
 @dataclass

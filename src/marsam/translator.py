@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from marsam.results import Translation
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
 """``model_type`` to class; NLLB models are of the M2M100 family."""
+TOGETHER = 32
+"""Sentences translated at once, at most."""
 SECOND_TRY = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
 """Other decoding, for a sentence whose first translation failed a check."""
 
@@ -77,50 +80,91 @@ class Seq2SeqTranslator:
             ModelError: when the model cannot be loaded.
             OutOfMemory: when the device is too small.
         """
-        text = checked_text(texts.clean(text), "text")
+        return self.translate_many([text], options)[0]
+
+    def translate_many(self, given: Sequence[str], options: TranslateOptions) -> list[Translation]:
+        """Translate several texts, each as :meth:`translate` would, their sentences at once.
+
+        Raises:
+            PromptError: when one of them is empty or too long.
+            LanguageError: when the model does not know one of the languages.
+            ModelError: when the model cannot be loaded.
+            OutOfMemory: when the device is too small for so many.
+        """
+        checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
         with self._lock, translated("translating"):
-            answer, warnings = self._guarded(text, source, target, options)
-            standard = back = None
+            answers = self._guarded(checked, source, target, options)
+            standards: Sequence[str | None] = [None] * len(checked)
+            backs: Sequence[str | None] = [None] * len(checked)
             if target.experimental:
-                warnings.append(Notice.EXPERIMENTAL)
-                standard, _ = self._guarded(text, source, ARABIC, options)
+                standards = [text for text, _ in self._guarded(checked, source, ARABIC, options)]
+                answers = [(text, [*seen, Notice.EXPERIMENTAL]) for text, seen in answers]
             if options.back:
-                back, _ = self._guarded(answer, target, source, options) if answer else ("", [])
-        return Translation(
-            text=answer,
-            source=source.code,
-            target=target.code,
-            back=back,
-            standard=standard,
-            warnings=tuple(dict.fromkeys(warnings)),
-        )
+                there = [text for text, _ in answers]
+                backs = [text for text, _ in self._guarded(there, target, source, options)]
+        return [
+            Translation(
+                text=answer,
+                source=source.code,
+                target=target.code,
+                back=back,
+                standard=standard,
+                warnings=tuple(dict.fromkeys(warnings)),
+            )
+            for (answer, warnings), standard, back in zip(answers, standards, backs, strict=True)
+        ]
 
     def _guarded(
-        self, text: str, source: Language, target: Language, options: TranslateOptions
-    ) -> tuple[str, list[Notice]]:
-        lines, warnings = [], []
-        for line in texts.for_model(text).split("\n"):
-            answers = []
-            for sentence in texts.sentences(line):
-                answer, remarks = self._sentence(sentence, source, target, options)
-                answers.append(answer)
-                warnings += remarks
-            lines.append(" ".join(answers))
-        whole = "\n".join(lines).strip()
-        return (texts.mend_arabic(whole) if target.script == "Arab" else whole), warnings
+        self,
+        given: Sequence[str],
+        source: Language,
+        target: Language,
+        options: TranslateOptions,
+    ) -> list[tuple[str, list[Notice]]]:
+        """Each text translated line by line and sentence by sentence, with what looks wrong."""
+        split = [
+            [texts.sentences(line) for line in texts.for_model(text).split("\n")] for text in given
+        ]
+        plain = list(dict.fromkeys(s for lines in split for line in lines for s in line))
+        told = dict(zip(plain, self._sentences(plain, source, target, options), strict=True))
+        found = []
+        for lines in split:
+            remarks = [notice for line in lines for s in line for notice in told[s][1]]
+            whole = "\n".join(" ".join(told[s][0] for s in line) for line in lines).strip()
+            arabic = target.script == "Arab"
+            found.append((texts.mend_arabic(whole) if arabic else whole, remarks))
+        return found
 
-    def _sentence(
-        self, sentence: str, source: Language, target: Language, options: TranslateOptions
+    def _sentences(
+        self,
+        plain: Sequence[str],
+        source: Language,
+        target: Language,
+        options: TranslateOptions,
+    ) -> list[tuple[str, list[Notice]]]:
+        """Sentences: translated, checked, and those that fail a check tried once more."""
+        quieter = [texts.unshouted(sentence) for sentence in plain]
+        answers = self._generated(quieter, source, target, options)
+        return [
+            self._checked(*row, source, target, options)
+            for row in zip(plain, quieter, answers, strict=True)
+        ]
+
+    def _checked(
+        self,
+        given: str,
+        sentence: str,
+        answer: str,
+        source: Language,
+        target: Language,
+        options: TranslateOptions,
     ) -> tuple[str, list[Notice]]:
-        """One sentence: translated, checked, and if a check fails tried once more."""
-        terms = options.glossary.wanted(sentence, source.code, target.code)
-        sentence = texts.unshouted(sentence)
-        kept = {word for _, answer in terms for word in texts.latin_words(answer)}
-        answer = self._generate(sentence, source, target, options)
+        terms = options.glossary.wanted(given, source.code, target.code)
+        kept = {word for _, term in terms for word in texts.latin_words(term)}
         wrong = problems(sentence, answer, source, target, kept)
         if wrong:
-            second = self._generate(sentence, source, target, options, **SECOND_TRY)
+            (second,) = self._generated([sentence], source, target, options, **SECOND_TRY)
             still = problems(sentence, second, source, target, kept)
             if len(still) < len(wrong):
                 answer, wrong = second, still
@@ -143,43 +187,59 @@ class Seq2SeqTranslator:
         told = [
             answers[piece.casefold()]
             if place % 2
-            else self._generate(piece.strip(), source, target, options)
+            else self._generated([piece.strip()], source, target, options)[0]
             if any(character.isalnum() for character in piece)
             else piece.strip()
             for place, piece in enumerate(pieces)
         ]
         return " ".join(piece for piece in told if piece)
 
-    def _generate(
+    def _generated(
         self,
-        sentence: str,
+        plain: Sequence[str],
         source: Language,
         target: Language,
         options: TranslateOptions,
         **decoding: Any,
-    ) -> str:
+    ) -> list[str]:
+        """What the model makes of each sentence; those of one length at once.
+
+        Sentences of different lengths would have to be padded, and come out a little different
+        than alone; and a short one would wait for the longest.
+        """
         import torch
 
         from marsam.narrow import head_of
 
+        if not plain:
+            return []
         model, tokenizer = self._loaded
-        terms = options.glossary.wanted(sentence, source.code, target.code)
-        own_script = all(target.writes(answer) for _, answer in terms)
         way = direction(tokenizer, self.name, source, target)
-        inputs = tokenizer(
-            way.prefix + sentence, return_tensors="pt", truncation=True, max_length=512
-        )
-        head = self._head(target) if own_script else None
-        with torch.inference_mode(), head_of(model, head):
-            tokens = model.generate(
-                **inputs.to(self.device.kind),
-                num_beams=options.beams,
-                # Languages differ in length, but not without bound.
-                max_new_tokens=16 + 3 * inputs.input_ids.shape[1],
-                **way.options,
-                **decoding,
-            )
-        return texts.clean(tokenizer.decode(tokens[0], skip_special_tokens=True))
+        alike: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
+        for place, sentence in enumerate(plain):
+            tokens = tokenizer(way.prefix + sentence, truncation=True, max_length=512).input_ids
+            terms = options.glossary.wanted(sentence, source.code, target.code)
+            own_script = all(target.writes(answer) for _, answer in terms)
+            alike.setdefault((len(tokens), own_script), []).append((place, tokens))
+        answers = [""] * len(plain)
+        for (length, own_script), rows in alike.items():
+            head = self._head(target) if own_script else None
+            for few in (rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)):
+                ids = torch.tensor([tokens for _, tokens in few], device=self.device.kind)
+                with torch.inference_mode(), head_of(model, head):
+                    output = model.generate(
+                        input_ids=ids,
+                        attention_mask=torch.ones_like(ids),
+                        num_beams=options.beams,
+                        # Languages differ in length, but not without bound.
+                        max_new_tokens=16 + 3 * length,
+                        **way.options,
+                        **decoding,
+                    )
+                told = tokenizer.batch_decode(output, skip_special_tokens=True)
+                for (place, _), text in zip(few, told, strict=True):
+                    answers[place] = texts.clean(text)
+        return answers
 
     def _head(self, target: Language) -> Any:
         """A last layer for the target's script; None where the whole vocabulary does as well."""

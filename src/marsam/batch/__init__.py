@@ -1,0 +1,1 @@
+"""A folder of pictures described in both languages, as tables, pages and sidecars."""

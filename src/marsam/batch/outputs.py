@@ -1,0 +1,85 @@
+"""The files a batch writes: each whole or not at all, and never over somebody else's."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from marsam.batch.rows import Row
+from marsam.batch.sheet import SheetWriter, is_sheet
+from marsam.batch.tables import (
+    CsvWriter,
+    JsonLinesWriter,
+    Output,
+    ParquetWriter,
+    Writer,
+    read_rows,
+)
+from marsam.errors import OptionError
+
+TABLES: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
+    ".csv": CsvWriter,
+    ".jsonl": JsonLinesWriter,
+    ".parquet": ParquetWriter,
+}
+SHEET = ".html"
+
+
+def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
+    """The rows of earlier tables that somebody has read, by their pictures' hashes.
+
+    Raises:
+        OptionError: when a file is there that is not ours, or would be of no kind we write.
+    """
+    found: dict[str, Row] = {}
+    for path in out:
+        kind = path.suffix.lower()
+        if kind not in (*TABLES, SHEET):
+            raise OptionError(f"{path.name} must end in {', '.join((*TABLES, SHEET))}.")
+        if not path.exists():
+            continue
+        taken = (
+            f"{path.name} is there already and was not written by marsam batch; "
+            "choose another name."
+        )
+        if kind == SHEET:
+            if not is_sheet(path):
+                raise OptionError(taken)
+            continue
+        try:
+            found |= {row.sha256: row for row in read_rows(path) if row.reviewed}
+        except OptionError as error:
+            raise OptionError(taken) from error
+    return found
+
+
+@contextmanager
+def open_outputs(out: Sequence[Path], codes: Sequence[str], folder: Path) -> Iterator[list[Output]]:
+    """The files to write; they take their places when all is done, and none of them before.
+
+    Args:
+        out: their paths.
+        codes: NLLB codes of the languages, in the order of their columns.
+        folder: where the pictures are that rows name.
+
+    Raises:
+        OptionError: when one cannot be written.
+        DiskFull: when there is no room.
+    """
+    outputs: list[Output] = []
+    try:
+        for path in dict.fromkeys(out):
+            outputs.append(Output(path, _writer(path, codes, folder)))
+        yield outputs
+        for output in outputs:
+            output.finish()
+    finally:
+        for output in outputs:
+            output.abandon()
+
+
+def _writer(path: Path, codes: Sequence[str], folder: Path) -> Callable[[Path], Writer]:
+    kind = path.suffix.lower()
+    if kind == SHEET:
+        return partial(SheetWriter, folder=folder, home=path.parent)
+    return lambda file: TABLES[kind](file, codes)

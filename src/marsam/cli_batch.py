@@ -1,0 +1,133 @@
+"""``marsam batch``: a folder of pictures into tables, pages and sidecars."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marsam.batch.sidecars import Sidecar
+from marsam.console import counter, print_json
+from marsam.options import (
+    MAX_PICTURES,
+    BatchOptions,
+    PaintOptions,
+    Recipe,
+    TranslateOptions,
+)
+
+SEVERAL = 10
+"""Errors that are told one by one; the tables have all."""
+
+
+def batch(
+    folder: Annotated[Path, typer.Argument(help="Pictures, however deep in folders.")],
+    out: Annotated[
+        list[Path],
+        typer.Option(
+            "--out", help="A table: .csv, .jsonl, .parquet, or a page: .html. Repeatable."
+        ),
+    ],
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", help="A language beside English. Repeatable. [default: ar]"),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option("-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures of each.")
+    ] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the first. [default: by the picture's content]")
+    ] = None,
+    recipe: Annotated[
+        Recipe, typer.Option(help="How much time a new picture gets.")
+    ] = Recipe.BALANCED,
+    sidecar: Annotated[
+        Sidecar | None, typer.Option(help="Also write the words beside each picture.")
+    ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(help="A TOML file of terms that must come out right.")
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option("--models", help="standard or mini. [default: standard if here, else mini]"),
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
+    ] = False,
+) -> None:
+    """Describe a whole folder; stopped or killed, the same command goes on where it was."""
+    from marsam.batch.describing import Describer
+    from marsam.batch.finding import find
+    from marsam.batch.memory import Memory
+    from marsam.batch.outputs import open_outputs, reviewed_rows
+    from marsam.batch.sidecars import write
+    from marsam.glossary import Glossary, load_glossary
+    from marsam.journal import data_folder
+    from marsam.languages import ENGLISH, language
+    from marsam.studio import Studio
+
+    codes = [language(name).code for name in to or ["ar"]]
+    codes = [code for code in dict.fromkeys(codes) if code != ENGLISH.code]
+    terms = load_glossary(glossary) if glossary else Glossary()
+    options = BatchOptions(
+        languages=tuple(codes),
+        translate=TranslateOptions(glossary=terms),
+        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None,
+    )
+    album = out[0].with_name(f"{out[0].stem}-pictures")
+    total = sum(1 for _ in find(folder, leave_out=album))
+    reviewed = reviewed_rows(out)
+    known = [code for row in reviewed.values() for code in row.texts]
+    codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in known if c != ENGLISH.code)))]
+    studio = Studio.load(models, device=device)
+    started, failed, done, in_the_way = time.monotonic(), 0, 0, 0
+    with ExitStack() as stack:
+        memory = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
+        describer = Describer(
+            studio=studio,
+            memory=memory,
+            folder=folder,
+            options=options,
+            album=album,
+            reviewed=reviewed,
+        )
+        tables = stack.enter_context(open_outputs(out, codes, folder))
+        rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
+        advance = stack.enter_context(counter(total, visible=not as_json))
+        for row in rows:
+            for table in tables:
+                table.write(row)
+            if sidecar and not row.error:
+                in_the_way += write(sidecar, folder / row.path, row, memory) is None
+            done, failed = done + 1, failed + bool(row.error)
+            if row.error and failed <= SEVERAL and not as_json:
+                typer.echo(f"{row.path}: {row.error}", err=True)
+            advance()
+    _report(done, failed, in_the_way, out, time.monotonic() - started, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _report(
+    done: int, failed: int, in_the_way: int, out: Sequence[Path], seconds: float, *, as_json: bool
+) -> None:
+    told: dict[str, Any] = {
+        "pictures": done,
+        "described": done - failed,
+        "failed": failed,
+        "out": [str(path) for path in out],
+        "seconds": round(seconds, 3),
+    }
+    if as_json:
+        print_json(told)
+        return
+    for path in out:
+        typer.echo(str(path))
+    if failed > SEVERAL:
+        typer.echo(f"… and {failed - SEVERAL} more, in the table.", err=True)
+    typer.echo(f"{done - failed} of {done} pictures described in {seconds:.0f} s.", err=True)
+    if in_the_way:
+        typer.echo(f"{in_the_way} sidecars were left alone: others wrote them.", err=True)
