@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER, changed INTEGER,
     sha256 TEXT, width INTEGER, height INTEGER
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
 CREATE TABLE IF NOT EXISTS words (
     key TEXT PRIMARY KEY, text TEXT NOT NULL, warnings TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -96,6 +97,12 @@ class Memory:
         rows = [(_name(path), size, changed, *seen) for path, size, changed, seen in files]
         with self._lock, self._ours(), self._database:
             self._database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def places(self, sha256: str) -> list[Path]:
+        """Where files with this content were seen."""
+        with self._lock, self._ours():
+            rows = self._database.execute("SELECT path FROM files WHERE sha256=?", (sha256,))
+            return [Path(path) for (path,) in rows]
 
     def recall(self, keys: Iterable[str]) -> dict[str, Words]:
         """The words that are known, by key."""
