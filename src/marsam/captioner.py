@@ -159,7 +159,11 @@ def _scores(decoder: Any, output: Any) -> list[float]:
     steps = decoder.compute_transition_scores(
         output.sequences, output.scores, normalize_logits=True
     )
-    return [float(row[row.isfinite()].mean()) for row in steps]
+    # What is ready early is filled up while the others are not; that is nobody's word.
+    said = output.sequences[:, -steps.shape[1] :] != decoder.config.pad_token_id
+    return [
+        float(row[row.isfinite() & words].mean()) for row, words in zip(steps, said, strict=True)
+    ]
 
 
 def _best_first(texts: Iterable[str], scores: Iterable[float]) -> tuple[Caption, ...]:

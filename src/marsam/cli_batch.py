@@ -97,15 +97,20 @@ def batch(
         tables = stack.enter_context(open_outputs(out, codes, folder))
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
         advance = stack.enter_context(counter(total, visible=not as_json))
-        for row in rows:
-            for table in tables:
-                table.write(row)
-            if sidecar and not row.error:
-                in_the_way += write(sidecar, folder / row.path, row, memory) is None
-            done, failed = done + 1, failed + bool(row.error)
-            if row.error and failed <= SEVERAL and not as_json:
-                typer.echo(f"{row.path}: {row.error}", err=True)
-            advance()
+        try:
+            for row in rows:
+                for table in tables:
+                    table.write(row)
+                if sidecar and not row.error:
+                    in_the_way += write(sidecar, folder / row.path, row, memory) is None
+                done, failed = done + 1, failed + bool(row.error)
+                if row.error and failed <= SEVERAL and not as_json:
+                    typer.echo(f"{row.path}: {row.error}", err=True)
+                advance()
+        except KeyboardInterrupt:
+            told = f"{done} of {total} pictures are done; the same command goes on from there."
+            typer.echo(told, err=True)
+            raise
     _report(done, failed, in_the_way, out, time.monotonic() - started, as_json=as_json)
     if failed:
         raise typer.Exit(1)

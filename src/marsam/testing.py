@@ -49,7 +49,10 @@ class FakeCaptioner:
 
 @dataclass
 class FakeTranslator:
-    """Looks texts up in ``answers``; what is not there comes back marked with its language."""
+    """Looks texts up in ``answers``, from English into Arabic or back.
+
+    What is not there, or wanted in another language, comes back marked with that language.
+    """
 
     answers: Mapping[str, str] = field(
         default_factory=lambda: {"a cat on a blue background": "قطة على خلفية زرقاء"}
@@ -64,7 +67,8 @@ class FakeTranslator:
         self.asked.append(text)
         if self.error:
             raise self.error
-        answer = self.answers.get(text, f"[{options.target}] {text}")
+        known = self.answers if options.target in ("arb_Arab", "eng_Latn") else {}
+        answer = known.get(text, f"[{options.target}] {text}")
         back = self.answers.get(answer, f"[{options.source}] {answer}") if options.back else None
         return Translation(text=answer, source=options.source, target=options.target, back=back)
 

@@ -1,6 +1,7 @@
 """The guard around the model, with a scripted model inside."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ class Scripted(Seq2SeqTranslator):
         super().__init__(folder, device=choose_device("cpu"), name="scripted")
         self.answers, self.asked = answers, list[tuple[str, str]]()
 
-    def _generate(
-        self, sentence: str, source: Any, target: Any, options: Any, **decoding: Any
-    ) -> str:
-        self.asked.append((sentence, target.code))
-        return self.answers[sentence][1 if decoding else 0]
+    def _generated(
+        self, plain: Sequence[str], source: Any, target: Any, options: Any, **decoding: Any
+    ) -> list[str]:
+        self.asked += [(sentence, target.code) for sentence in plain]
+        return [self.answers[sentence][1 if decoding else 0] for sentence in plain]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,19 @@ def test_only_tokens_of_the_targets_script_may_follow() -> None:
 
     assert allowed(ARABIC) == ["<s>", "▁قطة", "eng_Latn", "،", "▁12", "ۋ"]
     assert allowed(ENGLISH) == ["<s>", "▁cat", "eng_Latn", "،", "▁12", "▁é"]
+
+
+def test_several_texts_come_as_each_alone_and_a_sentence_is_asked_once(tmp_path: Path) -> None:
+    answers = {"a cat.": ["قطة."], "a dog.": ["كلب."], "a lion": ["lion", "أسد"]}
+    given = ["a cat. a dog.", "a lion", "a dog.\na lion"]
+    scripted = Scripted(tmp_path, answers)
+    together = scripted.translate_many(given, TranslateOptions())
+    assert [one.text for one in together] == ["قطة. كلب.", "أسد", "كلب.\nأسد"]
+    first = [sentence for sentence, _ in scripted.asked]
+    assert first == [
+        "a cat.",
+        "a dog.",
+        "a lion",
+        "a lion",
+    ]  # the lion once more: it was not Arabic
+    assert together == [scripted.translate(text, TranslateOptions()) for text in given]

@@ -1,0 +1,372 @@
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from marsam import CaptionOptions, Studio, cli
+from marsam.batch.ahead import ahead
+from marsam.batch.describing import TOGETHER, Describer
+from marsam.batch.finding import find
+from marsam.batch.memory import Memory
+from marsam.batch.rows import Row
+from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
+from marsam.errors import JournalError, OptionError, OutOfMemory, PictureError
+from marsam.images import open_picture
+from marsam.metadata import read
+from marsam.options import BatchOptions
+from marsam.results import Caption
+from marsam.testing import FakeCaptioner, fake_studio
+from tests.folders import make_folder
+
+CAT = "a cat on a blue background"
+QITTA = "قطة على خلفية زرقاء"
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
+    one = fake_studio()
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: one)
+    return one
+
+
+def marsam(*arguments: str) -> int:
+    """Run the command as a shell would; the exit code."""
+    sys.argv = ["marsam", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def seen(studio: Studio) -> int:
+    """How many pictures were looked at so far."""
+    assert isinstance(studio.captioner, FakeCaptioner)
+    return len(studio.captioner.asked)
+
+
+def test_every_file_says_the_same(studio: Studio) -> None:
+    make_folder(Path("photos"), 12)
+    names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
+    assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 0
+    rows = list(read_rows(Path("a.csv")))
+    assert len(rows) == 12
+    assert rows == list(read_rows(Path("a.jsonl"))) == list(read_rows(Path("a.parquet")))
+    assert dict(rows[0].texts) == {"eng_Latn": CAT, "arb_Arab": QITTA}
+    assert (rows[0].width, rows[0].height, rows[0].path) == (144, 144, "0/picture 0.png")
+    page = Path("a.html").read_text(encoding="utf-8")
+    assert page.count(f'<p lang="ar" dir="rtl">{QITTA}</p>') == 12
+    assert 'src="./photos/0/picture%200.png"' in page
+
+
+def test_the_table_opens_in_excel(studio: Studio) -> None:
+    """With its mark, or Arabic is read as something else; with no cell that is a formula."""
+    folder = Path("photos")
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "=1+1.png")
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert Path("a.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    with Path("a.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"] == "'=1+1.png"
+    assert next(read_rows(Path("a.csv"))).path == "=1+1.png"
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_texts_come_back_from_every_table(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    home = tmp_path_factory.mktemp("tables")
+    rows = [
+        Row(path="a.png", sha256="0" * 64, width=1, height=1, texts={"eng_Latn": text})
+        for text in texts
+    ]
+    for suffix, kind in (
+        (".csv", CsvWriter),
+        (".jsonl", JsonLinesWriter),
+        (".parquet", ParquetWriter),
+    ):
+        writer = kind(home / f"a{suffix}", ["eng_Latn"])
+        for row in rows:
+            writer.write(row)
+        writer.close()
+        # White space at the ends is no part of a text in any format; the rest is.
+        assert [dict(row.texts) for row in read_rows(home / f"a{suffix}")] == [
+            dict(row.texts) for row in rows
+        ]
+
+
+def test_bad_files_are_rows_with_an_error(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 20, bad=0.2)
+    assert marsam("batch", "photos", "--out", "a.csv", "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["pictures"], said["described"], said["failed"]) == (20, 16, 4)
+    rows = list(read_rows(Path("a.csv")))
+    failed = [row for row in rows if row.error]
+    assert len(failed) == 4
+    assert {row.error for row in failed} <= {
+        "This is not a JPEG, PNG or WebP picture.",
+        "This picture is damaged and cannot be read.",
+    }
+    assert all(not row.texts for row in failed)
+
+
+def test_nothing_is_described_twice(studio: Studio) -> None:
+    made = make_folder(Path("photos"), 10)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    first = Path("a.csv").read_bytes()
+    assert seen(studio) == 10
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert seen(studio) == 10
+    assert Path("a.csv").read_bytes() == first
+    # Moved, copied, or with another language: the picture is known by what it holds.
+    made[0].rename("photos/moved.png")
+    Path("photos/copy.png").write_bytes(made[1].read_bytes())
+    assert marsam("batch", "photos", "--out", "b.csv", "--to", "ar", "--to", "fr") == 0
+    assert seen(studio) == 10
+    assert {row.texts["fra_Latn"] for row in read_rows(Path("b.csv"))} == {f"[fra_Latn] {CAT}"}
+
+
+def test_a_changed_picture_is_described_again(studio: Studio) -> None:
+    made = make_folder(Path("photos"), 3)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    Image.new("RGB", (50, 40), "red").save(made[1])
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert seen(studio) == 4
+    assert [row.width for row in read_rows(Path("a.csv"))] == [144, 50, 144]
+
+
+def test_the_same_picture_twice_is_described_once(studio: Studio) -> None:
+    made = make_folder(Path("photos"), 1)
+    for number in range(5):
+        Path(f"photos/{number}.png").write_bytes(made[0].read_bytes())
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert seen(studio) == 1
+    assert len(list(read_rows(Path("a.csv")))) == 6
+
+
+def test_what_somebody_reviewed_stays(studio: Studio) -> None:
+    make_folder(Path("photos"), 4)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    rows = list(read_rows(Path("a.csv")))
+    better = replace(rows[2], texts={"eng_Latn": "a tom cat", "arb_Arab": "قط"}, reviewed=True)
+    _write(Path("a.csv"), [*rows[:2], better, rows[3]], ["eng_Latn", "arb_Arab"])
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
+    again = list(read_rows(Path("a.csv")))
+    # The new language is made from the words a person wrote; their Arabic is kept beside it.
+    assert dict(again[2].texts) == {
+        "eng_Latn": "a tom cat",
+        "arb_Arab": "قط",
+        "fra_Latn": "[fra_Latn] a tom cat",
+    }
+    assert [row.reviewed for row in again] == [False, False, True, False]
+
+
+def _write(path: Path, rows: Sequence[Row], codes: Sequence[str]) -> None:
+    output = Output(path, lambda file: CsvWriter(file, codes))
+    for row in rows:
+        output.write(row)
+    output.finish()
+
+
+@pytest.mark.parametrize("name", ["taken.csv", "taken.jsonl", "taken.parquet", "taken.html"])
+def test_a_file_of_somebody_else_is_not_overwritten(
+    studio: Studio, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    Path(name).write_text("name,phone\nMona,1\n", encoding="utf-8")
+    assert marsam("batch", "photos", "--out", name) == 1
+    assert "choose another name" in capsys.readouterr().err
+    assert Path(name).read_text(encoding="utf-8") == "name,phone\nMona,1\n"
+    assert seen(studio) == 0
+
+
+def test_mistakes_are_one_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    make_folder(Path("photos"), 1)
+    for wrong in (("nowhere", "a.csv"), ("photos", "a.xlsx"), ("photos/0/picture 0.png", "a.csv")):
+        assert marsam("batch", wrong[0], "--out", wrong[1]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not Path("a.csv").exists()
+
+
+def test_sidecars_carry_the_words(studio: Studio) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt") == 0
+    text = path.with_name(f"{path.name}.txt")
+    assert text.read_text(encoding="utf-8") == f"{CAT}\n{QITTA}\n"
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
+    xmp = path.with_name(f"{path.name}.xmp")
+    found = ElementTree.fromstring(xmp.read_text(encoding="utf-8")).iter(
+        "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
+    )
+    assert [li.text for li in found] == [CAT, CAT, QITTA] * 2
+    # Ours is brought up to date; somebody else's is left alone.
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr", "--sidecar", "txt") == 0
+    assert text.read_text(encoding="utf-8") == f"{CAT}\n[fra_Latn] {CAT}\n"
+    xmp.write_text("edited in another program", encoding="utf-8")
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
+    assert xmp.read_text(encoding="utf-8") == "edited in another program"
+
+
+def test_exiftool_reads_the_sidecar(studio: Studio, exiftool: str) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
+    command = [exiftool, "-j", "-XMP-iptcCore:AltTextAccessibility-ar", f"{path}.xmp"]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert told[0]["AltTextAccessibility-ar"] == QITTA
+
+
+def test_new_pictures_are_painted_once(studio: Studio) -> None:
+    make_folder(Path("photos"), 2)
+    options = ("batch", "photos", "--out", "photos/a.jsonl", "-n", "3")
+    assert marsam(*options) == 0
+    rows = list(read_rows(Path("photos/a.jsonl")))
+    painted = [Path("photos") / name for row in rows for name in row.pictures]
+    assert len(painted) == len(set(painted)) == 6
+    before = {path: path.stat().st_mtime_ns for path in painted}
+    pixels = open_picture(painted[0]).tobytes()
+    painted[0].unlink()  # as if it had been killed before
+    assert marsam(*options) == 0
+    assert list(read_rows(Path("photos/a.jsonl"))) == rows
+    assert open_picture(painted[0]).tobytes() == pixels
+    assert all(path.stat().st_mtime_ns == before[path] for path in painted[1:])
+    record = read(painted[0])
+    assert record is not None
+    assert (record.english, record.arabic) == (CAT, QITTA)
+
+
+@dataclass
+class Choosy(FakeCaptioner):
+    """Refuses more than ``most`` pictures at once, and those ``wide`` pixels wide."""
+
+    most: int = 100
+    wide: int = 0
+    together: list[int] = field(default_factory=list)
+
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        self.together.append(len(images))
+        if len(images) > self.most:
+            raise OutOfMemory("There is not enough memory.")
+        if any(image.width == self.wide for image in images):
+            raise PictureError("This one cannot be described.")
+        return super().caption_many(images, options)
+
+
+def describer(captioner: FakeCaptioner, **options: Any) -> Describer:
+    return Describer(
+        studio=replace(fake_studio(), captioner=captioner),
+        memory=Memory(Path("captions.db")),
+        folder=Path("photos"),
+        options=BatchOptions(**options),
+        album=Path("album"),
+    )
+
+
+def test_too_little_memory_halves_what_is_described_at_once() -> None:
+    make_folder(Path("photos"), 8)
+    captioner = Choosy(most=3)
+    rows = list(describer(captioner).rows(find(Path("photos"))))
+    assert [row.english for row in rows] == [CAT] * 8
+    assert captioner.together == [8, 4, 2, 2, 4, 2, 2]
+
+
+def test_one_picture_spoils_no_other() -> None:
+    made = make_folder(Path("photos"), 8)
+    Image.new("RGB", (77, 10)).save(made[3])
+    rows = list(describer(Choosy(wide=77)).rows(find(Path("photos"))))
+    assert sorted(row.error for row in rows) == [""] * 7 + ["This one cannot be described."]
+
+
+def test_few_pictures_are_open_at_once() -> None:
+    """However many there are: files are read a little ahead of what is done with them."""
+    made = make_folder(Path("photos"), 200)
+    read: list[Path] = []
+
+    def counted() -> Iterator[Path]:
+        for path in made:
+            read.append(path)
+            yield path
+
+    rows = describer(FakeCaptioner()).rows(counted())
+    for _ in range(10):
+        next(rows)
+    assert len(read) <= 10 + 9 * TOGETHER["cpu"]
+    rows.close()
+    assert len(read) < 200
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_table(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 3)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    before = Path("a.csv").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CsvWriter, "write", full)
+        assert marsam("batch", "photos", "--out", "a.csv") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "a.csv cannot be written: No space left on device."
+    )
+    assert Path("a.csv").read_bytes() == before
+    assert not list(Path().glob("*.partial"))
+
+
+def test_stopped_it_says_that_it_can_be_gone_on_with(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 4)
+    write: Callable[[CsvWriter, Row], None] = CsvWriter.write
+
+    def impatient(self: CsvWriter, row: Row) -> None:
+        if row.path.endswith("2.png"):
+            raise KeyboardInterrupt
+        write(self, row)
+
+    with monkeypatch.context() as pressed:
+        pressed.setattr(CsvWriter, "write", impatient)
+        assert marsam("batch", "photos", "--out", "a.csv") == 130
+    assert "2 of 4 pictures are done; the same command goes on" in capsys.readouterr().err
+    assert not Path("a.csv").exists()
+    done = seen(studio)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert seen(studio) == 4 >= done
+
+
+def test_a_damaged_memory_is_one_sentence() -> None:
+    Path("captions.db").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(JournalError, match=r"captions\.db cannot be used"):
+        Memory(Path("captions.db"))
+
+
+def test_what_another_thread_raises_is_raised_here() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise OptionError("Not this one.")
+
+    got = ahead(broken(), 2)
+    assert next(got) == 1
+    with pytest.raises(OptionError, match="Not this one"):
+        next(got)
