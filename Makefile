@@ -4,7 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check test-full stress bench bench-recipes bench-studio train evaluate clean
+.PHONY: run test check test-full stress bench bench-recipes bench-studio bench-folder train evaluate clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -22,9 +22,9 @@ check: $(VENV)/.dev
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
-# The tests of the service in their long forms: what docs/promises.md says was measured.
+# The tests of the service and of batches in their long forms, as docs/promises.md quotes them.
 stress: $(VENV)/.dev
-	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service
+	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py
 
 # Ours, the seed's way and peers at full size; twenty minutes, 12 GB of memory and 7 GB of disk.
 bench: $(VENV)/.dev
@@ -38,6 +38,10 @@ bench-recipes: $(VENV)/.train
 # How long a reader of the studio waits, in a real browser.
 bench-studio: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.studio
+
+# A folder described by `marsam batch` and by a plain loop, with the mini set.
+bench-folder: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.folder
 
 # Rebuilds the mini set: hours of computing, resumed where it stopped.
 train: $(VENV)/.train

@@ -36,6 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all commands: a reader types them one after another."""
     folder = tmp_path_factory.mktemp("readme")
     shutil.copy(PHOTO, folder / "photo.png")
+    shutil.copytree(PHOTO.parent, folder / "photos", ignore=shutil.ignore_patterns("finished"))
     return folder
 
 
