@@ -23,7 +23,7 @@ from training.loop import Training, optimisers
 from training.wild import pool, strangers
 from training.world import SIZE
 
-STEPS = 1_700
+STEPS = 1_200
 KNOWN, CROWD = 40, 88
 """Pictures a step: drawn ones, with captions, and a crowd of which only the guide knows."""
 

@@ -8,11 +8,10 @@ process ends before the work does.
 import errno
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,21 +22,22 @@ from PIL import Image
 
 from marsam.errors import DiskFull, JournalError, MarsamError, RunExists, RunMissing
 from marsam.fidelity import Fidelity
-from marsam.images import PARTIAL, save_picture
+from marsam.images import save_picture
 from marsam.journal_tables import open_engine, pictures, prepare, runs
-from marsam.keeper import Keeper
+from marsam.keeper import DatabaseKeeper, FileKeeper
 from marsam.metadata import embed, record_of
 from marsam.options import RunOptions
 from marsam.results import Caption, Checked, Painted, Prompt
+from marsam.store import KeptFile, PictureStore
 
 DATA_VARIABLE = "MARSAM_DATA"
 URL_VARIABLE = "MARSAM_JOURNAL"
+STORE_VARIABLE = "MARSAM_PICTURES"
 OPEN = ("queued", "running")
 """States that end by themselves; and those that are an end:"""
 ENDED = ("finished", "stopped", "failed", "interrupted")
+SOURCE = "source.png"
 IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
-UNCLAIMED = 3600.0
-"""Seconds after which a folder that no run owns was left by a process that died."""
 
 
 class Failure(NamedTuple):
@@ -49,13 +49,22 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class KeptPicture:
-    """A painted picture on disk; ``path`` is None when it was withheld."""
+    """A painted picture that was kept; ``file`` is None when it was withheld."""
 
     index: int
     seed: int
-    path: Path | None
+    file: KeptFile | None
     fidelity: Fidelity | None = None
     seconds: float | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """Where it can be read on this machine; from a store, it is fetched now.
+
+        Raises:
+            JournalError: when the store cannot be reached.
+        """
+        return self.file.path if self.file else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +74,7 @@ class Run:
     Attributes:
         created: seconds since 1970.
         state: one of ``OPEN`` or ``ENDED``.
-        source: the picture it began with, as PNG; None when it began with words.
+        file: the picture it began with, as PNG; None when it began with words.
         captions: all that were offered; the best first.
         options: what was chosen; None when nothing was to be painted.
         asked: the words it began with, as they were typed.
@@ -78,7 +87,7 @@ class Run:
     visitor: str = ""
     created: float
     state: str
-    source: Path | None
+    file: KeptFile | None
     captions: tuple[Caption, ...]
     prompt: Prompt | None
     options: RunOptions | None
@@ -93,6 +102,15 @@ class Run:
     def ended(self) -> bool:
         """Nobody works on it any more."""
         return self.state in ENDED
+
+    @property
+    def source(self) -> Path | None:
+        """Where the picture it began with can be read; from a store, it is fetched now.
+
+        Raises:
+            JournalError: when the store cannot be reached.
+        """
+        return self.file.path if self.file else None
 
 
 def data_folder() -> Path:
@@ -109,15 +127,20 @@ class Journal:
             ``journal.db``; made when missing. None is :func:`data_folder`.
         url: of a PostgreSQL database (``postgresql://user@host/name``) that keeps the rows.
             None looks at ``MARSAM_JOURNAL``, but only when no folder is given either.
+        store: of a store that keeps the pictures for all who share the database
+            (``s3://bucket/marsam``). None looks at ``MARSAM_PICTURES`` likewise.
 
     Raises:
         JournalError: when the folder cannot be written, its journal is damaged, or of a newer
             Marsam.
     """
 
-    def __init__(self, folder: Path | None = None, *, url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, url: str | None = None, store: str | None = None
+    ) -> None:
         if folder is None:
             url = url or os.environ.get(URL_VARIABLE) or None
+            store = store or os.environ.get(STORE_VARIABLE) or None
         self.folder = folder or data_folder()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +149,9 @@ class Journal:
         self._engine = open_engine(self.folder, url)
         ours = self._engine.dialect.name == "sqlite"
         self._turn: AbstractContextManager[Any] = threading.Lock() if ours else nullcontext()
-        self._keeper = Keeper(self.folder / "keepers")
+        # Locks of files are seen on one machine, those of the database by all who share it.
+        self._keeper = FileKeeper(self.folder / "keepers") if ours else DatabaseKeeper(self._engine)
+        self._store = PictureStore(self.folder, store)
         with self._begin() as database:
             prepare(database)
         self.sweep()
@@ -155,27 +180,14 @@ class Journal:
                 left = list(database.execute(sa.select(runs.c.id).where(abandoned)).scalars())
                 database.execute(runs.update().where(abandoned).values(state="interrupted"))
         for run in left:
-            for half in self._place(run).glob(f".*{PARTIAL}"):
-                half.unlink(missing_ok=True)
-        self._sweep_folders()
+            self._store.clear(run)
+        self._store.sweep(self._is_known)
         return len(left)
 
-    def _sweep_folders(self) -> None:
-        """Remove what was begun and never written down, and the rest of what was deleted.
-
-        Only what carries our mark: a folder this journal knows nothing of may be another's.
-        """
-        before = time.time() - UNCLAIMED
-        for mark in (self.folder / "marks").glob("*"):
-            with suppress(OSError):  # another process may sweep as well
-                if mark.stat().st_mtime > before:
-                    continue
-                with self._read() as database:
-                    here = sa.select(runs.c.id).where(runs.c.id == mark.name)
-                    known = database.execute(here).one_or_none() is not None
-                if not known:
-                    shutil.rmtree(self._place(mark.name), ignore_errors=True)
-                mark.unlink()
+    def _is_known(self, run: str) -> bool:
+        with self._read() as database:
+            here = sa.select(runs.c.id).where(runs.c.id == run)
+            return database.execute(here).one_or_none() is not None
 
     def begin(
         self,
@@ -210,10 +222,10 @@ class Journal:
         """
         run = secrets.token_hex(8)
         try:
-            mark = self._mark(run)
-            self._place(run).mkdir(parents=True)
+            self._store.open(run)
             if source is not None:
-                save_picture(source, self._place(run) / "source.png", "PNG")
+                path = save_picture(source, self._store.place(run) / SOURCE, "PNG")
+                self._store.keep(path)
             row = {
                 "id": run,
                 "visitor": visitor,
@@ -231,10 +243,9 @@ class Journal:
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
-            with suppress(OSError):
-                mark.unlink()
+            self._store.settle(run)
         except (OSError, MarsamError) as error:
-            self._remove(run)
+            self._store.remove(run)
             if once and (same := self.find(visitor, once[0])):
                 raise RunExists("This request was made before.", run=same.id) from error
             raise _kept_nowhere(self.folder, error) from error
@@ -274,15 +285,17 @@ class Journal:
         """
         picture = painted.picture
         kept = KeptPicture(
-            index=picture.index, seed=picture.seed, path=None, seconds=painted.seconds
+            index=picture.index, seed=picture.seed, file=None, seconds=painted.seconds
         )
         if picture.image is not None:
-            kept = replace(kept, path=self._file(run, picture.seed))
+            file = self._file(run, picture.seed)
+            kept = replace(kept, file=file)
             try:
-                embed(picture.image, record_of(picture, prompt), self._file(run, picture.seed))
+                embed(picture.image, record_of(picture, prompt), file.place)
             except OSError as error:
                 raise _kept_nowhere(self.folder, error) from error
-        row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.path is None}
+            self._store.keep(file.place)
+        row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.file is None}
         with self._begin() as database:
             if database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none() is None:
                 raise RunMissing("There is no such run any more.")
@@ -321,6 +334,18 @@ class Journal:
             told["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
         return self._change(run, **told)
 
+    def ask_to_stop(self, run: str) -> bool:
+        """Ask whoever works on a run to stop; False when nobody does."""
+        with self._begin() as database:
+            asked = runs.update().where((runs.c.id == run) & IS_OPEN).values(stopping=True)
+            return bool(database.execute(asked).rowcount)
+
+    def asked_to_stop(self) -> list[str]:
+        """The runs of ours that others asked to stop."""
+        mine = (runs.c.keeper == self._keeper.name) & IS_OPEN & runs.c.stopping
+        with self._read() as database:
+            return list(database.execute(sa.select(runs.c.id).where(mine)).scalars())
+
     def claim(self, visitor: str | None, run: str, *, state: str = "queued") -> Run:
         """Take over a run that did not finish, to go on with it.
 
@@ -330,7 +355,8 @@ class Journal:
         with self._begin() as database:
             row = self._owned(database, visitor, run)
             unfinished = runs.c.state.in_([s for s in ENDED if s != "finished"])
-            mine = {"state": state, "keeper": self._keeper.name, "error": None}
+            name = self._keeper.name
+            mine = {"state": state, "keeper": name, "error": None, "stopping": None}
             if (
                 not row.options
                 or not database.execute(
@@ -381,28 +407,14 @@ class Journal:
                 raise RunMissing("This run is being worked on.")
             database.execute(pictures.delete().where(pictures.c.run == run))
             database.execute(runs.delete().where(runs.c.id == run))
-        with suppress(OSError):
-            self._mark(run)
-        self._remove(run)
-
-    def _mark(self, run: str) -> Path:
-        """Note that a folder may be without a run, should this process end now."""
-        mark = self.folder / "marks" / run
-        mark.parent.mkdir(exist_ok=True)
-        mark.touch()
-        return mark
-
-    def _remove(self, run: str) -> None:
-        shutil.rmtree(self._place(run), ignore_errors=True)
-        with suppress(OSError):
-            (self.folder / "marks" / run).unlink()
+        self._store.remove(run)
 
     def ended(self) -> Iterator[tuple[str, float, Path]]:
         """Every run nobody works on, the oldest first: id, when it began, and its folder."""
         listed = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(ENDED))
         with self._read() as database:
             rows = database.execute(listed.order_by(runs.c.created)).all()
-        return ((row.id, row.created, self._place(row.id)) for row in rows)
+        return ((row.id, row.created, self._store.place(row.id)) for row in rows)
 
     def _change(self, run: str, **values: Any) -> bool:
         """Write to a run we work on; False when it is not open, or not ours."""
@@ -440,11 +452,8 @@ class Journal:
             raise RunMissing("There is no such run any more.")
         return row
 
-    def _place(self, run: str) -> Path:
-        return self.folder / "runs" / run
-
-    def _file(self, run: str, seed: int) -> Path:
-        return self._place(run) / f"marsam-{seed}.png"
+    def _file(self, run: str, seed: int) -> KeptFile:
+        return self._store.file(run, f"marsam-{seed}.png")
 
     def _run(self, database: sa.Connection, row: Any) -> Run:
         mine = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
@@ -453,7 +462,7 @@ class Journal:
             visitor=row.visitor,
             created=row.created,
             state=row.state,
-            source=self._place(row.id) / "source.png" if row.source else None,
+            file=self._store.file(row.id, SOURCE) if row.source else None,
             captions=tuple(Caption.from_dict(data) for data in row.captions),
             prompt=Prompt.from_dict(row.prompt) if row.prompt else None,
             options=RunOptions.from_dict(row.options) if row.options else None,
@@ -466,7 +475,7 @@ class Journal:
                 KeptPicture(
                     index=p.place,
                     seed=p.seed,
-                    path=None if p.blocked else self._file(row.id, p.seed),
+                    file=None if p.blocked else self._file(row.id, p.seed),
                     fidelity=Fidelity.from_dict(p.fidelity) if p.fidelity else None,
                     seconds=p.seconds,
                 )

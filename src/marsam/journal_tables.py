@@ -1,6 +1,7 @@
 """Where the journal's rows live: the tables, how they grew, and the engines that hold them."""
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from marsam.errors import JournalError
 
-VERSION = 2
+VERSION = 3
 """The number of the tables' layout; a journal with a greater one is refused, never overwritten."""
 PATIENCE = 30.0
 """Seconds to wait for another process that is writing."""
@@ -34,6 +35,8 @@ runs = sa.Table(
     sa.Column("keeper", sa.String(32), nullable=True),
     sa.Column("once", sa.String(255), nullable=True),
     sa.Column("digest", sa.String(64), nullable=True),
+    # Since layout 3:
+    sa.Column("stopping", sa.Boolean, nullable=True),
 )
 once = sa.Index("runs_once", runs.c.visitor, runs.c.once, unique=True)
 """One run for an idempotency key of a client, whatever happens between two requests."""
@@ -52,6 +55,7 @@ _SINCE_2 = (
     *(runs.c[name] for name in ("asked", "error", "seconds", "models", "keeper", "once", "digest")),
     pictures.c.seconds,
 )
+_SINCE_3 = (runs.c.stopping,)
 
 
 def open_engine(folder: Path, url: str | None) -> sa.Engine:
@@ -109,19 +113,25 @@ def prepare(database: sa.Connection) -> None:
         raise JournalError("The journal is of a newer Marsam; update Marsam to read it.")
     if version < 2:
         _to_2(database)
+    if version < 3:  # a run can be stopped from another process
+        _add(database, _SINCE_3)
     if version < VERSION:
         database.execute(layout.update().values(version=VERSION))
 
 
 def _to_2(database: sa.Connection) -> None:
     """Runs can be resumed: what was asked is kept whole, and who is at work on it."""
-    for column in _SINCE_2:
-        kind = column.type.compile(database.dialect)
-        database.execute(
-            sa.text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}')
-        )
+    _add(database, _SINCE_2)
     once.create(database)
     for row in database.execute(sa.select(runs.c.id, runs.c.options)).all():
         if row.options:
             whole = {"paint": row.options}
             database.execute(runs.update().where(runs.c.id == row.id).values(options=whole))
+
+
+def _add(database: sa.Connection, columns: Iterable[sa.Column[Any]]) -> None:
+    for column in columns:
+        kind = column.type.compile(database.dialect)
+        database.execute(
+            sa.text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}')
+        )

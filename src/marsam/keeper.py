@@ -1,15 +1,17 @@
-"""Who is alive: a lock of the system's, which goes away with the process that holds it."""
+"""Who is alive: a lock that goes away with the process that holds it."""
 
 import secrets
 import threading
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 
-class Keeper:
-    """A name for this process, by which others can tell whether it still runs.
+class FileKeeper:
+    """A name for this process, by which others on this machine can tell whether it still runs.
 
     Args:
         folder: where the locks are; on a disk that all who ask share.
@@ -62,3 +64,65 @@ class Keeper:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.lock"
+
+
+class DatabaseKeeper:
+    """A name for this process, by which all who share a PostgreSQL can tell whether it still runs.
+
+    The lock belongs to a connection that stays open as long as the process; the server lets go of
+    it when either ends.
+
+    Args:
+        engine: of the database.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._naming = threading.Lock()
+        self._held: sa.Connection | None = None
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """Ours; another one when the connection was lost, as others then took us for dead."""
+        with self._naming:
+            if self._held is None or not self._is_held(self._held):
+                self._held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                self._name = secrets.token_hex(8)
+                self._held.execute(sa.select(sa.func.pg_advisory_lock(_number(self._name))))
+            return self._name
+
+    def alive(self, name: str | None) -> bool:
+        """Whether the process of that name still runs."""
+        if name is None:
+            return False
+        # Looked up and not tried: for a moment, whoever tries has the lock himself.
+        held = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND "
+            "((classid::bigint << 32) | objid::bigint) = :number AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        with self._engine.connect() as database:
+            return bool(database.execute(held, {"number": _number(name)}).scalar())
+
+    def close(self) -> None:
+        """Give the name up, as the end of the process would."""
+        with self._naming, suppress(sa.exc.SQLAlchemyError):
+            if self._held is not None:
+                self._held.invalidate()  # closed for good: in the pool, it would keep the lock
+                self._held.close()
+                self._held = None
+
+    def _is_held(self, connection: sa.Connection) -> bool:
+        try:
+            connection.execute(sa.text("SELECT 1"))
+        except sa.exc.SQLAlchemyError:
+            connection.invalidate()
+            return False
+        return True
+
+
+def _number(name: str) -> int:
+    """A name as PostgreSQL numbers its locks: 64 bits with a sign."""
+    number = int(name, 16)
+    return number - (1 << 64) if number >= 1 << 63 else number

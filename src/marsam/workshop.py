@@ -382,6 +382,9 @@ class Workshop:
             for run, ended in list(self._unsettled.items()):
                 if self._settle(run, ended):
                     del self._unsettled[run]
+            with suppress(MarsamError, OSError):
+                for run in self.journal.asked_to_stop():
+                    self.cancel(run)
             if time.monotonic() - swept > SWEEP:
                 swept = time.monotonic()
                 with suppress(MarsamError, OSError):

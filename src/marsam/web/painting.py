@@ -160,7 +160,7 @@ class Painting:
                         yield self.view.landed(desk)
         if news.error is not None:
             self.view.tell(desk, news.error)
-        done = pictures(sum(p.path is not None for p in desk.pictures))
+        done = pictures(sum(p.file is not None for p in desk.pictures))
         line = both("done" if news.state == "finished" else "stopped", done)
         yield merged(
             self.view.landed(desk),

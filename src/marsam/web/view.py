@@ -177,7 +177,7 @@ def candidates(desk: Desk) -> Any:
 
 def _cover(run: Run) -> Path | None:
     painted = (p.path for p in run.pictures if p.path is not None)
-    return next(painted, run.source)
+    return next(painted, None) or run.source
 
 
 def _title(run: Run, language: str) -> str:
