@@ -10,6 +10,7 @@ import typer
 
 from marsam.cli_batch import batch
 from marsam.cli_models import models_app
+from marsam.cli_review import review
 from marsam.cli_runs import runs_app
 from marsam.console import print_json, tell, warn
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, PictureError
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models", no_args_is_help=True)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
 app.command()(batch)
+app.command()(review)
 
 DEFAULTS = PaintOptions()
 CAPTION_DEFAULTS = CaptionOptions()

@@ -1,0 +1,214 @@
+"""The review page as people use it: what they correct is in the table when they look."""
+
+import hashlib
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page, expect
+
+from marsam.batch.review import Review
+from marsam.batch.review_pictures import Pictures
+from marsam.batch.review_serving import application
+from marsam.batch.review_words import WORDS
+from marsam.batch.rows import Row
+from marsam.batch.tables import CsvWriter, Output, read_rows
+from tests.browser.conftest import Visit
+from tests.browser.test_craft import _serious
+from tests.browser.test_studio import both_languages
+from tests.folders import make_folder
+from tests.serving import free_port
+
+CODES = ["eng_Latn", "arb_Arab"]
+CAT, QITTA = "a cat on a blue background", "قطة على خلفية زرقاء"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Six rows: one has remarks, one lost its picture, one failed."""
+    photos = tmp_path / "photos"
+    rows = []
+    for path in make_folder(photos, 6):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        name = path.relative_to(photos).as_posix()
+        texts = {"eng_Latn": CAT, "arb_Arab": QITTA}
+        rows.append(Row(path=name, sha256=sha256, width=144, height=144, texts=texts))
+    rows[2] = replace(rows[2], warnings=("looping",))
+    rows[3] = replace(rows[3], sha256="0" * 64)
+    rows[5] = replace(
+        rows[5], sha256="", texts={}, error="This is not a JPEG, PNG or WebP picture."
+    )
+    table = tmp_path / "captions.csv"
+    output = Output(table, lambda file: CsvWriter(file, CODES))
+    for row in rows:
+        output.write(row)
+    output.finish()
+    return table
+
+
+@pytest.fixture
+def address(table: Path) -> Iterator[str]:
+    """The page on that table; ``visit`` opens it."""
+    review, port = Review(table), free_port()
+    app = application(review, Pictures([table.parent / "photos"], None))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(30)
+
+
+def said(page: Page, key: str) -> str:
+    return WORDS[key][page.get_attribute("html", "lang") == "ar"].split("{}")[0].strip()
+
+
+def shows(page: Page, number: int) -> None:
+    """Wait until the page shows that picture, counted from one."""
+    expect(page.locator("#status")).to_contain_text(
+        {"en": f"Picture {number} of 6", "ar": f"الصورة {number} من 6"}[
+            str(page.get_attribute("html", "lang"))
+        ]
+    )
+
+
+def choose(page: Page, key: str) -> None:
+    page.get_by_label(said(page, key), exact=True).check()
+
+
+@both_languages
+def test_words_are_corrected_one_picture_after_the_other(
+    visit: Visit, table: Path, language: str
+) -> None:
+    page = visit(language)
+    shows(page, 1)
+    expect(page.locator("#picture img")).to_have_js_property("naturalWidth", 144)
+    expect(page.locator("#picture img")).to_have_attribute(
+        "alt", {"en": CAT, "ar": QITTA}[language]
+    )
+    arabic = page.get_by_label({"en": "Arabic", "ar": "العربية"}[language], exact=True).and_(
+        page.locator("textarea")
+    )
+    expect(arabic).to_have_css("direction", "rtl")
+    arabic.fill("قطّ على خلفية زرقاء")
+    page.keyboard.press("Control+Enter")
+    shows(page, 2)
+    done = {"en": "1 of 6 reviewed", "ar": "رُوجعت صورة واحدة من 6"}[language]
+    expect(page.locator("#count")).to_contain_text(done)
+    first = next(read_rows(table))
+    assert (first.reviewed, first.texts["arb_Arab"]) == (True, "قطّ على خلفية زرقاء")
+    page.click("#save")  # right as it was
+    shows(page, 3)
+    expect(page.locator("#remarks")).to_contain_text(
+        {"en": "repeats itself", "ar": "في الترجمة تكرار"}[language]
+    )
+    # The arrows point where the eye goes: in Arabic, back is to the right.
+    forward, back = ("ArrowLeft", "ArrowRight") if language == "ar" else ("ArrowRight", "ArrowLeft")
+    page.keyboard.press(f"Alt+{back}")
+    shows(page, 2)
+    page.keyboard.press(f"Alt+{back}")
+    shows(page, 1)
+    expect(arabic).to_have_value("قطّ على خلفية زرقاء")
+    page.click("#reopen")
+    expect(page.locator("#status")).to_contain_text(said(page, "reopened"))
+    assert [row.reviewed for row in read_rows(table)][:3] == [False, True, False]
+    page.keyboard.press(f"Alt+{forward}")
+    shows(page, 2)
+
+
+def test_filters_show_what_they_say(visit: Visit) -> None:
+    page = visit("en")
+    choose(page, "remarks")
+    shows(page, 3)
+    page.click("#save")
+    expect(page.locator("#picture")).to_contain_text(said(page, "none_remarks"))
+    expect(page.locator("#texts textarea").first).to_be_hidden()
+    choose(page, "error")
+    shows(page, 6)
+    expect(page.locator("#remarks")).to_contain_text("This is not a JPEG, PNG or WebP picture.")
+    expect(page.locator("#save")).to_be_hidden()
+    choose(page, "reviewed")
+    shows(page, 3)
+    choose(page, "all")
+    page.click("#next")
+    shows(page, 4)
+    expect(page.locator("#picture")).to_contain_text(said(page, "changed"))
+    expect(page.locator("#picture img")).to_have_count(0)
+    page.click("#save")
+    shows(page, 5)
+
+
+def test_what_was_written_is_not_lost_on_the_way(visit: Visit, table: Path) -> None:
+    page, other = visit("en"), visit("ar")
+    english = page.locator("#text-en textarea")
+    english.fill("a tom cat")
+    page.click("#next")
+    shows(page, 2)
+    page.click("#previous")
+    shows(page, 1)
+    expect(english).to_have_value("a tom cat")
+    expect(page.locator("#remarks")).to_contain_text(said(page, "unsaved"))
+    page.get_by_label("العربية").first.check()
+    expect(page.locator("#save")).to_have_text(said(page, "save"))
+    expect(english).to_have_value("a tom cat")
+    # Another page was faster: its words are shown, and ours are still there.
+    other.fill("#text-en textarea", "a cat of the neighbours")
+    other.click("#save")
+    shows(other, 2)
+    page.click("#save")
+    expect(page.locator("#remarks")).to_contain_text("a cat of the neighbours")
+    expect(english).to_have_value("a tom cat")
+    assert next(read_rows(table)).english == "a cat of the neighbours"
+    page.click("#save")
+    shows(page, 2)
+    assert next(read_rows(table)).english == "a tom cat"
+    # The same while the page looked at another picture.
+    page.fill("#text-en textarea", "a second tom cat")
+    page.click("#next")
+    shows(page, 3)
+    other.fill("#text-en textarea", "a second cat of the neighbours")
+    other.click("#save")
+    shows(other, 3)
+    page.click("#previous")
+    shows(page, 2)
+    page.click("#save")
+    expect(page.locator("#remarks")).to_contain_text("a second cat of the neighbours")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
+@both_languages
+def test_it_is_made_for_everyone(visit: Visit, language: str, width: int, scheme: str) -> None:
+    page = visit(language, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    choose(page, "remarks")
+    shows(page, 3)
+    page.wait_for_timeout(400)
+    assert _serious(page) == []
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1]
+
+
+def test_no_other_file_is_given_away(address: str, table: Path) -> None:
+    rows = list(read_rows(table))
+
+    def answer(path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"{address}/{path}", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert answer(f"picture/{rows[0].sha256}.jpg") == 200
+    for path in (
+        f"picture/{rows[3].sha256}.jpg",
+        f"picture/{'f' * 64}.jpg",
+        f"gradio_api/file={table}",
+        f"gradio_api/file={table.parent}/photos/{rows[0].path}".replace(" ", "%20"),
+    ):
+        assert answer(path) in (403, 404), path

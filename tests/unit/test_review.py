@@ -1,0 +1,553 @@
+"""Going through a table: what is saved is kept, whatever happens, and exported apart."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from marsam import Studio, cli
+from marsam.batch import review as review_module
+from marsam.batch.corrections import Correction, Corrections
+from marsam.batch.memory import Memory, Seen
+from marsam.batch.outputs import TABLES
+from marsam.batch.review import Review, digest
+from marsam.batch.review_export import export
+from marsam.batch.review_pictures import Lost, Pictures
+from marsam.batch.review_words import WORDS, both, progress
+from marsam.batch.rows import Row
+from marsam.batch.tables import CsvWriter, Output, read_rows
+from marsam.errors import DiskFull, OptionError, PromptError
+from marsam.glossary import load_glossary
+from marsam.images import open_picture
+from marsam.testing import fake_studio
+from tests.folders import make_folder
+
+CODES = ["eng_Latn", "arb_Arab"]
+CAT = {"eng_Latn": "a cat on a blue background", "arb_Arab": "قطة على خلفية زرقاء"}
+TOM = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def some_rows(count: int) -> list[Row]:
+    one = Row(path="", width=9, height=9, texts=CAT, models={"captioner": "b", "translator": "n"})
+    return [replace(one, path=f"{n}.png", sha256=f"{n:064x}") for n in range(count)]
+
+
+def write(path: Path, rows: list[Row]) -> Path:
+    output = Output(path, lambda file: TABLES[path.suffix](file, CODES))
+    for row in rows:
+        output.write(row)
+    output.finish()
+    return path
+
+
+@pytest.fixture
+def table() -> Path:
+    return write(Path("a.csv"), some_rows(5))
+
+
+@pytest.fixture
+def review(table: Path) -> Iterator[Review]:
+    one = Review(table)
+    yield one
+    one.close()
+
+
+def save(review: Review, number: int, texts: dict[str, str]) -> bool:
+    return review.save(number, texts, digest(review.rows[number]))
+
+
+def marsam(*arguments: str) -> int:
+    """Run the command as a shell would; the exit code."""
+    sys.argv = ["marsam", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_correction_lands_in_the_same_file(suffix: str) -> None:
+    rows = some_rows(5)
+    rows[2] = replace(rows[2], warnings=("looping",))
+    table = write(Path(f"a{suffix}"), rows)
+    review = Review(table)
+    assert save(review, 2, {"eng_Latn": " a tom  cat ", "arb_Arab": "قط"})
+    after = list(read_rows(table))
+    assert dict(after[2].texts) == TOM
+    assert (after[2].reviewed, after[2].warnings) == (True, ())
+    assert [*after[:2], *after[3:]] == [*rows[:2], *rows[3:]]
+    assert after == review.rows
+    (line,) = Path("a.corrections.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = json.loads(line)
+    assert (kept["path"], kept["sha256"]) == ("2.png", rows[2].sha256)
+    assert (kept["before"], kept["texts"], kept["state"]) == (CAT, TOM, "reviewed")
+    review.close()
+    assert {path.name for path in Path().iterdir()} == {f"a{suffix}", "a.corrections.jsonl"}
+
+
+def test_a_later_batch_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: fake_studio())
+    make_folder(Path("photos"), 3)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    review = Review(Path("a.csv"))
+    save(review, 1, TOM)
+    review.close()
+    before = Path("a.csv").read_bytes()
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert Path("a.csv").read_bytes() == before
+    assert dict(list(read_rows(Path("a.csv")))[1].texts) == TOM
+
+
+def test_nothing_is_lost_when_it_is_killed() -> None:
+    table = write(Path("a.csv"), some_rows(200))
+    code = """
+from pathlib import Path
+from marsam.batch.review import Review, digest
+review = Review(Path("a.csv"))
+for number, row in enumerate(review.rows):
+    texts = {"eng_Latn": f"cat {number}", "arb_Arab": f"قطة {number}"}
+    assert review.save(number, texts, digest(row))
+    print(number, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(7):
+            process.stdout.readline()
+        time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        told = 7 + len(process.stdout.readlines())
+    assert len(list(read_rows(table))) == 200  # whole, at any moment
+    review = Review(table)
+    review.close()
+    for rows in (review.rows, list(read_rows(table))):
+        assert [row.english for row in rows[:told]] == [f"cat {n}" for n in range(told)]
+        assert all(row.reviewed for row in rows[:told])
+        assert not any(row.reviewed for row in rows[told + 1 :])
+
+
+def test_what_had_not_reached_the_table_is_put_in(
+    review: Review, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CsvWriter, "write", full)
+        assert save(review, 0, TOM)  # it is kept all the same,
+        assert "No space left" in review.trouble  # and the reader is told
+        assert not next(read_rows(table)).reviewed
+        assert not list(Path().glob(".*.partial"))
+    review.close()
+    again = Review(table)
+    assert dict(again.rows[0].texts) == TOM
+    again.close()
+    assert dict(next(read_rows(table)).texts) == TOM
+
+
+def test_what_cannot_be_kept_is_not_called_saved(
+    review: Review, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("marsam.batch.corrections.os.fsync", full)
+        with pytest.raises(DiskFull, match=r"a\.corrections\.jsonl cannot be written"):
+            save(review, 0, TOM)
+    assert not review.rows[0].reviewed
+    assert save(review, 0, TOM)
+    assert len(Path("a.corrections.jsonl").read_bytes().splitlines()) == 1
+    assert next(read_rows(table)).reviewed
+
+
+def test_a_line_cut_short_spoils_no_other(review: Review, table: Path) -> None:
+    save(review, 0, TOM)
+    with Path("a.corrections.jsonl").open("ab") as file:
+        file.write(b'{"path": "1.png", "sha')
+    save(review, 1, TOM)
+    review.close()
+    Path("a.csv").unlink()
+    write(Path("a.csv"), some_rows(5))
+    again = Review(table)
+    assert [row.reviewed for row in again.rows] == [True, True, False, False, False]
+    again.close()
+
+
+def test_a_large_table_is_written_a_little_later(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_module, "AT_ONCE", 3)
+    monkeypatch.setattr(review_module, "PAUSE", 0.1)
+    review = Review(table)
+    save(review, 0, TOM)
+    save(review, 1, TOM)
+    assert not next(read_rows(table)).reviewed
+    deadline = time.monotonic() + 10
+    while not next(read_rows(table)).reviewed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    monkeypatch.setattr(review_module, "PAUSE", 60)
+    save(review, 2, TOM)
+    review.close()  # which does not wait for that
+    assert sum(row.reviewed for row in read_rows(table)) == 3
+
+
+def test_two_tabs_do_not_overwrite_each_other(review: Review) -> None:
+    seen = digest(review.rows[0])
+    assert review.save(0, TOM, seen)
+    assert not review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
+    assert dict(review.rows[0].texts) == TOM
+    assert save(review, 0, {**TOM, "arb_Arab": "هرّ"})  # now that it was seen
+
+
+def test_a_second_command_is_refused(
+    review: Review, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("review", "a.csv") == 1
+    assert capsys.readouterr().err == (
+        "a.csv is under review already; close that page's command first.\n"
+    )
+    save(review, 0, TOM)  # and what the first one does is not disturbed
+    review.close()
+    Review(table).close()
+
+
+def test_the_same_picture_is_reviewed_once() -> None:
+    rows = some_rows(3)
+    rows[2] = replace(rows[2], sha256=rows[0].sha256)
+    review = Review(write(Path("a.csv"), rows))
+    save(review, 0, TOM)
+    assert [row.reviewed for row in review.rows] == [True, False, True]
+    review.close()
+
+
+def test_back_to_draft_brings_the_remarks_back() -> None:
+    rows = [replace(row, warnings=("looping",)) for row in some_rows(1)]
+    table = write(Path("a.csv"), rows)
+    review = Review(table)
+    save(review, 0, TOM)
+    save(review, 0, {**TOM, "arb_Arab": "هرّ"})
+    assert review.reopen(0, digest(review.rows[0]))
+    (row,) = read_rows(table)
+    assert (row.reviewed, row.warnings, row.texts["arb_Arab"]) == (False, ("looping",), "هرّ")
+    review.close()
+
+
+def test_what_others_do_to_the_table_stays(review: Review, table: Path) -> None:
+    save(review, 0, TOM)
+    # A spreadsheet: another row is changed, and one is new.
+    rows = list(read_rows(table))
+    rows[1] = replace(rows[1], texts={**CAT, "eng_Latn": "by hand"}, reviewed=True)
+    write(table, [*rows, replace(rows[4], path="new.png", sha256="f" * 64)])
+    assert not review.save(1, TOM, digest(some_rows(2)[1]))  # it is not what this reader saw
+    save(review, 2, TOM)
+    after = list(read_rows(table))
+    assert [row.english for row in after[:3]] == ["a tom cat", "by hand", "a tom cat"]
+    assert after[5].path == "new.png"
+    # A batch that began before: drafts again, but a person's words go before them.
+    write(table, some_rows(5))
+    review.close()
+    again = Review(table)
+    assert [row.reviewed for row in again.rows] == [True, False, True, False, False]
+    again.close()
+
+
+def test_tables_of_one_name_share_what_was_said(table: Path) -> None:
+    """A batch writes several; the same pictures need not be reviewed in each."""
+    other = write(Path("a.jsonl"), some_rows(5))
+    review = Review(table)
+    save(review, 0, {**TOM, "fra_Latn": "un matou"})  # a language that the table did not have
+    with pytest.raises(OptionError, match="under review"):
+        Review(other)
+    review.close()
+    Review(other).close()
+    wanted = {**TOM, "fra_Latn": "un matou"}
+    assert dict(next(read_rows(table)).texts) == dict(next(read_rows(other)).texts) == wanted
+
+
+def test_words_are_wanted_and_not_too_many(review: Review) -> None:
+    for texts in ({"eng_Latn": " ", "arb_Arab": ""}, {"eng_Latn": "a" * 2001, "arb_Arab": ""}):
+        with pytest.raises(PromptError):
+            save(review, 0, texts)
+    assert save(review, 0, {"eng_Latn": "", "arb_Arab": "قط"})
+    assert dict(review.rows[0].texts) == {"arb_Arab": "قط"}
+
+
+def test_a_file_that_failed_has_no_words_but_a_picture_that_failed_may() -> None:
+    one = replace(some_rows(1)[0], texts={})
+    failed = replace(one, path="bad.png", sha256="", error="This picture is damaged.")
+    hard = replace(one, path="hard.png", error="This one cannot be described.")
+    table = write(Path("a.csv"), [failed, hard])
+    review = Review(table)
+    with pytest.raises(OptionError):
+        save(review, 0, TOM)
+    assert save(review, 1, TOM)
+    review.close()
+    first, second = read_rows(table)
+    assert first == failed
+    assert (second.error, second.reviewed, dict(second.texts)) == ("", True, TOM)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("none.csv", None, "There is no file none.csv."),
+        ("a.xlsx", "x", "a.xlsx is no table; give a .csv, .jsonl or .parquet."),
+        ("a.csv", "name,phone\nMona,1\n", "This table was not written by marsam batch."),
+        ("a.csv", "", "a.csv holds no pictures; marsam batch describes a folder."),
+        ("a.jsonl", "", "a.jsonl holds no pictures; marsam batch describes a folder."),
+        ("a.jsonl", "{", "a.jsonl cannot be read as a table of marsam batch."),
+        ("a.parquet", "x", "a.parquet cannot be read as a table of marsam batch."),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--export", "pairs.jsonl")])
+def test_what_is_no_table_of_ours_is_one_sentence(
+    name: str,
+    content: str | None,
+    told: str,
+    more: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if content is not None:
+        Path(name).write_text(content, encoding="utf-8")
+    assert marsam("review", name, *more) == 1
+    assert capsys.readouterr().err == f"{told}\n"
+    assert not list(Path().glob(".*"))
+
+
+def test_others_are_let_in_with_a_key_only(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("review", "a.csv", "--host", "0.0.0.0") == 1
+    assert "set MARSAM_KEY" in capsys.readouterr().err
+    assert marsam("review", "a.csv", "--folder", "nowhere") == 1
+    assert capsys.readouterr().err == "There is no folder nowhere.\n"
+
+
+def test_a_file_of_somebody_else_is_left_alone(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.corrections.jsonl").write_text('{"mine": 1}\n', encoding="utf-8")
+    assert marsam("review", "a.csv") == 1
+    assert "not written by marsam review" in capsys.readouterr().err
+    assert Path("a.corrections.jsonl").read_text(encoding="utf-8") == '{"mine": 1}\n'
+
+
+# The pictures.
+
+
+def picture_row(path: Path, folder: Path) -> Row:
+    data = path.read_bytes()
+    name = path.relative_to(folder).as_posix()
+    return Row(path=name, sha256=hashlib.sha256(data).hexdigest(), texts=dict(CAT))
+
+
+def test_pictures_are_found_where_they_are_or_were_seen() -> None:
+    photos = Path("photos")
+    made = make_folder(photos, 2)
+    row = picture_row(made[0], photos)
+    assert Pictures([Path("nowhere"), photos], None).find(row) == made[0]
+    data = Pictures([photos], None).shown(row)
+    assert data is not None
+    assert open_picture(data).size == (144, 144)
+    moved = Path("elsewhere.png").resolve()
+    made[0].rename(moved)
+    memory = Memory(Path("captions.db"))
+    state = moved.stat()
+    memory.note([(moved, state.st_size, state.st_mtime_ns, Seen(row.sha256, 144, 144))])
+    assert Pictures([photos], memory).find(row) == moved
+    assert Pictures([photos], None).find(row) is Lost.MISSING
+    memory.close()
+
+
+def test_only_the_picture_that_was_described_is_shown() -> None:
+    photos = Path("photos")
+    made = make_folder(photos, 1)
+    row = picture_row(made[0], photos)
+    Image.new("RGB", (20, 20), "red").save(made[0])
+    pictures = Pictures([photos], None)
+    assert pictures.find(row) is Lost.CHANGED
+    assert pictures.shown(row) is None
+
+
+def test_a_table_cannot_make_us_show_other_files() -> None:
+    photos = Path("photos")
+    make_folder(photos, 1)
+    secret = Path("secret.png")
+    Image.new("RGB", (20, 20), "red").save(secret)
+    words = Path("photos/words.txt")
+    words.write_text("not a picture", encoding="utf-8")
+    pictures = Pictures([photos], None)
+    inside = picture_row(secret, Path())
+    for path in ("../secret.png", str(secret.resolve())):
+        assert pictures.shown(replace(inside, path=path)) is None
+    assert pictures.shown(picture_row(words, photos)) is None
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("photos/pipe.png")
+        assert pictures.shown(replace(inside, path="pipe.png")) is None
+
+
+def test_a_large_picture_is_made_smaller() -> None:
+    path = Path("large.jpg")
+    Image.new("RGB", (4000, 2000)).save(path)
+    data = Pictures([Path()], None).shown(picture_row(path, Path()))
+    assert data is not None
+    assert open_picture(data).size == (1600, 800)
+
+
+# What is exported.
+
+
+def test_pairs_hold_what_people_reviewed(review: Review, table: Path) -> None:
+    save(review, 0, {**CAT, "arb_Arab": "قط"})
+    save(review, 1, CAT)  # right as it was
+    save(review, 2, TOM)
+    review.reopen(2, digest(review.rows[2]))
+    assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 0
+    lines = Path("pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    first, second = map(json.loads, lines)
+    english = CAT["eng_Latn"]
+    assert first == {
+        "path": "0.png",
+        "sha256": f"{0:064x}",
+        "texts": {"eng_Latn": english, "arb_Arab": "قط"},
+        "drafts": {"arb_Arab": CAT["arb_Arab"]},
+        "translations": [
+            {"source": "eng_Latn", "target": "arb_Arab", "text": english, "translation": "قط"}
+        ],
+    }
+    assert (second["texts"], second["drafts"], second["translations"]) == (CAT, {}, [])
+
+
+def test_a_glossary_holds_what_was_corrected_in_arabic(
+    review: Review, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(review, 0, {**CAT, "arb_Arab": "قط"})
+    save(review, 1, {**CAT, "arb_Arab": "هرّ"})  # the same English: the last one counts
+    save(review, 2, {**CAT, "eng_Latn": "a tom cat"})
+    save(review, 3, {"eng_Latn": 'a "big"\ncat \\ = [x]', "arb_Arab": 'قط "كبير"\nجدًّا'})
+    assert marsam("review", "a.csv", "--export", "g.toml", "--export", "pairs.jsonl") == 0
+    assert capsys.readouterr().out == "g.toml\npairs.jsonl\n"
+    terms = {term.term: term.arabic for term in load_glossary(Path("g.toml")).terms}
+    assert terms == {
+        CAT["eng_Latn"]: "هرّ",
+        'a "big" cat \\ = [x]': 'قط "كبير" جدًّا',
+    }
+    # A later export takes its place.
+    save(review, 1, {**CAT, "arb_Arab": "سنّور"})
+    assert marsam("review", "a.csv", "--export", "g.toml") == 0
+    assert "سنّور" in Path("g.toml").read_text(encoding="utf-8")
+
+
+@given(english=st.text(min_size=1, max_size=50), arabic=st.text(min_size=1, max_size=50))
+def test_any_words_make_a_glossary_that_can_be_read(
+    tmp_path_factory: pytest.TempPathFactory, english: str, arabic: str
+) -> None:
+    home = tmp_path_factory.mktemp("export")
+    table = write(home / "a.jsonl", some_rows(1))
+    review = Review(table)
+    try:
+        save(review, 0, {"eng_Latn": english, "arb_Arab": arabic})
+        export(table, [home / "g.toml"])
+    except (PromptError, OptionError):
+        return  # nothing but spaces and marks
+    finally:
+        review.close()
+    (term,) = load_glossary(home / "g.toml").terms
+    assert term.arabic == " ".join(review.rows[0].texts["arb_Arab"].split())
+
+
+@pytest.mark.parametrize("name", ["mine.toml", "mine.jsonl", "a.csv", "a.corrections.jsonl"])
+def test_an_export_overwrites_nothing_of_others(
+    review: Review, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(review, 0, TOM)
+    for mine in ("mine.toml", "mine.jsonl"):
+        Path(mine).write_text("[[term]]\n", encoding="utf-8")
+    before = Path(name).read_bytes()
+    assert marsam("review", "a.csv", "--export", name) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert Path(name).read_bytes() == before
+
+
+def test_nothing_reviewed_is_nothing_to_export(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 1
+    assert capsys.readouterr().err == "Nothing in a.csv has been reviewed yet.\n"
+    review = Review(table)
+    save(review, 0, CAT)
+    review.close()
+    assert marsam("review", "a.csv", "--export", "g.toml") == 1
+    assert "no terms" in capsys.readouterr().err
+    assert not Path("g.toml").exists()
+
+
+def test_saves_reach_a_row_in_their_order(table: Path) -> None:
+    """Whatever the table held when the program ended: the first, a middle or the last one."""
+    texts = [CAT, TOM, {**CAT, "arb_Arab": "هرّ"}]
+    kept = Corrections(table)
+    for number, (before, after) in enumerate(pairwise(texts)):
+        was = "reviewed" if number else "draft"
+        kept.add(
+            Correction(
+                path="0.png",
+                sha256="0" * 64,
+                before=before,
+                texts=after,
+                was=was,
+                state="reviewed",
+            )
+        )
+    for number, words in enumerate(texts):
+        row = replace(some_rows(1)[0], texts=words, reviewed=number > 0)
+        assert dict(kept.corrected(row).texts) == texts[-1]
+
+
+# What the page says.
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_a_word_is_there_in_both_languages(key: str) -> None:
+    word = WORDS[key]
+    assert not re.search("[\u0600-\u06ff]", word.en)
+    assert re.search("[\u0600-\u06ff]", word.ar)
+    assert not re.search("[,;?]", word.ar)
+    assert word.en.count("{}") == word.ar.count("{}")
+
+
+def test_values_are_escaped() -> None:
+    assert "<script>" not in both("title", "<script>")
+
+
+@pytest.mark.parametrize(
+    ("done", "arabic"),
+    [
+        (0, "لم تُراجَع بعد أي صورة من 340"),
+        (1, "رُوجعت صورة واحدة من 340"),
+        (2, "رُوجعت صورتان من 340"),
+        (5, "رُوجعت 5 صور من 340"),
+        (12, "رُوجعت 12 صورة من 340"),
+        (104, "رُوجعت 104 صور من 340"),
+        (200, "رُوجعت 200 صورة من 340"),
+    ],
+)
+def test_progress_is_counted_as_arabic_counts(done: int, arabic: str) -> None:
+    assert progress(done, 340) == (f"{done} of 340 reviewed", arabic)
