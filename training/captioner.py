@@ -145,14 +145,7 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
     ]
 
 
-def tokens_of(tokenizer: BertTokenizer, scenes: list[Scene]) -> Tensor:
-    """The captions as the decoder learns them, (n, longest), from [DEC] on."""
-    tokens = tokenizer([caption(s) for s in scenes], padding=True, return_tensors="pt").input_ids
-    tokens[:, 0] = tokenizer.convert_tokens_to_ids("[DEC]")
-    return tokens
-
-
-def lesson_losses(
+def _loss(
     learner: Learner, teacher: guide.Guide, lesson: Lesson, tokens: Tensor, kept: Tensor
 ) -> dict[str, Tensor]:
     with PLAIN_ATTENTION(), MIXED():
@@ -197,14 +190,18 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
     if not more or run.step >= run.steps:
         return run.averaged.blip, new_processor(tokenizer)
     teacher = guide.train()
+    start = tokenizer.convert_tokens_to_ids("[DEC]")
     for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step, muddle=True):
-        tokens = tokens_of(tokenizer, lesson.scenes)
+        tokens = tokenizer(
+            [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
+        ).input_ids
+        tokens[:, 0] = start
         # Hiding patches halves the work, and no single detail can be relied upon; at the end,
         # while the learning rate is low, it sees everything, as in use.
         cells = lesson.where[0].numel()
         share = 0.6 if run.rate() > 0.35 else 1.0
         kept = torch.rand(len(lesson.pixels), cells).argsort(1)[:, : round(share * cells)]
-        losses = lesson_losses(learner, teacher, lesson, tokens, kept)
+        losses = _loss(learner, teacher, lesson, tokens, kept)
         run.update(
             losses["text"]
             + 0.3 * losses["helpers"]
