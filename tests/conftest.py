@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TIERS = ("unit", "mini", "hub", "service", "browser", "full")
+TIERS = ("unit", "mini", "hub", "service", "cluster", "browser", "full")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

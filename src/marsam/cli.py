@@ -385,6 +385,10 @@ def serve(
     keep_megabytes: Annotated[
         float | None, typer.Option(min=0, help="Delete the oldest runs beyond. [default: keep all]")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Ray's machines do the work: local, auto or HOST:PORT of its head."),
+    ] = None,
 ) -> None:
     """Serve the HTTP API, for programs, and the studio beside it."""
     from marsam.serving import serve as start
@@ -403,6 +407,7 @@ def serve(
         share=share,
         keep_days=keep_days,
         keep_megabytes=keep_megabytes,
+        cluster=cluster,
     )
 
 

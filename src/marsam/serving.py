@@ -106,6 +106,7 @@ def serve(
     share: int | None = None,
     keep_days: float | None = None,
     keep_megabytes: float | None = None,
+    cluster: str | None = None,
 ) -> None:
     """Serve until interrupted; then stop between two steps, with nothing lost.
 
@@ -116,7 +117,7 @@ def serve(
 
     keys = known_keys(key_file)
     require_key(host, keys, insecure=insecure)
-    studio, journal = Studio.load(models, device=device), Journal()
+    studio, journal = _studio(models, device, cluster), Journal()
     figures = None
     if api:
         from marsam.api.health import Figures
@@ -147,6 +148,15 @@ def serve(
     )
     print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
     uvicorn.Server(config).run()
+
+
+def _studio(models: str | None, device: str | None, cluster: str | None) -> Studio:
+    """The models of this machine, or those of a cluster."""
+    if cluster is None:
+        return Studio.load(models, device=device)
+    from marsam.cluster import Plan, cluster_studio
+
+    return cluster_studio(cluster, plan=Plan(models=models, device=device))
 
 
 def _start(work: Any, *args: Any) -> None:

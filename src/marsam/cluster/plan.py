@@ -1,0 +1,92 @@
+"""What runs on a cluster, and how much of it: the arguments of the Serve application."""
+
+from importlib import import_module
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from marsam.errors import OptionError
+from marsam.studio import Studio
+
+
+class Share(BaseModel):
+    """How much of the cluster one stage gets.
+
+    Attributes:
+        replicas: copies of the model; with ``most``, the fewest there may be.
+        most: copies the cluster may add when much is waiting; None keeps ``replicas``.
+        gpus: of one copy; ``0.25`` puts four on a GPU.
+        cpus: of one copy. They are counted, not enforced.
+        threads: that torch computes with in one copy; None takes one a processor of ``cpus``.
+        together: requests answered at once by one copy; a painter paints one picture at a time.
+        waiting: requests a client may have waiting, beyond which it is told to come back later.
+        per_node: copies on one machine, at most; None for no limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replicas: int = Field(default=1, ge=0)
+    most: int | None = Field(default=None, ge=1)
+    gpus: float = Field(default=0, ge=0)
+    cpus: float = Field(default=1, ge=0)
+    threads: int | None = Field(default=None, ge=1)
+    together: int = Field(default=8, ge=1)
+    waiting: int = Field(default=100, ge=1)
+    per_node: int | None = Field(default=None, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.most is None and self.replicas == 0:
+            raise ValueError("replicas may be 0 only where most lets copies be added")
+        if self.most is not None and self.most < self.replicas:
+            raise ValueError("most cannot be less than replicas")
+        return self
+
+
+class Plan(BaseModel):
+    """What runs on the cluster.
+
+    Attributes:
+        models: the set; None chooses on every machine as :meth:`marsam.Studio.load` does.
+        device: ``cuda``, ``mps`` or ``cpu``; None takes the best each copy can see.
+        studio: ``module:function`` of a function that makes a :class:`marsam.Studio`, of which the
+            stages are taken instead; the module must be on every machine.
+        captioner: its share of the cluster.
+        translator: its share.
+        painter: its share.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: str | None = None
+    device: str | None = None
+    studio: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    captioner: Share = Share()
+    translator: Share = Share()
+    painter: Share = Share(together=1)
+
+    @property
+    def cpus(self) -> float:
+        """Processors it asks for at least."""
+        return sum(
+            share.cpus * max(share.replicas, 1)
+            for share in (self.captioner, self.translator, self.painter)
+        )
+
+    def stages(self, *, device: str | None = None) -> Studio:
+        """The stages, in this process; weights are read when they are first used.
+
+        Raises:
+            OptionError: when ``studio`` names nothing that can be called.
+            MarsamError: as :meth:`marsam.Studio.load`.
+        """
+        if self.studio is None:
+            return Studio.load(self.models, device=device or self.device)
+        module, _, function = self.studio.partition(":")
+        try:
+            made = getattr(import_module(module), function)()
+        except (ImportError, AttributeError) as error:
+            raise OptionError(f"There is no {self.studio} to make a studio with.") from error
+        if not isinstance(made, Studio):
+            raise OptionError(f"{self.studio} does not make a studio.")
+        return made

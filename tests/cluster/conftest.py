@@ -1,0 +1,107 @@
+"""A real cluster of two nodes on this machine, started once for all these tests."""
+
+import importlib.util
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marsam import Studio
+from marsam.cluster import Plan, Share, cluster_studio
+from tests.cluster.fakes import RECORD
+
+FAKES = "tests.cluster.fakes:studio"
+FOREIGN = ("ignore:.*extra keyword arguments on `Field`:DeprecationWarning",)
+"""Warnings that importing Ray gives."""
+NODE = {"num_cpus": 4, "object_store_memory": 100 * 2**20}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            for warning in FOREIGN:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("cluster") / "record"
+    file.touch()
+    return file
+
+
+@pytest.fixture(scope="session")
+def cluster(record: Path) -> Iterator[Any]:
+    """The two nodes; the token and the record are in what they inherit.
+
+    Ray is not imported before: it reads its environment then.
+    """
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'marsam[cluster]'")
+    surroundings = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        RECORD: str(record),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in surroundings.items():
+            patch.setenv(name, value)
+        import ray
+        from ray.cluster_utils import Cluster
+
+        nodes: Any = Cluster(
+            initialize_head=True, head_node_args=NODE | {"include_dashboard": False}
+        )
+        try:
+            nodes.add_node(**NODE)
+            yield nodes
+        finally:
+            ray.shutdown()
+            nodes.shutdown()
+            # What is left of it in this process belongs to a cluster that is gone.
+            logging.getLogger("ray").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="session")
+def reach(cluster: Any) -> Callable[..., Studio]:
+    """A studio in front of the two nodes."""
+
+    def reached(application: str, plan: Plan | None = None) -> Studio:
+        return cluster_studio(cluster.address, plan=plan, application=application)
+
+    return reached
+
+
+@pytest.fixture(scope="session")
+def slow(reach: Callable[..., Studio]) -> Studio:
+    """The slow fakes: two painters, one on each node."""
+    return reach("slow", Plan(studio=FAKES, painter=Share(replicas=2, per_node=1, cpus=0.5)))
+
+
+@pytest.fixture
+def lines(record: Path) -> Callable[..., list[list[str]]]:
+    """What replicas did since the test began, by its first words."""
+    before = record.stat().st_size
+
+    def told(*words: object) -> list[list[str]]:
+        with record.open(encoding="utf-8") as file:
+            file.seek(before)
+            rows = [line.rstrip("\n").split("\t") for line in file]
+        return [row for row in rows if row[: len(words)] == [str(word) for word in words]]
+
+    return told
+
+
+def pid_of(row: list[str]) -> int:
+    """Whose line it is."""
+    pid = int(row[-1])
+    assert pid != os.getpid()
+    return pid

@@ -1,0 +1,89 @@
+"""Stages for replicas: the instant fakes, slowed down, with a record that other processes read."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio, TranslateOptions
+from marsam.errors import PictureError, QuotaExceeded
+from marsam.results import Caption, Translation
+from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
+
+RECORD = "MARSAM_TEST_RECORD"
+"""Names the file in which replicas write what they do."""
+DAMAGED, DEFECT, QUOTA = (13, 13), (14, 14), (15, 15)
+"""Sizes of pictures that fail, each in its way."""
+
+
+def record(*words: object) -> None:
+    with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
+        file.write("\t".join(map(str, (*words, os.getpid()))) + "\n")
+
+
+@dataclass
+class SlowCaptioner(FakeCaptioner):
+    """Takes a moment for a crowd, however large; says how large pictures are."""
+
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        record("captions", len(images))
+        time.sleep(0.2)
+        for image in images:
+            if image.size == DAMAGED:
+                raise PictureError("This picture is damaged.")
+            if image.size == DEFECT:
+                raise ValueError("a defect")
+            if image.size == QUOTA:
+                raise QuotaExceeded("Enough for today.", seconds=77)
+        return [(Caption(text=f"{image.width} by {image.height}"),) for image in images]
+
+
+@dataclass
+class SlowTranslator(FakeTranslator):
+    def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
+        record("texts", len(texts))
+        time.sleep(0.05)
+        return super().translate_many(texts, options)
+
+
+@dataclass
+class SlowPainter(FakePainter):
+    """A moment for every step, a preview at every step, and a line for every turn."""
+
+    steps: int = 8
+
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+        record("begin", prompt, options.seed)
+        try:
+            for event in super().paint(prompt, options):
+                time.sleep(0.06)
+                if isinstance(event, Previewed) and options.preview_every:
+                    sketch = Image.new("RGB", (16, 16), (event.step, 0, 0))
+                    event = Previewed(
+                        index=event.index, step=event.step, steps=event.steps, image=sketch
+                    )
+                if isinstance(event, Painted):
+                    record("done", prompt, options.seed)
+                yield event
+        except GeneratorExit:
+            record("closed", prompt, options.seed)
+            raise
+
+
+def studio() -> Studio:
+    return Studio(
+        captioner=SlowCaptioner(),
+        translator=SlowTranslator(),
+        painter=SlowPainter(),
+        models="fake",
+        reason="tests need no models",
+    )
+
+
+def broken() -> Studio:
+    raise PictureError("Nothing can be made of this.")

@@ -1,0 +1,108 @@
+"""A cluster that is started here, in a process of its own: Ray is imported there but once."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from marsam import OptionError, Studio
+from marsam.cluster import Plan, Share, cluster_studio
+from tests.cluster.fakes import RECORD
+
+ROOT = Path(__file__).parents[2]
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None,
+    reason="Ray is not installed: pip install 'marsam[cluster]'",
+)
+
+
+def python(code: str, record: Path) -> str:
+    surroundings = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=surroundings | {"PYTHONPATH": str(ROOT), RECORD: str(record)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_ray
+def test_a_local_cluster_is_for_this_machine_and_its_user_alone(tmp_path: Path) -> None:
+    told = python(
+        """
+        import os, subprocess, sys
+        from marsam.cluster import Plan, cluster_studio
+
+        studio = cluster_studio("local", plan=Plan(studio="tests.cluster.fakes:studio"))
+        result = studio.run(prompt="a cat", pictures=2, seed=1)
+        print("pictures", len(result.pictures))
+
+        import ray
+        (node,) = ray.nodes()
+        print("address", node["NodeManagerAddress"])
+        print("usage", os.environ["RAY_USAGE_STATS_ENABLED"])
+
+        asked = subprocess.run(
+            [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1])",
+             ray.get_runtime_context().gcs_address],
+            env=os.environ | {"RAY_AUTH_TOKEN": "0" * 64}, capture_output=True, text=True,
+        )
+        print("stranger", asked.returncode, "Authentication" in asked.stderr)
+        """,
+        tmp_path / "record",
+    )
+    assert told.splitlines() == [
+        "pictures 2",
+        "address 127.0.0.1",
+        "usage 0",
+        "stranger 1 True",
+    ]
+
+
+def test_marsam_and_its_cluster_package_import_no_ray() -> None:
+    code = "import sys, marsam, marsam.cluster; print('ray' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
+
+
+def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(OptionError, match=r"pip install 'marsam\[cluster\]'"):
+        cluster_studio("auto")
+
+
+def test_an_address_that_cannot_stream_is_refused() -> None:
+    with pytest.raises(OptionError, match="make this machine a node"):
+        cluster_studio("ray://far:10001")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"painter": {"replicas": 3, "most": 2}},
+        {"painter": {"replicas": 0}},
+        {"painter": {"gpu": 1}},
+        {"studio": "not a function"},
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"most|gpu|studio"):
+        Plan.model_validate(wrong)
+
+
+def test_a_plan_counts_its_processors_and_makes_its_stages() -> None:
+    plan = Plan(studio="marsam.testing:fake_studio", painter=Share(replicas=3, cpus=2))
+    assert plan.cpus == 8
+    assert isinstance(plan.stages(), Studio)
+    for nothing in ("marsam.testing:nothing", "nowhere:at_all"):
+        with pytest.raises(OptionError, match="There is no"):
+            Plan(studio=nothing).stages()
+    with pytest.raises(OptionError, match="does not make a studio"):
+        Plan(studio="marsam.options:new_seed").stages()

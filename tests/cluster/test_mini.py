@@ -1,0 +1,66 @@
+"""The mini set on a cluster: what comes back is what this process makes, pixel for pixel."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import marsam
+from marsam import Painted, PaintOptions, RunOptions, Studio
+from marsam.cluster import Plan, Share
+
+EXAMPLES = Path(marsam.__file__).parent / "web" / "examples"
+
+
+@pytest.fixture(scope="module")
+def remote(reach: Callable[..., Studio]) -> Iterator[Studio]:
+    import ray.serve
+    import torch
+
+    # The same sums in the same order: torch adds differently in other numbers of threads.
+    one = Share(threads=torch.get_num_threads(), cpus=0.5)
+    yield reach("mini", Plan(models="mini", captioner=one, translator=one, painter=one))
+    ray.serve.delete("mini")
+
+
+@pytest.fixture(scope="module")
+def here() -> Studio:
+    return Studio.load("mini")
+
+
+def test_it_is_the_same_studio(remote: Studio, here: Studio) -> None:
+    assert (remote.names, remote.models, remote.reason) == (here.names, here.models, here.reason)
+    assert remote.device == here.device
+    for recipe in marsam.Recipe:
+        assert remote.painter.method(recipe) == here.painter.method(recipe)
+    long = "a cat " * 60
+    assert remote.painter.measure(long) == here.painter.measure(long)
+
+
+def test_the_same_pictures_words_and_previews(remote: Studio, here: Studio) -> None:
+    paint = PaintOptions(pictures=2, seed=7, steps=6, preview_every=2)
+    runs = [
+        list(studio.stream(EXAMPLES / "cat.png", RunOptions(paint=paint)))
+        for studio in (remote, here)
+    ]
+    for far, near in zip(*runs, strict=True):
+        assert type(far) is type(near)
+        if isinstance(far, Painted) and isinstance(near, Painted):
+            assert far.picture == near.picture  # its image among the rest
+        elif not hasattr(far, "seconds") and not hasattr(far, "result"):
+            assert far == near
+    far, near = (run[-1].result for run in runs)  # type: ignore[union-attr]
+    assert (far.caption, far.prompt, far.fidelity) == (near.caption, near.prompt, near.fidelity)
+
+
+def test_an_arabic_prompt(remote: Studio, here: Studio) -> None:
+    far, near = (
+        studio.run(prompt="قطة على خلفية زرقاء", pictures=1, seed=3) for studio in (remote, here)
+    )
+    assert far.prompt == near.prompt
+    assert far.pictures == near.pictures
+
+
+def test_a_model_that_is_missing_is_named(reach: Callable[..., Studio]) -> None:
+    with pytest.raises(marsam.MarsamError, match="no-such-set"):
+        reach("missing", Plan(models="no-such-set"))
