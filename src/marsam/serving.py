@@ -113,8 +113,6 @@ def serve(
     Raises:
         MarsamError: when it cannot start.
     """
-    import uvicorn
-
     keys = known_keys(key_file)
     require_key(host, keys, insecure=insecure)
     studio, journal = _studio(models, device, cluster), Journal()
@@ -138,6 +136,13 @@ def serve(
         from marsam.web.page import get_ready
 
         _start(get_ready, studio, workshop.pace)
+    listen(app, host=host, port=port)
+
+
+def listen(app: Guard, *, host: str, port: int) -> None:
+    """Answer requests until interrupted; what is begun then has five seconds."""
+    import uvicorn
+
     config = uvicorn.Config(
         app,
         host=host,

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI, Response
 
 from marsam.batch.review import Review
@@ -15,6 +14,7 @@ from marsam.batch.review_layout import served_with
 from marsam.batch.review_page import build
 from marsam.batch.review_pictures import Pictures
 from marsam.guard import Guard
+from marsam.serving import listen
 from marsam.version import __version__
 
 
@@ -65,14 +65,4 @@ def serve(
     hosts: Iterable[str] = (),
 ) -> None:
     """Serve until interrupted."""
-    app = application(review, pictures, keys=keys, hosts=hosts)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run()
+    listen(application(review, pictures, keys=keys, hosts=hosts), host=host, port=port)
