@@ -1,4 +1,4 @@
-"""What a cluster costs, and what it brings: real replicas of the mini set, in node processes here.
+"""What a cluster costs, and what it brings: real replicas of the mini set, on this machine.
 
 ``python -m benchmarks.cluster`` prints, as JSON:
 
