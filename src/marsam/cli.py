@@ -49,7 +49,7 @@ RUN_DEFAULTS = RunOptions()
 
 Models = Annotated[
     str | None,
-    typer.Option("--models", help="standard or mini. [default: standard if here, else mini]"),
+    typer.Option("--models", help="standard or mini.", show_default="standard if here, else mini"),
 ]
 StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")]
@@ -58,12 +58,13 @@ Count = Annotated[
     int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="How many new pictures.")
 ]
 Seed = Annotated[
-    int | None, typer.Option(min=0, help="Picture i is painted from seed + i. [default: chance]")
+    int | None,
+    typer.Option(min=0, help="Picture i is painted from seed + i.", show_default="chance"),
 ]
 RecipeOption = Annotated[Recipe, typer.Option(help="How much time a picture gets.")]
 LanguageOption = Annotated[
     str | None,
-    typer.Option("--from", help="Language of the prompt. [default: told by its letters]"),
+    typer.Option("--from", help="Language of the prompt.", show_default="told by its letters"),
 ]
 Check = Annotated[
     bool, typer.Option("--check/--no-check", help="Compare each new picture with its prompt.")
@@ -75,7 +76,7 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")]
 KeyFile = Annotated[
     Path | None,
-    typer.Option(help="A file of keys, one a line, of which one is asked for. [env: MARSAM_KEY]"),
+    typer.Option(help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."),
 ]
 HostNames = Annotated[
     list[str] | None, typer.Option(help="A name by which others ask for this machine.")
@@ -377,13 +378,14 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = QUEUE,
     share: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Of these, one client's. [default: {SHARE}; alone, all]"),
+        typer.Option(min=1, help="Of these, one client's.", show_default=f"{SHARE}; alone, all"),
     ] = None,
     keep_days: Annotated[
-        float | None, typer.Option(min=0, help="Delete older runs. [default: keep all]")
+        float | None, typer.Option(min=0, help="Delete older runs.", show_default="keep all")
     ] = None,
     keep_megabytes: Annotated[
-        float | None, typer.Option(min=0, help="Delete the oldest runs beyond. [default: keep all]")
+        float | None,
+        typer.Option(min=0, help="Delete the oldest runs beyond.", show_default="keep all"),
     ] = None,
     cluster: Annotated[
         str | None,

@@ -32,13 +32,14 @@ def batch(
     ],
     to: Annotated[
         list[str] | None,
-        typer.Option("--to", help="A language beside English. Repeatable. [default: ar]"),
+        typer.Option("--to", help="A language beside English. Repeatable.", show_default="ar"),
     ] = None,
     pictures: Annotated[
         int, typer.Option("-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures of each.")
     ] = 0,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the first. [default: by the picture's content]")
+        int | None,
+        typer.Option(min=0, help="Of the first.", show_default="by the picture's content"),
     ] = None,
     recipe: Annotated[
         Recipe, typer.Option(help="How much time a new picture gets.")
@@ -51,7 +52,9 @@ def batch(
     ] = None,
     models: Annotated[
         str | None,
-        typer.Option("--models", help="standard or mini. [default: standard if here, else mini]"),
+        typer.Option(
+            "--models", help="standard or mini.", show_default="standard if here, else mini"
+        ),
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
     as_json: Annotated[

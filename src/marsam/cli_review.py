@@ -15,7 +15,9 @@ def review(
     file: Annotated[Path, typer.Argument(help="A table of marsam batch: .csv, .jsonl, .parquet.")],
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where the pictures are. [default: beside the table, or where seen]"),
+        typer.Option(
+            help="Where the pictures are.", show_default="beside the table, or where seen"
+        ),
     ] = None,
     export: Annotated[
         list[Path] | None,
@@ -29,7 +31,7 @@ def review(
     key_file: Annotated[
         Path | None,
         typer.Option(
-            help="A file of keys, one a line, of which one is asked for. [env: MARSAM_KEY]"
+            help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."
         ),
     ] = None,
     host_name: Annotated[

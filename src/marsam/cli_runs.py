@@ -58,7 +58,7 @@ def show_run(run_id: Id, as_json: Json = False) -> None:
 def resume_run(
     run_id: Id,
     models: Annotated[
-        str | None, typer.Option("--models", help="standard or mini. [default: as it began]")
+        str | None, typer.Option("--models", help="standard or mini.", show_default="as it began")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
 ) -> None:
