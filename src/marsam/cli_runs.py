@@ -14,7 +14,8 @@ from marsam.errors import OptionError
 from marsam.results import Painted, Previewed
 
 if TYPE_CHECKING:
-    from marsam.journal import Journal, Run
+    from marsam.journal import Journal
+    from marsam.kept import Run
 
 runs_app = typer.Typer(help="Runs kept on this machine: of the page, the API and marsam run.")
 

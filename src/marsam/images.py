@@ -119,7 +119,7 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
     return path
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name in a folder last; Windows has no such thing, and needs none."""
     if os.name == "nt":
         return

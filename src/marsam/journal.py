@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import platformdirs
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from marsam.fidelity import Fidelity
 from marsam.images import save_picture
 from marsam.journal_tables import open_engine, pictures, prepare, runs
 from marsam.keeper import DatabaseKeeper, FileKeeper
+from marsam.kept import ENDED, OPEN, Failure, KeptPicture, Run
 from marsam.metadata import embed, record_of
 from marsam.options import RunOptions
 from marsam.results import Caption, Checked, Painted, Prompt
@@ -33,84 +34,8 @@ from marsam.store import KeptFile, PictureStore
 DATA_VARIABLE = "MARSAM_DATA"
 URL_VARIABLE = "MARSAM_JOURNAL"
 STORE_VARIABLE = "MARSAM_PICTURES"
-OPEN = ("queued", "running")
-"""States that end by themselves; and those that are an end:"""
-ENDED = ("finished", "stopped", "failed", "interrupted")
 SOURCE = "source.png"
 IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
-
-
-class Failure(NamedTuple):
-    """Why a run failed: the kind of error, and its sentence."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeptPicture:
-    """A painted picture that was kept; ``file`` is None when it was withheld."""
-
-    index: int
-    seed: int
-    file: KeptFile | None
-    fidelity: Fidelity | None = None
-    seconds: float | None = None
-
-    @property
-    def path(self) -> Path | None:
-        """Where it can be read on this machine; from a store, it is fetched now.
-
-        Raises:
-            JournalError: when the store cannot be reached.
-        """
-        return self.file.path if self.file else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run as it was kept.
-
-    Attributes:
-        created: seconds since 1970.
-        state: one of ``OPEN`` or ``ENDED``.
-        file: the picture it began with, as PNG; None when it began with words.
-        captions: all that were offered; the best first.
-        options: what was chosen; None when nothing was to be painted.
-        asked: the words it began with, as they were typed.
-        seconds: what its stages took, as :attr:`marsam.results.RunResult.seconds`.
-        models: which models did the work.
-        digest: of the request, when it came with an idempotency key.
-    """
-
-    id: str
-    visitor: str = ""
-    created: float
-    state: str
-    file: KeptFile | None
-    captions: tuple[Caption, ...]
-    prompt: Prompt | None
-    options: RunOptions | None
-    pictures: tuple[KeptPicture, ...]
-    asked: str | None = None
-    error: Failure | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
-    digest: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Nobody works on it any more."""
-        return self.state in ENDED
-
-    @property
-    def source(self) -> Path | None:
-        """Where the picture it began with can be read; from a store, it is fetched now.
-
-        Raises:
-            JournalError: when the store cannot be reached.
-        """
-        return self.file.path if self.file else None
 
 
 def data_folder() -> Path:

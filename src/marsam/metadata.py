@@ -14,6 +14,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,9 +64,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:marsam="{namespace}">
 <dc:description>{words}</dc:description>
 <Iptc4xmpCore:AltTextAccessibility>{words}</Iptc4xmpCore:AltTextAccessibility>
-<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
-<marsam:record>{record}</marsam:record>
-</rdf:Description>
+{more}</rdf:Description>
 </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
@@ -189,18 +188,27 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search('[,:"]', text) else text
 
 
-def _xmp(record: Record) -> bytes:
-    english, arabic = _displayed(record.english), _displayed(record.arabic)
-    spoken = (("x-default", english or arabic), ("en", english), ("ar", arabic))
+def xmp(texts: Iterable[tuple[str, str]], more: str = "") -> str:
+    """An XMP packet that describes a picture.
+
+    Args:
+        texts: pairs of a language's tag and the text in it; the first is also everybody's.
+        more: elements of our own, escaped.
+    """
+    shown = [(tag, text) for tag, words in texts if (text := _displayed(words))]
+    everybody = [("x-default", text) for _, text in shown[:1]]
     words = "".join(
-        f'<rdf:li xml:lang="{language}">{text}</rdf:li>' for language, text in spoken if text
+        f'<rdf:li xml:lang="{tag}">{text}</rdf:li>' for tag, text in (*everybody, *shown)
     )
-    return _PACKET.format(
-        namespace=NAMESPACE,
-        words=f"<rdf:Alt>{words}</rdf:Alt>",
-        source=TRAINED,
-        record=escape(record.to_json()),
-    ).encode()
+    return _PACKET.format(namespace=NAMESPACE, words=f"<rdf:Alt>{words}</rdf:Alt>", more=more)
+
+
+def _xmp(record: Record) -> bytes:
+    more = (
+        f"<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>\n"
+        f"<marsam:record>{escape(record.to_json())}</marsam:record>\n"
+    )
+    return xmp((("en", record.english), ("ar", record.arabic)), more).encode()
 
 
 def _exif(comment: bytes) -> bytes:

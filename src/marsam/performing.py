@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from marsam.errors import Cancelled, MarsamError, OptionError
 from marsam.images import Source, open_picture
-from marsam.journal import Journal, Run
+from marsam.journal import Journal
+from marsam.kept import Run
 from marsam.options import RunOptions, checked_text, new_seed
 from marsam.results import (
     Caption,

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from marsam.errors import Cancelled, MarsamError, OutOfMemory, Overdue, RunMissing
-from marsam.journal import Journal, Run
+from marsam.journal import Journal
+from marsam.kept import Run
 from marsam.line import Line
 from marsam.options import QUEUE, SHARE, RunOptions
 from marsam.pace import Pace

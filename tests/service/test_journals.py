@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
-from marsam.journal import Journal, Run
+from marsam.journal import Journal
+from marsam.kept import Run
 from marsam.performing import begin as begun
 from marsam.performing import recorded
 from marsam.testing import fake_studio

@@ -15,7 +15,8 @@ from PIL import Image
 
 from marsam import Painted, PaintOptions
 from marsam.images import open_picture
-from marsam.journal import ENDED, Journal
+from marsam.journal import Journal
+from marsam.kept import ENDED
 from marsam.testing import FakePainter
 from tests.service.asking import begin, ended, picture
 from tests.service.conftest import Figure, Service

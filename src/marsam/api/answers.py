@@ -25,7 +25,7 @@ from marsam.errors import (
     public,
 )
 from marsam.fidelity import best
-from marsam.journal import Failure, KeptPicture, Run
+from marsam.kept import Failure, KeptPicture, Run
 
 # The first that fits.
 _STATUS: tuple[tuple[type[MarsamError], int], ...] = (

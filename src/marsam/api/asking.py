@@ -17,7 +17,8 @@ from PIL import Image
 
 from marsam.errors import OptionError, PictureError, QueueFull, RunExists
 from marsam.images import MAX_BYTES, open_picture, read_bytes
-from marsam.journal import ENDED, Journal, Run
+from marsam.journal import Journal
+from marsam.kept import ENDED, Run
 from marsam.languages import language as language_named
 from marsam.options import (
     CaptionOptions,

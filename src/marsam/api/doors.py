@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from marsam.api.answers import client, kept
 from marsam.api.asking import Service, encoded, size_named
 from marsam.errors import OptionError
-from marsam.journal import KeptPicture, Run
+from marsam.kept import KeptPicture, Run
 from marsam.languages import ARABIC, ENGLISH, language, languages, script_of
 from marsam.metadata import parameters, read
 from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, TranslateOptions

@@ -17,7 +17,7 @@ from marsam.api.answers import client, picture_view, run_view
 from marsam.api.asking import Service, fingerprint, run_options, uploaded
 from marsam.errors import RunMissing, public
 from marsam.images import open_picture
-from marsam.journal import ENDED, Run
+from marsam.kept import ENDED, Run
 from marsam.options import RunOptions
 from marsam.results import Previewed
 from marsam.workshop import Ended, News

@@ -16,7 +16,7 @@ from marsam.api.answers import client
 from marsam.api.asking import Service, encoded
 from marsam.errors import MarsamError, public
 from marsam.images import MAX_BYTES
-from marsam.journal import Run
+from marsam.kept import Run
 from marsam.languages import language
 from marsam.options import CaptionOptions, PaintOptions, RunOptions, TranslateOptions, recipe_named
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from marsam.batch.rows import DRAFT, FAILED, REVIEWED, Row
+from marsam.batch.rows import REVIEWED, Row
 from marsam.errors import DiskFull, OptionError
 
 SUFFIX = ".corrections.jsonl"
@@ -44,11 +44,11 @@ class Correction:
 
     def applies(self, row: Row) -> bool:
         """Whether a row is as this save found it."""
-        return state_of(row) == self.was and _says(row, self.before)
+        return row.state == self.was and _says(row, self.before)
 
     def is_in(self, row: Row) -> bool:
         """Whether a row is as this save left it."""
-        return state_of(row) == self.state and _says(row, self.texts)
+        return row.state == self.state and _says(row, self.texts)
 
     def applied(self, row: Row) -> Row:
         """The row with these texts; what was remarked about the draft goes with the draft."""
@@ -56,11 +56,6 @@ class Correction:
         reviewed = self.state == REVIEWED
         warnings = () if reviewed else self.warnings
         return replace(row, texts=texts, warnings=warnings, error="", reviewed=reviewed)
-
-
-def state_of(row: Row) -> str:
-    """A row's state, as its table names it."""
-    return FAILED if row.error else REVIEWED if row.reviewed else DRAFT
 
 
 def _says(row: Row, texts: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from marsam.batch.corrections import Correction, Corrections, state_of
+from marsam.batch.corrections import Correction, Corrections
 from marsam.batch.outputs import TABLES
 from marsam.batch.rows import DRAFT, REVIEWED, Row
 from marsam.batch.tables import Output, languages_of, read_rows
@@ -131,7 +131,7 @@ class Review:
                 sha256=row.sha256,
                 before={code: row.texts.get(code, "") for code in texts},
                 texts=texts,
-                was=state_of(row),
+                was=row.state,
                 state=state,
                 warnings=remarks,
                 time=round(time.time(), 3),
@@ -208,7 +208,7 @@ class Review:
 
 def digest(row: Row) -> str:
     """Changes whenever the row does."""
-    told = json.dumps([row.path, row.sha256, state_of(row), sorted(row.texts.items())])
+    told = json.dumps([row.path, row.sha256, row.state, sorted(row.texts.items())])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

@@ -47,6 +47,11 @@ class Row:
         """The English text; empty when there is none."""
         return self.texts.get(ENGLISH.code, "")
 
+    @property
+    def state(self) -> str:
+        """``draft``, ``reviewed`` or ``error``, as its table names it."""
+        return FAILED if self.error else REVIEWED if self.reviewed else DRAFT
+
     def failed(self, error: Exception) -> "Row":
         """The same picture, with nothing but the reason why there are no words."""
         return replace(self, texts={}, warnings=(), error=str(error), reviewed=False)
@@ -66,7 +71,7 @@ class Row:
             "translator": self.models.get("translator", ""),
             # A path may hold spaces.
             "pictures": json.dumps(self.pictures, ensure_ascii=False) if self.pictures else "",
-            "state": FAILED if self.error else REVIEWED if self.reviewed else DRAFT,
+            "state": self.state,
         }
 
     @classmethod

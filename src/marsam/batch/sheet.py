@@ -65,7 +65,7 @@ class SheetWriter:
         alt = escape(row.texts.get(ARABIC.code) or row.english)
         tag = language(ARABIC.code if row.texts.get(ARABIC.code) else ENGLISH.code).short
         parts = [
-            f'<article data-state="{row.columns()["state"]}"{_check(row)}>\n',
+            f'<article data-state="{row.state}"{_check(row)}>\n',
             f'<a href="{address}"><img src="{address}" alt="{alt}" lang="{tag}" loading="lazy">'
             "</a>\n"
             if row.sha256

@@ -7,29 +7,13 @@ somebody else wrote under such a name is never overwritten.
 import hashlib
 from enum import StrEnum
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from marsam.batch.memory import Memory
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
 from marsam.images import PARTIAL
 from marsam.languages import language
-from marsam.metadata import NAMESPACE
-
-_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/">
-<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about=""
- xmlns:dc="http://purl.org/dc/elements/1.1/"
- xmlns:Iptc4xmpCore="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
- xmlns:marsam="{namespace}">
-<dc:description>{words}</dc:description>
-<Iptc4xmpCore:AltTextAccessibility>{words}</Iptc4xmpCore:AltTextAccessibility>
-</rdf:Description>
-</rdf:RDF>
-</x:xmpmeta>
-<?xpacket end="w"?>
-"""
+from marsam.metadata import xmp
 
 
 class Sidecar(StrEnum):
@@ -46,7 +30,8 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
         OptionError: when nothing can be written there.
     """
     path = picture.with_name(f"{picture.name}.{kind}")
-    content = (_xmp(row) if kind is Sidecar.XMP else _txt(row)).encode()
+    told = [(language(code).short, text) for code, text in row.texts.items()]
+    content = (xmp(told) if kind is Sidecar.XMP else _txt(row)).encode()
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         if path.exists():
@@ -67,12 +52,3 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
 def _txt(row: Row) -> str:
     """A line for each language, English first."""
     return "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)
-
-
-def _xmp(row: Row) -> str:
-    spoken = {"x-default": row.english}
-    spoken |= {language(code).short: text for code, text in row.texts.items() if text}
-    words = "".join(
-        f'<rdf:li xml:lang="{tag}">{escape(text)}</rdf:li>' for tag, text in spoken.items()
-    )
-    return _PACKET.format(namespace=NAMESPACE, words=f"<rdf:Alt>{words}</rdf:Alt>")

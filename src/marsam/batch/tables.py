@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from marsam.batch.rows import AFTER, BEFORE, Row, heading
 from marsam.errors import DiskFull, OptionError
-from marsam.images import PARTIAL
+from marsam.images import PARTIAL, sync_folder
 
 GROUP = 1000
 """Rows of a Parquet row group: what is held in memory."""
@@ -64,6 +64,7 @@ class Output:
             with self._partial.open("rb+") as file:
                 os.fsync(file.fileno())
             self._partial.replace(self.path)
+            sync_folder(self.path.parent)
 
     def abandon(self) -> None:
         """Leave what is there as it is; nothing to do for a file that is finished."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from marsam.journal import KeptPicture
+from marsam.kept import KeptPicture
 from marsam.results import Prompt
 
 _PAGE = """<!doctype html>

@@ -26,7 +26,7 @@ from marsam.errors import (
     RunMissing,
 )
 from marsam.fidelity import Fidelity
-from marsam.journal import KeptPicture, Run
+from marsam.kept import KeptPicture, Run
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt, PromptLength
 from marsam.store import KeptFile

@@ -11,7 +11,7 @@ from PIL import Image
 
 from marsam.catalog import MINI, SETS, STANDARD
 from marsam.hub import is_present
-from marsam.journal import KeptPicture
+from marsam.kept import KeptPicture
 from marsam.notices import Notice
 from marsam.options import Recipe
 from marsam.pace import Pace

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.journal import Run
+from marsam.kept import Run
 from marsam.languages import ARABIC as ARABIC_LANGUAGE
 from marsam.options import PaintOptions
 from marsam.web import render
