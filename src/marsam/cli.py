@@ -10,14 +10,14 @@ import typer
 
 from marsam.cli_batch import batch
 from marsam.cli_models import models_app
+from marsam.cli_options import DeviceOption, Json, Models, StageModel
 from marsam.cli_review import review
 from marsam.cli_runs import runs_app
+from marsam.cli_serving import serve, studio
 from marsam.console import print_json, tell, warn
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, PictureError
 from marsam.options import (
     MAX_PICTURES,
-    QUEUE,
-    SHARE,
     CaptionOptions,
     PaintOptions,
     Recipe,
@@ -40,20 +40,11 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models", no_args_is_help=True)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
-app.command()(batch)
-app.command()(review)
 
 DEFAULTS = PaintOptions()
 CAPTION_DEFAULTS = CaptionOptions()
 RUN_DEFAULTS = RunOptions()
 
-Models = Annotated[
-    str | None,
-    typer.Option("--models", help="standard or mini.", show_default="standard if here, else mini"),
-]
-StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Count = Annotated[
     int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="How many new pictures.")
 ]
@@ -71,18 +62,6 @@ Check = Annotated[
 ]
 KeepBest = Annotated[
     int | None, typer.Option(min=1, help="Keep only so many: those that kept their word best.")
-]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."),
-]
-HostNames = Annotated[
-    list[str] | None, typer.Option(help="A name by which others ask for this machine.")
-]
-Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Let anybody in who can reach the address.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
 DEFAULT_OUT = Path("pictures")
@@ -337,80 +316,10 @@ def show(
         typer.echo(clean(words))
 
 
-@app.command()
-def studio(
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
-    models: Models = None,
-    device: DeviceOption = None,
-    key_file: KeyFile = None,
-    host_name: HostNames = None,
-    insecure: Insecure = False,
-) -> None:
-    """Open the studio, a web page on this machine."""
-    from marsam.serving import serve
-
-    serve(
-        host=host,
-        port=port,
-        page=True,
-        api=False,
-        models=models,
-        device=device,
-        key_file=key_file,
-        hosts=host_name or (),
-        insecure=insecure,
-    )
-
-
-@app.command()
-def serve(
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
-    models: Models = None,
-    device: DeviceOption = None,
-    key_file: KeyFile = None,
-    host_name: HostNames = None,
-    insecure: Insecure = False,
-    page: Annotated[
-        bool, typer.Option("--page/--no-page", help="With the studio's page beside the API.")
-    ] = True,
-    queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = QUEUE,
-    share: Annotated[
-        int | None,
-        typer.Option(min=1, help="Of these, one client's.", show_default=f"{SHARE}; alone, all"),
-    ] = None,
-    keep_days: Annotated[
-        float | None, typer.Option(min=0, help="Delete older runs.", show_default="keep all")
-    ] = None,
-    keep_megabytes: Annotated[
-        float | None,
-        typer.Option(min=0, help="Delete the oldest runs beyond.", show_default="keep all"),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Ray's machines do the work: local, auto or HOST:PORT of its head."),
-    ] = None,
-) -> None:
-    """Serve the HTTP API, for programs, and the studio beside it."""
-    from marsam.serving import serve as start
-
-    start(
-        host=host,
-        port=port,
-        page=page,
-        api=True,
-        models=models,
-        device=device,
-        key_file=key_file,
-        hosts=host_name or (),
-        insecure=insecure,
-        queue=queue,
-        share=share,
-        keep_days=keep_days,
-        keep_megabytes=keep_megabytes,
-        cluster=cluster,
-    )
+app.command()(batch)
+app.command()(review)
+app.command()(studio)
+app.command()(serve)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from marsam.batch.sidecars import Sidecar
+from marsam.cli_options import DeviceOption, Json, Models
 from marsam.console import counter, print_json
 from marsam.options import (
     MAX_PICTURES,
@@ -50,16 +51,9 @@ def batch(
     glossary: Annotated[
         Path | None, typer.Option(help="A TOML file of terms that must come out right.")
     ] = None,
-    models: Annotated[
-        str | None,
-        typer.Option(
-            "--models", help="standard or mini.", show_default="standard if here, else mini"
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    models: Models = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
 ) -> None:
     """Describe a whole folder; stopped or killed, the same command goes on where it was."""
     from marsam.batch.describing import Describer

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from marsam.cli_options import Host, HostNames, Insecure, KeyFile, Port
 from marsam.errors import JournalError, OptionError
 
 if TYPE_CHECKING:
@@ -26,20 +27,11 @@ def review(
             "Repeatable."
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")] = 7860,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."
-        ),
-    ] = None,
-    host_name: Annotated[
-        list[str] | None, typer.Option(help="A name by which others ask for this machine.")
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Let anybody in who can reach the address.")
-    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    key_file: KeyFile = None,
+    host_name: HostNames = None,
+    insecure: Insecure = False,
 ) -> None:
     """Go through a table of captions, correct either language, and mark what was reviewed."""
     if export:

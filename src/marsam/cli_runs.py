@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marsam.cli_options import Json
 from marsam.console import bar, print_json
 from marsam.errors import OptionError
 from marsam.results import Painted, Previewed
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 runs_app = typer.Typer(help="Runs kept on this machine: of the page, the API and marsam run.")
 
 Id = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as marsam runs list says.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @runs_app.command("list")

@@ -1,7 +1,6 @@
 import csv
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from marsam import CaptionOptions, Studio, cli
+from marsam import CaptionOptions, Studio
 from marsam.batch.ahead import ahead
 from marsam.batch.describing import TOGETHER, Describer
 from marsam.batch.finding import find
 from marsam.batch.memory import Memory
+from marsam.batch.review import Review
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
 from marsam.errors import JournalError, OptionError, OutOfMemory, PictureError
@@ -26,6 +26,7 @@ from marsam.metadata import read
 from marsam.options import BatchOptions
 from marsam.results import Caption
 from marsam.testing import FakeCaptioner, fake_studio
+from tests.commands import marsam
 from tests.folders import make_folder
 
 CAT = "a cat on a blue background"
@@ -42,16 +43,6 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
     one = fake_studio()
     monkeypatch.setattr(Studio, "load", lambda *a, **k: one)
     return one
-
-
-def marsam(*arguments: str) -> int:
-    """Run the command as a shell would; the exit code."""
-    sys.argv = ["marsam", *arguments]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def seen(studio: Studio) -> int:
@@ -353,6 +344,32 @@ def test_stopped_it_says_that_it_can_be_gone_on_with(
     done = seen(studio)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     assert seen(studio) == 4 >= done
+
+
+def test_a_table_under_review_is_left_alone(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 2)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    before = Path("a.csv").read_bytes()
+    table = Review(Path("a.csv"))
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 1
+    assert "reviewed by another" in capsys.readouterr().err
+    assert Path("a.csv").read_bytes() == before
+    table.close()
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
+
+
+def test_a_sidecar_holds_what_xml_can_hold(studio: Studio) -> None:
+    """A reviewer's text may carry anything that a keyboard or a clipboard does."""
+    (path,) = make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    (row,) = read_rows(Path("a.csv"))
+    odd = replace(row, texts={"eng_Latn": "a <cat> \x0b & a dog"}, reviewed=True)
+    _write(Path("a.csv"), [odd], ["eng_Latn", "arb_Arab"])
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "en", "--sidecar", "xmp") == 0
+    text = path.with_name(f"{path.name}.xmp").read_text(encoding="utf-8")
+    assert "a <cat>  & a dog" in "".join(ElementTree.fromstring(text).itertext())
 
 
 def test_a_damaged_memory_is_one_sentence() -> None:

@@ -1,12 +1,12 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from marsam import Studio, cli
+from marsam import Studio
 from marsam.testing import fake_studio
+from tests.commands import marsam
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +19,6 @@ def _fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def photo(tmp_path: Path) -> str:
     Image.new("RGB", (32, 32), "red").save(tmp_path / "photo.png")
     return "photo.png"
-
-
-def marsam(*arguments: str) -> int:
-    """Run the command as a shell would; the exit code."""
-    sys.argv = ["marsam", *arguments]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_run_says_both_captions_and_saves_the_pictures(
@@ -179,3 +169,18 @@ def test_info_gives_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["device"]["tuning"]
     assert set(facts["seconds_per_picture"]) == {"draft", "balanced", "faithful"}
     assert facts["models"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("run", "standard if here, else mini"),
+        ("batch", "by the picture's content"),
+        ("serve", "20; alone, all"),
+    ],
+)
+def test_help_says_the_defaults(
+    command: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marsam(command, "--help")
+    assert told in " ".join(capsys.readouterr().out.replace("│", " ").split())

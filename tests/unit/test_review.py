@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from marsam import Studio, cli
+from marsam import Studio
 from marsam.batch import review as review_module
 from marsam.batch.corrections import Correction, Corrections
 from marsam.batch.memory import Memory, Seen
@@ -33,6 +33,7 @@ from marsam.errors import DiskFull, OptionError, PromptError
 from marsam.glossary import load_glossary
 from marsam.images import open_picture
 from marsam.testing import fake_studio
+from tests.commands import marsam
 from tests.folders import make_folder
 
 CODES = ["eng_Latn", "arb_Arab"]
@@ -72,16 +73,6 @@ def review(table: Path) -> Iterator[Review]:
 
 def save(review: Review, number: int, texts: dict[str, str]) -> bool:
     return review.save(number, texts, digest(review.rows[number]))
-
-
-def marsam(*arguments: str) -> int:
-    """Run the command as a shell would; the exit code."""
-    sys.argv = ["marsam", *arguments]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -224,7 +215,7 @@ def test_a_second_command_is_refused(
 ) -> None:
     assert marsam("review", "a.csv") == 1
     assert capsys.readouterr().err == (
-        "a.csv is under review already; close that page's command first.\n"
+        "a.csv is being written or reviewed by another Marsam; wait for it, or end it.\n"
     )
     save(review, 0, TOM)  # and what the first one does is not disturbed
     review.close()
@@ -276,7 +267,7 @@ def test_tables_of_one_name_share_what_was_said(table: Path) -> None:
     other = write(Path("a.jsonl"), some_rows(5))
     review = Review(table)
     save(review, 0, {**TOM, "fra_Latn": "un matou"})  # a language that the table did not have
-    with pytest.raises(OptionError, match="under review"):
+    with pytest.raises(OptionError, match="reviewed by another"):
         Review(other)
     review.close()
     Review(other).close()

@@ -1,10 +1,11 @@
 """The files a batch writes: each whole or not at all, and never over somebody else's."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from marsam.batch.alone import alone, leave
 from marsam.batch.rows import Row
 from marsam.batch.sheet import SheetWriter, is_sheet
 from marsam.batch.tables import (
@@ -63,19 +64,20 @@ def open_outputs(out: Sequence[Path], codes: Sequence[str], folder: Path) -> Ite
         folder: where the pictures are that rows name.
 
     Raises:
-        OptionError: when one cannot be written.
+        OptionError: when one cannot be written, or is by another program.
         DiskFull: when there is no room.
     """
-    outputs: list[Output] = []
-    try:
-        for path in dict.fromkeys(out):
+    paths = list(dict.fromkeys(path.resolve() for path in out))
+    with ExitStack() as stack:
+        for table in {path.with_suffix(""): path for path in paths}.values():
+            stack.callback(leave, alone(table))
+        outputs: list[Output] = []
+        for path in paths:
             outputs.append(Output(path, _writer(path, codes, folder)))
+            stack.callback(outputs[-1].abandon)
         yield outputs
         for output in outputs:
             output.finish()
-    finally:
-        for output in outputs:
-            output.abandon()
 
 
 def _writer(path: Path, codes: Sequence[str], folder: Path) -> Callable[[Path], Writer]:

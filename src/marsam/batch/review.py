@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from marsam.batch.alone import alone, leave
 from marsam.batch.corrections import Correction, Corrections
 from marsam.batch.outputs import TABLES
 from marsam.batch.rows import DRAFT, REVIEWED, Row
@@ -51,11 +50,11 @@ class Review:
         self._took = 0.0
         if not self.table.is_file():
             raise OptionError(f"There is no file {table.name}.")
-        self._alone = _alone(self.table)
+        self._turn = alone(self.table)
         try:
             self._load()
         except BaseException:
-            self._leave()
+            leave(self._turn)
             raise
 
     def number(self, path: str, near: int) -> int | None:
@@ -113,7 +112,7 @@ class Review:
         if timer is not None or self.trouble:
             self._write()
         with self._writing:
-            self._leave()
+            leave(self._turn)
 
     def _change(self, number: int, texts: Mapping[str, str], state: str, seen: str) -> bool:
         with self._lock:
@@ -199,12 +198,6 @@ class Review:
                 if output is not None:
                     output.abandon()
 
-    def _leave(self) -> None:
-        if self._alone.is_locked:
-            with suppress(OSError):  # Windows takes it away by itself
-                Path(self._alone.lock_file).unlink(missing_ok=True)
-            self._alone.release()
-
 
 def digest(row: Row) -> str:
     """Changes whenever the row does."""
@@ -227,20 +220,6 @@ def read_table(table: Path) -> tuple[list[Row], list[str]]:
         raise OptionError(f"{table.name} was not written by marsam batch.") from error
     # English may be missing where every row failed.
     return rows, codes if ENGLISH.code in codes else [ENGLISH.code, *codes]
-
-
-def _alone(table: Path) -> FileLock:
-    """Nobody else reviews it: with its corrections, as tables of one name share them."""
-    lock = FileLock(table.with_name(f".{table.stem}.review.lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OptionError(
-            f"{table.name} is under review already; close that page's command first."
-        ) from error
-    except OSError as error:
-        raise OptionError(f"{table.parent} cannot be written: {error.strerror}.") from error
-    return lock
 
 
 def _stamp(table: Path) -> tuple[int, int, int] | None:

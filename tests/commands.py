@@ -1,0 +1,15 @@
+"""The command line, as a shell calls it."""
+
+import sys
+
+from marsam import cli
+
+
+def marsam(*arguments: str) -> int:
+    """Run the command as a shell would; the exit code."""
+    sys.argv = ["marsam", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
