@@ -54,7 +54,9 @@ def ours(folder: Path) -> float:
     """The rows of a batch with nothing known before; seconds without loading."""
     from marsam import Studio, open_picture
     from marsam.batch.describing import Describer
+    from marsam.batch.engine import LocalEngine
     from marsam.batch.finding import find
+    from marsam.batch.known import Known, models_of
     from marsam.batch.memory import Memory
     from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
 
@@ -63,11 +65,16 @@ def ours(folder: Path) -> float:
     (warm,) = studio.captioner.caption(picture, CaptionOptions())
     studio.translator.translate(warm.text, TranslateOptions())
     with tempfile.TemporaryDirectory() as home:
-        describer = Describer(
-            studio=studio,
+        known = Known(
             memory=Memory(Path(home) / "captions.db"),
-            folder=folder,
             options=BatchOptions(),
+            models=models_of(studio),
+        )
+        describer = Describer(
+            engine=LocalEngine(studio=studio, known=known),
+            known=known,
+            painter=studio.painter,
+            folder=folder,
             album=folder / "none",
         )
         started = time.perf_counter()

@@ -45,14 +45,18 @@ def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Im
     assert isinstance(painter, DiffusionPainter)
     pipe, shipped = painter._loaded
     guided = method.guided_steps(method.steps)
+    deep = painter._deep
+    assert deep is not None
 
     def on_step(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        deep.resting = method.rests(step + 1, method.steps)
         return _unguided(pipe, tensors) if step + 1 == guided < method.steps else {}
 
     pictures = []
     for start in range(0, len(asked), BATCH):
         some = asked[start : start + BATCH]
         pipe.scheduler = _scheduler(pipe, method, shipped)
+        deep.wake()
         with torch.inference_mode():
             pictures += pipe(
                 [caption(scene) for scene in some],

@@ -5,13 +5,14 @@ torch's own kernel for processors spends two fifths of a Stable Diffusion step o
 plain matrix products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
 ROWS = 512
-"""Rows of one head computed at once: with 4,096 columns, four megabytes of bfloat16."""
+"""Rows of one head computed at once, at most: with 4,096 columns, four megabytes of bfloat16."""
 WORTHWHILE = 1024
 """Places from which on it is faster than torch's kernel."""
 
@@ -59,11 +60,14 @@ def attend(query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor") ->
 
     out = torch.empty_like(query)
     query = query * query.shape[-1] ** -0.5
+    places = query.shape[2]
+    # Pieces of one size: a small rest would cost nearly as much as a whole one.
+    size = math.ceil(places / math.ceil(places / ROWS))
     for picture in range(query.shape[0]):
         for head in range(query.shape[1]):
             keys, values = key[picture, head].T, value[picture, head]
-            for start in range(0, query.shape[2], ROWS):
-                rows = slice(start, start + ROWS)
+            for start in range(0, places, size):
+                rows = slice(start, start + size)
                 weights = (query[picture, head, rows] @ keys).softmax(-1)
                 out[picture, head, rows] = weights @ values
     return out

@@ -45,7 +45,7 @@ class BlipCaptioner:
             )
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Any, Any]:
+    def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
         quiet()
         from transformers import (
             AutoTokenizer,
@@ -61,12 +61,17 @@ class BlipCaptioner:
                 self.folder, dtype=self.device.torch_dtype
             )
             model.eval().to(self.device.kind)
+            shared: list[Any] = []
+            if self.device.is_processor:
+                from marsam.seeing import install
+
+                shared = install(model, pieces=self.device.is_bfloat16_processor)
             if self.device.is_bfloat16_processor:
                 from marsam.narrow import narrow
 
                 narrow(model.text_decoder)
             give_back()
-            return model, images, tokenizer
+            return model, images, tokenizer, shared
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Describe an RGB picture of any size in English.
@@ -99,7 +104,10 @@ class BlipCaptioner:
         import torch
 
         with self._lock, translated("describing a picture"), torch.inference_mode():
-            model, processor, tokenizer = self._loaded
+            model, processor, tokenizer, shared = self._loaded
+            decoding = _decoding(options)
+            for layer in shared:
+                layer.beams = decoding["num_beams"]
             pixels = processor(images=list(images), return_tensors="pt").pixel_values
             # The same words for all: BLIP would pad inside the shorter of different prompts.
             prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
@@ -115,7 +123,7 @@ class BlipCaptioner:
                     cache=_cache(model.text_decoder.config),
                     return_dict_in_generate=True,
                     output_scores=True,
-                    **_decoding(options),
+                    **decoding,
                 )
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)

@@ -21,6 +21,7 @@ from marsam.libraries import give_back, loading, quiet
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
+from marsam.reusing import DeepLayers, can_rest
 
 PREVIEW_LATENTS = 16
 """Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
@@ -87,6 +88,12 @@ class DiffusionPainter:
                 _suit_processor(pipe, pieces=self.device.is_bfloat16_processor)
             give_back()
             return pipe, pipe.scheduler.config
+
+    @cached_property
+    def _deep(self) -> DeepLayers | None:
+        """The layers that may rest between steps; None where there are none."""
+        unet = getattr(self._loaded[0], "unet", None)
+        return DeepLayers(unet) if can_rest(unet) else None
 
     @cached_property
     def _own_decoder(self) -> Any:
@@ -211,6 +218,9 @@ class DiffusionPainter:
             if not method.guided:
                 guidance = 1.0
             guided = method.guided_steps(steps)
+            deep = self._deep
+            if deep is not None:  # whoever painted before may have stopped in mid-rest
+                deep.wake()
             started = time.monotonic()
 
             def on_step(
@@ -225,6 +235,8 @@ class DiffusionPainter:
                 if wanted and done < steps:
                     sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
+                if deep is not None:
+                    deep.resting = method.rests(step + 1, steps)
                 # Not after the last step: PNDM looks once more, and that is guided as well.
                 if step + 1 == guided < steps and "prompt_embeds" in tensors:
                     return _unguided(pipe, tensors)

@@ -87,6 +87,16 @@ def test_stopping_ends_the_work_between_two_steps(studio: Studio) -> None:
     assert painted(studio, pictures=1, steps=2, seed=1)  # and the painter is free again
 
 
+def test_a_picture_stopped_while_its_deep_layers_rest_leaves_nothing_behind(
+    studio: Studio,
+) -> None:
+    expected = pixels(painted(studio, pictures=1, seed=3, recipe=Recipe.FAITHFUL)[0])
+    events = studio.painter.paint("a cat", PaintOptions(pictures=1, seed=9))
+    assert isinstance(next(events), Previewed)  # the next step would be a resting one
+    events.close()  # type: ignore[attr-defined]
+    assert pixels(painted(studio, pictures=1, seed=3, recipe=Recipe.FAITHFUL)[0]) == expected
+
+
 def test_two_at_once_do_not_disturb_each_other(studio: Studio) -> None:
     expected = [pixels(painted(studio, pictures=1, steps=4, seed=seed)[0]) for seed in (1, 2)]
     found: dict[int, bytes] = {}

@@ -1,0 +1,62 @@
+"""BLIP's look at a picture, without the work that changes nothing.
+
+Its vision tower attends without writing every weight to memory; and its
+decoder works out once what a picture looks like to it, not once for each of the picture's beams.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from marsam.attention import attend
+
+
+class TowerAttention(nn.Module):
+    """What a layer of BLIP's vision tower attends with; the same layers as ``BlipAttention``'s."""
+
+    def __init__(self, given: Any, *, pieces: bool) -> None:
+        super().__init__()
+        self.heads = given.num_heads
+        self.attend = attend if pieces else scaled_dot_product_attention
+        self.qkv, self.projection = given.qkv, given.projection
+
+    def forward(self, hidden_states: Tensor, **_: Any) -> tuple[Tensor, None]:
+        """Places (n, places, width) to the same shape; the weights are not kept."""
+        query, key, value = (
+            self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        attended = self.attend(query, key, value)
+        out: Tensor = self.projection(attended.transpose(1, 2).flatten(2))
+        return out, None
+
+
+class OncePerPicture(nn.Module):
+    """A linear layer of what a picture's beams share, who stand one after another."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.beams = 1
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States (pictures x beams, places, width), the same for all beams of a picture."""
+        answer: Tensor = self.layer(states[:: self.beams])
+        return answer.repeat_interleave(self.beams, 0)
+
+
+def install(model: Any, *, pieces: bool) -> list[OncePerPicture]:
+    """Change a BLIP model so; the layers returned have to know how many beams there are.
+
+    Args:
+        model: a ``BlipForConditionalGeneration``.
+        pieces: whether its tower is faster with :func:`marsam.attention.attend`.
+    """
+    for layer in model.vision_model.encoder.layers:
+        layer.self_attn = TowerAttention(layer.self_attn, pieces=pieces)
+    shared = []
+    for layer in model.text_decoder.bert.encoder.layer:
+        attention = layer.crossattention.self
+        attention.key, attention.value = map(OncePerPicture, (attention.key, attention.value))
+        shared += [attention.key, attention.value]
+    return shared
