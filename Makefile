@@ -4,7 +4,8 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check test-full stress bench bench-recipes bench-studio bench-folder train evaluate clean
+.PHONY: run test check test-full stress bench bench-recipes bench-studio bench-folder train evaluate
+.PHONY: docs film notebook dist clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -46,6 +47,7 @@ bench-folder: $(VENV)/.dev
 # Rebuilds the mini set: hours of computing, resumed where it stopped.
 train: $(VENV)/.train
 	$(BIN)/python -m training.export
+	$(BIN)/python tools/pin.py mini
 	$(BIN)/python -m training.example
 	$(BIN)/python -m training.evaluate
 	$(BIN)/python -m training.card
@@ -53,6 +55,22 @@ train: $(VENV)/.train
 evaluate: $(VENV)/.train
 	$(BIN)/python -m training.evaluate
 	$(BIN)/python -m training.card
+
+# The documentation, in build/docs; every warning is an error.
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -b html -E -W --keep-going -n -q docs build/docs
+
+# The walk-through, filmed in the real studio; needs Chromium.
+film: $(VENV)/.dev
+	$(BIN)/python -m tools.film
+
+# The notebook's outputs, made again.
+notebook: $(VENV)/.dev
+	$(BIN)/python -m examples.refresh
+
+# The wheel and the sdist, looked into, installed in a clean environment, and at work there.
+dist: $(VENV)/.dev
+	$(BIN)/python -m tools.release --tag '$(TAG)'
 
 $(VENV)/.run: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

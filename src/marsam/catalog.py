@@ -142,7 +142,7 @@ STANDARD = ModelSet(
         stage="painter",
         source="stable-diffusion-v1-5/stable-diffusion-v1-5",
         licence=OPENRAIL_M,
-        gigabytes=2.75,
+        gigabytes=2.74,
         files=(
             "model_index.json",
             *(f"*/{pattern}" for pattern in TEXT_FILES),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marsam.cli_batch import batch
+from marsam.cli_completion import completion, get_ready, language_names
 from marsam.cli_models import models_app
 from marsam.cli_options import DeviceOption, Json, Models, StageModel
 from marsam.cli_review import review
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Marsam (مرسم): a picture into words and words back into pictures, in English and Arabic.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=False,  # marsam completion does it, and writes into nobody's files
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -55,7 +56,12 @@ Seed = Annotated[
 RecipeOption = Annotated[Recipe, typer.Option(help="How much time a picture gets.")]
 LanguageOption = Annotated[
     str | None,
-    typer.Option("--from", help="Language of the prompt.", show_default="told by its letters"),
+    typer.Option(
+        "--from",
+        help="Language of the prompt.",
+        show_default="told by its letters",
+        autocompletion=language_names,
+    ),
 ]
 Check = Annotated[
     bool, typer.Option("--check/--no-check", help="Compare each new picture with its prompt.")
@@ -228,8 +234,16 @@ def caption(
 @app.command()
 def translate(
     text: Annotated[str, typer.Argument(help="The text; - reads it from the input.")],
-    source: Annotated[str, typer.Option("--from", help="Language: a name, en, eng_Latn…")] = "en",
-    target: Annotated[str, typer.Option("--to", help="Language: a name, ar, arb_Arab…")] = "ar",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Language: a name, en, eng_Latn…", autocompletion=language_names
+        ),
+    ] = "en",
+    target: Annotated[
+        str,
+        typer.Option("--to", help="Language: a name, ar, arb_Arab…", autocompletion=language_names),
+    ] = "ar",
     back: Annotated[bool, typer.Option("--back", help="Also translate the answer back.")] = False,
     glossary: Annotated[
         Path | None, typer.Option(help="A TOML file of terms that must come out right.")
@@ -320,6 +334,7 @@ app.command()(batch)
 app.command()(review)
 app.command()(studio)
 app.command()(serve)
+app.command()(completion)
 
 
 @app.command()
@@ -370,6 +385,7 @@ def _code(name: str | None) -> str | None:
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     debug = "--debug" in sys.argv
+    get_ready()
     try:
         app()
     except (KeyboardInterrupt, Cancelled):

@@ -53,19 +53,31 @@ def batch(
     ] = None,
     models: Models = None,
     device: DeviceOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Ray's machines do the work: local, auto or HOST:PORT of its head."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Describe a whole folder; stopped or killed, the same command goes on where it was."""
     from marsam.batch.describing import Describer
+    from marsam.batch.engine import Engine, LocalEngine
     from marsam.batch.finding import find
+    from marsam.batch.known import Known, models_of
     from marsam.batch.memory import Memory
     from marsam.batch.outputs import open_outputs, reviewed_rows
     from marsam.batch.sidecars import write
+    from marsam.errors import OptionError
     from marsam.glossary import Glossary, load_glossary
     from marsam.journal import data_folder
     from marsam.languages import ENGLISH, language
     from marsam.studio import Studio
 
+    if cluster is not None and pictures:
+        raise OptionError(
+            "A cluster describes a folder and does not paint: run the command without -n first, "
+            "then the same with -n and without --cluster."
+        )
     codes = [language(name).code for name in to or ["ar"]]
     codes = [code for code in dict.fromkeys(codes) if code != ENGLISH.code]
     terms = load_glossary(glossary) if glossary else Glossary()
@@ -77,19 +89,21 @@ def batch(
     album = out[0].with_name(f"{out[0].stem}-pictures")
     total = sum(1 for _ in find(folder, leave_out=album))
     reviewed = reviewed_rows(out)
-    known = [code for row in reviewed.values() for code in row.texts]
-    codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in known if c != ENGLISH.code)))]
-    studio = Studio.load(models, device=device)
+    there = [code for row in reviewed.values() for code in row.texts]
+    codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in there if c != ENGLISH.code)))]
     started, failed, done, in_the_way = time.monotonic(), 0, 0, 0
     with ExitStack() as stack:
         memory = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
+        far = None
+        if cluster is not None:
+            from marsam.cluster import cluster_machines
+
+            far = stack.enter_context(cluster_machines(cluster, models=models, device=device))
+        studio = far.studio if far else Studio.load(models, device=device)
+        known = Known(memory=memory, options=options, models=models_of(studio), reviewed=reviewed)
+        engine: Engine = far.engine(known) if far else LocalEngine(studio=studio, known=known)
         describer = Describer(
-            studio=studio,
-            memory=memory,
-            folder=folder,
-            options=options,
-            album=album,
-            reviewed=reviewed,
+            engine=engine, known=known, painter=studio.painter, folder=folder, album=album
         )
         tables = stack.enter_context(open_outputs(out, codes, folder))
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))

@@ -1,10 +1,19 @@
 """``marsam models``: what there is, fetched and verified."""
 
-from typing import Annotated, Any
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import TaskID
 
 from marsam.console import bar, print_json
+
+if TYPE_CHECKING:
+    from marsam.catalog import Model
+    from marsam.hub import PullProgress, Survey
 
 models_app = typer.Typer(help="Model sets: what there is, and what is on this machine.")
 
@@ -47,35 +56,144 @@ def models_list(
 @models_app.command("pull")
 def models_pull(
     name: Annotated[str, typer.Argument(help="A model set, or a hub id.")] = "standard",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Take the models from this folder (OWNER/NAME/…, or a copied cache of the hub) "
+            "and not from the network.",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Fetch models from the hub; asked again, it goes on where it stopped."""
-    from marsam.catalog import SETS
-    from marsam.hub import PullProgress, pull
+    """Say how large models are and under which licences, then fetch them.
+
+    On a terminal it asks first. Asked again, it goes on where it stopped.
+    """
+    from marsam.catalog import ALIASES, ALTERNATIVES, SETS
+    from marsam.hub import pull, survey
 
     if name in SETS and SETS[name].bundled:
         typer.echo(f"The {name} set comes with Marsam.")
         return
-    wanted = [(m.source, m.files) for m in SETS[name].parts] if name in SETS else [(name, ())]
-    with bar() as shown:
-        for source, files in wanted:
-            task = shown.add_task(source, total=None)
-
-            def show(progress: PullProgress, task: Any = task) -> None:
-                shown.update(task, completed=progress.done, total=progress.total)
-
-            pull(source, files=files, progress=show)
+    if name not in SETS and folder is None and Path(name).expanduser().is_dir():
+        typer.echo(f"{name} is a folder on this machine, and is used as it is.")
+        return
+    known = {m.source: m for m in (*(p for s in SETS.values() for p in s.parts), *ALTERNATIVES)}
+    sources = [m.source for m in SETS[name].parts] if name in SETS else [ALIASES.get(name, name)]
+    models = [(source, known.get(source)) for source in sources]
+    if folder is not None:
+        _bring(models, folder, yes=yes)
+        return
+    surveys = [survey(source, files=model.files if model else ()) for source, model in models]
+    _say(surveys, models)
+    if not any(one.to_fetch for one in surveys):
+        typer.echo("Everything is here.")
+    else:
+        _ask(yes=yes)
+    _show_each(
+        [
+            (source, partial(pull, source, files=model.files if model else ()))
+            for source, model in models
+        ]
+    )
 
 
 @models_app.command("verify")
 def models_verify(
     name: Annotated[str, typer.Argument(help="A model set.")] = "standard",
 ) -> None:
-    """Check that the files of a set are all here and readable."""
+    """Read every file of a set, and compare it with its checksum; the damaged one is named."""
     from marsam.catalog import bundled_folder, model_set
     from marsam.hub import verify
 
     entry = model_set(name)
     for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
-        verify(source, stage=model.stage, files=model.files)
-        typer.echo(f"{model.source}: good")
+        located = verify(source, stage=model.stage, files=model.files)
+        typer.echo(f"{model.source}: good ({_checked(located.checked)})")
+
+
+def _bring(models: "Sequence[tuple[str, Model | None]]", folder: Path, *, yes: bool) -> None:
+    from marsam.errors import ModelMissing
+    from marsam.hub_errors import some
+    from marsam.hub_folder import bring, look
+
+    found, missing = [], []
+    for source, model in models:
+        stage, files = (model.stage, model.files) if model else (None, ())
+        try:
+            found.append(look(source, folder, stage=stage, files=files))
+        except ModelMissing as error:
+            if len(models) == 1:
+                raise
+            missing.append((source, error))
+    if found:
+        surveys = [one.survey() for one in found]
+        _say(surveys, models)
+        _ask(yes=yes)
+        _show_each([(one.repo, partial(bring, one)) for one in found])
+    if missing:
+        raise ModelMissing(
+            f"{folder} does not hold {some([source for source, _ in missing])}; each is looked for "
+            "as OWNER/NAME and as models--OWNER--NAME/snapshots."
+        ) from missing[0][1]
+
+
+def _say(surveys: "Sequence[Survey]", models: "Sequence[tuple[str, Model | None]]") -> None:
+    """Sizes, licences and how far each model is pinned, before anything is fetched."""
+    from marsam.hub_cache import root
+    from marsam.hub_errors import amount
+
+    known = dict(models)
+    for one in surveys:
+        model = known[one.source]
+        licence = (
+            f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
+            if model is not None
+            else "licence: see the hub"
+        )
+        here = "" if one.to_fetch else "  here"
+        typer.echo(f"{one.source}  {amount(one.total)}  {licence}{here}")
+    for one in surveys:
+        if not one.pinned:
+            typer.echo(
+                f"{one.source} is not pinned yet: its files are checked against what the hub says."
+            )
+        elif one.checked < len(one.sizes):
+            typer.echo(
+                f"{one.source} is pinned to a commit; {one.checked} of {len(one.sizes)} files are "
+                "checked by Marsam's own checksums, the others against what the hub says."
+            )
+    total, left = sum(one.total for one in surveys), sum(one.to_fetch for one in surveys)
+    rest = "" if left == total else f", {amount(left)} of them still to fetch"
+    typer.echo(f"Together {amount(total)}{rest}, into {root()}.")
+
+
+def _ask(*, yes: bool) -> None:
+    """Go on, or end: a person is asked, a pipe is not."""
+    if yes or not sys.stdin.isatty():
+        return
+    if not typer.confirm("Fetch them?", default=True):
+        typer.echo("Nothing was fetched.")
+        raise typer.Exit(1)
+
+
+def _show_each(jobs: Sequence[tuple[str, Callable[..., Path]]]) -> None:
+    """Do one after the other, each with its bar."""
+    with bar() as shown:
+        for source, work in jobs:
+            task = shown.add_task(source, total=None)
+
+            def show(progress: "PullProgress", task: TaskID = task) -> None:
+                shown.update(task, completed=progress.done, total=progress.total)
+
+            work(progress=show)
+
+
+def _checked(count: int) -> str:
+    if not count:
+        return "by the hashes it came with: not in Marsam's manifest yet"
+    return f"{count} {'file' if count == 1 else 'files'} by Marsam's own checksums"

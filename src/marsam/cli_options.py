@@ -5,12 +5,21 @@ from typing import Annotated
 
 import typer
 
+from marsam.cli_completion import devices, model_sets
+
 Models = Annotated[
     str | None,
-    typer.Option("--models", help="standard or mini.", show_default="standard if here, else mini"),
+    typer.Option(
+        "--models",
+        help="standard or mini.",
+        show_default="standard if here, else mini",
+        autocompletion=model_sets,
+    ),
 ]
 StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", help="cuda, mps or cpu.", autocompletion=devices)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")]

@@ -1,20 +1,32 @@
 """A model's name, folder or hub id becomes a local folder, before anything is loaded.
 
-Looking a model up never uses the network; :func:`pull` does, and nothing else here. The hub's own
-variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``.
+Looking a model up never uses the network; :func:`survey` and :func:`pull` do, and nothing else
+here. The hub's own variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``,
+``HF_HUB_OFFLINE``.
 """
 
-import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marsam import catalog
+from marsam import catalog, hub_cache, manifest
 from marsam.errors import HubUnreachable, ModelDamaged, ModelError, ModelMissing, ModelUnsupported
-from marsam.folders import chosen_files, damaged_files, is_sound, is_weights, missing_files
-from marsam.hub_errors import pull_command, translated
+from marsam.folders import damaged_files, is_weights, missing_files
+from marsam.hub_errors import check_room, pull_command, some, translated
+from marsam.hub_meter import Meter, PullProgress, bars_of
+
+__all__ = [
+    "Located",
+    "PullProgress",
+    "Survey",
+    "find",
+    "is_present",
+    "locate",
+    "pull",
+    "survey",
+    "verify",
+]
 
 TIMEOUT = 10.0
 """Seconds the hub has for its first answer; the library itself would wait for ever."""
@@ -27,20 +39,41 @@ class Located:
     Attributes:
         source: the folder or hub id it was asked for as, an id that moved already replaced.
         revision: the commit, for a model of the hub.
+        checked: files compared with Marsam's own checksums, where that was asked for.
     """
 
     folder: Path
     source: str
     revision: str | None
+    checked: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class PullProgress:
-    """How far a pull is, in bytes; what was here before counts as done."""
+class Survey:
+    """What a pull would fetch.
+
+    Attributes:
+        sizes: the files that are needed, with their bytes.
+        here: those of them that are on this machine already.
+        pinned: whether the commit is the one this release was made with.
+        checked: how many of the files have a checksum in Marsam's manifest.
+    """
 
     source: str
-    done: int
-    total: int
+    sizes: Mapping[str, int]
+    here: frozenset[str]
+    pinned: bool
+    checked: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of all files."""
+        return sum(self.sizes.values())
+
+    @property
+    def to_fetch(self) -> int:
+        """Bytes that are not here."""
+        return sum(size for name, size in self.sizes.items() if name not in self.here)
 
 
 def locate(source: str, *, stage: str, files: tuple[str, ...] = (), revision: str = "main") -> Path:
@@ -65,19 +98,19 @@ def find(
     if folder is not None:
         return Located(folder=folder, source=source, revision=None)
     repo = catalog.ALIASES.get(source, source)
+    gone: list[str] | None = None
     with translated(repo):
-        snapshot = _snapshot(repo, revision)
-        if snapshot is None:
-            raise ModelMissing(
-                f"{repo} is not on this machine; fetch it with: {pull_command(repo)}"
-            )
-        missing = _missing(repo, snapshot, stage, files)
-    if missing:
-        raise ModelDamaged(
-            f"{repo} is only partly on this machine ({_some(missing)} missing); "
-            f"fetch the rest with: {pull_command(repo)}"
-        )
-    return Located(folder=snapshot, source=repo, revision=snapshot.name)
+        for snapshot in hub_cache.snapshots(repo, revision):
+            missing = hub_cache.missing(repo, snapshot, stage, files)
+            if not missing:
+                return Located(folder=snapshot, source=repo, revision=snapshot.name)
+            gone = missing if gone is None else gone
+    if gone is None:
+        raise ModelMissing(f"{repo} is not on this machine; fetch it with: {pull_command(repo)}")
+    raise ModelDamaged(
+        f"{repo} is only partly on this machine ({some(gone)} missing); "
+        f"fetch the rest with: {pull_command(repo)}"
+    )
 
 
 def is_present(model: catalog.Model) -> bool:
@@ -96,20 +129,60 @@ def verify(
 ) -> Located:
     """Find a model and read every byte of it; no network.
 
+    Files in Marsam's manifest are compared with it; others of the hub's cache with the hash the hub
+    announced; the rest are opened and their structure is checked.
+
     Raises:
         ModelMissing: when it is not here.
-        ModelDamaged: when a file is missing, short or not what the hub sent.
+        ModelDamaged: when a file is missing, short or not what it should be; it is named.
     """
     located = find(source, stage=stage, files=files, revision=revision)
-    problem = f"is missing {_some(gone)}" if (gone := missing_files(located.folder, stage)) else ""
-    if not problem and (wrong := damaged_files(located.folder)):
-        problem = f"is damaged ({_some(wrong)})"
+    folder, bundled = located.folder, manifest.bundled_pin(located.folder)
+    pinned = bundled or manifest.pin_of(located.source)
+    expected: Mapping[str, str] = {}
+    if pinned is not None and pinned.revision == located.revision:
+        expected = pinned.sha256
+    gone = missing_files(folder, stage)
+    if bundled is not None:
+        gone = gone or [name for name in bundled.sha256 if not (folder / name).is_file()]
+    problem = f"is missing {some(gone)}" if gone else ""
+    if not problem and (wrong := damaged_files(folder, expected)):
+        problem = f"is damaged ({some(wrong)})"
     if problem:
         remedy = f"repair it with: {pull_command(located.source)}"
         if located.revision is None:
-            remedy = "copy it again from where it came"
+            remedy = "install Marsam again" if bundled else "copy it again from where it came"
         raise ModelDamaged(f"{located.source} {problem}; {remedy}")
-    return located
+    checked = sum((folder / name).is_file() for name in expected)
+    return Located(folder=folder, source=located.source, revision=located.revision, checked=checked)
+
+
+def survey(source: str, *, files: tuple[str, ...] = (), revision: str = "main") -> Survey:
+    """Ask the hub what a pull would fetch, and fetch nothing.
+
+    Raises:
+        ModelError: as :func:`pull` does.
+    """
+    repo = catalog.ALIASES.get(source, source)
+    pinned = hub_cache.pin(repo, revision)
+    try:
+        with translated(repo):
+            listing = _listing(repo, files, revision)
+            folder, sizes = hub_cache.snapshot(repo, listing.commit), listing.sizes
+    except HubUnreachable:
+        with translated(repo):
+            folder = _complete(repo, files, revision)
+        if folder is None:
+            raise
+        sizes = _sizes(folder)
+    here = frozenset(n for n in sizes if folder is not None and (folder / n).is_file())
+    return Survey(
+        source=repo,
+        sizes=sizes,
+        here=here,
+        pinned=pinned is not None,
+        checked=sum(name in pinned.sha256 for name in sizes) if pinned is not None else 0,
+    )
 
 
 def pull(
@@ -122,12 +195,14 @@ def pull(
     """Fetch a model from the hub, only the files that are needed and not here yet.
 
     Asking again goes on after an interruption, and replaces files that were damaged since. With the
-    hub out of reach, a model that is complete here is still returned.
+    hub out of reach, a model that is complete here is still returned. A pinned model comes at its
+    commit, and is compared with Marsam's own checksums.
 
     Args:
         source: a hub id; an existing folder is returned as it is.
-        files: patterns of files to fetch; by default the catalog's, or :func:`chosen_files`.
-        revision: a branch, tag or commit.
+        files: patterns of files to fetch; by default the catalog's, or
+            :func:`marsam.folders.chosen_files`.
+        revision: a branch, tag or commit; whoever names one leaves the pin aside.
         progress: called from the downloading threads, one at a time; an error of ours
             raised in it, such as Cancelled, ends the pull.
 
@@ -135,8 +210,9 @@ def pull(
         ModelNotFound: when the hub has no such model or revision.
         ModelGated: when the hub wants a licence accepted, or a token.
         HubUnreachable: when the hub does not answer, is not allowed to, or is down.
-        ModelDamaged: when what arrived is not what the hub announced.
+        ModelDamaged: when what arrived, or is offered, is not what it should be.
         ModelUnsupported: when the repository has no weights we load.
+        ModelError: when there is no room.
     """
     folder = _folder(source)
     if folder is not None:
@@ -144,164 +220,113 @@ def pull(
     repo = catalog.ALIASES.get(source, source)
     try:
         with translated(repo):
-            return _pulled(repo, files, revision, progress)
+            listing = _listing(repo, files, revision)
+            return _fetched(repo, listing, progress)
     except HubUnreachable:
         with translated(repo):
-            snapshot = _snapshot(repo, revision)
-            names = _listed_before(repo, snapshot) if snapshot else None
-        if snapshot is None or names is None:
-            raise
-        if not all((snapshot / name).is_file() for name in _wanted(names, repo, files)):
+            snapshot = _complete(repo, files, revision)
+        if snapshot is None:
             raise
         return snapshot
 
 
-def _pulled(
-    repo: str,
-    files: tuple[str, ...],
-    revision: str,
-    progress: Callable[[PullProgress], None] | None,
-) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+@dataclass(frozen=True, kw_only=True)
+class _Listing:
+    """What the hub has of a model, of the files that are wanted.
 
+    Attributes:
+        asked: the revision it was asked as: the pin's commit, or a branch.
+        sha256: what Marsam's manifest says of them.
+        blobs: the names their contents get in the cache.
+    """
+
+    asked: str
+    commit: str
+    sizes: Mapping[str, int]
+    sha256: Mapping[str, str]
+    blobs: Mapping[str, str]
+
+
+def _listing(repo: str, files: tuple[str, ...], revision: str) -> _Listing:
+    from huggingface_hub import HfApi
+
+    pinned = hub_cache.pin(repo, revision)
+    asked = revision if pinned is None or pinned.revision is None else pinned.revision
     # Names, sizes and commit in one request, and the one with a time limit: a hub that swallows
     # packets is found out here.
-    info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    sizes: dict[str, int] = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-    wanted = _wanted(sizes, repo, files)
+    info = HfApi().model_info(repo, revision=asked, files_metadata=True, timeout=TIMEOUT)
+    listed: dict[str, Any] = {file.rfilename: file for file in info.siblings or ()}
+    wanted = hub_cache.wanted(listed, repo, files)
     if not any(is_weights(name) for name in wanted):
         raise ModelUnsupported(
             f"{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin)."
         )
-    here = _kept(_snapshot(repo, info.sha), wanted)
-    meter = _Meter(
+    announced = {n: listed[n].lfs.sha256 for n in wanted if listed[n].lfs is not None}
+    sha256 = {} if pinned is None else pinned.sha256
+    if other := [n for n, hash_ in announced.items() if sha256.get(n, hash_) != hash_]:
+        from huggingface_hub import constants
+
+        raise ModelDamaged(
+            f"{constants.ENDPOINT} offers another {some(other)} of {repo} than this Marsam was "
+            "made with, and nothing was fetched; ask another mirror."
+        )
+    return _Listing(
+        asked=asked,
+        commit=info.sha or asked,
+        sizes={name: listed[name].size or 0 for name in wanted},
+        sha256=sha256,
+        blobs={name: announced.get(name) or listed[name].blob_id or "-" for name in wanted},
+    )
+
+
+def _fetched(repo: str, listing: _Listing, progress: Callable[[PullProgress], None] | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    sizes = listing.sizes
+    here = hub_cache.kept(hub_cache.snapshot(repo, listing.commit), sizes, listing.sha256)
+    new = [name for name in sizes if name not in here]
+    blobs = hub_cache.repository(repo) / "blobs"
+    check_room(repo, sum(sizes[n] for n in new if not (blobs / listing.blobs[n]).is_file()))
+    meter = Meter(
         source=repo,
         done=sum(sizes[name] for name in here),
-        total=sum(sizes[name] for name in wanted),
+        total=sum(sizes.values()),
         report=progress,
     )
     meter.add(0)
-    bars = _bars_of(meter)
-    snapshot = Path(
-        snapshot_download(repo, revision=revision, allow_patterns=wanted, tqdm_class=bars)
-    )
+    with translated(repo, left=lambda: meter.left):
+        snapshot = Path(
+            snapshot_download(
+                repo,
+                revision=listing.asked,
+                allow_patterns=list(sizes),
+                tqdm_class=bars_of(meter),
+            )
+        )
     # The library checks sizes, and hashes only on one of its two ways to download.
-    new = [name for name in wanted if name not in here]
-    sound = _kept(snapshot, new)
+    sound = hub_cache.kept(snapshot, new, listing.sha256)
     if wrong := [name for name in new if name not in sound]:
         raise ModelDamaged(
-            f"{repo} arrived damaged ({_some(wrong)}); fetch it again with: {pull_command(repo)}"
+            f"{repo} arrived damaged ({some(wrong)}); fetch it again with: {pull_command(repo)}"
         )
-    meter.add(meter.total - meter.done)
+    meter.add(meter.left)
     return snapshot
 
 
-@dataclass(kw_only=True)
-class _Meter:
-    """Bytes done, counted by several threads."""
-
-    source: str
-    done: int
-    total: int
-    report: Callable[[PullProgress], None] | None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, count: int) -> None:
-        with self.lock:
-            self.done = min(self.done + count, self.total)
-            if self.report is not None:
-                self.report(PullProgress(source=self.source, done=self.done, total=self.total))
+def _complete(repo: str, files: tuple[str, ...], revision: str) -> Path | None:
+    """The best folder that holds all a pull would fetch."""
+    found = hub_cache.snapshots(repo, revision)
+    return next((path for path in found if hub_cache.complete(repo, path, files)), None)
 
 
-def _bars_of(meter: _Meter) -> type[Any]:
-    """A progress bar class that shows nothing and tells the meter: the library's only hook."""
-    from huggingface_hub.utils import tqdm
-
-    class Bar(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            # There are three bars: of files, of bytes received and of bytes written.
-            self.counts = kwargs.get("name") == "huggingface_hub.snapshot_download"
-            super().__init__(*args, **(kwargs | {"disable": True}))
-
-        def update(self, n: float | None = 1) -> bool | None:
-            if self.counts:
-                meter.add(int(n or 0))
-            return None
-
-    return Bar
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _folder(source: str) -> Path | None:
     path = Path(source).expanduser()
     return path if source and path.is_dir() else None
-
-
-def _snapshot(repo: str, revision: str | None) -> Path | None:
-    """The cache's folder of a revision, complete or not."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        # No pattern, no file wanted: what has to be there is checked by us, stage by stage.
-        found = snapshot_download(repo, revision=revision, allow_patterns=[], local_files_only=True)
-    except LocalEntryNotFoundError:
-        return None
-    return Path(found)
-
-
-def _listed_before(repo: str, snapshot: Path) -> list[str] | None:
-    """The repository's file names as kept by an earlier pull."""
-    from huggingface_hub import get_cached_repo_tree
-    from huggingface_hub.errors import CachedRepoTreeNotFoundError
-
-    try:
-        return [file.path for file in get_cached_repo_tree(repo, revision=snapshot.name)]
-    except CachedRepoTreeNotFoundError:
-        return None
-
-
-def _wanted(names: Iterable[str], repo: str, files: tuple[str, ...]) -> list[str]:
-    listed = (*(m for s in catalog.SETS.values() for m in s.parts), *catalog.ALTERNATIVES)
-    known = next((model.files for model in listed if model.source == repo), ())
-    patterns = files or known
-    if not patterns:
-        return chosen_files(names)
-    return [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
-
-
-def _missing(repo: str, snapshot: Path, stage: str, files: tuple[str, ...]) -> list[str]:
-    """What the stage needs, and what a pull would fetch for it, that is not here.
-
-    Weights in another precision than a pull would choose are as good: other programs share the
-    cache, and nobody wants to fetch gigabytes twice.
-    """
-    wanted = _wanted(_listed_before(repo, snapshot) or [], repo, files)
-    gone = [name for name in wanted if not (snapshot / name).is_file()]
-    if needed := missing_files(snapshot, stage):
-        return gone or needed
-    return [name for name in gone if not is_weights(name)]
-
-
-def _kept(snapshot: Path | None, wanted: list[str]) -> list[str]:
-    """Those of the wanted files that are here; damaged ones are dropped first."""
-    if snapshot is None:
-        return []
-    here = [name for name in wanted if (snapshot / name).is_file()]
-    wrong = [name for name in here if not is_sound(snapshot / name)]
-    for name in wrong:
-        _drop(snapshot / name)
-    return [name for name in here if name not in wrong]
-
-
-def _drop(path: Path) -> None:
-    """Delete a cached file with everything it links to, so that the next pull fetches it."""
-    while path.is_symlink():
-        target = path.parent / path.readlink()
-        path.unlink()
-        path = target
-    path.unlink(missing_ok=True)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -6,8 +6,11 @@ where the errors of the hub's library become ours.
 
 import errno
 import json
-from collections.abc import Iterator
+import math
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from marsam import catalog
 from marsam.errors import (
@@ -21,14 +24,47 @@ from marsam.errors import (
 
 
 @contextmanager
-def translated(repo: str) -> Iterator[None]:
-    """Turn what the hub's library raises into our errors."""
+def translated(repo: str, *, left: Callable[[], int] | None = None) -> Iterator[None]:
+    """Turn what the hub's library raises into our errors.
+
+    ``left`` says how many bytes are still to come, for a disk that fills up.
+    """
     try:
         yield
     except MarsamError:
         raise
     except Exception as error:
-        raise _ours(error, repo) from error
+        raise _ours(error, repo, left) from error
+
+
+def check_room(repo: str, needed: int) -> None:
+    """Refuse to begin what cannot be finished.
+
+    Raises:
+        ModelError: when the disk of the cache has fewer than ``needed`` bytes free.
+    """
+    folder = _cache()
+    try:
+        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    except OSError:
+        return  # the download itself will tell
+    if free < needed:
+        raise ModelError(
+            f"There is no room for {repo}: it needs {amount(needed)} more in {folder}, where "
+            f"{amount(free, up=False)} are free; {_MAKE_ROOM}"
+        )
+
+
+def amount(size: int, *, up: bool = True) -> str:
+    """Bytes as people say them, rounded up to be on the safe side, or down."""
+    whole = math.ceil if up else math.floor
+    return f"{whole(size / 1e7) / 100:.2f} GB" if size >= 1e9 else f"{whole(size / 1e6)} MB"
+
+
+def some(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def pull_command(repo: str) -> str:
@@ -37,10 +73,23 @@ def pull_command(repo: str) -> str:
     return f"marsam models pull {known or repo}"
 
 
-def _ours(error: BaseException, repo: str) -> MarsamError:
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MAKE_ROOM = "make room there, or set HF_HOME to a folder on another disk, and ask again."
+
+
+def _cache() -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def _ours(error: BaseException, repo: str, left: Callable[[], int] | None) -> MarsamError:
     """Our error for one of the library's, which wraps the telling one once or twice."""
     link: BaseException | None = error
     while link is not None:
+        if isinstance(link, OSError) and link.errno in _FULL:
+            needs = f"{amount(left())} more" if left is not None else "more room"
+            return ModelError(f"The disk is full: {repo} needs {needs} in {_cache()}; {_MAKE_ROOM}")
         if (ours := _recognised(link, repo)) is not None:
             return ours
         link = link.__cause__
@@ -80,8 +129,6 @@ def _recognised(error: BaseException, repo: str) -> MarsamError | None:
             return HubUnreachable(f"{hub} cannot be reached; check the connection and ask again.")
         case errors.FileMetadataError() | json.JSONDecodeError():
             return HubUnreachable(f"What answers at {hub} does not answer like a model hub.")
-        case OSError() if error.errno == errno.ENOSPC:
-            return ModelError(f"The disk is full; {repo} was not fetched completely.")
         case OSError() if "Consistency check failed" in str(error):
             return ModelDamaged(
                 f"{repo} arrived incomplete; fetch the rest with: {pull_command(repo)}"

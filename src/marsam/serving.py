@@ -131,11 +131,11 @@ def serve(
     )
     app = application(workshop, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
     if keep_days is not None or keep_megabytes is not None:
-        _start(_prune_daily, journal, keep_days, keep_megabytes)
+        in_background(prune_hourly, journal, keep_days, keep_megabytes)
     if page:
         from marsam.web.page import get_ready
 
-        _start(get_ready, studio, workshop.pace)
+        in_background(get_ready, studio, workshop.pace)
     listen(app, host=host, port=port)
 
 
@@ -164,13 +164,15 @@ def _studio(models: str | None, device: str | None, cluster: str | None) -> Stud
     return cluster_studio(cluster, plan=Plan(models=models, device=device))
 
 
-def _start(work: Any, *args: Any) -> None:
+def in_background(work: Any, *args: Any) -> None:
+    """Do something beside serving, for as long as that goes on."""
     threading.Thread(target=work, args=args, name=work.__name__, daemon=True).start()
 
 
-def _prune_daily(journal: Journal, days: float | None, megabytes: float | None) -> None:
+def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:
+    """Delete what is older, or more, than that; now, and every hour. Never returns."""
     pause = threading.Event()
     while True:
-        with suppress(MarsamError, OSError):  # the next day will do
+        with suppress(MarsamError, OSError):  # the next hour will do
             prune(journal, days=days, megabytes=megabytes)
-        pause.wait(86_400)
+        pause.wait(3600)

@@ -4,6 +4,7 @@ A run first gets its words, then its pictures; while one is painted, the next is
 the page and the HTTP API want painted stands in the same line; words alone are answered beside it.
 """
 
+import contextvars
 import logging
 import queue
 import threading
@@ -53,6 +54,8 @@ class _Job:
     seconds: dict[str, float] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
     ended: Ended | None = None
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """Of whoever asked for it: where GPUs are lent, they are lent to a visitor."""
 
 
 class _Hands:
@@ -288,7 +291,8 @@ class Workshop:
                 continue
             job.sign, hands.job = time.monotonic(), job
             try:
-                ended = self._do(job, words=hands is self._words)
+                # A copy: while one pair of hands lets go of a run, the other may have it already.
+                ended = job.context.copy().run(self._do, job, words=hands is self._words)
             except MarsamError as error:
                 ended = Ended("failed", error)
             except MemoryError:

@@ -4,6 +4,10 @@ import importlib.util
 import logging
 import os
 import secrets
+import subprocess
+import sys
+import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,15 @@ from tests.cluster.fakes import RECORD
 FAKES = "tests.cluster.fakes:studio"
 FOREIGN = ("ignore:.*extra keyword arguments on `Field`:DeprecationWarning",)
 """Warnings that importing Ray gives."""
+IDLE = Share(replicas=0, most=1)
+"""Of a stage that a test does not use: it does not start before somebody asks it."""
+TELLING = Plan(
+    studio="tests.cluster.fakes:telling",
+    captioner=Share(replicas=2, cpus=0.5, together=2),
+    translator=Share(cpus=0.5, together=2),
+)
+"""For folders."""
+Lines = Callable[..., list[list[str]]]
 NODE = {"num_cpus": 4, "object_store_memory": 100 * 2**20}
 
 
@@ -105,3 +118,35 @@ def pid_of(row: list[str]) -> int:
     pid = int(row[-1])
     assert pid != os.getpid()
     return pid
+
+
+def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What somebody else is about to do."""
+    end = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return seen
+
+
+def begin(address: str, out: str, **more: Any) -> subprocess.Popen[str]:
+    """``marsam batch photos`` with the fakes on a cluster, in a process of its own."""
+    code = f"""
+        import sys
+        from functools import partial
+        import marsam.cluster
+        from marsam import cli
+        from marsam.cluster import Plan
+
+        plan = Plan.model_validate_json({TELLING.model_dump_json()!r})
+        marsam.cluster.cluster_machines = partial(marsam.cluster.cluster_machines, plan=plan)
+        sys.argv = ["marsam", "batch", "photos", "--out", {out!r}, "--cluster", {address!r}]
+        cli.main()
+        """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )

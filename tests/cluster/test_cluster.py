@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -28,19 +27,8 @@ from marsam import (
 from marsam.cluster import ClusterError, Plan, Share
 from marsam.errors import QueueFull, QuotaExceeded
 from marsam.testing import FakePainter, fake_studio
-from tests.cluster.conftest import FAKES, NODE, pid_of
+from tests.cluster.conftest import FAKES, IDLE, NODE, Lines, pid_of, until
 from tests.cluster.fakes import DAMAGED, DEFECT, QUOTA, SlowPainter
-
-Lines = Callable[..., list[list[str]]]
-
-
-def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What somebody else is about to do."""
-    end = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return seen
 
 
 def picture(width: int, height: int) -> Image.Image:
@@ -205,15 +193,9 @@ def test_too_much_is_refused_but_never_in_the_middle_of_a_run(
 ) -> None:
     import ray.serve
 
-    share = Share(cpus=0.1)
     narrow = reach(
         "narrow",
-        Plan(
-            studio=FAKES,
-            captioner=share,
-            translator=share,
-            painter=Share(waiting=1, cpus=0.1),
-        ),
+        Plan(studio=FAKES, captioner=IDLE, translator=IDLE, painter=Share(waiting=1, cpus=0.1)),
     )
     long = PaintOptions(pictures=1, seed=0, steps=200)
     first: Any = narrow.painter.paint("first", long)
@@ -232,11 +214,17 @@ def test_too_much_is_refused_but_never_in_the_middle_of_a_run(
     ray.serve.delete("narrow")
 
 
-def test_what_does_not_start_is_told_in_a_sentence(reach: Callable[..., Studio]) -> None:
+def test_what_does_not_start_is_told_in_a_sentence(
+    reach: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import ray.serve
 
+    monkeypatch.setattr("marsam.cluster.app.STARTS", 1)
     with pytest.raises(ClusterError, match="Nothing can be made of this"):
-        reach("broken", Plan(studio="tests.cluster.fakes:broken"))
+        reach(
+            "broken",
+            Plan(studio="tests.cluster.fakes:broken", captioner=IDLE, translator=IDLE),
+        )
     ray.serve.delete("broken")
 
 

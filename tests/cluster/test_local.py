@@ -2,16 +2,20 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from marsam import OptionError, Studio
 from marsam.cluster import Plan, Share, cluster_studio
+from tests.cluster.conftest import begin, until
 from tests.cluster.fakes import RECORD
+from tests.folders import make_folder
 
 ROOT = Path(__file__).parents[2]
 needs_ray = pytest.mark.skipif(
@@ -20,11 +24,16 @@ needs_ray = pytest.mark.skipif(
 )
 
 
+def surroundings(record: Path) -> dict[str, str]:
+    """Those of a user who has nothing to do with the cluster of the other tests."""
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+    return ours | {"PYTHONPATH": str(ROOT), RECORD: str(record)}
+
+
 def python(code: str, record: Path) -> str:
-    surroundings = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env=surroundings | {"PYTHONPATH": str(ROOT), RECORD: str(record)},
+        env=surroundings(record),
         capture_output=True,
         text=True,
         timeout=300,
@@ -38,11 +47,14 @@ def test_a_local_cluster_is_for_this_machine_and_its_user_alone(tmp_path: Path) 
     told = python(
         """
         import os, subprocess, sys
-        from marsam.cluster import Plan, cluster_studio
+        from marsam import Painted, PaintOptions
+        from marsam.cluster import Plan, Share, cluster_studio
 
-        studio = cluster_studio("local", plan=Plan(studio="tests.cluster.fakes:studio"))
-        result = studio.run(prompt="a cat", pictures=2, seed=1)
-        print("pictures", len(result.pictures))
+        idle = Share(replicas=0, most=1)
+        plan = Plan(studio="tests.cluster.fakes:studio", captioner=idle, translator=idle)
+        studio = cluster_studio("local", plan=plan)
+        events = studio.painter.paint("a cat", PaintOptions(pictures=2, seed=1))
+        print("pictures", sum(isinstance(event, Painted) for event in events))
 
         import ray
         (node,) = ray.nodes()
@@ -64,6 +76,39 @@ def test_a_local_cluster_is_for_this_machine_and_its_user_alone(tmp_path: Path) 
         "usage 0",
         "stranger 1 True",
     ]
+
+
+@needs_ray
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
+def test_a_batch_on_a_local_cluster_ends_with_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_folder(Path("photos"), 80)
+    record = tmp_path / "record"
+    record.touch()
+    process = begin(
+        "local", "a.csv", env=surroundings(record), start_new_session=True, cwd=tmp_path
+    )
+    until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, told
+    assert "of 80 pictures are done; the same command goes on from there." in told
+    assert "Traceback" not in told
+    assert not Path("a.csv").exists()
+    until(lambda: not running(record))
+
+
+def running(record: Path) -> list[str]:
+    """The processes that have inherited this record."""
+    mark = f"{RECORD}={record}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(process.name)
+    return found
 
 
 def test_marsam_and_its_cluster_package_import_no_ray() -> None:
@@ -104,5 +149,7 @@ def test_a_plan_counts_its_processors_and_makes_its_stages() -> None:
     for nothing in ("marsam.testing:nothing", "nowhere:at_all"):
         with pytest.raises(OptionError, match="There is no"):
             Plan(studio=nothing).stages()
+    with pytest.raises(OptionError, match="no-such-set"):
+        Plan(models="no-such-set").stages()
     with pytest.raises(OptionError, match="does not make a studio"):
         Plan(studio="marsam.options:new_seed").stages()

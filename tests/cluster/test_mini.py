@@ -59,8 +59,3 @@ def test_an_arabic_prompt(remote: Studio, here: Studio) -> None:
     )
     assert far.prompt == near.prompt
     assert far.pictures == near.pictures
-
-
-def test_a_model_that_is_missing_is_named(reach: Callable[..., Studio]) -> None:
-    with pytest.raises(marsam.MarsamError, match="no-such-set"):
-        reach("missing", Plan(models="no-such-set"))

@@ -2,14 +2,21 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
+
+from marsam import manifest
 
 LARGE = ("*.safetensors", "*.bin", "*.h5", "*.ckpt", "*sentencepiece.bpe.model")
 """Files the hub keeps outside git, named by their SHA-256."""
@@ -52,6 +59,9 @@ class Repository:
 class FakeHub:
     """Serves repositories on 127.0.0.1 while it is open.
 
+    Meanwhile nothing is pinned, in this process and its children: what it serves under the true
+    names is not what the manifest was made with. Tests of pins name a manifest of their own.
+
     Attributes:
         requests: ``"GET /path"``, in the order they came.
         status: answer everything with this error instead.
@@ -65,6 +75,7 @@ class FakeHub:
         self.status: int | None = None
         self.page: bytes | None = None
         self.delay = 0.0
+        self._open = ExitStack()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
@@ -80,9 +91,11 @@ class FakeHub:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._open.enter_context(_no_pins())
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._open.close()
         self.close()
 
     def close(self) -> None:
@@ -91,6 +104,22 @@ class FakeHub:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
+
+
+@contextmanager
+def _no_pins() -> Iterator[None]:
+    before = os.environ.get(manifest.VARIABLE)
+    with TemporaryDirectory() as folder:
+        empty = Path(folder, "manifest.json")
+        empty.write_text('{"models": {}}', encoding="utf-8")
+        os.environ[manifest.VARIABLE] = str(empty)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[manifest.VARIABLE]
+            else:
+                os.environ[manifest.VARIABLE] = before
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,6 +1,8 @@
 import csv
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +16,10 @@ from PIL import Image
 
 from marsam import CaptionOptions, Studio
 from marsam.batch.ahead import ahead
-from marsam.batch.describing import TOGETHER, Describer
+from marsam.batch.describing import Describer
+from marsam.batch.engine import TOGETHER, LocalEngine
 from marsam.batch.finding import find
+from marsam.batch.known import Known, models_of
 from marsam.batch.memory import Memory
 from marsam.batch.review import Review
 from marsam.batch.rows import Row
@@ -117,6 +121,28 @@ def test_bad_files_are_rows_with_an_error(
         "This picture is damaged and cannot be read.",
     }
     assert all(not row.texts for row in failed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_unicode_is_a_row_with_an_error(studio: Studio) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    os.link(path, b"photos/\xff.png")
+    names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
+    assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 1
+    told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
+    assert told == [
+        ("\\xff.png", "The name of this file is no Unicode; rename it."),
+        ("0/picture 0.png", ""),
+    ]
+
+
+def test_a_cluster_is_not_asked_to_paint(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "-n", "1", "--cluster", "local") == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "without --cluster" in told
 
 
 def test_nothing_is_described_twice(studio: Studio) -> None:
@@ -263,11 +289,17 @@ class Choosy(FakeCaptioner):
 
 
 def describer(captioner: FakeCaptioner, **options: Any) -> Describer:
-    return Describer(
-        studio=replace(fake_studio(), captioner=captioner),
+    studio = replace(fake_studio(), captioner=captioner)
+    known = Known(
         memory=Memory(Path("captions.db")),
-        folder=Path("photos"),
         options=BatchOptions(**options),
+        models=models_of(studio),
+    )
+    return Describer(
+        engine=LocalEngine(studio=studio, known=known),
+        known=known,
+        painter=studio.painter,
+        folder=Path("photos"),
         album=Path("album"),
     )
 

@@ -13,10 +13,22 @@ Given = TypeVar("Given")
 _END = object()
 
 
-def ahead(items: Iterator[Item], few: int) -> Iterator[Item]:
+def _nothing() -> None:
+    """Nothing has to be done."""
+
+
+def ahead(
+    items: Iterator[Item], few: int, *, stop: Callable[[], None] = _nothing
+) -> Iterator[Item]:
     """The same items in the same order, made by another thread, ``few`` before they are wanted.
 
     What the other thread raises is raised here; closing this closes ``items``.
+
+    Args:
+        items: made by the other thread.
+        few: how many may wait.
+        stop: called when no more are wanted, so that the other thread need not finish what it
+            waits for.
     """
     waiting: queue.Queue[object] = queue.Queue(maxsize=max(1, few))
     leaving = threading.Event()
@@ -49,6 +61,7 @@ def ahead(items: Iterator[Item], few: int) -> Iterator[Item]:
         if broken:
             raise broken[0]
     finally:
+        stop()
         leaving.set()
         thread.join()
 

@@ -1,4 +1,4 @@
-"""Many machines: the stages as Ray Serve deployments, and a studio in front of them.
+"""Many machines: the stages as Ray Serve deployments and in Ray Data's pools.
 
 The only package that needs Ray (``pip install 'marsam[cluster]'``)::
 
@@ -7,12 +7,23 @@ The only package that needs Ray (``pip install 'marsam[cluster]'``)::
     studio = cluster_studio("auto")
     result = studio.run("photo.png", pictures=4, seed=7)
 
+A folder is described by ``marsam batch --cluster``, with the machines of
+:func:`cluster_machines`.
+
 Importing it does not import Ray: Ray reads its environment when it is imported, and
 :func:`cluster_studio` sets that first.
 """
 
 from marsam.cluster.connecting import cluster_studio
 from marsam.cluster.errors import ClusterError
+from marsam.cluster.folders import Machines, cluster_machines
 from marsam.cluster.plan import Plan, Share
 
-__all__ = ["ClusterError", "Plan", "Share", "cluster_studio"]
+__all__ = [
+    "ClusterError",
+    "Machines",
+    "Plan",
+    "Share",
+    "cluster_machines",
+    "cluster_studio",
+]

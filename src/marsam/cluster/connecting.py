@@ -8,7 +8,8 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marsam.cluster.errors import ClusterError
@@ -52,15 +53,8 @@ def cluster_studio(
         OptionError: when Ray is not installed, or the address is of a kind that cannot work.
         ClusterError: when the cluster cannot be reached, or its stages do not start.
     """
-    if "://" in address:
-        raise OptionError(
-            f"Pictures do not come back through {address}; make this machine a node with "
-            "'ray start --address=HOST:PORT', and say auto."
-        )
     plan = plan or Plan()
-    _surroundings(address)
-    with _reaching(address):
-        _connect(address, plan)
+    _connect(address, plan.cpus)
     from ray.serve import get_deployment_handle
 
     from marsam.cluster.app import CAPTIONER, PAINTER, RECEPTION, TRANSLATOR
@@ -87,6 +81,30 @@ def cluster_studio(
         reason=facts.reason,
         device=facts.device,
     )
+
+
+@contextmanager
+def connected(address: str, *, cpus: float) -> Iterator[None]:
+    """A cluster to work with; what is connected or started for it is let go of at the end.
+
+    Args:
+        address: as of :func:`cluster_studio`.
+        cpus: that a started one counts at least.
+
+    Raises:
+        OptionError: as :func:`cluster_studio`; a ClusterError likewise.
+    """
+    if _connect(address, cpus):
+        import ray
+
+        try:
+            yield
+        finally:
+            # It complains about those who are sent away in the middle of their work.
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+                ray.shutdown()
+    else:
+        yield
 
 
 def _surroundings(address: str) -> None:
@@ -123,26 +141,35 @@ def _reaching(address: str) -> Iterator[None]:
         raise ClusterError(f"The cluster at {address} cannot be reached: {reason}") from error
 
 
-def _connect(address: str, plan: Plan) -> None:
-    import ray
-    import ray.serve  # brings its logger, which is to be as quiet
+def _connect(address: str, cpus: float) -> bool:
+    """Whether this process was not connected before."""
+    if "://" in address:
+        raise OptionError(
+            f"Pictures do not come back through {address}; make this machine a node with "
+            "'ray start --address=HOST:PORT', and say auto."
+        )
+    _surroundings(address)
+    with _reaching(address):
+        import ray
+        import ray.serve  # brings its logger, which is to be as quiet
 
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    if ray.is_initialized():
-        return
-    quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
-    if address != LOCAL:
-        ray.init(address=address, **quiet)
-        return
-    ray.init(
-        address=LOCAL,
-        # They are only counted: a small machine may have more stages than processors.
-        num_cpus=max(os.cpu_count() or 1, math.ceil(plan.cpus)),
-        object_store_memory=STORE,
-        include_dashboard=False,
-        _node_ip_address="127.0.0.1",
-        **quiet,
-    )
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+        if ray.is_initialized():
+            return False
+        quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
+        if address != LOCAL:
+            ray.init(address=address, **quiet)
+            return True
+        ray.init(
+            address=LOCAL,
+            # They are only counted: a small machine may have more stages than processors.
+            num_cpus=max(os.cpu_count() or 1, math.ceil(cpus)),
+            object_store_memory=STORE,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            **quiet,
+        )
+    return True
 
 
 def _run(application: str, plan: Plan) -> None:

@@ -16,13 +16,12 @@ from PIL import Image
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from marsam.cluster.plan import Plan, Share
+from marsam.cluster.plan import Plan
 from marsam.device import Device
 from marsam.errors import InputError, MarsamError
 from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions
 from marsam.recipes import Method
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
-from marsam.studio import Studio
 
 _log = logging.getLogger(__name__)
 
@@ -83,14 +82,6 @@ def _told(answer: Any) -> Any:
     return answer
 
 
-def _prepared(plan: Plan, share: Share) -> Studio:
-    if share.threads is not None:
-        import torch
-
-        torch.set_num_threads(share.threads)
-    return plan.stages()
-
-
 class _Batching:
     """Requests that come while others are worked on are the next to be worked on, at once.
 
@@ -121,7 +112,7 @@ class CaptionerReplica(_Batching):
     """A captioner; it takes requests once its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = _prepared(plan, plan.captioner).captioner
+        stage = plan.prepared(plan.captioner).captioner
         stage.caption(Image.new("RGB", (64, 64)), CaptionOptions(beams=1, max_tokens=1))
         super().__init__(stage.caption_many, plan.captioner.together)
 
@@ -136,7 +127,7 @@ class TranslatorReplica(_Batching):
     """A translator; it takes requests once its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = _prepared(plan, plan.translator).translator
+        stage = plan.prepared(plan.translator).translator
         with suppress(InputError):  # not every model translates from English into Arabic
             stage.translate("a", TranslateOptions(beams=1))
         super().__init__(stage.translate_many, plan.translator.together)
@@ -150,7 +141,7 @@ class PainterReplica:
     """A painter; it takes requests once its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        self._studio = _prepared(plan, plan.painter)
+        self._studio = plan.prepared(plan.painter)
         events: Any = self._studio.painter.paint("a", PaintOptions(pictures=1, seed=0, steps=1))
         next(events)
         events.close()

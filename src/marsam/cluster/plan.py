@@ -1,10 +1,12 @@
 """What runs on a cluster, and how much of it: the arguments of the Serve application."""
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from marsam.batch.engine import TOGETHER
 from marsam.errors import OptionError
 from marsam.studio import Studio
 
@@ -72,6 +74,43 @@ class Plan(BaseModel):
             share.cpus * max(share.replicas, 1)
             for share in (self.captioner, self.translator, self.painter)
         )
+
+    @classmethod
+    def for_folders(
+        cls, models: str, device: str | None, machines: Sequence[Mapping[str, float]]
+    ) -> "Plan":
+        """As many captioners and translators as machines have room for.
+
+        Two captioners, or four translators, share a GPU. Where there is none, a copy computes with
+        up to four processors, which is where more of them begin to be of little use.
+
+        Args:
+            models: the set.
+            device: where they compute; None takes GPUs where there are some.
+            machines: what Ray counts of each: ``CPU``, ``GPU``.
+        """
+        gpus = sum(machine.get("GPU", 0) for machine in machines)
+        if gpus >= 1 and device in (None, "cuda"):
+            return cls(
+                models=models,
+                device="cuda",
+                captioner=Share(most=int(2 * gpus), gpus=0.5, together=TOGETHER["cuda"]),
+                translator=Share(most=int(4 * gpus), gpus=0.25, together=TOGETHER["cuda"]),
+            )
+        counts = [machine.get("CPU", 0) for machine in machines]
+        # Of each kind, one must find room on the smallest machine.
+        each = max(1, min(4, int(min(counts, default=0) // 2)))
+        most = max(1, int(sum(counts) // each) - 1)
+        share = Share(most=most, cpus=each, together=TOGETHER["cpu"])
+        return cls(models=models, device=device, captioner=share, translator=share)
+
+    def prepared(self, share: Share) -> Studio:
+        """The stages in a process that is one copy; errors as :meth:`stages`."""
+        if share.threads is not None:
+            import torch
+
+            torch.set_num_threads(share.threads)
+        return self.stages()
 
     def stages(self, *, device: str | None = None) -> Studio:
         """The stages, in this process; weights are read when they are first used.

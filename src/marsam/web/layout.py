@@ -134,8 +134,11 @@ def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say("own_size", language), ""), *((size, size) for size in SIZES)]
 
 
-def lay_out(studio: Studio, pace: Pace) -> Parts:
-    """Build the page, in English; whoever reads Arabic gets it in Arabic on arrival."""
+def lay_out(studio: Studio, pace: Pace, *, offer: bool = True) -> Parts:
+    """Build the page, in English; whoever reads Arabic gets it in Arabic on arrival.
+
+    ``offer`` shows how to fetch the full models, where they are not used yet.
+    """
 
     def word(key: str) -> str:
         return say(key, ENGLISH)
@@ -171,10 +174,10 @@ def lay_out(studio: Studio, pace: Pace) -> Parts:
             _history(parts, html, button)
     with gr.Accordion(word("about"), open=False, elem_id="about") as parts["about"]:
         parts["about_text"] = html(render.about(studio, pace))
-        mini = studio.models == "mini"
-        html(render.offer() if mini else "")
+        offer = offer and studio.models == "mini"
+        html(render.offer() if offer else "")
         with gr.Row():
-            parts["fetch"] = button("fetch", visible=mini, elem_id="fetch")
+            parts["fetch"] = button("fetch", visible=offer, elem_id="fetch")
             parts["fetch_stop"] = button("stop", visible=False, elem_id="fetch-stop")
         parts["fetch_status"] = html(elem_id="fetch-status", html_template=_LIVE)
     return Parts(**parts)

@@ -26,18 +26,26 @@ from marsam.workshop import Workshop
 
 TOGETHER = 4
 """How many readers' requests of one kind are worked on at once; the models take turns."""
+WAITING = 64
+"""Requests that may wait for that; more are turned away."""
 
 
-def build(workshop: Workshop) -> gr.Blocks:
-    """The page, on any workshop (tests give it one of fakes)."""
+def build(workshop: Workshop, *, offer: bool = True) -> gr.Blocks:
+    """The page, on any workshop (tests give it one of fakes).
+
+    Args:
+        workshop: does the work.
+        offer: whether its readers may have the full models fetched onto this machine.
+    """
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
         endpoints.add(workshop)  # first: they have the right to the plain names
-        parts = lay_out(workshop.studio, workshop.pace)
-        _wire(page, parts, View(parts, workshop))
+        parts = lay_out(workshop.studio, workshop.pace, offer=offer)
+        _wire(page, parts, View(parts, workshop), offer=offer)
+    page.queue(max_size=WAITING, api_open=False)
     return page
 
 
-def _wire(page: gr.Blocks, parts: Parts, view: View) -> None:
+def _wire(page: gr.Blocks, parts: Parts, view: View, *, offer: bool) -> None:
     desks = Desks(view.workshop)
     visit, reading = Visit(view, desks), Reading(view, desks)
     painting, history, fetching = (
@@ -118,9 +126,10 @@ def _wire(page: gr.Blocks, parts: Parts, view: View) -> None:
     parts.keep.click(history.keep, None, [parts.sure], **quick)
     parts.really.click(history.really, None, earlier, **quick)
 
-    progress = [parts.fetch, parts.fetch_stop, parts.fetch_status]
-    parts.fetch.click(fetching.fetch, None, progress, **slow)
-    parts.fetch_stop.click(fetching.stop, None, None, **quick)
+    if offer:  # whoever knows the page could ask for what is only hidden
+        progress = [parts.fetch, parts.fetch_stop, parts.fetch_status]
+        parts.fetch.click(fetching.fetch, None, progress, **slow)
+        parts.fetch_stop.click(fetching.stop, None, None, **quick)
 
 
 def launch_options() -> dict[str, Any]:
@@ -130,6 +139,7 @@ def launch_options() -> dict[str, Any]:
         "css": theme.css(),
         "head": theme.head(),
         "max_file_size": MAX_BYTES,
+        "allowed_paths": [str(render.HERE / "examples")],
         "enable_monitoring": False,
         "ssr_mode": False,
         "run_history": False,
@@ -156,5 +166,6 @@ def get_ready(studio: Studio, pace: Pace) -> None:
 def mount(app: Any, workshop: Workshop) -> None:
     """Add the page to an app, at its root; routes that are there already come first."""
     page = build(workshop)
-    page.queue(max_size=64, api_open=False)
     gr.mount_gradio_app(app, page, path="/", **launch_options())
+    # Else Gradio would not look where the files lie that a request names: it could name any here.
+    page.has_launched = True

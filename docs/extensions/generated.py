@@ -1,0 +1,167 @@
+"""Two directives that ask Marsam itself: what its command line and its HTTP API offer."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+
+class _Written(SphinxDirective):
+    """A directive whose content is Markdown that a program writes."""
+
+    has_content = False
+
+    def lines(self) -> Iterator[str]:
+        """The Markdown."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """The Markdown, parsed where the directive stands."""
+        place = nodes.Element()
+        written = StringList(list(self.lines()), self.get_source_info()[0])
+        self.state.nested_parse(written, self.content_offset, place, match_titles=True)
+        return place.children
+
+
+class Commands(_Written):
+    """Every command with its arguments and options, as ``--help`` says them."""
+
+    def lines(self) -> Iterator[str]:
+        """A section a command; those of a group follow it."""
+        from marsam.cli import app
+
+        root = typer.main.get_command(app)
+        yield from _command(root, typer.Context(root, info_name="marsam"))
+
+
+def _command(command: Any, context: Any) -> Iterator[str]:
+    yield from (f"## {context.command_path}", "", _plain(command.help or ""), "")
+    yield from ("```text", command.get_usage(context).removeprefix("Usage: "), "```", "")
+    rows = [
+        (f"`{_cell(names)}`", _plain(says))
+        for parameter in command.get_params(context)
+        if (record := parameter.get_help_record(context)) is not None
+        for names, says in [record]
+    ]
+    yield from _table(("argument or option", "what it does"), rows)
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _command(below, typer.Context(below, parent=context, info_name=name))
+
+
+class Routes(_Written):
+    """Every route of the HTTP API, from its own description (``/openapi.json``)."""
+
+    def lines(self) -> Iterator[str]:
+        """A section for each group of routes, and in it one for each route."""
+        schema = _openapi()
+        routes = [
+            (method.upper(), path, route)
+            for path, methods in schema["paths"].items()
+            for method, route in methods.items()
+            if route.get("tags")
+        ]
+        for tag in dict.fromkeys(route["tags"][0] for _, _, route in routes):
+            yield from (f"## {tag.capitalize()}", "")
+            for method, path, route in routes:
+                if route["tags"][0] == tag:
+                    yield from _route(method, path, route, schema)
+
+
+def _openapi() -> dict[str, Any]:
+    """The description of the whole service; the stages do not matter to it."""
+    from marsam.api.health import Figures
+    from marsam.journal import Journal
+    from marsam.serving import application
+    from marsam.testing import fake_studio
+    from marsam.workshop import Workshop
+
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder))
+        workshop = Workshop(fake_studio(), journal)
+        guard = application(workshop, page=False, figures=Figures())
+        schema: dict[str, Any] = guard.app.openapi()
+        workshop.close()
+        journal.close()
+    return schema
+
+
+def _route(method: str, path: str, route: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    yield from (f"### `{method} {path}`", "")
+    yield from (_plain(f"{route['summary']}."), "")
+    if "description" in route:
+        yield from (_plain(route["description"]), "")
+    rows = {
+        entry["name"]: [entry["in"], *_field(entry["schema"], entry.get("required", False))]
+        for entry in route.get("parameters", ())
+    }
+    for kind, content in route.get("requestBody", {}).get("content", {}).items():
+        body = _resolved(content["schema"], schema)
+        where = {"application/json": "JSON"}.get(kind, "form")
+        for name, field in body.get("properties", {}).items():
+            if name in rows:  # the same, sent in another way
+                rows[name][0] += f" or {where}"
+            else:
+                needed = name in body.get("required", ())
+                rows[name] = [where, *_field(_resolved(field, schema), needed)]
+    head = ("name", "in", "kind", "unless given")
+    yield from _table(head, [(f"`{name}`", *row) for name, row in rows.items()])
+
+
+def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in field:
+        field = schema["components"]["schemas"][field["$ref"].rpartition("/")[2]]
+    return field
+
+
+def _field(field: dict[str, Any], needed: bool) -> tuple[str, str]:
+    kinds = [_kind(one) for one in field.get("anyOf", [field])]
+    default = field.get("default")
+    shown = "" if default in (None, "") else f"`{str(default).lower()}`"
+    return " or ".join(kind for kind in kinds if kind != "null"), "needed" if needed else shown
+
+
+def _kind(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return " or ".join(f"`{one}`" for one in field["enum"])
+    if field.get("contentMediaType") or field.get("format") == "binary":
+        return "file"
+    if field.get("type") == "array":
+        return f"list of {_kind(field.get('items', {}))}"
+    return str(field.get("type", "anything"))
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def _cell(code: str) -> str:
+    """Code inside a table: a bar would end the cell."""
+    return code.replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """A sentence on one line: nothing in it is markup but ``code``."""
+    pieces = " ".join(text.split()).split("``")
+    for place, piece in enumerate(pieces):
+        pieces[place] = f"`{piece}`" if place % 2 else re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", piece)
+    return "".join(pieces)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.add_directive("marsam-commands", Commands)
+    app.add_directive("marsam-routes", Routes)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

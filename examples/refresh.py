@@ -1,0 +1,50 @@
+"""Run ``marsam.ipynb`` from top to bottom, and write it with what came out.
+
+``python -m examples.refresh [NOTEBOOK]``: where to write, by default over itself.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOK = Path(__file__).with_name("marsam.ipynb")
+SECONDS = 600
+"""For one cell."""
+LIVE = "live"
+"""The tag of a cell that shows something which is gone with its kernel."""
+
+
+def refresh(target: Path) -> None:
+    """Write the notebook to ``target``, with the outputs of a new run.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: when a cell fails.
+    """
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        ).execute()
+    for cell in notebook.cells:
+        live = LIVE in cell.metadata.get("tags", ())
+        # Warnings of libraries name the folders of this machine.
+        kept = [] if live else [o for o in cell.get("outputs", ()) if o.get("name") != "stderr"]
+        for output in kept:
+            if "image/png" in output.get("data", ()):
+                output.data.pop("image/jpeg", None)  # the same again
+        if cell.cell_type == "code":
+            cell.outputs = kept
+    # Whoever runs it has another Python; the file should not change with it.
+    notebook.metadata.pop("language_info", None)
+    nbformat.write(notebook, target)
+
+
+if __name__ == "__main__":
+    refresh(Path(sys.argv[1]) if len(sys.argv) > 1 else NOTEBOOK)

@@ -1,0 +1,72 @@
+"""What this release was made with: the commit of each model and the checksums of its files.
+
+``manifest.json`` says it, and ``tools/pin.py`` writes it. A model may be pinned whole, to a commit
+with only some checksums, or not at all: nothing stands there that was not confirmed, and what is
+missing is said when a model is fetched. ``MARSAM_MANIFEST`` names another manifest, for those who
+pin models of their own.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from marsam.errors import ModelError
+
+VARIABLE = "MARSAM_MANIFEST"
+PACKAGED = Path(__file__).with_name("manifest.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """What one model has to be.
+
+    Attributes:
+        revision: the commit on the hub; None for a model inside the package.
+        sha256: path inside the model's folder to checksum, as far as they are confirmed.
+        sizes: the same paths to bytes.
+    """
+
+    revision: str | None
+    sha256: Mapping[str, str]
+    sizes: Mapping[str, int]
+
+
+def pin_of(repo: str) -> Pin | None:
+    """The pin of a hub id, or None for a model that is not pinned."""
+    return _read(_path()).get(repo)
+
+
+def bundled_pin(folder: Path) -> Pin | None:
+    """The pin of a folder inside the package, or None for any other folder."""
+    mini = PACKAGED.parent / "mini"
+    if folder.parent != mini:
+        return None
+    return _read(PACKAGED).get(f"mini/{folder.name}")
+
+
+def _path() -> Path:
+    return Path(os.environ.get(VARIABLE) or PACKAGED).expanduser()
+
+
+@cache
+def _read(path: Path) -> Mapping[str, Pin]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _pin(entry) for name, entry in document["models"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path} is not a manifest of models; unset {VARIABLE} or install Marsam again."
+        ) from error
+
+
+def _pin(entry: Mapping[str, Any]) -> Pin:
+    files = entry["files"]
+    return Pin(
+        revision=entry.get("revision"),
+        sha256={name: str(file["sha256"]) for name, file in files.items()},
+        sizes={name: int(file["size"]) for name, file in files.items()},
+    )

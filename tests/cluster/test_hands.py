@@ -1,0 +1,196 @@
+"""What machines do for a batch, and what becomes of it, in this process and without Ray."""
+
+import hashlib
+import platform
+import queue
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from marsam.batch.describing import Describer
+from marsam.batch.engine import Engine, LocalEngine
+from marsam.batch.finding import find
+from marsam.batch.known import Known, models_of
+from marsam.batch.memory import Memory
+from marsam.batch.rows import Row
+from marsam.cluster import ClusterError, Plan, Share
+from marsam.cluster.folders import ClusterEngine
+from marsam.errors import Cancelled
+from marsam.options import BatchOptions
+from marsam.testing import fake_studio
+from tests.folders import make_folder
+
+PLAN = Plan(studio="marsam.testing:fake_studio", captioner=Share(together=3))
+
+
+class Data:
+    """As much of a dataset as is used."""
+
+    def __init__(self, blocks: Iterable[Any]) -> None:
+        self.blocks = blocks
+
+    def map_batches(
+        self, work: Any, *, fn_constructor_args: Sequence[Any] = (), **_: Any
+    ) -> "Data":
+        if isinstance(work, type):
+            work = work(*fn_constructor_args)
+        return Data(map(work, self.blocks))
+
+
+@pytest.fixture
+def datasets(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Takes the place of Ray Data."""
+    from marsam.cluster.hands import packed, unpacked
+
+    def dataset(items: Sequence[Any], few: int, stages: Callable[[Any], Any]) -> Any:
+        blocks = [packed(items[first : first + few]) for first in range(0, len(items), few)]
+        return stages(Data(blocks))
+
+    fake = SimpleNamespace(
+        dataset=dataset,
+        pool=lambda share: {},
+        received=lambda data: map(unpacked, data.blocks),
+    )
+    monkeypatch.setitem(sys.modules, "marsam.cluster.datasets", fake)
+    return fake
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    made = make_folder(Path("photos"), 12, bad=0.25)
+    Path("photos/copy.png").write_bytes(made[1].read_bytes())
+    return Path("photos")
+
+
+def known(name: str, **changes: Any) -> Known:
+    return replace(
+        Known(
+            memory=Memory(Path(f"{name}.db")),
+            options=BatchOptions(languages=("arb_Arab", "fra_Latn")),
+            models=models_of(fake_studio()),
+        ),
+        **changes,
+    )
+
+
+def rows(engine: Engine, known: Known) -> Iterator[Row]:
+    return Describer(
+        engine=engine,
+        known=known,
+        painter=fake_studio().painter,
+        folder=Path("photos"),
+        album=Path("album"),
+    ).rows(find(Path("photos")))
+
+
+def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespace) -> None:
+    here, far = known("here"), known("far")
+    alone = list(rows(LocalEngine(studio=fake_studio(), known=here), here))
+    assert len(alone) == 13
+    assert list(rows(ClusterEngine(plan=PLAN, known=far), far)) == alone
+    # What is known asks nobody anything.
+    datasets.dataset = None
+    for path in photos.rglob("*.png"):
+        if not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
+            path.unlink()
+    again = [row for row in alone if not row.error]
+    assert list(rows(ClusterEngine(plan=PLAN, known=far), far)) == again
+
+
+def test_a_folder_that_a_machine_does_not_see_is_told(
+    photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marsam.cluster import hands
+
+    here = known("here")
+    look = hands._look
+
+    def elsewhere(path: Path) -> hands.FarLook:
+        """As on a machine that has no such folder."""
+        far = look(Path("/elsewhere") / path.name)
+        return replace(far, look=replace(far.look, path=path))
+
+    monkeypatch.setattr(hands, "_look", elsewhere)
+    with pytest.raises(ClusterError, match=f"The machine {platform.node()} cannot read"):
+        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+
+
+def test_a_picture_that_changes_meanwhile_gets_nobody_elses_words(
+    photos: Path, datasets: SimpleNamespace
+) -> None:
+    here, dataset = known("here"), datasets.dataset
+    before = hashlib.sha256((photos / "0" / "picture 7.png").read_bytes()).hexdigest()
+
+    def later(*args: Any) -> Any:
+        datasets.dataset = changing
+        return dataset(*args)
+
+    def changing(*args: Any) -> Any:
+        Image.new("RGB", (20, 20)).save(photos / "0" / "picture 7.png")
+        return dataset(*args)
+
+    datasets.dataset = later
+    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=here), here)}
+    assert "changed meanwhile; run the same command again" in told["0/picture 7.png"].error
+    assert told["copy.png"].english
+    assert not here.is_described(before)
+    datasets.dataset = dataset
+    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=here), here)}
+    assert (told["0/picture 7.png"].width, told["0/picture 7.png"].error) == (20, "")
+
+
+def test_machines_with_other_models_are_refused(photos: Path, datasets: SimpleNamespace) -> None:
+    here = known("here", models={"captioner": "another@1", "translator": "fake-translator"})
+    with pytest.raises(ClusterError, match="give all machines the same models"):
+        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+
+
+def test_what_never_comes_back_is_told(photos: Path, datasets: SimpleNamespace) -> None:
+    here, received = known("here"), datasets.received
+
+    def looks_only(data: Data) -> Any:
+        datasets.received = lambda data: iter(())
+        return received(data)
+
+    datasets.received = looks_only
+    with pytest.raises(ClusterError, match="run the same command again"):
+        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+
+
+def test_stopped_it_waits_for_nothing(photos: Path, datasets: SimpleNamespace) -> None:
+    here = known("here")
+    engine = ClusterEngine(plan=PLAN, known=here)
+    never: queue.Queue[list[Any]] = queue.Queue()
+
+    def silent(data: Data) -> Iterator[list[Any]]:
+        engine.stop()  # as by Ctrl-C, when somebody waits already
+        yield never.get()
+
+    datasets.received = silent
+    with pytest.raises(Cancelled):
+        list(rows(engine, here))
+
+
+@pytest.mark.parametrize(
+    ("machines", "captioners", "translators"),
+    [
+        ([{"CPU": 2}], (1, 0, 1), (1, 0, 1)),
+        ([{"CPU": 64}, {"CPU": 64}], (4, 0, 31), (4, 0, 31)),
+        ([{"CPU": 96, "GPU": 8}] * 2, (1, 0.5, 32), (1, 0.25, 64)),
+    ],
+)
+def test_a_folder_takes_the_whole_cluster(
+    machines: list[dict[str, float]],
+    captioners: tuple[float, float, int],
+    translators: tuple[float, float, int],
+) -> None:
+    plan = Plan.for_folders("mini", None, machines)
+    for share, size in ((plan.captioner, captioners), (plan.translator, translators)):
+        assert (share.cpus, share.gpus, share.most) == size

@@ -1,0 +1,188 @@
+"""Models from a folder: what one machine fetched, another uses without a network."""
+
+import errno
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from marsam import catalog, manifest
+from marsam import hub as models
+from marsam.hub_folder import bring, look
+from marsam.studio import Studio
+from tests.commands import marsam
+
+from .fake_hub import FakeHub
+from .tiny_models import ADAPTER, BLIP, DECODER, DIFFUSION, NLLB, Files
+
+STANDARD = catalog.STANDARD
+
+
+@pytest.fixture
+def stick(repositories: dict[str, Files], tmp_path: Path) -> Path:
+    """A folder of whole repositories, as people download them by hand."""
+    folder = tmp_path / "stick"
+    for repo, files in repositories.items():
+        for name, content in files.items():
+            path = folder / repo / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _alone(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hub at all, and nothing pinned."""
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"models": {}}')
+    monkeypatch.setenv(manifest.VARIABLE, str(empty))
+
+
+def test_the_standard_set_comes_from_a_folder_and_runs(
+    stick: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("models", "pull", "standard", "--from", str(stick)) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert f"{NLLB}  1 MB  CC-BY-NC-4.0 (not for commercial use)" in said.out
+    shutil.rmtree(stick)
+
+    assert Studio.load(device="cpu").models == "standard"
+    assert marsam("models", "verify", "standard") == 0
+    # What nobody needs stayed on the stick.
+    kept = {path.name for path in cache.rglob("*")}
+    assert "model.fp16.safetensors" in kept
+    assert not kept & {"tf_model.h5", "v1-5-pruned.ckpt", "README.md"}
+    # Asked again without a network, a pull finds everything here.
+    assert marsam("models", "pull", "standard") == 0
+    assert "Everything is here." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with its links", "files only"])
+def test_another_machines_cache_is_a_folder_too(
+    hub: FakeHub, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    for model in STANDARD.parts:
+        models.pull(model.source, files=model.files)
+    carried = tmp_path / "carried"
+    shutil.copytree(cache, carried, symlinks=links)
+    here = tmp_path / "here"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(here))
+    hub.requests.clear()
+
+    assert marsam("models", "pull", "standard", "--from", str(carried)) == 0
+    assert not hub.requests
+    shutil.rmtree(carried)
+    for model in STANDARD.parts:
+        located = models.verify(model.source, stage=model.stage, files=model.files)
+        assert located.folder.is_relative_to(here)
+        assert located.revision == hub.repositories[model.source].commit
+
+
+def test_a_folder_without_a_commit_is_named_by_its_content(stick: Path) -> None:
+    first = bring(look(DECODER, stick, stage="decoder"))
+    assert bring(look(DECODER, stick, stage="decoder")) == first
+    (stick / DECODER / "config.json").write_text("{}\n")
+    assert bring(look(DECODER, stick, stage="decoder")) != first
+
+
+def test_a_folder_of_exactly_the_pinned_files_is_that_commit(
+    stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pin(stick, ADAPTER, "pytorch_lora_weights.safetensors", tmp_path, monkeypatch)
+    assert bring(look(ADAPTER, stick, stage="adapter")).name == "c" * 40
+    assert models.verify(ADAPTER, stage="adapter").checked == 1
+
+
+def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
+    stick: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weights = "pytorch_lora_weights.safetensors"
+    _pin(stick, ADAPTER, weights, tmp_path, monkeypatch)
+    path = stick / ADAPTER / weights
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    assert marsam("models", "pull", ADAPTER, "--from", str(stick)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{path} is not the file this Marsam was made with, or it is damaged")
+    assert not models.is_present(catalog.Model(**_parts(STANDARD.adapter)))
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_truncated_file_is_named(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = stick / BLIP / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    assert marsam("models", "pull", BLIP, "--from", str(stick)) == 1
+    assert "is damaged (model.safetensors); copy it again" in capsys.readouterr().err
+
+
+def test_what_a_folder_lacks_is_named_and_the_rest_is_used(
+    stick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(stick / DIFFUSION)
+    (stick / NLLB / "tokenizer.json").unlink()
+    (stick / NLLB / "sentencepiece.bpe.model").unlink()
+    assert marsam("models", "pull", "standard", "--from", str(stick)) == 1
+    assert "holds only a part of facebook/nllb" in capsys.readouterr().err
+
+    shutil.rmtree(stick / NLLB)
+    assert marsam("models", "pull", "standard", "--from", str(stick)) == 1
+    assert f"{stick} does not hold {NLLB}, {DIFFUSION}; " in capsys.readouterr().err
+    assert models.is_present(STANDARD.captioner)
+    assert not models.is_present(STANDARD.painter)
+
+
+def test_a_disk_that_fills_up_while_copying(
+    stick: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Path.open
+
+    class Full:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def write(self, chunk: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def open_(path: Path, mode: str = "r", **more: Any) -> Any:
+        file = opened(path, mode, **more)
+        return Full(file) if path.suffix == ".incomplete" else file
+
+    monkeypatch.setattr(Path, "open", open_)
+    assert marsam("models", "pull", BLIP, "--from", str(stick)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"The disk is full: {BLIP} needs 1 MB more in {cache}; make room")
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def _pin(
+    stick: Path, repo: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (stick / repo / name).read_bytes()
+    file = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    pins = {"models": {repo: {"revision": "c" * 40, "files": {name: file}}}}
+    path = tmp_path / "pins.json"
+    path.write_text(json.dumps(pins))
+    monkeypatch.setenv(manifest.VARIABLE, str(path))
+
+
+def _parts(model: catalog.Model | None) -> dict[str, Any]:
+    assert model is not None
+    return vars(model)

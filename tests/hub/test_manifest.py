@@ -1,0 +1,220 @@
+"""Pinned models: which commit is fetched, and what its files have to be."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import snapshot_download
+
+from marsam import catalog, manifest
+from marsam import hub as models
+from marsam.errors import ModelDamaged, ModelError, ModelNotFound
+from marsam.folders import is_weights
+from tests.commands import marsam
+
+from .fake_hub import FakeHub, Repository
+from .tiny_models import ADAPTER, BLIP, DECODER, NLLB
+
+TOOL = Path(__file__).parents[2] / "tools" / "pin.py"
+
+
+@pytest.fixture
+def pins(hub: FakeHub, tmp_path: Path) -> Iterator[Path]:
+    """A manifest made by the maintainers' tool from the fake hub, and in force."""
+    path = tmp_path / "pins.json"
+    _tool(hub, path)
+    large = [name for repo in hub.repositories for name in hub.fetched(repo) if is_weights(name)]
+    assert not large, "what the hub announces need not be downloaded"
+    hub.requests.clear()
+    with pytest.MonkeyPatch.context() as patched:  # undone before the hub closes
+        patched.setenv(manifest.VARIABLE, str(path))
+        yield path
+
+
+def test_the_tool_pins_the_needed_files_of_every_model(hub: FakeHub, pins: Path) -> None:
+    written = json.loads(pins.read_text())["models"]
+    assert set(written) == {m.source for m in catalog.STANDARD.parts}
+    for repo, entry in written.items():
+        files = hub.repositories[repo].files
+        assert entry["revision"] == hub.repositories[repo].commit
+        assert entry["files"] == {
+            name: {"size": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
+            for name in entry["files"]
+        }
+    # Small files, which the hub does not announce by SHA-256, are among them; duplicates are not.
+    assert set(written[BLIP]["files"]) == {
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "special_tokens_map.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    }
+
+
+def test_the_tool_writes_nothing_when_a_file_arrives_damaged(hub: FakeHub, tmp_path: Path) -> None:
+    right = hub.repositories[BLIP].files["vocab.txt"]
+    hub.repositories[BLIP].forged["vocab.txt"] = b"x" * len(right)
+    with pytest.raises(subprocess.CalledProcessError):
+        _tool(hub, tmp_path / "pins.json")
+    assert not (tmp_path / "pins.json").exists()
+
+
+def test_a_pinned_model_stays_what_it_was_when_the_hub_moves_on(hub: FakeHub, pins: Path) -> None:
+    """The commit is asked for, not main; and the hub's main is another by now."""
+    pinned = hub.repositories[BLIP].commit
+    folder = models.pull(BLIP)
+    assert folder.name == pinned
+    assert f"GET /api/models/{BLIP}/revision/{pinned}" in hub.requests
+    assert models.verify(BLIP, stage="captioner").checked == 6
+
+    hub.repositories[BLIP].files["config.json"] += b"\n"
+    hub.requests.clear()
+    with pytest.raises(ModelNotFound, match="no such revision"):
+        models.survey(BLIP)  # this hub keeps no history, and main is not taken in its place
+    assert not [r for r in hub.requests if "/revision/main" in r]
+    assert models.locate(BLIP, stage="captioner") == folder
+
+
+def test_a_hub_that_offers_other_weights_is_refused_before_they_are_fetched(
+    hub: FakeHub, pins: Path
+) -> None:
+    _forget(pins, BLIP, "model.safetensors", "0" * 64)
+    with pytest.raises(ModelDamaged, match=r"offers another model.safetensors of .* ask another"):
+        models.pull(BLIP)
+    assert not hub.fetched(BLIP)
+
+
+def test_a_small_file_that_is_not_the_pinned_one_is_refused(hub: FakeHub, pins: Path) -> None:
+    """The hub names it as it is, so only Marsam's own checksum can tell."""
+    _forget(pins, BLIP, "vocab.txt", "0" * 64)
+    with pytest.raises(ModelDamaged, match=r"arrived damaged \(vocab.txt\)"):
+        models.pull(BLIP)
+    assert not models.is_present(catalog.STANDARD.captioner)
+
+
+def test_verify_names_the_file_that_is_not_the_pinned_one(
+    hub: FakeHub, pins: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("models", "pull", "standard") == 0
+    assert marsam("models", "verify", "standard") == 0
+    assert f"{NLLB}: good (7 files by Marsam's own checksums)" in capsys.readouterr().out
+
+    damaged = (models.locate(NLLB, stage="translator") / "tokenizer.json").resolve()
+    damaged.write_bytes(damaged.read_bytes().replace(b"{", b"[", 1))
+    assert marsam("models", "verify", "standard") == 1
+    assert capsys.readouterr().err == (
+        f"{NLLB} is damaged (tokenizer.json); repair it with: marsam models pull standard\n"
+    )
+
+
+def test_what_another_program_cached_as_main_is_used_beside_a_pin(
+    hub: FakeHub, pins: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.repositories[DECODER].files["config.json"] += b" "
+    folder = Path(snapshot_download(DECODER))
+    assert models.locate(DECODER, stage="decoder") == folder
+    # It is not the pinned commit, so it is held to what it was cached as.
+    assert models.verify(DECODER, stage="decoder").checked == 0
+
+
+def test_whoever_names_a_revision_leaves_the_pin_aside(hub: FakeHub, pins: Path) -> None:
+    hub.repositories[ADAPTER] = Repository(
+        {"pytorch_lora_weights.safetensors": hub.repositories[DECODER].files[_DECODER_FILE]}
+    )
+    commit = hub.repositories[ADAPTER].commit
+    assert models.pull(ADAPTER, revision=commit).name == commit
+
+
+def test_a_manifest_that_is_none_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(manifest.VARIABLE, str(cache / "nowhere.json"))
+    with pytest.raises(ModelError, match="nowhere.json is not a manifest.*MARSAM_MANIFEST"):
+        models.pull(BLIP)
+
+
+def test_the_packaged_manifest_says_where_each_pin_comes_from() -> None:
+    written = json.loads(manifest.PACKAGED.read_text(encoding="utf-8"))["models"]
+    standard = {m.source for m in catalog.STANDARD.parts}
+    assert standard <= set(written)
+    for name, entry in written.items():
+        assert name.startswith("mini/") or re.fullmatch(r"[0-9a-f]{40}", entry["revision"])
+        assert name.startswith("mini/") or entry["sources"]
+        for file in entry["files"].values():
+            assert re.fullmatch(r"[0-9a-f]{64}", file["sha256"])
+            assert file["size"] > 0
+
+
+def test_sizes_in_the_catalog_are_those_of_the_manifest() -> None:
+    """Where weights are pinned; the rest of a repository is small."""
+    for model in catalog.STANDARD.parts:
+        pin = manifest.pin_of(model.source)
+        assert pin is not None
+        if pin.sizes:
+            assert sum(pin.sizes.values()) / 1e9 == pytest.approx(model.gigabytes, abs=0.006)
+
+
+def test_the_manifest_is_that_of_the_mini_set_in_the_package() -> None:
+    """When this fails, the mini set was replaced: run python tools/pin.py mini."""
+    for model in catalog.MINI.models:
+        folder = catalog.bundled_folder(model)
+        pin = manifest.bundled_pin(folder)
+        assert pin is not None
+        there = {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        assert pin.sha256 == there, "run: python tools/pin.py mini"
+
+
+def test_verify_names_the_damaged_file_of_the_mini_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "marsam"
+    shutil.copytree(manifest.PACKAGED.parent / "mini", package / "mini")
+    shutil.copy(manifest.PACKAGED, package)
+    monkeypatch.setattr(manifest, "PACKAGED", package / "manifest.json")
+    monkeypatch.setattr("marsam.catalog.resources.files", lambda name: package)
+    assert marsam("models", "verify", "mini") == 0
+    assert "captioner: good (6 files by Marsam's own checksums)" in capsys.readouterr().out
+
+    # One bit of a weight: the file's structure is sound, and only its checksum tells.
+    weights = package / "mini" / "painter" / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert marsam("models", "verify", "mini") == 1
+    said = capsys.readouterr().err
+    assert "is damaged (unet/diffusion_pytorch_model.safetensors); install Marsam again" in said
+
+    (package / "mini" / "captioner" / "generation_config.json").unlink()
+    assert marsam("models", "verify", "mini") == 1
+    assert "is missing generation_config.json; install Marsam again" in capsys.readouterr().err
+
+
+_DECODER_FILE = "diffusion_pytorch_model.safetensors"
+
+
+def _tool(hub: FakeHub, out: Path) -> None:
+    sources = [model.source for model in catalog.STANDARD.parts]
+    subprocess.run(
+        [sys.executable, "-W", "error", str(TOOL), *sources, "--out", str(out)],
+        env=os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(out.parent / "home")},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def _forget(pins: Path, repo: str, name: str, sha256: str) -> None:
+    """Let the manifest want another file."""
+    document = json.loads(pins.read_text())
+    document["models"][repo]["files"][name]["sha256"] = sha256
+    pins.write_text(json.dumps(document))

@@ -1,0 +1,240 @@
+"""Documents as their readers use them: fenced blocks, in order, in a folder and a terminal."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from tests.mini.terminal import Terminal
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = (ROOT / "README.md", ROOT / "README.ar.md", *sorted((ROOT / "docs").glob("*.md")))
+EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
+ADDRESS = "http://127.0.0.1:7860"
+
+RUN = {"sh", "python", "json"}
+"""Kinds of fences that are executed (JSON: read, and compared with what was just printed)."""
+SHOWN = {"text", "toml", "yaml"}
+"""Kinds that are not; a ``text`` right after a block that ran must be what it printed."""
+PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", ".", "(umask"}
+"""What a line of ``sh`` may begin with to be run. ``make`` says only what it would do."""
+
+NOT_HERE = {
+    r"marsam models (pull|verify) (standard|facebook)": "the hub; tests/hub has one of its own",
+    r"marsam (run|translate) .*--translator facebook/": "a model of the hub",
+    r"^cp -rL ~/.cache/huggingface": "the same models",
+    r"marsam (serve|batch) .*--cluster": "a cluster; tests/cluster starts one",
+    r"^(ray|serve) ": "a cluster",
+    r"^export RAY_": "a cluster",
+    r"^pip install ": "PyPI; the extras it names are looked up",
+    r"^python tools/pin.py$": "the hub; tests/hub/test_manifest",
+    r"^docker ": "an engine",
+    r"^(git|hf) ": "the repository itself, and places to send it to",
+}
+"""Lines of ``sh`` that cannot run in a test, and what they need or what tests them instead.
+
+Of ``marsam``, command and options must exist all the same.
+"""
+PYTHON_NOT_HERE = {
+    "cluster_studio(": "a cluster; tests/cluster starts one",
+    'translator="facebook/m2m100_418M"': "a model of the hub",
+}
+"""Blocks of Python likewise, by something they say; they must compile."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block."""
+
+    document: Path
+    line: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document.name}:{self.line}"
+
+
+def blocks(document: Path) -> list[Block]:
+    """The fenced blocks of a document, in order."""
+    text = document.read_text(encoding="utf-8")
+    # In a list, a fence is indented.
+    found = re.finditer(r"^( *)```([^\n]*)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [
+        Block(document, text.count("\n", 0, match.start()) + 1, match[2], dedent(match[3]))
+        for match in found
+    ]
+
+
+def statements(script: str) -> list[str]:
+    """The commands of a shell script: lines, with what continues them and their documents."""
+    found: list[str] = []
+    end = None
+    for line in script.splitlines():
+        if end is not None or (found and _goes_on(found[-1])):
+            found[-1] += f"\n{line}"
+            end = None if line == end else end
+            continue
+        if not line.strip() or line.startswith("#"):
+            continue
+        found.append(re.sub(r"\s+#\s.*$", "", line))
+        if here := re.search(r"<<'(\w+)'", line):
+            end = here[1]
+    return found
+
+
+def _goes_on(statement: str) -> bool:
+    return statement.endswith("\\") or statement.count("(") > statement.count(")")
+
+
+def reason(statement: str) -> str | None:
+    """Why a command cannot run here."""
+    return next((why for rule, why in NOT_HERE.items() if re.search(rule, statement)), None)
+
+
+def check_unrun(statement: str) -> None:
+    """What can be said of a command without running it."""
+    for words in re.findall(r"(?:^| )marsam ((?!marsam)[a-z].*)", statement):
+        _options_exist(words.split())
+    if statement.startswith("pip install"):
+        known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        (extras,) = re.findall(r"'marsam\[([\w,]+)\]'", statement)
+        assert set(extras.split(",")) <= set(known["project"]["optional-dependencies"])
+
+
+def _options_exist(words: list[str]) -> None:
+    import typer
+
+    from marsam.cli import app
+
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known, words
+
+
+@dataclass
+class Reader:
+    """Somebody who types what a document says, block after block.
+
+    Attributes:
+        document: what is read.
+        place: the folder it is typed in, with what the documents suppose to be there.
+        terminal: where ``marsam`` answers.
+        service: gives the address of a running ``marsam serve``.
+        printed: by the last block, when it ran.
+        exported: what the shell remembers from block to block.
+        run: the id of one that was interrupted, once it is wanted.
+        log: everything that was printed.
+    """
+
+    document: Path
+    place: Path
+    terminal: Terminal
+    service: Callable[[], str]
+    printed: str | None = None
+    exported: list[str] = field(default_factory=list)
+    run: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clone = self.place / "src" / "marsam" / "web" / "examples"
+        clone.mkdir(parents=True)
+        for picture in EXAMPLES.glob("*.png"):
+            shutil.copy(picture, clone)
+        shutil.copy(EXAMPLES / "car.png", self.place / "photo.png")
+        if "mkdir photos" not in self.document.read_text(encoding="utf-8"):
+            shutil.copytree(clone, self.place / "photos")
+        (self.place / ".venv" / "bin").mkdir(parents=True)
+        (self.place / ".venv" / "bin" / "activate").touch()  # the terminal knows marsam already
+        (self.place / "keys.txt").write_text("0123456789abcdef\nfedcba9876543210\n")
+        own = self.place / "models" / "my-painter"
+        shutil.copytree(ROOT / "src" / "marsam" / "mini" / "painter", own)
+
+    def read(self, block: Block) -> None:
+        """Do what a block says."""
+        if block.kind == "sh":
+            self._type(block)
+        elif block.kind == "python":
+            self._run(block)
+        elif block.kind == "json":
+            told = json.loads(block.text)
+            if self.printed is not None:
+                assert _shape(told) == _shape(json.loads(self.printed)), block
+            self.printed = None
+        else:
+            if block.kind == "text" and self.printed is not None:
+                wanted = ".*".join(map(re.escape, block.text.strip().split("…")))
+                got = self.printed.strip()
+                assert re.fullmatch(wanted, got, re.DOTALL), f"{block} printed:\n{got}"
+            self.printed = None
+
+    def _type(self, block: Block) -> None:
+        told = []
+        for statement in statements(block.text):
+            if reason(statement) is not None:
+                check_unrun(statement)
+                continue
+            first = re.sub(r"^(\w+=(\$\([^)]*\)|\S*) )+", "", statement).split()[0]
+            assert first in PROGRAMS, f"{block}: {first} is neither run nor excused"
+            command = self._filled(statement, first)
+            done = subprocess.run(
+                ["bash", "-c", "\n".join(["set -eo pipefail", *self.exported, command])],
+                cwd=self.place,
+                env=self.terminal.environment(self.place),
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            assert done.returncode == 0, f"{block}: {command}\n{done.stdout}\n{done.stderr}"
+            told.append(done.stdout)
+            if first == "export":
+                self.exported.append(statement)
+        self.printed = "".join(told) if told else None
+        self.log += told
+
+    def _filled(self, statement: str, program: str) -> str:
+        """With addresses and ids in place of what stands for them."""
+        if program == "curl":
+            address = self.service()
+            if re.search(r"\bRUN\b", statement):
+                statement = re.sub(r"\bRUN\b", self.terminal.latest(address), statement)
+            return f"{statement.replace(ADDRESS, address)} --fail --silent"
+        if program == "marsam" and re.search(r"\bRUN\b", statement):
+            self.run = self.run or self.terminal.interrupted(self.place)
+            statement = re.sub(r"\bRUN\b", self.run, statement)
+        return statement.replace(" DIR", " exported")
+
+    def _run(self, block: Block) -> None:
+        compile(block.text, str(block), "exec")
+        self.printed = None
+        if any(rule in block.text for rule in PYTHON_NOT_HERE):
+            return
+        text = block.text
+        if ADDRESS in text:
+            text = text.replace(ADDRESS, self.service())
+        self.printed = self.terminal.python(self.place, text, str(block))
+        self.log.append(self.printed)
+
+
+def _shape(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _shape(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_shape(value) for value in data]
+    return type(data).__name__
+
+
+def every_statement() -> Iterator[str]:
+    """The commands of all documents."""
+    for document in DOCUMENTS:
+        for block in blocks(document):
+            if block.kind == "sh":
+                yield from statements(block.text)

@@ -1,0 +1,64 @@
+"""The notebook runs from top to bottom, and what its file shows is what comes out."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "examples" / "marsam.ipynb"
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in found if cell["cell_type"] == "code"]
+
+
+def kinds(cell: dict[str, Any]) -> list[set[str]]:
+    return [set(output.get("data", ())) for output in cell["outputs"]]
+
+
+def words(cell: dict[str, Any]) -> list[str]:
+    return ["".join(output["data"]["text/plain"]) for output in cell["outputs"]]
+
+
+def test_it_runs_offline_and_its_file_is_true(tmp_path: Path) -> None:
+    new = tmp_path / "new.ipynb"
+    own = {
+        "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody answers there
+        "MARSAM_DATA": str(tmp_path / "data"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.refresh", str(new)],
+        cwd=ROOT,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours, theirs = cells(NOTEBOOK), cells(new)
+    assert [cell["source"] for cell in ours] == [cell["source"] for cell in theirs]
+    # Pictures may differ from one processor to another by a hair; that there are some, may not.
+    assert [kinds(cell) for cell in ours] == [kinds(cell) for cell in theirs]
+    assert sum({"image/png"} <= kind for cell in theirs for kind in kinds(cell)) == 2
+    same = [
+        (words(cell), words(other))
+        for cell, other in zip(ours, theirs, strict=True)
+        if "same" in cell["metadata"].get("tags", ())
+    ]
+    assert [kept for kept, _ in same] == [made for _, made in same]
+    told = " ".join(line for kept, _ in same for line in kept)
+    assert "a cat on a blue background" in told
+    assert "قطة على خلفية وردية" in told
+    assert "True" in told  # the same pixels again
+
+
+def test_it_is_small_and_in_both_languages() -> None:
+    assert NOTEBOOK.stat().st_size < 1_000_000
+    everything = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(c["source"]) for c in everything if c["cell_type"] == "markdown"]
+    assert texts
+    assert all('<div dir="rtl" lang="ar">' in text for text in texts)

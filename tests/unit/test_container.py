@@ -1,0 +1,259 @@
+"""The Dockerfile and the compose files, held against the program they start.
+
+No engine is needed: the instructions are read, and the program is asked what it makes of them.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+import yaml  # type: ignore[import-untyped]
+from typer.testing import CliRunner
+
+from marsam import OptionError, cli, serving
+from marsam.api.health import Figures
+from marsam.guard import require_key
+from marsam.journal import Journal
+from marsam.journal_tables import open_engine
+from marsam.serving import application, known_keys
+from marsam.testing import fake_studio
+from marsam.workshop import Workshop
+from tests.serving import free_port
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SECRETS = {"MARSAM_KEY": "k" * 32, "POSTGRES_PASSWORD": "p@ss:word"}
+FOUND = """
+import json, tempfile
+from huggingface_hub import constants
+from marsam.journal import data_folder
+from marsam.pace import pace_file
+print(json.dumps([str(data_folder()), constants.HF_HUB_CACHE, str(pace_file())]))
+"""
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Of the Dockerfile: each instruction's name and what follows it, on one line."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    whole = re.sub(r"\\\n\s*", "", lines)
+    pairs = (line.split(maxsplit=1) for line in whole.splitlines() if line.strip())
+    return [(name, rest) for name, rest in pairs]
+
+
+def final_stage() -> list[tuple[str, str]]:
+    found = instructions()
+    return found[max(i for i, (name, _) in enumerate(found) if name == "FROM") :]
+
+
+def one(name: str) -> str:
+    """The only instruction of that name in the final stage."""
+    (rest,) = [rest for known, rest in final_stage() if known == name]
+    return rest
+
+
+def settings() -> dict[str, str]:
+    """The final stage's environment."""
+    pairs = (
+        word.split("=", 1) for name, rest in final_stage() if name == "ENV" for word in rest.split()
+    )
+    return dict(pairs)
+
+
+def compose(file: str = "compose.yaml") -> dict[str, Any]:
+    """A compose file, with its variables put in as compose does."""
+
+    def value(match: re.Match[str]) -> str:
+        name, kind, rest = match.groups()
+        if name in SECRETS:
+            assert kind == ":?", f"{name} must be asked for, not made up"
+            return SECRETS[name]
+        return rest
+
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return dict(yaml.safe_load(re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text)))
+
+
+def listening(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, **environment: str
+) -> dict[str, Any]:
+    """What ``marsam serve`` would be started with."""
+    started: dict[str, Any] = {}
+    monkeypatch.setattr(serving, "serve", lambda **given: started.update(given))
+    done = CliRunner().invoke(cli.app, command, env=environment)
+    assert done.exit_code == 0, done.output
+    return started
+
+
+def test_it_does_not_run_as_root_and_cannot_change_the_program() -> None:
+    user = one("USER")
+    assert int(user) > 0, "a number, so that others can see that it is not root"
+    names = [name for name, _ in final_stage()]
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    (created,) = [rest for name, rest in final_stage() if name == "RUN" and "useradd" in rest]
+    assert f"--uid {user} " in created
+    assert not any("--chown" in rest for name, rest in final_stage() if name == "COPY")
+
+
+def test_what_it_writes_goes_into_the_volume(tmp_path: Path) -> None:
+    volume = one("VOLUME")
+    given = {name: value for name, value in settings().items() if name not in ("PATH", "PORT")}
+    done = subprocess.run(
+        [sys.executable, "-c", FOUND],
+        env={"PATH": os.environ["PATH"]} | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    places = json.loads(done.stdout)
+    assert all(place.startswith(f"{volume}/") for place in places)
+    # Each of the variables decided one of the places: none is a name that nobody reads.
+    assert places[0] == given["MARSAM_DATA"]
+    assert places[1].startswith(given["HF_HOME"])
+    assert places[2].startswith(given["HOME"])
+    assert set(given) == {"MARSAM_DATA", "HF_HOME", "HOME"}
+
+
+def test_it_starts_the_service_where_the_health_check_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(one("ENTRYPOINT")) == list(PROJECT["project"]["scripts"])
+    started = listening(json.loads(one("CMD")), monkeypatch, PORT=settings()["PORT"])
+    assert started["api"]
+    assert str(started["port"]) == settings()["PORT"] == one("EXPOSE")
+    with pytest.raises(OptionError, match="MARSAM_KEY"):
+        require_key(started["host"], known_keys(None), insecure=started["insecure"])
+
+
+@pytest.mark.parametrize("keys", [frozenset[str](), frozenset({"k" * 32})])
+def test_the_health_check_is_well_with_a_living_service(
+    keys: frozenset[str], tmp_path: Path
+) -> None:
+    figures, port = Figures(), free_port()
+    workshop = Workshop(fake_studio(), Journal(tmp_path), observer=figures.observe)
+    app = application(workshop, page=False, keys=keys, figures=figures)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    check = json.loads(re.sub(r"^.*?CMD ", "", one("HEALTHCHECK")))
+
+    def ask() -> int:
+        command = [sys.executable if word == "python" else word for word in check]
+        done = subprocess.run(command, env={"PORT": str(port)}, capture_output=True)
+        return done.returncode
+
+    assert ask() != 0, "nobody is there yet"
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.05)
+            assert thread.is_alive()
+        assert ask() == 0
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_what_is_copied_is_there_and_enough_for_the_wheel() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = {line[1:] for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    copied = {
+        source
+        for name, rest in instructions()
+        if name == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    }
+    assert copied == let_in
+    assert all((ROOT / name).exists() for name in copied)
+    project, wheel = PROJECT["project"], PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = [project["readme"], *project["license-files"], *wheel["packages"], "pyproject.toml"]
+    assert {name.partition("/")[0] for name in needed} == copied
+
+
+def test_it_installs_what_the_project_asks_for() -> None:
+    steps = " ".join(rest for name, rest in instructions() if name == "RUN")
+    (torch,) = [name for name in PROJECT["project"]["dependencies"] if name.startswith("torch")]
+    assert f'"{torch}"' in steps, "the same torch as pyproject.toml"
+    (extras,) = re.findall(r'"\.\[(.*?)\]"', steps)
+    assert set(extras.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+    assert "libfribidi0" in steps
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "tpu"])
+def test_the_kind_of_torch_is_a_build_argument(kind: str, tmp_path: Path) -> None:
+    assert ("ARG", "TORCH=cpu") in instructions()
+    (step,) = [rest for name, rest in instructions() if name == "RUN" and "TORCH" in rest]
+    fake = tmp_path / "pip"
+    fake.write_text('#!/bin/sh\necho "$@"\n')
+    fake.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", step],
+        env={"TORCH": kind, "PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    if kind == "tpu":
+        assert done.returncode != 0
+        assert done.stderr == "TORCH is cpu or cuda\n"
+        return
+    index = {"cpu": "https://download.pytorch.org/whl/cpu", "cuda": "https://pypi.org/simple"}[kind]
+    assert f"--index-url {index} torch" in done.stdout
+
+
+def test_compose_starts_a_service_with_a_key_and_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = compose()["services"]
+    ours, database = services["marsam"], services["database"]
+    for name, value in (settings() | ours["environment"]).items():
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    started = listening(ours.get("command", json.loads(one("CMD"))), monkeypatch)
+    require_key(started["host"], known_keys(None), insecure=started["insecure"])
+    published = ours["ports"][0].rsplit(":", 2)
+    assert published == ["127.0.0.1", "7860", str(started["port"])]
+
+    address = sa.make_url(ours["environment"]["MARSAM_JOURNAL"])
+    assert (address.host, address.username, address.database) == (
+        "database",
+        database["environment"]["POSTGRES_USER"],
+        database["environment"]["POSTGRES_DB"],
+    )
+    assert address.password is None, "an address is shown in places where a password must not be"
+    assert ours["environment"]["PGPASSWORD"] == database["environment"]["POSTGRES_PASSWORD"]
+    assert ours["depends_on"]["database"]["condition"] == "service_healthy"
+    engine = open_engine(Path(), ours["environment"]["MARSAM_JOURNAL"])
+    assert engine.dialect.driver == "psycopg"
+    assert {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"} == set(ours["environment"])
+
+
+def test_compose_writes_nowhere_but_to_its_volumes() -> None:
+    found = compose()
+    ours = found["services"]["marsam"]
+    assert ours["read_only"]
+    assert ours["tmpfs"] == ["/tmp"]
+    assert ours["volumes"] == [f"data:{one('VOLUME')}"]
+    assert {
+        place.partition(":")[0] for s in found["services"].values() for place in s["volumes"]
+    } == set(found["volumes"])
+
+
+def test_the_card_is_asked_for_beside_the_build_that_uses_it() -> None:
+    ours = compose("compose.cuda.yaml")["services"]["marsam"]
+    assert ours["build"]["args"]["TORCH"] == "cuda"
+    (device,) = ours["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia"
+
+
+def test_no_tree_of_a_developer_is_sent_to_the_engine() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for path in ("src/marsam/__pycache__", "src/marsam/web/__pycache__"):
+        assert any(fnmatch(path, line) for line in ignored if line.startswith("**"))

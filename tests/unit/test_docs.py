@@ -1,0 +1,133 @@
+"""The documentation builds without a warning, and its links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import typer
+
+import marsam
+from marsam.cli import app
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a page links to, loads, and can be linked at."""
+
+    links: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+    anchors: set[str] = field(default_factory=lambda: {""})
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "id" in given:
+            self.anchors.add(given["id"])
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        if "src" in given or tag == "link":
+            self.loads.append(given.get("src") or given.get("href", ""))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation, built as ``make docs`` builds it."""
+    out = tmp_path_factory.mktemp("docs")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q"]
+    done = subprocess.run(
+        [*command, str(ROOT / "docs"), str(out)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def pages(built: Path) -> dict[Path, Page]:
+    found = {}
+    for path in built.rglob("*.html"):
+        found[path] = Page()
+        found[path].feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_link_inside_leads_somewhere(pages: dict[Path, Page]) -> None:
+    broken = []
+    for path, page in pages.items():
+        for link in (*page.links, *page.loads):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            known = pages[target].anchors if target in pages else {""}
+            if not target.is_file() or (target in pages and unquote(parts.fragment) not in known):
+                broken.append(f"{path.name}: {link}")
+    assert broken == []
+
+
+def test_reading_it_asks_nobody_else(pages: dict[Path, Page]) -> None:
+    assert [load for page in pages.values() for load in page.loads if urlsplit(load).netloc] == []
+
+
+def test_every_public_name_is_described(built: Path, pages: dict[Path, Page]) -> None:
+    described = pages[built / "reference-python.html"].anchors
+    homes = ("marsam", "marsam.errors", "marsam.device", "marsam.stages")
+    missing = [n for n in marsam.__all__ if not {f"{home}.{n}" for home in homes} & described]
+    assert missing == []
+
+
+def test_every_command_is_described(built: Path) -> None:
+    text = (built / "reference-commands.html").read_text(encoding="utf-8")
+    names = ["marsam", *_commands(typer.main.get_command(app), "marsam")]
+    assert "marsam runs prune" in names
+    assert [name for name in names if f"<h2>{name}<" not in text] == []
+    assert "Picture i is painted from seed + i." in text
+
+
+def _commands(command: object, name: str) -> Iterator[str]:
+    for below, one in getattr(command, "commands", {}).items():
+        yield f"{name} {below}"
+        yield from _commands(one, f"{name} {below}")
+
+
+def test_every_route_is_described(built: Path) -> None:
+    text = re.sub(r"<[^>]+>", "", (built / "reference-http.html").read_text(encoding="utf-8"))
+    source = "".join(p.read_text() for p in (ROOT / "src" / "marsam" / "api").glob("*.py"))
+    prefixed = re.findall(r'router\.(get|post|delete)\(\s*"(/[^"]*)"', source)
+    assert len(prefixed) > 15
+    assert [
+        (m, p) for m, p in prefixed if not re.search(rf"{m.upper()} \S*{re.escape(p)}", text)
+    ] == []
+
+
+def test_the_settings_are_those_the_program_reads() -> None:
+    source = "".join(p.read_text() for p in (ROOT / "src" / "marsam").rglob("*.py"))
+    page = (ROOT / "docs" / "reference-settings.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
+    read = set(re.findall(r'(?:VARIABLE|envvar) ?= ?"([A-Z]\w+)"', source))
+    assert listed == read
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ar.md"])
+def test_what_a_readme_links_to_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+
+
+def test_arabic_pages_read_from_right_to_left(built: Path) -> None:
+    text = (built / "ar.html").read_text(encoding="utf-8")
+    page = re.search(r'<div dir="rtl" lang="ar">(.*)</section>\s*</div>', text, re.DOTALL)
+    assert page
+    assert "ابدأ من هنا" in page[1]
+    assert "captions.csv" in page[1]
