@@ -154,6 +154,7 @@ def act(film: Film) -> None:
 
 
 def main() -> None:
+    """Film it."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("Filming needs Chromium.")

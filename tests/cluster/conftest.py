@@ -19,8 +19,11 @@ from marsam.cluster import Plan, Share, cluster_studio
 from tests.cluster.fakes import RECORD
 
 FAKES = "tests.cluster.fakes:studio"
-FOREIGN = ("ignore:.*extra keyword arguments on `Field`:DeprecationWarning",)
-"""Warnings that importing Ray gives."""
+FOREIGN = (
+    "ignore:.*extra keyword arguments on `Field`:DeprecationWarning",
+    "ignore::DeprecationWarning:ray.data.context",
+)
+"""Warnings that Ray gives of itself."""
 IDLE = Share(replicas=0, most=1)
 """Of a stage that a test does not use: it does not start before somebody asks it."""
 TELLING = Plan(

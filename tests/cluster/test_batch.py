@@ -106,10 +106,10 @@ def _write(path: Path, rows: list[Row]) -> None:
 
 
 def test_killed_it_goes_on_where_it_was(photos: Path, alone: Path, far: str, lines: Lines) -> None:
-    process = begin(far, "killed.csv")
-    until(lambda: kept(photos) >= 6)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    with begin(far, "killed.csv") as process:
+        until(lambda: kept(photos) >= 6)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
     before = kept(photos)
     assert 6 <= before < PICTURES - BAD
     asked = described(lines)
@@ -122,16 +122,16 @@ def test_killed_it_goes_on_where_it_was(photos: Path, alone: Path, far: str, lin
 def test_a_lost_worker_and_a_lost_machine_cost_what_they_were_at(
     cluster: Any, photos: Path, alone: Path, far: str, lines: Lines
 ) -> None:
-    process = begin(far, "lost.csv")
-    first = until(lambda: lines("described"))[0]
-    os.kill(pid_of(first), signal.SIGKILL)
-    until(lambda: len(described(lines)) >= 10)
-    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-    try:
-        assert process.wait(60) == 1
-    finally:
-        process.kill()
-        cluster.add_node(**NODE)
+    with begin(far, "lost.csv") as process:
+        first = until(lambda: lines("described"))[0]
+        os.kill(pid_of(first), signal.SIGKILL)
+        until(lambda: len(described(lines)) >= 10)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        try:
+            assert process.wait(60) == 1
+        finally:
+            process.kill()
+            cluster.add_node(**NODE)
     assert Path("lost.csv").read_bytes() == (alone / "a.csv").read_bytes()
     asked = described(lines)
     assert len(asked) == PICTURES - BAD
