@@ -96,7 +96,7 @@ class TellingCaptioner(FakeCaptioner):
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        time.sleep(0.1)
+        time.sleep(0.2)
         if any(image.size == DAMAGED for image in images):
             raise PictureError("This picture cannot be described.")
         told: list[tuple[Caption, ...]] = []

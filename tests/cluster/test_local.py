@@ -87,12 +87,11 @@ def test_a_batch_on_a_local_cluster_ends_with_ctrl_c(
     make_folder(Path("photos"), 80)
     record = tmp_path / "record"
     record.touch()
-    process = begin(
-        "local", "a.csv", env=surroundings(record), start_new_session=True, cwd=tmp_path
-    )
-    until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    told = process.communicate(timeout=60)[1]
+    stranger = {"env": surroundings(record), "start_new_session": True}
+    with begin("local", "a.csv", **stranger) as process:
+        until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        told = process.communicate(timeout=60)[1]
     assert process.returncode == 130, told
     assert "of 80 pictures are done; the same command goes on from there." in told
     assert "Traceback" not in told

@@ -52,6 +52,8 @@ def application(
     page = build(review, pictures)
     page.queue(max_size=64, api_open=False)
     gr.mount_gradio_app(app, page, path="/", **served_with())
+    # As on the studio's page: else a request could name any file here.
+    page.has_launched = True
     return Guard(app, keys=keys, hosts=hosts)
 
 
