@@ -20,7 +20,7 @@ from tests.serving import served
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
-SIDE = {"width": 1100, "height": 860}
+SIDE = {"width": 1100, "height": 1240}
 SMALL = 640
 LONGEST = 60.0
 """Seconds a film may last."""
@@ -129,7 +129,6 @@ def act(film: Film) -> None:
     film.say("Paint: new pictures come one by one.", "ارسم: تظهر الصور الجديدة واحدةً تلو الأخرى.")
     page.click("button#paint")
     film.watch(0.4)
-    page.locator("#settings").evaluate("e => e.scrollIntoView({block: 'start'})")
     film.until("#results li", count=4)
     film.until("#status", "Done")
     film.watch(3.0)
@@ -145,7 +144,6 @@ def act(film: Film) -> None:
     film.watch(2.0)
     page.fill("#number input[type=number]", "3")
     page.click("button#paint")
-    page.locator("#settings").evaluate("e => e.scrollIntoView({block: 'start'})")
     film.until("#results li", count=3)
     film.until("#status", "تمّ")
     film.watch(2.5)
