@@ -94,6 +94,7 @@ def batch(
     started, failed, done, in_the_way = time.monotonic(), 0, 0, 0
     with ExitStack() as stack:
         memory = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
+        tables = stack.enter_context(open_outputs(out, codes, folder))
         far = None
         if cluster is not None:
             from marsam.cluster import cluster_machines
@@ -101,11 +102,12 @@ def batch(
             far = stack.enter_context(cluster_machines(cluster, models=models, device=device))
         studio = far.studio if far else Studio.load(models, device=device)
         known = Known(memory=memory, options=options, models=models_of(studio), reviewed=reviewed)
-        engine: Engine = far.engine(known) if far else LocalEngine(studio=studio, known=known)
+        engine: Engine = LocalEngine(studio=studio, known=known)
+        if far:
+            engine = stack.enter_context(far.engine(known))
         describer = Describer(
             engine=engine, known=known, painter=studio.painter, folder=folder, album=album
         )
-        tables = stack.enter_context(open_outputs(out, codes, folder))
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
         advance = stack.enter_context(counter(total, visible=not as_json))
         try:

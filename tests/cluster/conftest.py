@@ -24,6 +24,12 @@ FOREIGN = (
     "ignore::DeprecationWarning:ray.data.context",
 )
 """Warnings that Ray gives of itself."""
+WATCHFUL = {
+    "health_check_period_ms": 300,
+    "health_check_timeout_ms": 5000,
+    "health_check_failure_threshold": 4,
+}
+"""A lost node is known to be lost in seconds; Ray's own defaults take longer."""
 IDLE = Share(replicas=0, most=1)
 """Of a stage that a test does not use: it does not start before somebody asks it."""
 TELLING = Plan(
@@ -73,9 +79,8 @@ def cluster(record: Path) -> Iterator[Any]:
         import ray
         from ray.cluster_utils import Cluster
 
-        nodes: Any = Cluster(
-            initialize_head=True, head_node_args=NODE | {"include_dashboard": False}
-        )
+        head = NODE | {"include_dashboard": False, "_system_config": WATCHFUL}
+        nodes: Any = Cluster(initialize_head=True, head_node_args=head)
         try:
             nodes.add_node(**NODE)
             yield nodes
@@ -99,7 +104,9 @@ def reach(cluster: Any) -> Callable[..., Studio]:
 @pytest.fixture(scope="session")
 def slow(reach: Callable[..., Studio]) -> Studio:
     """The slow fakes: two painters, one on each node."""
-    return reach("slow", Plan(studio=FAKES, painter=Share(replicas=2, per_node=1, cpus=0.5)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marsam.cluster.app.HEALTH", 0.5)
+        return reach("slow", Plan(studio=FAKES, painter=Share(replicas=2, per_node=1, cpus=0.5)))
 
 
 @pytest.fixture
@@ -132,7 +139,7 @@ def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
     return seen
 
 
-def begin(address: str, out: str, **more: Any) -> subprocess.Popen[str]:
+def begin(address: str, out: str, *, first: str = "", **more: Any) -> subprocess.Popen[str]:
     """``marsam batch photos`` with the fakes on a cluster, in a process of its own."""
     code = f"""
         import sys
@@ -147,8 +154,8 @@ def begin(address: str, out: str, **more: Any) -> subprocess.Popen[str]:
         cli.main()
         """
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", textwrap.dedent(first) + textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         **more,

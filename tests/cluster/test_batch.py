@@ -1,5 +1,6 @@
 """``marsam batch --cluster`` on two nodes: the same files as alone, and nothing done twice."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -7,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from PIL import Image
 
 import marsam.cluster
 from marsam import Studio
-from marsam.batch.rows import Row
-from marsam.batch.tables import CsvWriter, read_rows
 from tests.cluster.conftest import NODE, TELLING, Lines, begin, pid_of, until
 from tests.cluster.fakes import DAMAGED, telling
 from tests.commands import marsam as command
@@ -72,55 +70,26 @@ def described(lines: Lines) -> Counter[str]:
     return Counter(row[1] for row in lines("described"))
 
 
-def test_the_files_are_those_of_one_machine_and_nothing_is_done_twice(
-    photos: Path, alone: Path, far: str, lines: Lines, capsys: pytest.CaptureFixture[str]
+def test_whatever_is_lost_the_files_are_those_of_one_machine(
+    cluster: Any,
+    photos: Path,
+    alone: Path,
+    far: str,
+    lines: Lines,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    there = ("--cluster", far)
+    """Killed, and gone on with while a worker and a machine are lost; then once more."""
+    options = ("--cluster", far, "--sidecar", "txt", "--json")
     files = [f"far/{name}" for name in OUT]
-    assert batch(*files, options=(*there, "--sidecar", "txt", "--json")) == 1
-    assert capsys.readouterr().out.count("\n") == 1
-    for name in OUT:
-        assert Path(f"far/{name}").read_bytes() == (alone / name).read_bytes(), name
-    assert sum(1 for _ in photos.rglob("*.txt")) == PICTURES - BAD + 1
-    asked = described(lines)
-    assert len(asked) == PICTURES - BAD
-    assert set(asked.values()) == {1}
-    assert len({pid_of(row) for row in lines("described")}) == 2
-    # What a person wrote stays; another language needs no captioner.
-    rows = list(read_rows(Path("far/a.csv")))
-    good = next(number for number, row in enumerate(rows) if not row.error)
-    texts = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
-    rows[good] = replace(rows[good], texts=texts, reviewed=True)
-    _write(Path("far/a.csv"), rows)
-    assert batch(*files, options=(*there, "--to", "fr")) == 1
-    again = list(read_rows(Path("far/a.csv")))
-    assert dict(again[good].texts) == {**texts, "fra_Latn": "[fra_Latn] a tom cat"}
-    others = [row for number, row in enumerate(again) if number != good and not row.error]
-    assert {row.texts["fra_Latn"] for row in others} == {
-        f"[fra_Latn] {row.english}" for row in others
-    }
-    assert [row.error for row in again] == [row.error for row in rows]
-    assert described(lines) == asked
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    writer = CsvWriter(path, ["eng_Latn", "arb_Arab"])
-    for row in rows:
-        writer.write(row)
-    writer.close()
-
-
-def test_what_is_lost_is_done_again_and_nothing_else(
-    cluster: Any, photos: Path, alone: Path, far: str, lines: Lines
-) -> None:
-    """Killed, then gone on with, while a worker and a machine are lost."""
+    capsys.readouterr()
     losses: list[tuple[int, set[str]]] = []
 
     def lose(something: Callable[[], None]) -> None:
-        losses.append((described(lines).total(), kept(photos)))
+        before = kept(photos)
+        losses.append((described(lines).total(), before))
         something()
 
-    with begin(far, "lost.csv") as process:
+    with begin(far, files[0]) as process:
         until(lambda: len(kept(photos)) >= 4)
         lose(process.kill)
         assert process.wait() == -signal.SIGKILL
@@ -136,15 +105,24 @@ def test_what_is_lost_is_done_again_and_nothing_else(
     try:
         with ThreadPoolExecutor(1) as pool:
             others = pool.submit(lose_others)
-            assert batch("lost.csv", options=("--cluster", far)) == 1
+            assert batch(*files, options=options) == 1
             others.result()
     finally:
         cluster.add_node(**NODE)
-    assert Path("lost.csv").read_bytes() == (alone / "a.csv").read_bytes()
+    for name in OUT:
+        assert Path(f"far/{name}").read_bytes() == (alone / name).read_bytes(), name
+    assert sum(1 for _ in photos.rglob("*.txt")) == PICTURES - BAD + 1
+    (document,) = capsys.readouterr().out.splitlines()
+    assert json.loads(document)["described"] == PICTURES - BAD + 1
+    # What was kept before a loss, nobody describes after it; and the second time, nothing at all.
     assert len(described(lines)) == PICTURES - BAD
     for begun, before in losses:
         assert before
         assert not before & {row[1] for row in lines("described")[begun:]}
+    asked = described(lines)
+    assert batch("again.csv", options=options) == 1
+    assert Path("again.csv").read_bytes() == (alone / "a.csv").read_bytes()
+    assert described(lines) == asked
 
 
 def kept(photos: Path) -> set[str]:

@@ -3,12 +3,12 @@
 import os
 import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -158,6 +158,22 @@ def test_a_replica_lost_while_painting(slow: Studio, lines: Lines) -> None:
     assert len(lines("begin", "survivor", 40)) == 2
     for seed in (40, 41, 42):  # what was finished is not painted again
         assert len(lines("done", "survivor", seed)) == 1
+
+
+def test_a_replica_lost_after_its_last_step_costs_nothing(slow: Studio) -> None:
+    from marsam.cluster.stages import _of_picture
+
+    (*_, painted) = slow.painter.paint("last", PaintOptions(pictures=1, seed=4))
+
+    class Lost:
+        lost = 0
+
+        def answers(self, *, patient: bool) -> Iterator[Any]:
+            yield painted
+            self.lost = 1  # and another begins again
+            yield painted
+
+    assert list(_of_picture(0, cast(Any, Lost()))) == [painted]
 
 
 def test_a_captioner_lost_at_work(slow: Studio, lines: Lines) -> None:

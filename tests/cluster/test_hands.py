@@ -54,7 +54,7 @@ def datasets(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     fake = SimpleNamespace(
         dataset=dataset,
-        pool=lambda share: {},
+        pool=lambda share, calls: {},
         received=lambda data: map(unpacked, data.blocks),
     )
     monkeypatch.setitem(sys.modules, "marsam.cluster.datasets", fake)
@@ -102,6 +102,26 @@ def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespa
             path.unlink()
     again = [row for row in alone if not row.error]
     assert list(rows(ClusterEngine(plan=PLAN, known=far), far)) == again
+
+
+def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
+    photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marsam.cluster.hands import CaptionerHand
+
+    first = known("far", options=BatchOptions(languages=()))
+    drafts = list(rows(ClusterEngine(plan=PLAN, known=first), first))
+    draft = next(row for row in drafts if not row.error)
+    texts = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
+    read = replace(draft, texts=texts, reviewed=True)
+    monkeypatch.setattr(CaptionerHand, "_done", None)
+    then = known("far", reviewed={read.sha256: read})
+    again = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=then), then)}
+    assert again.pop(read.path) == replace(
+        read, texts={**texts, "fra_Latn": "[fra_Latn] a tom cat"}
+    )
+    told = [row.texts["fra_Latn"] for row in again.values() if row.state == "draft"]
+    assert set(told) == {"[fra_Latn] a cat on a blue background"}
 
 
 def test_a_folder_that_a_machine_does_not_see_is_told(

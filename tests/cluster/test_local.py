@@ -3,16 +3,16 @@
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
-import textwrap
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from marsam import OptionError, Studio
-from marsam.cluster import Plan, Share, cluster_studio
+from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connecting
 from tests.cluster.conftest import begin, until
 from tests.cluster.fakes import RECORD
 from tests.folders import make_folder
@@ -30,25 +30,20 @@ def surroundings(record: Path) -> dict[str, str]:
     return ours | {"PYTHONPATH": str(ROOT), RECORD: str(record)}
 
 
-def python(code: str, record: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env=surroundings(record),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @needs_ray
-def test_a_local_cluster_is_for_this_machine_and_its_user_alone(tmp_path: Path) -> None:
-    told = python(
-        """
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
+def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A studio on it, and then a batch, which is stopped."""
+    monkeypatch.chdir(tmp_path)
+    make_folder(Path("photos"), 80)
+    record = tmp_path / "record"
+    record.touch()
+    first = """
         import os, subprocess, sys
         from marsam import Painted, PaintOptions
-        from marsam.cluster import Plan, Share, cluster_studio
+        from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connecting
 
         idle = Share(replicas=0, most=1)
         plan = Plan(studio="tests.cluster.fakes:studio", captioner=idle, translator=idle)
@@ -61,40 +56,27 @@ def test_a_local_cluster_is_for_this_machine_and_its_user_alone(tmp_path: Path) 
         print("address", node["NodeManagerAddress"])
         print("usage", os.environ["RAY_USAGE_STATS_ENABLED"])
 
+        ask = "import sys, ray._raylet as r; r.GcsClient(address=sys.argv[1]).get_all_node_info()"
         asked = subprocess.run(
-            [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1])",
-             ray.get_runtime_context().gcs_address],
+            [sys.executable, "-c", ask, ray.get_runtime_context().gcs_address],
             env=os.environ | {"RAY_AUTH_TOKEN": "0" * 64}, capture_output=True, text=True,
         )
-        print("stranger", asked.returncode, "Authentication" in asked.stderr)
-        """,
-        tmp_path / "record",
-    )
+        print("stranger", asked.returncode, "Authentication" in asked.stderr, flush=True)
+        """
+    stranger = {"env": surroundings(record), "start_new_session": True}
+    with begin("local", "a.csv", first=first, **stranger) as process:
+        until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        told, complaints = process.communicate(timeout=60)
     assert told.splitlines() == [
         "pictures 2",
         "address 127.0.0.1",
         "usage 0",
         "stranger 1 True",
     ]
-
-
-@needs_ray
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
-def test_a_batch_on_a_local_cluster_ends_with_ctrl_c(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_folder(Path("photos"), 80)
-    record = tmp_path / "record"
-    record.touch()
-    stranger = {"env": surroundings(record), "start_new_session": True}
-    with begin("local", "a.csv", **stranger) as process:
-        until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        told = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, told
-    assert "of 80 pictures are done; the same command goes on from there." in told
-    assert "Traceback" not in told
+    assert process.returncode == 130, complaints
+    assert "of 80 pictures are done; the same command goes on from there." in complaints
+    assert "Traceback" not in complaints
     assert not Path("a.csv").exists()
     until(lambda: not running(record))
 
@@ -125,6 +107,17 @@ def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_address_that_cannot_stream_is_refused() -> None:
     with pytest.raises(OptionError, match="make this machine a node"):
         cluster_studio("ray://far:10001")
+
+
+def test_nobody_there_is_told_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(ClusterError, match=r"cannot be reached: Connection refused$"),
+            connecting._reaching(address),
+        ):
+            connecting._knock(address)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The mini set on a cluster: what comes back is what this process makes, pixel for pixel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,12 @@ EXAMPLES = Path(marsam.__file__).parent / "web" / "examples"
 
 
 @pytest.fixture(scope="module")
-def remote(reach: Callable[..., Studio]) -> Iterator[Studio]:
-    import ray.serve
+def remote(reach: Callable[..., Studio]) -> Studio:
     import torch
 
     # The same sums in the same order: torch adds differently in other numbers of threads.
     one = Share(threads=torch.get_num_threads(), cpus=0.5)
-    yield reach("mini", Plan(models="mini", captioner=one, translator=one, painter=one))
-    ray.serve.delete("mini")
+    return reach("mini", Plan(models="mini", captioner=one, translator=one, painter=one))
 
 
 @pytest.fixture(scope="module")

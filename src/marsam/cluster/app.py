@@ -19,6 +19,8 @@ STARTS = 3
 """How often a replica may fail to start before its stage counts as broken."""
 CAPTIONER, TRANSLATOR, PAINTER, RECEPTION = "Captioner", "Translator", "Painter", "Reception"
 """What its deployments are called."""
+HEALTH = 2.0
+"""Seconds between two looks whether a replica is still there."""
 DRAIN = 300.0
 """Seconds a replica that is no longer wanted may take to end its work."""
 
@@ -54,6 +56,7 @@ def _options(share: Share, *, ongoing: int | None = None) -> dict[str, Any]:
         "max_ongoing_requests": ongoing or 2 * share.together,
         "max_queued_requests": share.waiting,
         "graceful_shutdown_timeout_s": DRAIN,
+        "health_check_period_s": HEALTH,
         "max_constructor_retry_count": STARTS,
     }
     if share.per_node is not None:

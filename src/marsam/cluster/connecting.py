@@ -5,11 +5,11 @@ import math
 import os
 import re
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from marsam.cluster.errors import ClusterError
@@ -24,6 +24,8 @@ LOCAL = "local"
 """The address of a cluster that is started for this process, and ends with it."""
 STORE = 256 * 2**20
 """Bytes a started cluster keeps pictures in while they travel."""
+ANSWERING = 5.0
+"""Seconds the head of a cluster may take to answer."""
 STARTING = 600.0
 """Seconds an application may take to start; reading large models takes its time."""
 
@@ -100,9 +102,7 @@ def connected(address: str, *, cpus: float) -> Iterator[None]:
         try:
             yield
         finally:
-            # It complains about those who are sent away in the middle of their work.
-            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-                ray.shutdown()
+            ray.shutdown()
     else:
         yield
 
@@ -113,6 +113,8 @@ def _surroundings(address: str) -> None:
         return  # too late: this process and those it starts would not agree
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    # What still runs when it is left would begin another cluster by itself.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     if address != LOCAL:
         return
     # In spite of its name, on every system: without clusters, Ray listens on loopback alone.
@@ -133,12 +135,21 @@ def _reaching(address: str) -> Iterator[None]:
     except MarsamError:
         raise
     except Exception as error:  # of many kinds, none of them documented
-        if type(error).__name__ == "AuthenticationError":
+        if any(type(each).__name__ == "AuthenticationError" for each in _with_causes(error)):
             raise ClusterError(
                 f"The cluster at {address} wants its token; set RAY_AUTH_TOKEN to it."
             ) from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = getattr(error, "strerror", None)
+        reason = (said or str(error) or type(error).__name__).strip().splitlines()[0]
+        if isinstance(error, ConnectionError) and said is None:  # somebody is there
+            reason += "; is RAY_AUTH_TOKEN its token?"
         raise ClusterError(f"The cluster at {address} cannot be reached: {reason}") from error
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _connect(address: str, cpus: float) -> bool:
@@ -158,6 +169,7 @@ def _connect(address: str, cpus: float) -> bool:
             return False
         quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
         if address != LOCAL:
+            _knock(address)
             ray.init(address=address, **quiet)
             return True
         ray.init(
@@ -170,6 +182,18 @@ def _connect(address: str, cpus: float) -> bool:
             **quiet,
         )
     return True
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there; Ray would go on asking for minutes.
+
+    Raises:
+        OSError: when nobody is.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():  # else it is not for us to understand
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERING):
+            pass
 
 
 def _run(application: str, plan: Plan) -> None:

@@ -40,13 +40,18 @@ def dataset(items: Sequence[Any], few: int, stages: Callable[[Any], Any]) -> Any
         return stages(ray.data.from_arrow(blocks))
 
 
-def pool(share: Share) -> dict[str, Any]:
-    """The copies of a stage; lost ones are started again, and do again what they were at."""
-    least = max(1, share.replicas)
+def pool(share: Share, calls: int) -> dict[str, Any]:
+    """The copies of a stage; lost ones are started again, and do again what they were at.
+
+    Args:
+        share: how many, and of what size.
+        calls: how often they will be called; no more are started than that.
+    """
+    least = min(max(1, share.replicas), calls)
     return {
         "compute": ray.data.ActorPoolStrategy(
             min_size=least,
-            max_size=max(least, share.most or 0),
+            max_size=max(least, min(share.most or 0, calls)),
             # Files are read for one call while another computes.
             max_concurrent_calls_per_actor=2,
             enable_true_multi_threading=True,

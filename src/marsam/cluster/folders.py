@@ -5,14 +5,15 @@ translated once, however often it is there. What comes back is kept at once, in 
 that a run that was killed goes on from there.
 """
 
+import math
+import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from marsam.batch.engine import Failed, Look
 from marsam.batch.known import Known
@@ -31,6 +32,8 @@ FILES = 32
 """That one task looks at."""
 LOOKING = 0.5
 """Processors of such a task; the others read."""
+LEAVING = 3.0
+"""Seconds that Ray has to stop what nobody wants any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ class Machines:
     studio: Studio
 
     def engine(self, known: Known) -> "ClusterEngine":
-        """What does one batch's work."""
+        """What does one batch's work; to be left before the cluster is."""
         return ClusterEngine(plan=self.plan, known=known)
 
 
@@ -74,8 +77,12 @@ def cluster_machines(
     chosen = choose_set(models)[0].name
     # They are not read here: only their names are asked for.
     studio = (plan or Plan(models=chosen)).stages(device="cpu")
-    # What Ray prints of lost machines must not end up in somebody's JSON.
-    with connected(address, cpus=2), redirect_stdout(sys.stderr):
+    # Of a lost machine Ray prints pages, which must not end up in somebody's JSON.
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        connected(address, cpus=2),
+    ):
         from marsam.cluster.datasets import machines
 
         if plan is None:
@@ -98,6 +105,16 @@ class ClusterEngine:
         self._turn = threading.Lock()
         self._done: Iterator[list[Job]] = iter(())
         self._failed: Failed = {}
+        self._readers: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the cluster, which may end then."""
+        self.stop()
+        for reader in self._readers:
+            reader.join(LEAVING)
 
     def looks(self, paths: Iterable[Path]) -> Iterator[Look]:
         """Have files looked at, and begin with their pictures.
@@ -195,15 +212,16 @@ class ClusterEngine:
         from marsam.cluster.hands import CaptionerHand, TranslatorHand
 
         def stages(data: Any) -> Any:
+            calls = math.ceil(len(jobs) / self.few)
             if any(job.path for job in jobs):
-                data = self._staffed(data, "captioner", CaptionerHand)
+                data = self._staffed(data, "captioner", CaptionerHand, calls)
             if any(job.codes for job in jobs):
-                data = self._staffed(data, "translator", TranslatorHand)
+                data = self._staffed(data, "translator", TranslatorHand, calls)
             return data
 
         return self._received(jobs, self.few, stages)
 
-    def _staffed(self, data: Any, kind: str, hand: type) -> Any:
+    def _staffed(self, data: Any, kind: str, hand: type, calls: int) -> Any:
         from marsam.cluster.datasets import pool
 
         return data.map_batches(
@@ -211,7 +229,7 @@ class ClusterEngine:
             fn_constructor_args=(self._plan, self._known.options, self._known.models[kind]),
             batch_size=self.few,
             batch_format="pyarrow",
-            **pool(getattr(self._plan, kind)),
+            **pool(getattr(self._plan, kind), calls),
         )
 
     def _waited_for(self, keys: Collection[str]) -> Failed:
@@ -276,7 +294,8 @@ class ClusterEngine:
             back.put(None)
 
         # Nobody can be called back out of Ray; so another one waits there.
-        threading.Thread(target=read, name="received", daemon=True).start()
+        self._readers.append(threading.Thread(target=read, name="received", daemon=True))
+        self._readers[-1].start()
         while not self._leaving.is_set():
             try:
                 found = back.get(timeout=0.1)

@@ -146,7 +146,8 @@ def _of_picture(index: int, painting: Asked) -> Iterator[Previewed | Painted]:
     for event in painting.answers(patient=index > 0):
         if isinstance(event, Painted):
             yield replace(event, picture=replace(event.picture, index=index))
-        elif not painting.lost or event.step > told:
+            return  # whoever painted it may be lost now
+        if not painting.lost or event.step > told:
             told = event.step
             yield replace(event, index=index)
 
