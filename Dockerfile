@@ -8,11 +8,11 @@ ENV PATH=/opt/marsam/bin:$PATH
 # By itself, so that a change of ours fetches nothing large again.
 ARG TORCH=cpu
 RUN case "$TORCH" in \
-        cpu) index=https://download.pytorch.org/whl/cpu ;; \
-        cuda) index=https://pypi.org/simple ;; \
+        cpu) set -- --index-url https://download.pytorch.org/whl/cpu ;; \
+        cuda) set -- ;; \
         *) echo "TORCH is cpu or cuda" >&2; exit 1 ;; \
     esac \
-    && pip install --no-cache-dir --index-url "$index" "torch>=2.9,<2.14"
+    && pip install --no-cache-dir "$@" "torch>=2.9,<2.14"
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY LICENSES LICENSES

@@ -41,17 +41,28 @@ def picture() -> Image.Image:
     return Image.open(PICTURE).convert("RGB").resize((512, 512))
 
 
-def split(ends: list[float], started: float, ended: float, guided: int) -> dict[str, float]:
+def split(
+    ends: list[float],
+    started: float,
+    ended: float,
+    guided: int,
+    rests: Callable[[int], bool] = lambda _step: False,
+) -> dict[str, float]:
     """What one picture's time went into, from the moments its steps ended.
 
-    The first step carries the text encoder and whatever is done once; it is not counted.
+    The first step carries the text encoder and whatever is done once; it is not counted. Nor are
+    those in which deep layers rest: they say nothing of how fast an engine is.
     """
-    steps = [b - a for a, b in itertools.pairwise(ends)]
+    whole = [
+        (step, b - a) for step, (a, b) in enumerate(itertools.pairwise(ends), 1) if not rests(step)
+    ]
     times = {"decode": ended - ends[-1], "total": ended - started}
-    if steps[: guided - 1]:
-        times["guided"] = min(steps[: guided - 1])
-    if steps[max(guided - 1, 0) :]:
-        times["unguided"] = min(steps[max(guided - 1, 0) :])
+    for kind, some in (
+        ("guided", [seconds for step, seconds in whole if step < guided]),
+        ("unguided", [seconds for step, seconds in whole if step >= guided]),
+    ):
+        if some:
+            times[kind] = min(some)
     return times
 
 
@@ -310,8 +321,14 @@ class Ours(Engine):
             if isinstance(event, Painted) and event.picture.image is not None:
                 event.picture.image.save(fullsize.CACHE / f"{recipe}.png")
         method = self.painter.method(chosen)
-        guided = method.guided_steps(steps or method.steps)
-        return split(ends[:-1], started, ends[-1], guided=guided)
+        count = steps or method.steps
+        return split(
+            ends[:-1],
+            started,
+            ends[-1],
+            guided=method.guided_steps(count),
+            rests=lambda step: method.rests(step, count),
+        )
 
     def faithful(self) -> dict[str, float]:
         return self._recipe("faithful", STEPS)

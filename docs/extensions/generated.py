@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,14 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
-class _Written(SphinxDirective):
+class _Written(SphinxDirective, ABC):
     """A directive whose content is Markdown that a program writes."""
 
     has_content = False
 
+    @abstractmethod
     def lines(self) -> Iterator[str]:
         """The Markdown."""
-        raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
         """The Markdown, parsed where the directive stands."""

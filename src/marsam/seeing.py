@@ -1,7 +1,7 @@
 """BLIP's look at a picture, without the work that changes nothing.
 
-Its vision tower attends without writing every weight to memory; and its
-decoder works out once what a picture looks like to it, not once for each of the picture's beams.
+Its vision tower attends without writing every weight to memory; and its decoder works out once what
+a picture looks like to it, not once for each of the picture's beams.
 """
 
 from typing import Any

@@ -26,6 +26,15 @@ from transformers import (
 )
 
 BLIP = "Salesforce/blip-image-captioning-large"
+BLIP_FILES = [
+    "config.json",
+    "model.safetensors",
+    "preprocessor_config.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+]
+"""Those of its files that are needed, each weight once."""
 NLLB = "facebook/nllb-200-distilled-600M"
 DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 ADAPTER = "latent-consistency/lcm-lora-sdv1-5"

@@ -6,6 +6,7 @@ Errors of our own travel as values: what is wrong with one picture ends nobody's
 import pickle
 import platform
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def _look(path: Path) -> FarLook:
         return FarLook(look=look, unseen=platform.node())
 
 
-class _Hand:
+class _Hand(ABC):
     """One copy of a stage; several threads may call it.
 
     Args:
@@ -129,8 +130,8 @@ class _Hand:
         except MarsamError as error:
             return packed([replace(job, broken=error) for job in jobs])
 
-    def _done(self, jobs: list[Job]) -> list[Job]:
-        raise NotImplementedError
+    @abstractmethod
+    def _done(self, jobs: list[Job]) -> list[Job]: ...
 
 
 class CaptionerHand(_Hand):
