@@ -94,7 +94,9 @@ class BlipCaptioner:
             ModelError: when the model cannot be loaded.
             OutOfMemory: when the device is too small for so many.
         """
-        if options.sampling:  # what chance says of a picture must not depend on its neighbours
+        # What is said of a picture must not depend on its neighbours: chance would, and on a
+        # processor so does the rounding of bfloat16, which decides close calls.
+        if options.sampling or self.device.is_bfloat16_processor:
             return [self._described([image], options)[0] for image in images]
         return self._described(images, options) if images else []
 
