@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -26,11 +27,16 @@ def exiftool() -> str:
 def program(name: str) -> str:
     """The path of a program of the system, or a skip; never a skip where CI requires it."""
     path = shutil.which(name)
-    if path is not None:
-        return path
+    if path is None:
+        missing(name, f"{name} is not installed")
+    return path
+
+
+def missing(name: str, why: str) -> NoReturn:
+    """Skip what needs something that is not here; never where CI requires it."""
     if name in os.environ.get("MARSAM_REQUIRE", "").split(","):
-        pytest.fail(f"{name} is required here and is not installed")
-    pytest.skip(f"{name} is not installed")
+        pytest.fail(f"required here: {why}")
+    pytest.skip(why)
 
 
 @pytest.fixture(autouse=True)

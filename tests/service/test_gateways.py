@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import missing
 from tests.service.asking import begin, ended, picture
-from tests.service.conftest import Service, empty, needed
+from tests.service.conftest import Service, empty
 from tests.serving import free_port
 
 BUCKET = "pictures"
@@ -53,7 +54,7 @@ def _between(text: str, name: str) -> str:
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
     if not (find_spec("moto") and find_spec("s3fs")):
-        needed("s3", "pip install 'moto[server]' s3fs")
+        missing("s3", "no S3 server: pip install 'moto[server]' s3fs")
     one = Bucket()
     yield one
     one.server.stop()
