@@ -11,7 +11,7 @@ import typer
 from marsam.cli_batch import batch
 from marsam.cli_completion import completion, get_ready, language_names
 from marsam.cli_models import models_app
-from marsam.cli_options import DeviceOption, Json, Models, StageModel
+from marsam.cli_options import DeviceOption, Json, Models, StageModel, Translator
 from marsam.cli_review import review
 from marsam.cli_runs import runs_app
 from marsam.cli_serving import serve, studio
@@ -108,7 +108,7 @@ def run(
     out: Out = DEFAULT_OUT,
     models: Models = None,
     captioner: StageModel = None,
-    translator: StageModel = None,
+    translator: Translator = None,
     painter: StageModel = None,
     device: DeviceOption = None,
     as_json: Json = False,
@@ -195,6 +195,7 @@ def caption(
     ] = CAPTION_DEFAULTS.sampling,
     seed: Annotated[int, typer.Option(min=0, help="For --sampling.")] = CAPTION_DEFAULTS.seed,
     models: Models = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
@@ -203,7 +204,7 @@ def caption(
     from marsam.studio import Studio
 
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
-    studio = Studio.load(models, device=device)
+    studio = Studio.load(models, translator=translator, device=device)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -249,7 +250,7 @@ def translate(
         Path | None, typer.Option(help="A TOML file of terms that must come out right.")
     ] = None,
     models: Models = None,
-    translator: StageModel = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
@@ -291,6 +292,7 @@ def paint(
     keep_best: KeepBest = RUN_DEFAULTS.keep_best,
     out: Out = DEFAULT_OUT,
     models: Models = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
@@ -305,6 +307,7 @@ def paint(
         keep_best=keep_best,
         out=out,
         models=models,
+        translator=translator,
         device=device,
         as_json=as_json,
     )

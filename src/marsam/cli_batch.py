@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from marsam.batch.sidecars import Sidecar
-from marsam.cli_options import DeviceOption, Json, Models
+from marsam.cli_options import DeviceOption, Json, Models, Translator
 from marsam.console import counter, print_json
 from marsam.options import (
+    ELSEWHERE,
     MAX_PICTURES,
     BatchOptions,
     PaintOptions,
@@ -52,6 +53,7 @@ def batch(
         Path | None, typer.Option(help="A TOML file of terms that must come out right.")
     ] = None,
     models: Models = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     cluster: Annotated[
         str | None,
@@ -78,6 +80,8 @@ def batch(
             "A cluster describes a folder and does not paint: run the command without -n first, "
             "then the same with -n and without --cluster."
         )
+    if cluster is not None and translator is not None:
+        raise OptionError(ELSEWHERE)
     codes = [language(name).code for name in to or ["ar"]]
     codes = [code for code in dict.fromkeys(codes) if code != ENGLISH.code]
     terms = load_glossary(glossary) if glossary else Glossary()
@@ -100,7 +104,7 @@ def batch(
             from marsam.cluster import cluster_machines
 
             far = stack.enter_context(cluster_machines(cluster, models=models, device=device))
-        studio = far.studio if far else Studio.load(models, device=device)
+        studio = far.studio if far else Studio.load(models, translator=translator, device=device)
         known = Known(memory=memory, options=options, models=models_of(studio), reviewed=reviewed)
         engine: Engine = LocalEngine(studio=studio, known=known)
         if far:

@@ -17,6 +17,10 @@ Models = Annotated[
     ),
 ]
 StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
+Translator = Annotated[
+    str | None,
+    typer.Option("--translator", help="Another model to translate with: id or folder."),
+]
 DeviceOption = Annotated[
     str | None, typer.Option("--device", help="cuda, mps or cpu.", autocompletion=devices)
 ]

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from marsam.cli_options import DeviceOption, Host, HostNames, Insecure, KeyFile, Models, Port
+from marsam.cli_options import (
+    DeviceOption,
+    Host,
+    HostNames,
+    Insecure,
+    KeyFile,
+    Models,
+    Port,
+    Translator,
+)
 from marsam.options import QUEUE, SHARE
 
 
@@ -12,6 +21,7 @@ def studio(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     models: Models = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     key_file: KeyFile = None,
     host_name: HostNames = None,
@@ -26,6 +36,7 @@ def studio(
         page=True,
         api=False,
         models=models,
+        translator=translator,
         device=device,
         key_file=key_file,
         hosts=host_name or (),
@@ -37,6 +48,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     models: Models = None,
+    translator: Translator = None,
     device: DeviceOption = None,
     key_file: KeyFile = None,
     host_name: HostNames = None,
@@ -70,6 +82,7 @@ def serve(
         page=page,
         api=True,
         models=models,
+        translator=translator,
         device=device,
         key_file=key_file,
         hosts=host_name or (),

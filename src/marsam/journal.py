@@ -35,6 +35,10 @@ DATA_VARIABLE = "MARSAM_DATA"
 URL_VARIABLE = "MARSAM_JOURNAL"
 STORE_VARIABLE = "MARSAM_PICTURES"
 SOURCE = "source.png"
+NO_DATABASE = (
+    f"The journal's database cannot be used; see that it runs, and that {URL_VARIABLE} has the "
+    "right address, name and password."
+)
 IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
 
 
@@ -363,6 +367,8 @@ class Journal:
                 with database.begin():
                     yield database
         except sa.exc.SQLAlchemyError as error:
+            if self._engine.dialect.name != "sqlite":
+                raise JournalError(NO_DATABASE) from error
             raise _kept_nowhere(self.folder, error) from error
 
     def _read(self) -> Any:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from marsam.errors import MarsamError, OptionError
 from marsam.guard import MAX_BODY, Guard, is_loopback, require_key
 from marsam.journal import Journal
-from marsam.options import QUEUE, SHARE
+from marsam.options import ELSEWHERE, QUEUE, SHARE
 from marsam.pace import Pace, pace_file
 from marsam.retention import prune
 from marsam.studio import Studio
@@ -98,6 +98,7 @@ def serve(
     page: bool,
     api: bool,
     models: str | None = None,
+    translator: str | None = None,
     device: str | None = None,
     key_file: Path | None = None,
     hosts: Iterable[str] = (),
@@ -115,7 +116,7 @@ def serve(
     """
     keys = known_keys(key_file)
     require_key(host, keys, insecure=insecure)
-    studio, journal = _studio(models, device, cluster), Journal()
+    studio, journal = _studio(models, translator, device, cluster), Journal()
     figures = None
     if api:
         from marsam.api.health import Figures
@@ -155,10 +156,14 @@ def listen(app: Guard, *, host: str, port: int) -> None:
     uvicorn.Server(config).run()
 
 
-def _studio(models: str | None, device: str | None, cluster: str | None) -> Studio:
+def _studio(
+    models: str | None, translator: str | None, device: str | None, cluster: str | None
+) -> Studio:
     """The models of this machine, or those of a cluster."""
     if cluster is None:
-        return Studio.load(models, device=device)
+        return Studio.load(models, translator=translator, device=device)
+    if translator is not None:
+        raise OptionError(ELSEWHERE)
     from marsam.cluster import Plan, cluster_studio
 
     return cluster_studio(cluster, plan=Plan(models=models, device=device))

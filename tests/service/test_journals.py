@@ -157,3 +157,12 @@ def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
     for address in ("postgresql://nobody@127.0.0.1:1/x", "mystery://x", "not an address"):
         with pytest.raises(JournalError):
             Journal(tmp_path, url=address)
+
+
+def test_a_database_that_is_not_there_is_one_sentence_about_it(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    secret = "postgresql://amal:secret@127.0.0.1:1/marsam"
+    with pytest.raises(JournalError, match="MARSAM_JOURNAL has the right address") as told:
+        Journal(tmp_path, url=secret)
+    assert "secret" not in str(told.value)
+    assert "journal.db" not in str(told.value)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from marsam import Studio
+from marsam.errors import JournalError
 from marsam.testing import fake_studio
 from tests.commands import marsam
 
@@ -184,3 +185,41 @@ def test_help_says_the_defaults(
 ) -> None:
     marsam(command, "--help")
     assert told in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "photo.png"),
+        ("caption", "photo.png"),
+        ("translate", "a cat"),
+        ("paint", "قطة"),
+        ("batch", ".", "--out", "captions.csv"),
+        ("studio", "--port", "1"),
+        ("serve", "--port", "1"),
+    ],
+)
+def test_every_command_that_translates_takes_another_translator(
+    photo: str, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def load(*_: object, translator: str | None = None, **__: object) -> Studio:
+        asked.append(translator)
+        return fake_studio()
+
+    def full() -> None:
+        raise JournalError("Runs cannot be kept here.")
+
+    monkeypatch.setattr(Studio, "load", load)
+    monkeypatch.setattr("marsam.serving.Journal", full)  # so that nothing is served
+    marsam(*command, "--translator", "my/own")
+    assert asked == ["my/own"]
+
+
+@pytest.mark.parametrize("command", [("serve",), ("batch", ".", "--out", "captions.csv")])
+def test_a_cluster_has_its_own_translator(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam(*command, "--cluster", "local", "--translator", "my/own") != 0
+    assert "leave --translator out" in capsys.readouterr().err
