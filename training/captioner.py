@@ -7,6 +7,8 @@ thrown away afterwards.
 """
 
 import sys
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -148,11 +150,14 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
 def _loss(
     learner: Learner, teacher: guide.Guide, lesson: Lesson, tokens: Tensor, kept: Tensor
 ) -> dict[str, Tensor]:
+    """``kept`` (n, k) are the patches looked at; each learns of the lesson's cell it lies in."""
+    side, cells = SIZE // learner.blip.config.vision_config.patch_size, SIZE // CELL
+    within = kept // side * cells // side * cells + kept % side * cells // side
     with PLAIN_ATTENTION(), MIXED():
         words, hints, patches, felt = learner(lesson.pixels, tokens, kept)
         with torch.no_grad():
             features, scores = (part.flatten(2).transpose(1, 2) for part in teacher(lesson.pixels))
-        index = kept[..., None]
+        index = within[..., None]
         features = features.gather(1, index.expand(-1, -1, features.shape[2])).float()
         scores = scores.gather(1, index.expand(-1, -1, scores.shape[2])).float()
         # What the guide would make of what the tower saw.
@@ -164,7 +169,7 @@ def _loss(
     helpers = torch.stack(
         [F.cross_entropy(a, b) for a, b in zip(asked, _targets(lesson.scenes), strict=True)]
     ).sum()
-    where = lesson.where.flatten(1).gather(1, kept)
+    where = lesson.where.flatten(1).gather(1, within)
     nothing = where.eq(guide.KINDS - 1)
     shown = where.masked_fill(where.ge(len(THINGS)), -100).masked_fill(nothing, len(THINGS))
     covers = F.cross_entropy(patches.float().transpose(1, 2), shown)
@@ -189,18 +194,27 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
     )
     if not more or run.step >= run.steps:
         return run.averaged.blip, new_processor(tokenizer)
-    teacher = guide.train()
+    # Hiding patches halves the work, and no single detail can be relied upon; at the end, while
+    # the learning rate is low, it sees everything, as in use.
+    made = lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step, muddle=True)
+    study(run, tokenizer, made, lambda: 0.6 if run.rate() > 0.35 else 1.0)
+    return run.averaged.blip, new_processor(tokenizer)
+
+
+def study(
+    run: Training, tokenizer: BertTokenizer, made: Iterable[Lesson], share: Callable[[], float]
+) -> None:
+    """Learn until the run is over, seeing a share of each picture's patches."""
+    learner, teacher = cast(Learner, run.model), guide.train()
     start = tokenizer.convert_tokens_to_ids("[DEC]")
-    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step, muddle=True):
+    vision = learner.blip.config.vision_config
+    patches = (vision.image_size // vision.patch_size) ** 2
+    for lesson in made:
         tokens = tokenizer(
             [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
         ).input_ids
         tokens[:, 0] = start
-        # Hiding patches halves the work, and no single detail can be relied upon; at the end,
-        # while the learning rate is low, it sees everything, as in use.
-        cells = lesson.where[0].numel()
-        share = 0.6 if run.rate() > 0.35 else 1.0
-        kept = torch.rand(len(lesson.pixels), cells).argsort(1)[:, : round(share * cells)]
+        kept = torch.rand(len(lesson.pixels), patches).argsort(1)[:, : round(share() * patches)]
         losses = _loss(learner, teacher, lesson, tokens, kept)
         run.update(
             losses["text"]
@@ -209,10 +223,9 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
             + losses["felt"]
             + losses["agrees"]
         )
-        run.report(100, 500, **{k: float(v.detach()) for k, v in losses.items()})
+        run.report(100, 250, **{k: float(v.detach()) for k, v in losses.items()})
         if run.step >= run.steps:
             break
-    return run.averaged.blip, new_processor(tokenizer)
 
 
 if __name__ == "__main__":

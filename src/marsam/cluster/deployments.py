@@ -23,6 +23,10 @@ from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOption
 from marsam.recipes import Method
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
+GATHER = 0.1
+"""Seconds within which a painter's events travel together: to send one takes milliseconds, much
+beside the steps of a small model. Those of a large one take longer than this, and go alone."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -148,17 +152,25 @@ class PainterReplica:
 
     async def paint(
         self, prompt: str, options: PaintOptions
-    ) -> AsyncIterator[Previewed | Painted | MarsamError]:
+    ) -> AsyncIterator[list[Previewed | Painted] | MarsamError]:
         """Paint; an error is the last of the values. Cancelled, it stops between two steps."""
         loop = asyncio.get_running_loop()
         events: Any = self._studio.painter.paint(prompt, options)
         # One thread, so that closing comes after the step that is being made: an iterator cannot
         # be closed while it runs.
         hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="paint")
+        gathered: list[Previewed | Painted] = []
+        sent = -GATHER
         try:
             while (event := await loop.run_in_executor(hand, next, events, None)) is not None:
-                yield event
+                gathered.append(event)
+                if isinstance(event, Painted) or loop.time() - sent >= GATHER:
+                    sent = loop.time()
+                    yield gathered
+                    gathered = []
         except MarsamError as error:
+            if gathered:
+                yield gathered
             yield _told(error)
         finally:
             hand.submit(events.close)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from PIL import Image
@@ -143,7 +144,7 @@ class RemotePainter:
 def _of_picture(index: int, painting: Asked) -> Iterator[Previewed | Painted]:
     """What is told of a picture, which was asked for alone; no step is told twice."""
     told = 0
-    for event in painting.answers(patient=index > 0):
+    for event in chain.from_iterable(painting.answers(patient=index > 0)):
         if isinstance(event, Painted):
             yield replace(event, picture=replace(event.picture, index=index))
             return  # whoever painted it may be lost now
