@@ -27,7 +27,7 @@ Visit = Callable[..., Page]
 expect.set_options(timeout=15_000)  # two cores that also paint
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The studio with the bundled models; no hub anywhere near."""
     folder = tmp_path_factory.mktemp("studio")

@@ -56,14 +56,14 @@ def needs_ray() -> None:
         missing("ray", "Ray is not installed: pip install 'marsam[cluster]'")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("cluster") / "record"
     file.touch()
     return file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(record: Path) -> Iterator[Any]:
     """The two nodes; the token and the record are in what they inherit.
 
@@ -96,7 +96,7 @@ def cluster(record: Path) -> Iterator[Any]:
             logging.getLogger("ray").setLevel(logging.CRITICAL)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reach(cluster: Any) -> Callable[..., Studio]:
     """A studio in front of the two nodes."""
 
@@ -106,7 +106,7 @@ def reach(cluster: Any) -> Callable[..., Studio]:
     return reached
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def slow(reach: Callable[..., Studio]) -> Studio:
     """The slow fakes: two painters, one on each node."""
     with pytest.MonkeyPatch.context() as patch:

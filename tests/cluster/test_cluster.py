@@ -169,9 +169,9 @@ def test_a_replica_lost_after_its_last_step_costs_nothing(slow: Studio) -> None:
         lost = 0
 
         def answers(self, *, patient: bool) -> Iterator[Any]:
-            yield painted
+            yield [painted]
             self.lost = 1  # and another begins again
-            yield painted
+            yield [painted]
 
     assert list(_of_picture(0, cast(Any, Lost()))) == [painted]
 

@@ -63,7 +63,9 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
         until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         told, complaints = process.communicate(timeout=60)
-    assert told.splitlines() == [
+    # Ray itself may say which worker it lost, whatever it was told about logs.
+    ours = [line for line in told.splitlines() if "(raylet)" not in line]
+    assert ours == [
         "pictures 2",
         "address 127.0.0.1",
         "usage 0",
