@@ -8,6 +8,7 @@ process ends before the work does.
 import errno
 import os
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -367,8 +368,6 @@ class Journal:
                 with database.begin():
                     yield database
         except sa.exc.SQLAlchemyError as error:
-            if self._engine.dialect.name != "sqlite":
-                raise JournalError(NO_DATABASE) from error
             raise _kept_nowhere(self.folder, error) from error
 
     def _read(self) -> Any:
@@ -424,6 +423,8 @@ def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
         return DiskFull(f"There is no room left in {folder}; free some, and go on.")
     if isinstance(error, OSError):
         return JournalError(f"Runs cannot be kept in {folder}.")
+    if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):
+        return JournalError(NO_DATABASE)
     return JournalError(
         f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
     )

@@ -14,10 +14,7 @@ MAX_TEXT = 2000
 SEED_LIMIT = 2**32
 QUEUE, SHARE = 100, 20
 """Runs that may wait for a served Marsam, and those of one client."""
-ELSEWHERE = (
-    "A cluster's machines choose their models themselves: leave --translator out, or name a "
-    "studio of your own in serve.yaml."
-)
+ELSEWHERE = "A cluster's machines choose their models themselves: leave --translator out."
 
 
 class Recipe(StrEnum):
