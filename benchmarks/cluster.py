@@ -30,7 +30,9 @@ from marsam.testing import FakePainter, fake_studio
 
 SIZES = (64, 512)
 ROUNDS = 60
-PICTURES = 10
+PICTURES = 30
+"""Painted in a measurement; at its end one of two may be without work for a picture's time."""
+APPLICATION = "measured"
 PROMPT = "a cat on a blue background"
 
 
@@ -127,32 +129,25 @@ def _paint(_: int) -> None:
     list(_plain[0].painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
 
 
-def compared(plan: Callable[[Share], Plan], name: str, rounds: int, *, plain: bool) -> Any:
-    """One replica and two, in turn, as the machine is not always equally fast."""
+def compared(plan: Callable[[Share], Plan], rounds: int, *, plain: bool) -> Any:
+    """One replica and two, in turn, as the machine is not always equally fast.
+
+    Only what is measured is there: replicas that wait cost a few thousandths of a core each.
+    """
     import ray.serve
 
-    studios = {
-        n: cluster_studio(
-            plan=plan(Share(replicas=n, threads=1, cpus=0.1)), application=f"{name}-{n}"
-        )
-        for n in (1, 2)
-    }
-    pools = {
-        n: ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_ready)
-        for n in ((1, 2) if plain else ())
-    }
-    for n, pool in pools.items():
-        list(pool.map(_paint, range(2 * n)))
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         for n in (1, 2):
-            rates.setdefault(f"replicas {n}", []).append(rate(studios[n], 2 * n))
+            share = Share(replicas=n, threads=1, cpus=0.1)
+            studio = cluster_studio(plan=plan(share), application=APPLICATION)
+            rates.setdefault(f"replicas {n}", []).append(rate(studio, 2 * n))
+            ray.serve.delete(APPLICATION)
             if plain:
-                rates.setdefault(f"processes {n}", []).append(timed(pools[n].map, _paint))
-    for n in studios:
-        ray.serve.delete(f"{name}-{n}")
-    for pool in pools.values():
-        pool.shutdown()
+                spawn = get_context("spawn")
+                with ProcessPoolExecutor(n, mp_context=spawn, initializer=_ready) as pool:
+                    list(pool.map(_paint, range(2 * n)))
+                    rates.setdefault(f"processes {n}", []).append(timed(pool.map, _paint))
     told: dict[str, Any] = {k: round(statistics.median(v), 3) for k, v in rates.items()}
     for kind in ("replicas", "processes") if plain else ("replicas",):
         told[f"gain of {kind}"] = round(told[f"{kind} 2"] / told[f"{kind} 1"], 2)
@@ -173,16 +168,15 @@ def main(rounds: int = 5) -> None:
             painter=share,
         )
 
-    studio = cluster_studio(plan=of("nothing")(light), application="nothing")
+    studio = cluster_studio(plan=of("nothing")(light), application=APPLICATION)
     told: dict[str, Any] = {"load": os.getloadavg(), "calls": calls(studio)}
     import ray.serve
 
-    ray.serve.delete("nothing")
-    told["sleeping"] = compared(of("sleeping"), "sleeping", rounds, plain=False)
+    ray.serve.delete(APPLICATION)
+    told["sleeping"] = compared(of("sleeping"), rounds, plain=False)
     told["load before painting"] = os.getloadavg()
     told["painting"] = compared(
         lambda share: Plan(models="mini", captioner=light, translator=light, painter=share),
-        "painting",
         rounds,
         plain=True,
     )

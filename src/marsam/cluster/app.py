@@ -32,8 +32,12 @@ def build(plan: Plan) -> Application:
     painter = serve.deployment(
         name=PAINTER,
         **_options(plan.painter, ongoing=1),
-        # A free replica should not stay free: as little as this is waited between two looks.
-        request_router_config={"initial_backoff_s": 0.01, "max_backoff_s": 0.05},
+        request_router_config={
+            "request_router_class": "marsam.cluster.routing:OneEach",
+            # It waits by itself.
+            "initial_backoff_s": 0.01,
+            "max_backoff_s": 0.01,
+        },
     )(PainterReplica)
     reception = serve.deployment(
         name=RECEPTION,
