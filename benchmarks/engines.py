@@ -414,8 +414,10 @@ def resident() -> float:
 
 
 def main(name: str) -> None:
-    from marsam.libraries import quiet
+    from marsam.libraries import keep_pages, quiet
 
+    if name == "marsam":
+        keep_pages()  # as its command line does
     quiet()
     engine = ENGINES[name]()
     for line in sys.stdin:

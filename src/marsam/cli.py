@@ -17,6 +17,7 @@ from marsam.cli_runs import runs_app
 from marsam.cli_serving import serve, studio
 from marsam.console import print_json, tell, warn
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, PictureError
+from marsam.libraries import keep_pages
 from marsam.options import (
     MAX_PICTURES,
     CaptionOptions,
@@ -388,6 +389,7 @@ def _code(name: str | None) -> str | None:
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     debug = "--debug" in sys.argv
+    keep_pages()
     get_ready()
     try:
         app()

@@ -162,8 +162,11 @@ class DiffusionPainter:
         """
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
-        for index in range(options.pictures):
-            yield from self._paint_one(prompt, options, index, first + index)
+        try:
+            for index in range(options.pictures):
+                yield from self._paint_one(prompt, options, index, first + index)
+        finally:
+            give_back()
 
     def _paint_one(
         self, prompt: str, options: PaintOptions, index: int, seed: int

@@ -17,7 +17,7 @@ LOOK = 0.25
 """Seconds after which those that wait ask replicas again whether somebody else's work is done."""
 
 
-class OneEach(FIFOMixin, RequestRouter):
+class OneEach(FIFOMixin, RequestRouter):  # type: ignore[misc]
     """Gives a replica its next request when its last one ends, without asking it again and again.
 
     Serve's own router asks, many times a second and for each request that waits. With pictures
