@@ -233,6 +233,61 @@ def _compiled(name: str, module: Any, inputs: tuple[Any, ...]) -> Any:
     return openvino.Core().compile_model(str(place), "CPU", options)
 
 
+class StableDiffusionCpp:
+    """stable-diffusion.cpp by its Python binding, with half-precision weights."""
+
+    @cached_property
+    def model(self) -> Any:
+        from stable_diffusion_cpp import StableDiffusion
+
+        return StableDiffusion(
+            model_path=str(_as_it_was_released()),
+            wtype="f16",
+            n_threads=os.cpu_count() or 1,
+            verbose=False,
+        )
+
+    def faithful(self) -> dict[str, float]:
+        """With a sampler that looks once a step."""
+        ends: list[float] = []
+
+        def on_step(_step: int, _steps: int, _seconds: float) -> None:
+            ends.append(time.perf_counter())
+
+        model, started = self.model, time.perf_counter()
+        model.generate_image(
+            PROMPT,
+            cfg_scale=7.5,
+            sample_method="euler",
+            sample_steps=STEPS or 51,
+            seed=SEED,
+            progress_callback=on_step,
+        )
+        return split(ends, started, time.perf_counter(), guided=len(ends))
+
+
+def _as_it_was_released() -> Path:
+    """The painter's folder with the names, of files and in them, that Stable Diffusion 1.5 has."""
+    from safetensors.torch import load_file, save_file
+
+    folder = fullsize.CACHE / "stable-diffusion.cpp"
+    for part, file in (
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+    ):
+        place = folder / part / f"{file}.safetensors"
+        if not place.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            tensors = load_file(fullsize.folder("painter") / part / f"{file}.fp16.safetensors")
+            prefix = "text_model." if part == "text_encoder" else ""
+            save_file(
+                {prefix + name.removeprefix(prefix): value for name, value in tensors.items()},
+                place,
+            )
+    return folder
+
+
 class Ours(Engine):
     """Marsam's own stages, through their public doors wherever random weights let us."""
 
@@ -399,6 +454,7 @@ ENGINES: dict[str, Callable[[], Any]] = {
     "marsam": Ours,
     "diffusers": Diffusers,
     "openvino": OpenVino,
+    "stable-diffusion.cpp": StableDiffusionCpp,
 }
 
 

@@ -65,7 +65,8 @@ def attend(query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor") ->
     size = math.ceil(places / math.ceil(places / ROWS))
     for picture in range(query.shape[0]):
         for head in range(query.shape[1]):
-            keys, values = key[picture, head].T, value[picture, head]
+            # In one place of memory, as they are read again for each piece.
+            keys, values = key[picture, head].T.contiguous(), value[picture, head].contiguous()
             for start in range(0, places, size):
                 rows = slice(start, start + size)
                 weights = (query[picture, head, rows] @ keys).softmax(-1)
