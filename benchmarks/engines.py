@@ -259,7 +259,7 @@ class StableDiffusionCpp:
             PROMPT,
             cfg_scale=7.5,
             sample_method="euler",
-            sample_steps=STEPS or 51,
+            sample_steps=min(STEPS, 3) if STEPS else 51,
             seed=SEED,
             progress_callback=on_step,
         )

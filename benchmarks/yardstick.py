@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,9 @@ def measure(count: int) -> dict[str, Any]:
         {"marsam": ("faithful",), "diffusers": ("faithful",), "openvino": ("faithful",)},
         max(1, count - 1),
     )
+    if find_spec("stable_diffusion_cpp"):
+        # It takes minutes; once is enough to see where it stands.
+        peers["stable-diffusion.cpp faithful"] = [alone("stable-diffusion.cpp", "faithful")]
     around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 1)
     ours, seeds = (Image.open(fullsize.CACHE / f"{name}.png") for name in ("faithful", "seed"))
     return {
@@ -241,6 +245,9 @@ def report(
         ),
         ("faithful against OpenVINO in bf16", beside["openvino faithful"].median / near, 1.0, "×"),
     ]
+    if "stable-diffusion.cpp faithful" in beside:
+        ratio = beside["stable-diffusion.cpp faithful"].median / near
+        goals.append(("faithful against stable-diffusion.cpp in f16", ratio, 1.0, "×"))
     lines = [
         "# How fast, and against what",
         "",
@@ -277,7 +284,7 @@ def report(
     for key, figure in (beside | made).items():
         name, recipe = key.split()
         step = steps[key]
-        kind = "float32" if name == "seed" else "bfloat16"
+        kind = "float32" if name in ("seed", "stable-diffusion.cpp") else "bfloat16"
         done = work / 2 if key == "marsam draft" else work
         reach = 100 * done / step / peaks[kind]
         lines.append(f"| {name} | {recipe} | {figure} | {step:.2f} s | {reach:.0f} % of {kind} |")
