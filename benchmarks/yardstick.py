@@ -152,7 +152,7 @@ def measure(count: int) -> dict[str, Any]:
         max(1, count - 1),
     )
     if find_spec("stable_diffusion_cpp"):
-        # It takes minutes; once is enough to see where it stands.
+        # A step of it takes as long as eight of ours: once, and for three, shows where it stands.
         peers["stable-diffusion.cpp faithful"] = [alone("stable-diffusion.cpp", "faithful")]
     around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 1)
     ours, seeds = (Image.open(fullsize.CACHE / f"{name}.png") for name in ("faithful", "seed"))
@@ -257,6 +257,7 @@ def report(
         "drafts are painted whole; faithful ones, the seed's and the peers'"
         + (f" are timed for {steps_timed} steps and reckoned up" if steps_timed else " as well"),
         f"to {PNDM} looks of the U-Net (PNDM takes one more than its 50 steps). Medians, ranges.",
+        "stable-diffusion.cpp, where it is installed, is timed once, for three steps (or all).",
         "",
         f"Machine: {_machine()}; torch {torch.__version__}. Its best matrix product:",
         f"{peaks['float32']:.0f} GFLOPS in float32, {peaks['bfloat16']:.0f} in bfloat16.",

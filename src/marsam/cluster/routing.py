@@ -52,6 +52,7 @@ class OneEach(FIFOMixin, RequestRouter):  # type: ignore[misc]
 
     def decrement_queue_len_cache(self, replica_id: ReplicaID) -> None:
         """It has room again: wake those that wait."""
+        # Not in on_request_completed, which comes before: it would still count as taken.
         super().decrement_queue_len_cache(replica_id)
         self._ended.set()
 
