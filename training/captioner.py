@@ -1,15 +1,15 @@
 """The captioner: a small BLIP, trained on pictures of the things in every style we could make.
 
 Beside the caption, helpers are asked of the vision tower while it learns: what is shown, on what
-background, in each patch which thing covers it, and what the guide sees there. They point the way
-(small things side by side are found far sooner, styles never seen are read far better), and are
-thrown away afterwards.
+background, how many, and in each patch which thing (or which of a thousand strangers) covers it.
+They point the way (small things side by side are found far sooner, styles never seen are read far
+better), and are thrown away afterwards.
 """
 
+import random
 import sys
-from collections.abc import Callable, Iterable
-from typing import cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,18 +21,22 @@ from transformers import (
     BlipProcessor,
 )
 
-from training import guide
+from marsam.libraries import keep_pages
+from training import drawings, tower
 from training.grammar import caption
-from training.lessons import CELL, Lesson, lessons
+from training.lessons import Lesson, lessons
 from training.lexicon import COLOURS, THINGS
 from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
-from training.world import SIZE, Scene
+from training.world import SIZE, Scene, random_scene, tidy_picture
 
-KNOWN, STRANGE = 64, 40
-"""Pictures a step: of the things, and of strangers, where only the guide has something to say."""
-STEPS = 11_200
+KNOWN, STRANGE = 48, 16
+"""Pictures a step: of the things, and of strangers, which only the patches have to name."""
+STEPS, LAST = 2_400, 60
+"""Steps in all, and those at the end that see every patch, as in use."""
 HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Answers to choose from: the first thing, the second or none, the colour, how many."""
+KINDS = len(THINGS) + len(drawings.strangers()) + 1
+"""Everything a patch may show: a thing, a stranger, or nothing but background, which is last."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 MAX_TOKENS = 20
 
@@ -57,19 +61,11 @@ def new_tokenizer() -> BertTokenizer:
 
 def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
     config = BlipConfig(
-        vision_config={
-            "image_size": SIZE,
-            "patch_size": CELL,
-            "hidden_size": 256,
-            "intermediate_size": 768,
-            "num_hidden_layers": 6,
-            "num_attention_heads": 8,
-            "attention_dropout": 0.0,
-        },
+        vision_config=tower.config(),
         text_config={
             "vocab_size": len(tokenizer),
             "hidden_size": 192,
-            "encoder_hidden_size": 256,
+            "encoder_hidden_size": tower.SEEN + tower.PLACE,
             "intermediate_size": 512,
             "num_hidden_layers": 2,
             "num_attention_heads": 6,
@@ -96,35 +92,42 @@ def new_processor(tokenizer: BertTokenizer) -> BlipProcessor:
 
 
 class Learner(nn.Module):
-    """BLIP and the helpers of its vision tower."""
+    """BLIP, its tower still as convolutions, and the helpers."""
 
     def __init__(self, tokenizer: BertTokenizer) -> None:
         super().__init__()
-        self.blip = new_model(tokenizer)
-        self.heads = nn.Linear(256, sum(HINTS))
-        self.patch_heads = nn.Linear(256, len(THINGS) + 1)
-        self.guide_head = nn.Linear(256, guide.WIDTHS[-1])
+        self.tower = tower.Tower()
+        self.decoder = new_model(tokenizer).text_decoder
+        width = tower.SEEN + tower.PLACE
+        self.heads = nn.Linear(width, sum(HINTS))
+        self.patch_heads = nn.Linear(width, KINDS)
 
     def forward(
-        self, pixels: Tensor, tokens: Tensor, kept: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``kept`` (n, k) says which patches of each picture are looked at.
+        self, pixels: Tensor, tokens: Tensor, quarters: list[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores of words (n, length, vocabulary), hints (n, all of them), and patches' kinds.
 
         Words and hints are about the first pictures, as many as there are captions; what the
-        patches show, and what the guide sees in them, is about all.
+        patches show, (n, quarters × 64, kinds), is about all.
         """
-        tower = self.blip.vision_model
-        patches = tower.embeddings(pixels)
-        chosen = patches[:, 1:].gather(1, kept[..., None].expand(-1, -1, patches.shape[2]))
-        encoded = tower.encoder(inputs_embeds=torch.cat([patches[:, :1], chosen], dim=1))
-        seen = tower.post_layernorm(encoded.last_hidden_state)
+        seen = self.tower(pixels, quarters)
         named = seen[: len(tokens)]
-        mask = tokens.ne(self.blip.config.text_config.pad_token_id)
-        words = self.blip.text_decoder(
-            input_ids=tokens, attention_mask=mask.long(), encoder_hidden_states=named
+        words = self.decoder(
+            input_ids=tokens, attention_mask=tokens.ne(0).long(), encoder_hidden_states=named
         ).logits
-        cells = seen[:, 1:]
-        return words, self.heads(named[:, 0]), self.patch_heads(cells), self.guide_head(cells)
+        return words, self.heads(named[:, 0]), self.patch_heads(seen[:, 1:])
+
+    def finished(self, tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
+        """The captioner as it is used; its tower a vision transformer, looked through first."""
+        blip = new_model(tokenizer).eval()
+        blip.text_decoder.load_state_dict(self.decoder.state_dict())
+        rng = random.Random(0)
+        pictures = [np.asarray(tidy_picture(random_scene(rng), rng)) for _ in range(16)]
+        pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        tower.write(self.tower, blip.vision_model, pixels)
+        if (apart := tower.apart(self.tower, blip.vision_model, pixels)) > 0.01:
+            raise RuntimeError(f"BLIP's tower sees otherwise than the convolutions did: {apart}")
+        return blip
 
 
 def _targets(scenes: list[Scene]) -> list[Tensor]:
@@ -148,20 +151,10 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
 
 
 def _loss(
-    learner: Learner, teacher: guide.Guide, lesson: Lesson, tokens: Tensor, kept: Tensor
+    learner: Learner, lesson: Lesson, tokens: Tensor, quarters: list[tuple[int, int]]
 ) -> dict[str, Tensor]:
-    """``kept`` (n, k) are the patches looked at; each learns of the lesson's cell it lies in."""
-    side, cells = SIZE // learner.blip.config.vision_config.patch_size, SIZE // CELL
-    within = kept // side * cells // side * cells + kept % side * cells // side
     with PLAIN_ATTENTION(), MIXED():
-        words, hints, patches, felt = learner(lesson.pixels, tokens, kept)
-        with torch.no_grad():
-            features, scores = (part.flatten(2).transpose(1, 2) for part in teacher(lesson.pixels))
-        index = within[..., None]
-        features = features.gather(1, index.expand(-1, -1, features.shape[2])).float()
-        scores = scores.gather(1, index.expand(-1, -1, scores.shape[2])).float()
-        # What the guide would make of what the tower saw.
-        named = F.linear(F.silu(felt), teacher.head.weight[:, :, 0, 0], teacher.head.bias).float()
+        words, hints, patches = learner(lesson.pixels, tokens, quarters)
     # A caption's words after [DEC] are what is predicted.
     wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
     text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
@@ -169,14 +162,13 @@ def _loss(
     helpers = torch.stack(
         [F.cross_entropy(a, b) for a, b in zip(asked, _targets(lesson.scenes), strict=True)]
     ).sum()
-    where = lesson.where.flatten(1).gather(1, within)
-    nothing = where.eq(guide.KINDS - 1)
-    shown = where.masked_fill(where.ge(len(THINGS)), -100).masked_fill(nothing, len(THINGS))
-    covers = F.cross_entropy(patches.float().transpose(1, 2), shown)
-    felt = F.mse_loss(felt.float(), features)
-    far = F.kl_div(named.log_softmax(2), scores.log_softmax(2), log_target=True, reduction="none")
-    agrees = far.sum(2)[~nothing].mean()
-    return {"text": text, "helpers": helpers, "patches": covers, "felt": felt, "agrees": agrees}
+    # A cell of the lesson is as large as four patches, one of each quarter.
+    where = lesson.where.flatten(1).repeat(1, len(quarters))
+    weights = torch.ones(KINDS)
+    weights[-1] = 0.3  # more than half of all cells are background, and easy
+    kinds = patches.float().flatten(0, 1)
+    covers = F.cross_entropy(kinds, where.flatten(), weights, label_smoothing=0.05)
+    return {"text": text, "helpers": helpers, "patches": covers}
 
 
 def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
@@ -189,45 +181,32 @@ def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProce
         learner,
         optimisers(learner, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
         steps=STEPS,
-        average=0.998,
+        average=0.995,
         cooldown=0.4,
     )
-    if not more or run.step >= run.steps:
-        return run.averaged.blip, new_processor(tokenizer)
-    # Hiding patches halves the work, and no single detail can be relied upon; at the end, while
-    # the learning rate is low, it sees everything, as in use.
-    made = lessons(run.step, known=KNOWN, strange=STRANGE, step=run.step, muddle=True)
-    study(run, tokenizer, made, lambda: 0.6 if run.rate() > 0.35 else 1.0)
-    return run.averaged.blip, new_processor(tokenizer)
+    if more and run.step < run.steps:
+        _study(run, learner, tokenizer)
+    return run.averaged.finished(tokenizer), new_processor(tokenizer)
 
 
-def study(
-    run: Training, tokenizer: BertTokenizer, made: Iterable[Lesson], share: Callable[[], float]
-) -> None:
-    """Learn until the run is over, seeing a share of each picture's patches."""
-    learner, teacher = cast(Learner, run.model), guide.train()
+def _study(run: Training, learner: Learner, tokenizer: BertTokenizer) -> None:
     start = tokenizer.convert_tokens_to_ids("[DEC]")
-    vision = learner.blip.config.vision_config
-    patches = (vision.image_size // vision.patch_size) ** 2
-    for lesson in made:
+    rng = random.Random(run.step)
+    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=600 + run.step):
         tokens = tokenizer(
             [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
         ).input_ids
         tokens[:, 0] = start
-        kept = torch.rand(len(lesson.pixels), patches).argsort(1)[:, : round(share() * patches)]
-        losses = _loss(learner, teacher, lesson, tokens, kept)
-        run.update(
-            losses["text"]
-            + 0.3 * losses["helpers"]
-            + losses["patches"]
-            + losses["felt"]
-            + losses["agrees"]
-        )
-        run.report(100, 250, **{k: float(v.detach()) for k, v in losses.items()})
+        few = run.steps - run.step > LAST
+        quarters = [rng.choice(tower.QUARTERS)] if few else tower.QUARTERS
+        losses = _loss(learner, lesson, tokens, quarters)
+        run.update(losses["text"] + 0.3 * losses["helpers"] + losses["patches"])
+        run.report(50, 100, **{k: float(v.detach()) for k, v in losses.items()})
         if run.step >= run.steps:
             break
 
 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    keep_pages()
     train()

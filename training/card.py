@@ -79,8 +79,9 @@ Drawings, from the npm registry, changed in colour, outline, place and size for 
 
 {drawings}
 
-The captioner learned to see from a small convolutional network that had learned the same drawings
-and {len(strangers())} other emoji of the same three sets; nothing else came in.
+The captioner learned to tell {len(strangers())} other emoji of the same three sets apart as well;
+nothing else came in. Its vision tower learned as convolutions, and is a transformer all the same: each
+head looks at one neighbour of a patch.
 
 The painter draws in the style of `{PAINTER_STYLE}`, with a white rim. `@iconify-json/{JUDGING_SET.name}`
 ({JUDGING_SET.author}, {LICENCE_NAMES[JUDGING_SET.licence]}) was used for judging only.

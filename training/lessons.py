@@ -1,9 +1,8 @@
 """Wild pictures without end, drawn by a process of their own while the model learns.
 
 Most show the things of the mini world; some show strangers, everything else the training styles
-draw. Nobody has to name those, but eyes that tell a thousand things apart meet a new drawing of a
-cat with less surprise. Half the strangers shine through a picture of known things: what the guide
-sees in such a muddle says more about how it sees than another clean drawing would.
+draw. No caption names those, but eyes that tell a thousand things apart meet a new drawing of a cat
+with less surprise.
 """
 
 import random
@@ -39,9 +38,8 @@ class Lesson:
 
 
 class Lessons(IterableDataset[Lesson]):
-    def __init__(self, seed: int, *, known: int, strange: int, step: int, muddle: bool) -> None:
+    def __init__(self, seed: int, *, known: int, strange: int, step: int) -> None:
         self.seed, self.known, self.strange, self.step = seed, known, strange, step
-        self.muddle = muddle
 
     def __iter__(self) -> Iterator[Lesson]:
         torch.set_num_threads(1)
@@ -63,10 +61,7 @@ class Lessons(IterableDataset[Lesson]):
                 wild_picture(s, glyphs, rng, wild=float(rng.random() < wildness), where=cells)
                 for s, cells in zip(shown, where, strict=True)
             ]
-            painted = np.stack([np.asarray(p) for p in pictures])
-            if self.muddle:
-                _muddle(painted, where, self.known, rng, nothing=len(glyphs))
-            pixels = torch.from_numpy(painted)
+            pixels = torch.from_numpy(np.stack([np.asarray(p) for p in pictures]))
             yield Lesson(pixels.permute(0, 3, 1, 2), torch.from_numpy(where), scenes)
             step += 1
 
@@ -76,30 +71,14 @@ def _not_yet(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _muddle(
-    pictures: np.ndarray, where: np.ndarray, known: int, rng: random.Random, *, nothing: int
-) -> None:
-    """Every other stranger is blended with a known picture; cells of either show a stranger."""
-    for i in range(known, len(pictures), 2):
-        other, share = rng.randrange(known), rng.uniform(0.3, 0.7)
-        blend = share * pictures[i] + (1 - share) * pictures[other]
-        pictures[i] = blend.round().astype(np.uint8)
-        where[i] = np.where((where[i] == nothing) & (where[other] == nothing), nothing, nothing - 1)
-
-
 def _strange_scene(rng: random.Random, kinds: int) -> Scene:
     scene = random_scene(rng, alone=0.3, pairs=0.5)
     things = rng.sample(range(len(THINGS), kinds), len(scene.things))
     return Scene(tuple(things), scene.count, rng.randrange(len(COLOURS)))
 
 
-def lessons(
-    seed: int, *, known: int, strange: int, step: int = 0, muddle: bool = False
-) -> Iterator[Lesson]:
-    """Pictures of the things, ``known`` a lesson, and after them ``strange`` of strangers.
-
-    With ``muddle`` half of the latter are blends, good for following the guide and nothing else.
-    """
-    made = Lessons(seed, known=known, strange=strange, step=step, muddle=muddle)
+def lessons(seed: int, *, known: int, strange: int, step: int = 0) -> Iterator[Lesson]:
+    """Pictures of the things, ``known`` a lesson, and after them ``strange`` of strangers."""
+    made = Lessons(seed, known=known, strange=strange, step=step)
     for lesson in DataLoader(made, batch_size=None, num_workers=1, prefetch_factor=4):
         yield Lesson(lesson.pixels.float() / 127.5 - 1, lesson.where.long(), lesson.scenes)
