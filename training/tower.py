@@ -34,6 +34,7 @@ LOUD = 16.0
 ENERGY = LOUD**2 * 2 * (1 - 1 / SIDE) + PLACE
 """The sum of the squares of what tells a place, the same everywhere."""
 EPS = 1e-5
+"""Of BLIP's own layer norms."""
 OFFSETS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 
 
@@ -85,7 +86,7 @@ class Tower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.patch_embed = nn.Conv2d(3, SEEN, PATCH, stride=PATCH)
-        self.embed_whole = nn.Parameter(torch.zeros(SEEN))
+        self.embed_whole = nn.Parameter(torch.randn(SEEN))
         self.layers = nn.ModuleList(Layer() for _ in range(NEAR + FAR))
         self.norm = nn.LayerNorm(SEEN + PLACE)
         self.register_buffer("place", places(), persistent=False)
