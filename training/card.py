@@ -50,7 +50,7 @@ sentences that describe them, and nothing else.
 
 | stage | class | weights |
 |---|---|---|
-| captioner | `BlipForConditionalGeneration` | 5 M, 128×128 pixels |
+| captioner | `BlipForConditionalGeneration` | 6 M, 128×128 pixels |
 | translator | `M2M100ForConditionalGeneration`, `NllbTokenizer` (eng_Latn, arb_Arab) | 3 M |
 | painter | `StableDiffusionPipeline` (UNet, CLIP text encoder, `AutoencoderTiny`) | 13 M, 128×128 pixels |
 
@@ -70,7 +70,7 @@ Measured by `make evaluate` through the package, on compositions and sentences d
 |---|---|---|
 {table}
 
-Where a figure is below its goal, training goes on. What the painter makes of pairs and counts:
+What the painter makes of pairs and counts:
 `docs/mini-pairs.png`; of every single thing: `docs/mini-things.png`.
 
 ## Data and licences
