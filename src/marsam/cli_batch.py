@@ -10,7 +10,7 @@ import typer
 
 from marsam.batch.sidecars import Sidecar
 from marsam.cli_options import DeviceOption, Json, Models, Translator
-from marsam.console import counter, print_json
+from marsam.console import counter, print_json, stoppable
 from marsam.options import (
     ELSEWHERE,
     MAX_PICTURES,
@@ -114,8 +114,10 @@ def batch(
         )
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
         advance = stack.enter_context(counter(total, visible=not as_json))
+        stopped = stack.enter_context(stoppable())
         try:
             for row in rows:
+                stopped()
                 for table in tables:
                     table.write(row)
                 if sidecar and not row.error:

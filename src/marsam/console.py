@@ -1,9 +1,12 @@
 """What the command line says: words on stdout, bars and remarks on stderr, or one JSON document."""
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer
@@ -60,6 +63,36 @@ def counter(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
             shown.update(task, rate=shown.tasks[task].speed or 0.0)
 
         yield advance
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Ctrl-C stops what is done here, also where a library swallowed it: when it is looked for.
+
+    Python raises it wherever the program happens to be. In a finaliser, or in a callback from C, it
+    is printed and forgotten, and a long job would go on to its end.
+    """
+    pressed = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        if callable(before):
+            before(number, frame)
+
+    def look() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # nobody presses keys there
+        yield look
+        return
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:
