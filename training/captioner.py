@@ -9,7 +9,6 @@ better), and are thrown away afterwards.
 import random
 import sys
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,6 +23,7 @@ from transformers import (
 from marsam.libraries import keep_pages
 from training import drawings, tower
 from training.grammar import caption
+from training.judge import as_tensor
 from training.lessons import Lesson, lessons
 from training.lexicon import COLOURS, THINGS
 from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
@@ -122,8 +122,7 @@ class Learner(nn.Module):
         blip = new_model(tokenizer).eval()
         blip.text_decoder.load_state_dict(self.decoder.state_dict())
         rng = random.Random(0)
-        pictures = [np.asarray(tidy_picture(random_scene(rng), rng)) for _ in range(16)]
-        pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        pixels = as_tensor([tidy_picture(random_scene(rng), rng) for _ in range(16)])
         tower.write(self.tower, blip.vision_model, pixels)
         if (apart := tower.apart(self.tower, blip.vision_model, pixels)) > 0.01:
             raise RuntimeError(f"BLIP's tower sees otherwise than the convolutions did: {apart}")
