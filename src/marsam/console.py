@@ -75,19 +75,20 @@ def stoppable() -> Iterator[Callable[[], None]]:
     pressed = False
     before = signal.getsignal(signal.SIGINT)
 
-    def press(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        if callable(before):
-            before(number, frame)
-
     def look() -> None:
         if pressed:
             raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # nobody presses keys there
+    # Nobody presses keys in another thread, and a shell has them ignored in the background.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield look
         return
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        before(number, frame)
+
     signal.signal(signal.SIGINT, press)
     try:
         yield look
