@@ -23,9 +23,10 @@ check: $(VENV)/.dev
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
-# The tests of the service and of batches in their long forms, as docs/promises.md quotes them.
+# The tests of the service and of batches in their long forms, as docs/promises.md quotes them,
+# and those of the page in both languages throughout.
 stress: $(VENV)/.dev
-	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py
+	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py tests/browser
 
 # Ours, the seed's way and peers at full size; forty minutes, 12 GB of memory and 10 GB of disk.
 # stable-diffusion.cpp is compiled for it; where there is no C++ compiler, its row is left out.

@@ -1,5 +1,6 @@
 """Debian's Chromium, the studio it opens, and visits that may go nowhere else."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +25,12 @@ FLAGS = [
 ]
 LOCALES = {"en": "en-GB", "ar": "ar-EG"}
 Visit = Callable[..., Page]
-expect.set_options(timeout=15_000)  # two cores that also paint
+both_languages = pytest.mark.parametrize("language", ["en", "ar"])
+arabic_first = pytest.mark.parametrize(
+    "language", ["ar", "en"] if os.environ.get("MARSAM_STRESS") else ["ar"]
+)
+"""For long ways through the page; ``make stress`` goes them in English too."""
+expect.set_options(timeout=30_000)  # two cores that also paint
 
 
 @pytest.fixture(scope="package")
@@ -52,7 +58,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     def opened(language: str = "en", *, url: str = address, **options: object) -> Page:
         settings = {"viewport": {"width": 1280, "height": 900}, "locale": LOCALES[language]}
         context = browser.new_context(**(settings | options))  # type: ignore[arg-type]
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         asked: list[str] = []
         errors: list[str] = []

@@ -13,8 +13,8 @@ from marsam.journal import Journal
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from marsam.workshop import Workshop
-from tests.browser.conftest import Visit
-from tests.browser.test_studio import SHOWN, both_languages, finished, paint, pane, seeds, word
+from tests.browser.conftest import Visit, arabic_first, both_languages
+from tests.browser.test_studio import SHOWN, finished, paint, pane, seeds, word
 from tests.serving import free_port
 
 
@@ -214,7 +214,7 @@ def test_another_tab_of_ones_own_takes_nothing_from_the_first(
     finished(page, 2)
 
 
-@both_languages
+@arabic_first
 def test_a_withheld_picture_says_so_and_offers_another_seed(
     visit: Visit, slow: tuple[str, SlowPainter], language: str
 ) -> None:

@@ -18,9 +18,8 @@ from marsam.batch.review_serving import application
 from marsam.batch.review_words import WORDS
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, Output, read_rows
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, both_languages
 from tests.browser.test_craft import _serious
-from tests.browser.test_studio import both_languages
 from tests.folders import make_folder
 from tests.serving import free_port
 

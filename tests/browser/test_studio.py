@@ -7,7 +7,6 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from marsam.images import open_picture
@@ -15,12 +14,11 @@ from marsam.metadata import read
 from marsam.web import words
 from marsam.web.render import known_things
 from marsam.web.words import WORDS
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, arabic_first, both_languages
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
 from tests.serving import served
 
-both_languages = pytest.mark.parametrize("language", ["en", "ar"])
 GRADIO = {word.en: word for word in words.GRADIO}
 SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
@@ -160,7 +158,7 @@ def test_a_strip_says_what_does_the_work(visit: Visit, language: str) -> None:
         assert line.split("\t")[language == "ar"] in things
 
 
-@both_languages
+@arabic_first
 def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None:
     page = visit(language)
     page.get_by_role("button", name=word(page, "about")).click()
@@ -170,7 +168,7 @@ def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None
     expect(page.locator("button#fetch")).to_be_visible()
 
 
-@both_languages
+@arabic_first
 def test_the_full_models_are_fetched_stopped_and_fetched_on(
     visit: Visit, tmp_path: Path, language: str
 ) -> None:
@@ -216,7 +214,7 @@ def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language
     expect(page.locator("#sent")).to_contain_text(words)
 
 
-@both_languages
+@arabic_first
 def test_a_pasted_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language, permissions=["clipboard-read", "clipboard-write"])
     page.evaluate(
@@ -232,7 +230,7 @@ def test_a_pasted_picture_gets_its_words(visit: Visit, examples: Path, language:
     expect(page.locator("#picture img")).to_be_visible()
 
 
-@both_languages
+@arabic_first
 def test_a_photographed_picture_gets_its_words(visit: Visit, language: str) -> None:
     page = visit(language, permissions=["camera"])
     box, arabic = page.locator("#picture"), language == "ar"
@@ -284,7 +282,7 @@ def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit, language: st
     expect(page.locator("#sent .notice")).to_contain_text("a fish")
 
 
-@both_languages
+@arabic_first
 def test_arabic_words_alone_are_painted(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#english textarea", "")
@@ -307,7 +305,7 @@ def test_the_time_is_said_before_the_click(visit: Visit, language: str) -> None:
         expect(page.get_by_text(word(page, f"{key}_info"))).to_be_visible()
 
 
-@both_languages
+@arabic_first
 def test_painting_shows_its_progress_and_lands_each_picture(visit: Visit, language: str) -> None:
     page = visit(language)
     page.evaluate(
@@ -334,7 +332,7 @@ def test_painting_shows_its_progress_and_lands_each_picture(visit: Visit, langua
     assert re.sub("[\u2066-\u2069]", "", said).strip() == done[language]
 
 
-@both_languages
+@arabic_first
 def test_stop_keeps_what_is_finished(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#number input[type=number]", "10")
@@ -350,7 +348,7 @@ def test_stop_keeps_what_is_finished(visit: Visit, language: str) -> None:
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(kept)
 
 
-@both_languages
+@arabic_first
 def test_more_like_this_and_the_same_again(visit: Visit, language: str) -> None:
     page = visit(language)
     paint(page, pictures=2, seed=7)
@@ -387,7 +385,7 @@ def open_bytes(data: bytes) -> bytes:
     return open_picture(data).tobytes()
 
 
-@both_languages
+@arabic_first
 def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: str) -> None:
     page = visit(language)
     paint(page, pictures=2, seed=3)
@@ -424,7 +422,7 @@ def test_alt_text_is_copied_in_either_language(visit: Visit, language: str) -> N
         assert page.evaluate("navigator.clipboard.readText()") == text
 
 
-@both_languages
+@arabic_first
 def test_one_of_our_pictures_restores_everything(
     visit: Visit, tmp_path: Path, language: str
 ) -> None:
@@ -448,7 +446,7 @@ def test_one_of_our_pictures_restores_everything(
     assert [open_bytes(d) for d in pictures(other)] == [open_bytes(data)]
 
 
-@both_languages
+@arabic_first
 def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
@@ -464,7 +462,7 @@ def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: s
     expect(page.locator("#picture img")).to_be_visible()
 
 
-@both_languages
+@arabic_first
 def test_earlier_work_is_opened_and_deleted(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     paint(page, pictures=1, seed=1)

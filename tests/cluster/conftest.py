@@ -135,7 +135,7 @@ def pid_of(row: list[str]) -> int:
     return pid
 
 
-def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(look: Callable[[], Any], seconds: float = 180.0) -> Any:
     """What somebody else is about to do."""
     end = time.monotonic() + seconds
     while not (seen := look()):

@@ -19,7 +19,7 @@ from marsam.glossary import Glossary, Term
 from tests.folders import make_folder
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
-PICTURES, KILLS = (2000, 5) if STRESS else (60, 2)
+PICTURES, KILLS = (2000, 5) if STRESS else (40, 2)
 
 
 def test_many_pictures_are_described_as_each_alone(studio: Studio, tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ PROMISED = {
     "service.md": ["event: painted"] * 2 + ["event: ended", '"state": "finished"', "سيارة"],
 }
 """What some documents say only in words must be among what their blocks print."""
-READ = [one for one in DOCUMENTS if any(block.kind in RUN for block in blocks(one))]
+READ = [
+    one
+    for one in DOCUMENTS
+    # Its commands are those of README.md, as a test of their own says.
+    if one.name != "README.ar.md" and any(block.kind in RUN for block in blocks(one))
+]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def test_no_excuse_is_left_over() -> None:
 
 def test_both_readmes_give_the_same_commands() -> None:
     def commands(name: str) -> list[list[str]]:
-        found = [b.text for b in blocks(ROOT / name) if b.kind == "sh"]
+        found = [b.text for b in blocks(ROOT / name) if b.kind in RUN]
         return [[re.sub(r"\s+#.*", "", line) for line in text.splitlines()] for text in found]
 
     assert commands("README.ar.md") == commands("README.md")

@@ -20,7 +20,7 @@ from tests.service.asking import begin, ended, events
 from tests.service.conftest import Figure, Service
 from tests.service.fake_service import FAILPOINTS
 
-KILLS = 30 if os.environ.get("MARSAM_STRESS") else 8
+KILLS = 30 if os.environ.get("MARSAM_STRESS") else 5
 SEED = int(os.environ.get("MARSAM_SEED", "1"))
 
 

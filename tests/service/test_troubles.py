@@ -69,7 +69,8 @@ class Disk:
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    workshop = Workshop(fake_studio(), Journal(tmp_path / "data"))
+    # It looks after what is left over four times in its patience.
+    workshop = Workshop(fake_studio(), Journal(tmp_path / "data"), patience=2.0)
     yield workshop
     workshop.close()
 
