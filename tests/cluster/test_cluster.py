@@ -1,5 +1,6 @@
 """What a user of a cluster counts on, on a real one of two nodes, with stages that only pretend."""
 
+import inspect
 import os
 import pickle
 import signal
@@ -228,6 +229,25 @@ def test_too_much_is_refused_but_never_in_the_middle_of_a_run(
     options = PaintOptions(pictures=5, seed=3, steps=3)
     assert pixels(narrow, "many", options) == alone("many", options)
     ray.serve.delete("narrow")
+
+
+def test_nobody_is_warned_of_pictures_that_wait(
+    slow: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Serve would, after fifty looks, which are a quarter of a minute; the sentence is its own."""
+    assert slow.painter  # connected
+    from ray.serve._private.request_router import request_router
+
+    sentence = "Failed to route request after "
+    assert sentence in inspect.getsource(request_router)
+    serve = request_router.logger
+    serve.addHandler(caplog.handler)
+    try:
+        serve.warning(f"{sentence}50 attempts over 14.23s. Retrying.")
+        serve.warning("Something is wrong.")
+    finally:
+        serve.removeHandler(caplog.handler)
+    assert caplog.messages == ["Something is wrong."]
 
 
 def test_what_does_not_start_is_told_in_a_sentence(

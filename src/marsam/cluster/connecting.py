@@ -167,7 +167,9 @@ def _connect(address: str, cpus: float) -> bool:
         import ray
         import ray.serve  # brings its logger, which is to be as quiet
 
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+        serve = logging.getLogger("ray.serve")
+        serve.setLevel(logging.WARNING)
+        serve.addFilter(_is_news)
         if ray.is_initialized():
             return False
         quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
@@ -185,6 +187,11 @@ def _connect(address: str, cpus: float) -> bool:
             **quiet,
         )
     return True
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Serve warns of every request that waits long; with pictures, waiting is how things go."""
+    return not record.getMessage().startswith("Failed to route request after")
 
 
 def _knock(address: str) -> None:
