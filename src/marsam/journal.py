@@ -22,20 +22,19 @@ import sqlalchemy as sa
 from PIL import Image
 
 from marsam.errors import DiskFull, JournalError, MarsamError, RunExists, RunMissing
-from marsam.fidelity import Fidelity
 from marsam.images import save_picture
+from marsam.journal_rows import SOURCE, file_of, run_of
 from marsam.journal_tables import open_engine, pictures, prepare, runs
 from marsam.keeper import DatabaseKeeper, FileKeeper
-from marsam.kept import ENDED, OPEN, Failure, KeptPicture, Run
+from marsam.kept import ENDED, OPEN, KeptPicture, Run
 from marsam.metadata import embed, record_of
 from marsam.options import RunOptions
 from marsam.results import Caption, Checked, Painted, Prompt
-from marsam.store import KeptFile, PictureStore
+from marsam.store import PictureStore
 
 DATA_VARIABLE = "MARSAM_DATA"
 URL_VARIABLE = "MARSAM_JOURNAL"
 STORE_VARIABLE = "MARSAM_PICTURES"
-SOURCE = "source.png"
 NO_DATABASE = (
     f"The journal's database cannot be used; see that it runs, and that {URL_VARIABLE} has the "
     "right address, name and password."
@@ -218,7 +217,7 @@ class Journal:
             index=picture.index, seed=picture.seed, file=None, seconds=painted.seconds
         )
         if picture.image is not None:
-            file = self._file(run, picture.seed)
+            file = file_of(run, picture.seed, self._store)
             kept = replace(kept, file=file)
             try:
                 embed(picture.image, record_of(picture, prompt), file.place)
@@ -382,36 +381,9 @@ class Journal:
             raise RunMissing("There is no such run any more.")
         return row
 
-    def _file(self, run: str, seed: int) -> KeptFile:
-        return self._store.file(run, f"marsam-{seed}.png")
-
     def _run(self, database: sa.Connection, row: Any) -> Run:
-        mine = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
-        return Run(
-            id=row.id,
-            visitor=row.visitor,
-            created=row.created,
-            state=row.state,
-            file=self._store.file(row.id, SOURCE) if row.source else None,
-            captions=tuple(Caption.from_dict(data) for data in row.captions),
-            prompt=Prompt.from_dict(row.prompt) if row.prompt else None,
-            options=RunOptions.from_dict(row.options) if row.options else None,
-            asked=row.asked,
-            error=Failure(**row.error) if row.error else None,
-            seconds=row.seconds or {},
-            models=row.models or {},
-            digest=row.digest,
-            pictures=tuple(
-                KeptPicture(
-                    index=p.place,
-                    seed=p.seed,
-                    file=None if p.blocked else self._file(row.id, p.seed),
-                    fidelity=Fidelity.from_dict(p.fidelity) if p.fidelity else None,
-                    seconds=p.seconds,
-                )
-                for p in database.execute(mine)
-            ),
-        )
+        painted = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
+        return run_of(row, database.execute(painted), self._store)
 
 
 def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
