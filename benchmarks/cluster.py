@@ -6,8 +6,8 @@
   length, a picture described at two sizes, one painted at two sizes. That is the overhead.
 - ``sleeping``: pictures a second from one and from two replicas that only wait, a second a picture,
   as they would for a GPU: what the cluster itself loses.
-- ``painting``: the same with the mini set, in one thread each; and beside it, at the same time, the
-  same of plain processes without a cluster. On a machine that is busy, neither doubles.
+- ``painting``: the same with the mini set, in one thread each; and, in turn with it, of plain
+  processes without a cluster (``plain painting``). On a machine that is busy, neither doubles.
 """
 
 import json
@@ -15,8 +15,9 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,11 +31,14 @@ from marsam.testing import FakePainter, fake_studio
 
 SIZES = (64, 512)
 ROUNDS = 60
-PICTURES = 60
-"""Painted in a measurement; at its end one of two may be without work for a picture's time."""
+PICTURES = 24
+"""Of one measurement: enough for what one picture takes longer than another, and few enough for a
+machine to stay as fast as it is."""
 IDLE = Share(replicas=0, most=1)
 """Of a stage that is not measured: it does not start, as nobody asks it."""
 APPLICATION = "measured"
+Rate = Callable[[], float]
+"""Measures pictures a second."""
 PROMPT = "a cat on a blue background"
 
 
@@ -98,21 +102,21 @@ def calls(studio: Studio) -> dict[str, float]:
     return told
 
 
-def timed(submit: Callable[..., Any], paint: Callable[[int], Any]) -> float:
-    """Pictures a second."""
-    started = time.perf_counter()
-    list(submit(paint, range(PICTURES)))
-    return PICTURES / (time.perf_counter() - started)
+def rate(pool: Executor, paint: Callable[[int], Any], together: int) -> float:
+    """Pictures a second while there are always ``together`` asked for.
 
+    Neither the first nor the last of them count: what is measured is in full work all the time.
+    """
+    ended: list[float] = []
 
-def rate(studio: Studio, together: int) -> float:
-    """Pictures a second with so many asked for at once."""
+    def ask(place: int) -> Future[Any]:
+        asked = pool.submit(paint, place)
+        asked.add_done_callback(lambda _: ended.append(time.perf_counter()))
+        return asked
 
-    def paint(_: int) -> None:
-        list(studio.painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
-
-    with ThreadPoolExecutor(together) as pool:
-        return timed(pool.map, paint)
+    for each in [ask(place) for place in range(PICTURES + 2 * together)]:
+        each.result()
+    return PICTURES / (ended[together + PICTURES - 1] - ended[together - 1])
 
 
 _plain: list[Studio] = []
@@ -131,29 +135,50 @@ def _paint(_: int) -> None:
     list(_plain[0].painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
 
 
-def compared(plan: Callable[[Share], Plan], rounds: int, *, plain: bool) -> Any:
-    """One replica and two, in turn, as the machine is not always equally fast.
-
-    Only what is measured is there: replicas that wait cost a few thousandths of a core each.
-    """
+@contextmanager
+def replicas(plan: Callable[[Share], Plan], n: int) -> Iterator[Rate]:
+    """So many replicas, and what they paint a second."""
     import ray.serve
 
-    rates: dict[str, list[float]] = {}
+    name = f"{APPLICATION}-{n}"
+    share = Share(replicas=n, threads=1, cpus=0.1)
+    painter = cluster_studio(plan=plan(share), application=name).painter
+
+    def paint(_: int) -> None:
+        list(painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
+
+    with ThreadPoolExecutor(2 * n) as pool:
+        yield lambda: rate(pool, paint, 2 * n)
+    ray.serve.delete(name)
+
+
+@contextmanager
+def processes(n: int) -> Iterator[Rate]:
+    """So many plain processes, and what they paint a second."""
+    with ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_ready) as pool:
+        list(pool.map(_paint, range(2 * n)))
+        yield lambda: rate(pool, _paint, 2 * n)
+
+
+def gains(pairs: Mapping[str, tuple[Rate, Rate]], rounds: int) -> dict[str, Any]:
+    """How much more two do than one, of each kind.
+
+    All of them in turn, there and back, as a machine is not always equally fast.
+    """
+    told: dict[str, dict[str, list[float]]] = {}
     for _ in range(rounds):
-        for n in (1, 2):
-            share = Share(replicas=n, threads=1, cpus=0.1)
-            studio = cluster_studio(plan=plan(share), application=APPLICATION)
-            rates.setdefault(f"replicas {n}", []).append(rate(studio, 2 * n))
-            ray.serve.delete(APPLICATION)
-            if plain:
-                spawn = get_context("spawn")
-                with ProcessPoolExecutor(n, mp_context=spawn, initializer=_ready) as pool:
-                    list(pool.map(_paint, range(2 * n)))
-                    rates.setdefault(f"processes {n}", []).append(timed(pool.map, _paint))
-    told: dict[str, Any] = {k: round(statistics.median(v), 3) for k, v in rates.items()}
-    for kind in ("replicas", "processes") if plain else ("replicas",):
-        told[f"gain of {kind}"] = round(told[f"{kind} 2"] / told[f"{kind} 1"], 2)
-    return told
+        for name, (one, two) in pairs.items():
+            first, both, again, last = one(), two(), two(), one()
+            seen = {"one": (first + last) / 2, "two": (both + again) / 2}
+            for key, value in {**seen, "gain": seen["two"] / seen["one"]}.items():
+                told.setdefault(name, {}).setdefault(key, []).append(round(value, 3))
+    return {
+        name: {
+            **{key: statistics.median(values) for key, values in each.items()},
+            "gains": each["gain"],
+        }
+        for name, each in told.items()
+    }
 
 
 def main(rounds: int = 5) -> None:
@@ -175,13 +200,20 @@ def main(rounds: int = 5) -> None:
     import ray.serve
 
     ray.serve.delete(APPLICATION)
-    told["sleeping"] = compared(of("sleeping"), rounds, plain=False)
+
+    def mini(share: Share) -> Plan:
+        return Plan(models="mini", captioner=IDLE, translator=IDLE, painter=share)
+
+    with replicas(of("sleeping"), 1) as one, replicas(of("sleeping"), 2) as two:
+        told |= gains({"sleeping": (one, two)}, 1)
     told["load before painting"] = os.getloadavg()
-    told["painting"] = compared(
-        lambda share: Plan(models="mini", captioner=IDLE, translator=IDLE, painter=share),
-        rounds,
-        plain=True,
-    )
+    with (
+        replicas(mini, 1) as one,
+        replicas(mini, 2) as two,
+        processes(1) as plain,
+        processes(2) as twice,
+    ):
+        told |= gains({"painting": (one, two), "plain painting": (plain, twice)}, rounds)
     told["load after painting"] = os.getloadavg()
     json.dump(told, sys.stdout, indent=1)
     print()

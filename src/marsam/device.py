@@ -42,7 +42,7 @@ class Device:
             return ("the libraries' own kernels; nothing else was measured on such a device",)
         if not self.is_bfloat16_processor:
             return (
-                "pictures: channels last",
+                "pictures: channels last, and convolutions with fewer multiplications",
                 "texts: a last layer that knows the target's script alone",
             )
         return (

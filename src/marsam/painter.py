@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.attention import install
+from marsam import attention, winograd
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
@@ -85,7 +85,7 @@ class DiffusionPainter:
                     self.adapter, weight_name=ADAPTER_FILE, local_files_only=True
                 )
             if self.device.is_processor:
-                _suit_processor(pipe, pieces=self.device.is_bfloat16_processor)
+                _suit_processor(pipe, bfloat16=self.device.is_bfloat16_processor)
             give_back()
             return pipe, pipe.scheduler.config
 
@@ -273,15 +273,23 @@ class DiffusionPainter:
         return Painted(picture=picture, seconds=time.monotonic() - started)
 
 
-def _suit_processor(pipe: Any, *, pieces: bool) -> None:
-    """The layout that is fastest without a GPU; and attention in pieces, where that is faster."""
+def _suit_processor(pipe: Any, *, bfloat16: bool) -> None:
+    """What is fastest without a GPU, by number format."""
     import torch
 
-    for part in (getattr(pipe, "unet", None), getattr(pipe, "vae", None)):
-        if part is not None:
-            part.to(memory_format=torch.channels_last)
-    if pieces and getattr(pipe, "unet", None) is not None:
-        install(pipe.unet)
+    unet: Any = getattr(pipe, "unet", None)
+    vae: Any = getattr(pipe, "vae", None)
+    if bfloat16 and unet is not None:
+        attention.install(unet)
+    if not bfloat16:
+        # The innermost layers have the most weights, and few places to use them on.
+        wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if can_rest(unet) else []
+        for part in (*wide, getattr(vae, "decoder", None)):
+            if part is not None:
+                winograd.install(part)
+    for network in (unet, vae):
+        if network is not None:
+            network.to(memory_format=torch.channels_last)
 
 
 def _unguided(pipe: Any, tensors: dict[str, Any]) -> dict[str, Any]:

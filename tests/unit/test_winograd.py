@@ -1,0 +1,91 @@
+"""Convolutions with fewer multiplications say what plain ones say."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import conv2d
+
+from marsam import winograd
+from marsam.winograd import FOUR, TWO, Tiles, convolve, install, transformed
+
+tiles = pytest.mark.parametrize("tiles", [TWO, FOUR], ids=["two", "four"])
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@tiles
+@pytest.mark.parametrize("together", [1, 12, 10**6])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 8), (16, 12), (13, 7)])
+def test_every_size_in_every_block(
+    tiles: Tiles, together: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "TOGETHER", together)
+    pictures = torch.randn(3, 5, height, width, dtype=torch.float64)
+    weight, bias = torch.randn(7, 5, 3, 3).double(), torch.randn(7).double()
+    plain = conv2d(pictures, weight, bias, padding=1)
+    mine = convolve(pictures, transformed(weight, tiles), bias, tiles)
+    torch.testing.assert_close(mine, plain)
+    without = convolve(pictures, transformed(weight, tiles), None, tiles)
+    torch.testing.assert_close(without, conv2d(pictures, weight, padding=1))
+
+
+@tiles
+def test_rounding_stays_small(tiles: Tiles) -> None:
+    pictures, weight = torch.randn(1, 128, 32, 32), torch.randn(128, 128, 3, 3)
+    exact = conv2d(pictures.double(), weight.double(), padding=1)
+    mine = convolve(pictures, transformed(weight, tiles), None, tiles).double()
+    assert (mine - exact).norm() / exact.norm() < 1e-5
+
+
+@tiles
+def test_a_picture_is_the_same_alone(tiles: Tiles) -> None:
+    pictures = torch.randn(2, 128, 16, 16)
+    weight = transformed(torch.randn(128, 128, 3, 3), tiles)
+    together = convolve(pictures, weight, None, tiles)
+    torch.testing.assert_close(convolve(pictures[:1], weight, None, tiles), together[:1])
+
+
+def _layer(channels: int = 128, out: int = 128, **kind: Any) -> nn.Conv2d:
+    shape: dict[str, Any] = {"kernel_size": 3, "padding": 1}
+    return nn.Conv2d(channels, out, **(shape | kind))
+
+
+@pytest.mark.parametrize("largest", [0, 10**9])
+def test_a_network_answers_as_before(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "LARGEST", largest)
+    network = nn.Sequential(_layer(3), nn.SiLU(), _layer(), nn.SiLU(), _layer(out=160, bias=False))
+    pictures = torch.randn(2, 3, 12, 20).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        before = network(pictures)
+        install(network)
+        after = network(pictures)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+    seen = 16 if largest == 0 else 36
+    assert network[2].weight.shape == (seen, 128, 128)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        _layer(channels=127),
+        _layer(out=127),
+        _layer(kernel_size=1, padding=0),
+        _layer(padding=0),
+        _layer(padding="same"),
+        _layer(stride=2),
+        _layer(dilation=2, padding=2),
+        _layer(groups=2),
+        _layer(padding_mode="reflect"),
+    ],
+    ids=repr,
+)
+def test_other_layers_are_left_alone(layer: nn.Conv2d) -> None:
+    weight = layer.weight
+    install(nn.Sequential(layer))
+    assert layer.weight is weight
+    assert "forward" not in vars(layer)
