@@ -1,5 +1,6 @@
 """Which device does the work, in which number format, and why."""
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from marsam.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
+
+ROOMY = 12 * 2**30
+"""Bytes of memory from which on two of them more are well spent on speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,22 @@ class Device:
         return self.is_processor and self.dtype == "bfloat16"
 
     @property
+    def multiplies_less(self) -> bool:
+        """Whether convolutions are done with fewer multiplications, and more memory for weights.
+
+        Where the processor has bfloat16, that was not measured.
+        """
+        return self.is_processor and not self.is_bfloat16_processor and _memory() >= ROOMY
+
+    @property
     def tuning(self) -> tuple[str, ...]:
         """What is done differently here to be faster, and why, a sentence each."""
         if not self.is_processor:
             return ("the libraries' own kernels; nothing else was measured on such a device",)
         if not self.is_bfloat16_processor:
             return (
-                "pictures: channels last, and convolutions with fewer multiplications",
+                "pictures: channels last"
+                + (", and convolutions with fewer multiplications" * self.multiplies_less),
                 "texts: a last layer that knows the target's script alone",
             )
         return (
@@ -100,3 +113,11 @@ def _cpu_multiplies_bfloat16() -> bool:
         flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
         return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
     return False
+
+
+def _memory() -> float:
+    """Bytes this machine has; without end where it does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # Windows has no such question
+        return float("inf")

@@ -85,7 +85,7 @@ class DiffusionPainter:
                     self.adapter, weight_name=ADAPTER_FILE, local_files_only=True
                 )
             if self.device.is_processor:
-                _suit_processor(pipe, bfloat16=self.device.is_bfloat16_processor)
+                _suit_processor(pipe, self.device)
             give_back()
             return pipe, pipe.scheduler.config
 
@@ -273,15 +273,15 @@ class DiffusionPainter:
         return Painted(picture=picture, seconds=time.monotonic() - started)
 
 
-def _suit_processor(pipe: Any, *, bfloat16: bool) -> None:
+def _suit_processor(pipe: Any, device: Device) -> None:
     """What is fastest without a GPU, by number format."""
     import torch
 
     unet: Any = getattr(pipe, "unet", None)
     vae: Any = getattr(pipe, "vae", None)
-    if bfloat16 and unet is not None:
+    if device.is_bfloat16_processor and unet is not None:
         attention.install(unet)
-    if not bfloat16:
+    if device.multiplies_less:
         # The innermost layers have the most weights, and few places to use them on.
         wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if can_rest(unet) else []
         for part in (*wide, getattr(vae, "decoder", None)):

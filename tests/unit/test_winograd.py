@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from marsam import winograd
+from marsam import device, winograd
+from marsam.device import Device
 from marsam.winograd import FOUR, TWO, Tiles, convolve, install, transformed
 
 tiles = pytest.mark.parametrize("tiles", [TWO, FOUR], ids=["two", "four"])
@@ -89,3 +90,21 @@ def test_other_layers_are_left_alone(layer: nn.Conv2d) -> None:
     install(nn.Sequential(layer))
     assert layer.weight is weight
     assert "forward" not in vars(layer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "gigabytes", "used"),
+    [
+        ("cpu", "float32", 16, True),
+        ("cpu", "float32", 8, False),
+        ("cpu", "bfloat16", 16, False),
+        ("cuda", "float16", 16, False),
+    ],
+)
+def test_where_it_is_used(
+    kind: str, dtype: str, gigabytes: int, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "_memory", lambda: gigabytes * 2.0**30)
+    chosen = Device(kind=kind, dtype=dtype, reason="")
+    assert chosen.multiplies_less is used
+    assert any("fewer multiplications" in line for line in chosen.tuning) is used
