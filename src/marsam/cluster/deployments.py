@@ -23,7 +23,7 @@ from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOption
 from marsam.recipes import Method
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
-GATHER = 0.1
+GATHER = 0.25
 """Seconds within which a painter's events travel together: to send one takes milliseconds, much
 beside the steps of a small model. Those of a large one take longer than this, and go alone."""
 
