@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: run test check test-full stress bench bench-recipes bench-studio bench-folder train evaluate
 .PHONY: docs film notebook dist clean
@@ -31,8 +32,8 @@ stress: $(VENV)/.dev
 # Ours, the seed's way and peers at full size; forty minutes, 12 GB of memory and 10 GB of disk.
 # stable-diffusion.cpp is compiled for it; where there is no C++ compiler, its row is left out.
 bench: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	-$(BIN)/pip install --quiet --disable-pip-version-check 'stable-diffusion-cpp-python>=0.4'
+	$(INSTALL) --editable '.[bench]'
+	-$(INSTALL) 'stable-diffusion-cpp-python>=0.4'
 	$(BIN)/python -m benchmarks.yardstick
 
 # What the recipes cost in quality, on the trained mini painter.
@@ -75,17 +76,20 @@ notebook: $(VENV)/.dev
 dist: $(VENV)/.dev
 	$(BIN)/python -m tools.release --tag '$(TAG)'
 
-$(VENV)/.run: pyproject.toml
+$(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/pip
+	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+# What is here is also all that `make run` needs: one installation, not two.
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
+	$(INSTALL) --editable '.[dev]'
+	touch $(VENV)/.run $@
 
 $(VENV)/.train: $(VENV)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
+	$(INSTALL) --editable '.[train]'
 	touch $@
 
 clean:

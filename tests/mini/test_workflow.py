@@ -57,9 +57,9 @@ def test_pictures_have_the_background_they_were_asked_for(studio: Studio) -> Non
 
 @pytest.mark.parametrize("recipe", Recipe)
 def test_same_seed_same_pixels_alone_or_among_others(studio: Studio, recipe: Recipe) -> None:
-    many = painted(studio, pictures=3, seed=7, recipe=recipe)
-    alone = painted(studio, pictures=1, seed=9, recipe=recipe)
-    assert pixels(many[2]) == pixels(alone[0])
+    many = painted(studio, pictures=2, seed=7, recipe=recipe)
+    alone = painted(studio, pictures=1, seed=8, recipe=recipe)
+    assert pixels(many[1]) == pixels(alone[0])
     assert pixels(many[0]) != pixels(many[1])
 
 
