@@ -63,13 +63,11 @@ class BlipCaptioner:
             model.eval().to(self.device.kind)
             shared: list[Any] = []
             if self.device.is_processor:
+                from marsam.narrow import narrow
                 from marsam.seeing import install
 
                 shared = install(model, pieces=self.device.is_bfloat16_processor)
-            if self.device.is_bfloat16_processor:
-                from marsam.narrow import narrow
-
-                narrow(model.text_decoder)
+                narrow(model.text_decoder, self.device)
             give_back()
             return model, images, tokenizer, shared
 

@@ -48,6 +48,14 @@ class Device:
         return self.is_processor and not self.is_bfloat16_processor and _memory() >= ROOMY
 
     @property
+    def packs_weights(self) -> bool:
+        """Whether linear layers of few rows are FBGEMM's, which is made for x86 with AVX2."""
+        import torch
+
+        engines = torch.backends.quantized.supported_engines
+        return self.is_processor and self.dtype == "float32" and "fbgemm" in engines
+
+    @property
     def tuning(self) -> tuple[str, ...]:
         """What is done differently here to be faster, and why, a sentence each."""
         if not self.is_processor:
@@ -56,7 +64,8 @@ class Device:
             return (
                 "pictures: channels last"
                 + (", and convolutions with fewer multiplications" * self.multiplies_less),
-                "texts: a last layer that knows the target's script alone",
+                "texts: a last layer that knows the target's script alone"
+                + (", and weights in sixteen bits" * self.packs_weights),
             )
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",

@@ -1,13 +1,17 @@
-"""Text decoders that read less memory for each word they write.
+"""Text models that read less memory for each word they write.
 
 Writing a word reads every weight of the decoder once; on a processor that is all the time there is.
-Weights of eight bits with a scale a row are half of that, and differ from the model's own by less
-than its bfloat16 arithmetic does; where that arithmetic is emulated, so is theirs, and they are
-left alone. A vocabulary cut to the target's script spares most of NLLB's
-quarter of a million rows, and cannot answer in a wrong script.
+Where the processor computes bfloat16, weights of eight bits with a scale a row are half of that,
+and differ from the model's own by less than its arithmetic does. Where it computes float32, weights
+of sixteen bits are half of that, and differ from the model's own a tenth as much as bfloat16 would
+(not at all from those that come in float16); they lie in memory as FBGEMM multiplies them, whose
+products of a few rows take as long as reading does, and torch's own many times that. A vocabulary
+cut to the target's script spares most of NLLB's quarter of a million rows, and cannot answer in a
+wrong script.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from marsam.device import Device
+
 FEW = 8
 """Rows up to which torch's kernel for eight-bit weights is the faster one."""
+PIECE = 16_384
+"""Outputs packed at once: packing more takes longer for each of them."""
 
 
 class NarrowLinear(nn.Module):
@@ -50,20 +58,50 @@ class NarrowLinear(nn.Module):
         return answer if self.bias is None else answer + self.bias
 
 
+class HalfLinear(nn.Module):
+    """A linear layer that computes in float32, its weights (outputs, inputs) in float16.
+
+    What comes of a row does not depend on how many there are, save for a single one.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        pieces = torch.split(weight.detach(), PIECE)
+        biases = [None] * len(pieces) if bias is None else torch.split(bias.detach(), PIECE)
+        pack = torch.ops.quantized.linear_prepack_fp16
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            self._packed = list(pool.map(pack, pieces, biases))
+
+    @property
+    def weight(self) -> Tensor:
+        """As it would be in full; some models ask a layer for its number format."""
+        unpack = torch.ops.quantized.linear_unpack_fp16
+        return torch.cat([unpack(piece)[0] for piece in self._packed])
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States (…, inputs) to (…, outputs)."""
+        multiply = torch.ops.quantized.linear_dynamic_fp16
+        answers: list[Tensor] = [multiply(states, piece) for piece in self._packed]
+        return torch.cat(answers, -1) if len(answers) > 1 else answers[0]
+
+
 class ScriptHead(nn.Module):
-    """A last layer that can only choose among some tokens; all others are impossible."""
+    """A last layer that can only choose among some tokens; all others are impossible.
+
+    Args:
+        full: the model's own, without a bias.
+        tokens: those it may choose.
+        device: what it will compute on.
+    """
 
     tokens: Tensor
 
-    def __init__(self, full: nn.Linear, tokens: Tensor, *, eight_bits: bool) -> None:
+    def __init__(self, full: nn.Linear, tokens: Tensor, device: Device) -> None:
         super().__init__()
         rows = full.weight[tokens]
-        self.some: nn.Module
-        if eight_bits:
-            self.some = NarrowLinear(rows, None)
-        else:
-            self.some = nn.Linear(rows.shape[1], rows.shape[0], bias=False, dtype=rows.dtype)
-            self.some.weight = nn.Parameter(rows, requires_grad=False)
+        some = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
+        some.weight = nn.Parameter(rows, requires_grad=False)
+        self.some = narrowed(some, device)
         self.register_buffer("tokens", tokens)
         self.vocabulary = full.weight.shape[0]
 
@@ -74,12 +112,28 @@ class ScriptHead(nn.Module):
         return scores
 
 
-def narrow(decoder: nn.Module) -> None:
-    """Exchange every linear layer of a decoder for one of eight bits, where the kernel takes it."""
-    for module in list(decoder.modules()):
-        for name, layer in list(module.named_children()):
-            if type(layer) is nn.Linear and layer.in_features % 32 == 0:
-                setattr(module, name, NarrowLinear(layer.weight, layer.bias))
+def narrowed(layer: nn.Linear, device: Device) -> nn.Module:
+    """The layer as it is quickest for a few rows; the same one where nothing else is."""
+    if device.is_bfloat16_processor and layer.in_features % 32 == 0:
+        return NarrowLinear(layer.weight, layer.bias)
+    if device.packs_weights:
+        return HalfLinear(layer.weight, layer.bias)
+    return layer
+
+
+def narrow(network: nn.Module, device: Device) -> None:
+    """Exchange every linear layer of a network that sees few rows at once."""
+    places = [
+        (module, name, layer)
+        for module in network.modules()
+        for name, layer in module.named_children()
+        if type(layer) is nn.Linear
+    ]
+    # Packing is the work of one core, and takes as long as a few words do.
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        others = pool.map(lambda place: narrowed(place[2], device), places)
+        for (module, name, _), other in zip(places, others, strict=True):
+            setattr(module, name, other)
 
 
 @contextmanager

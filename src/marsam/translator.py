@@ -64,10 +64,10 @@ class Seq2SeqTranslator:
                 self.folder, dtype=self.device.torch_dtype
             )
             model.eval().to(self.device.kind)
-            if self.device.is_bfloat16_processor:
+            if self.device.is_processor:
                 from marsam.narrow import narrow
 
-                narrow(model.get_decoder())
+                narrow(model.get_decoder(), self.device)
             give_back()
             return model, tokenizer
 
@@ -254,12 +254,10 @@ class Seq2SeqTranslator:
             # Tokenizers and models need not agree on how many rows are there in reserve.
             known = min(len(tokenizer), model.lm_head.out_features)
             tokens = _in_script(tokenizer, known, target)
-            worth = len(tokens) < known / 2
+            worth = self.device.packs_weights or len(tokens) < known / 2
             some = torch.tensor(tokens)
             self._heads[target.script] = (
-                ScriptHead(model.lm_head, some, eight_bits=self.device.is_bfloat16_processor)
-                if worth
-                else None
+                ScriptHead(model.lm_head, some, self.device) if worth else None
             )
         return self._heads[target.script]
 

@@ -1,10 +1,16 @@
-"""Weights in eight bits, and a last layer that cannot leave the target's script."""
+"""Weights in eight bits or sixteen, and a last layer that cannot leave the target's script."""
 
 import pytest
 import torch
 from torch import nn
 
-from marsam.narrow import NarrowLinear, ScriptHead, head_of, narrow
+from marsam.device import Device
+from marsam.narrow import PIECE, HalfLinear, NarrowLinear, ScriptHead, head_of, narrow
+
+BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
+FLOAT32 = Device(kind="cpu", dtype="float32", reason="for a test")
+GPU = Device(kind="cuda", dtype="float16", reason="for a test")
+packing = pytest.mark.skipif(not FLOAT32.packs_weights, reason="FBGEMM is for x86 with AVX2")
 
 
 @pytest.mark.parametrize("rows", [1, 5, 8, 9, 40])
@@ -29,23 +35,71 @@ def test_a_row_of_zeros_stays_one() -> None:
     assert answer.isfinite().all()
 
 
+@packing
+@pytest.mark.parametrize("outputs", [96, PIECE + 5])
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_that_come_in_float16_lose_nothing(outputs: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    full = nn.Linear(64, outputs, bias=bias).half().float()
+    packed = HalfLinear(full.weight, full.bias)
+    states = torch.randn(2, 7, 64)
+    with torch.inference_mode():
+        wanted, got = full(states), packed(states)
+    assert torch.equal(packed.weight, full.weight)
+    assert got.shape == wanted.shape
+    assert (got - wanted).abs().max() < 1e-5
+
+
+@packing
+def test_float32_is_rounded_to_half_precision_alone() -> None:
+    torch.manual_seed(0)
+    full = nn.Linear(256, 96)
+    with torch.inference_mode():
+        states = torch.randn(5, 256)
+        wanted, got = full(states), HalfLinear(full.weight, full.bias)(states)
+    assert (got - wanted).abs().max() < 1e-3 * wanted.abs().max()
+
+
+@packing
+def test_a_row_is_answered_alike_beside_others() -> None:
+    torch.manual_seed(0)
+    packed = HalfLinear(torch.randn(96, 256), torch.randn(96))
+    states = torch.randn(24, 256)
+    with torch.inference_mode():
+        assert torch.equal(packed(states)[:3], packed(states[:3]))
+
+
+@packing
+def test_where_float32_is_computed_layers_are_packed() -> None:
+    decoder = nn.Sequential(nn.Linear(64, 8), nn.Linear(8, 4))
+    narrow(decoder, FLOAT32)
+    assert all(isinstance(layer, HalfLinear) for layer in decoder)
+
+
+def test_on_a_gpu_layers_stay_as_they_are() -> None:
+    decoder = nn.Sequential(nn.Linear(64, 64))
+    narrow(decoder, GPU)
+    assert type(decoder[0]) is nn.Linear
+
+
 def test_every_layer_of_a_decoder_is_exchanged() -> None:
     inner = nn.Sequential(nn.Linear(64, 8))
     decoder = nn.Sequential(nn.Linear(64, 64), inner, nn.Linear(8, 4))
-    narrow(decoder)
+    narrow(decoder, BFLOAT16)
     assert isinstance(decoder[0], NarrowLinear)
     assert isinstance(inner[0], NarrowLinear)
     assert type(decoder[2]) is nn.Linear  # too slim for the kernel
 
 
-@pytest.mark.parametrize("eight_bits", [True, False])
-def test_only_some_tokens_can_be_chosen(eight_bits: bool) -> None:
+@pytest.mark.parametrize("device", [BFLOAT16, FLOAT32, GPU], ids=lambda device: device.dtype)
+def test_only_some_tokens_can_be_chosen(device: Device) -> None:
     torch.manual_seed(0)
-    full = nn.Linear(64, 20, bias=False).bfloat16()
+    kind = torch.bfloat16 if device is BFLOAT16 else torch.float32
+    full = nn.Linear(64, 20, bias=False).to(kind)
     tokens = torch.tensor([0, 2, 3, 11])
     with torch.inference_mode():
-        states = torch.randn(3, 1, 64).bfloat16()
-        scores = ScriptHead(full, tokens, eight_bits=eight_bits)(states)
+        states = torch.randn(3, 1, 64, dtype=kind)
+        scores = ScriptHead(full, tokens, device)(states)
         wanted = full(states)[..., tokens]
     assert scores.shape == (3, 1, 20)
     assert (scores[..., tokens] - wanted).abs().max() < 0.1
