@@ -166,18 +166,25 @@ class Seed(Engine):
         return times
 
 
+def number_format() -> str:
+    """What this processor computes itself; asked for anything else, an engine would emulate it."""
+    from marsam.device import choose_device
+
+    return choose_device("cpu").dtype
+
+
 class Diffusers(Seed):
-    """What the documentation of diffusers suggests for a processor: bfloat16, nothing else."""
+    """Plain diffusers in the processor's number format; in float32 that is the seed's way."""
 
     picture = "diffusers.png"
 
     @cached_property
     def pipe(self) -> Any:
-        return self._pipe("bfloat16")
+        return self._pipe(number_format())
 
 
 class OpenVino(Seed):
-    """The same pipeline with its U-Net and its decoder compiled by OpenVINO, in bfloat16."""
+    """The same pipeline with its U-Net and its decoder compiled by OpenVINO."""
 
     picture = "openvino.png"
 
@@ -229,7 +236,10 @@ def _compiled(name: str, module: Any, inputs: tuple[Any, ...]) -> Any:
         place.parent.mkdir(parents=True, exist_ok=True)
         converted = openvino.convert_model(module.eval(), example_input=inputs)
         openvino.save_model(converted, place, compress_to_fp16=True)
-    options = {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY"}
+    options = {
+        "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[number_format()],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
     return openvino.Core().compile_model(str(place), "CPU", options)
 
 
@@ -295,7 +305,7 @@ class Ours(Engine):
     def device(self) -> Any:
         from marsam.device import choose_device
 
-        return choose_device()
+        return choose_device("cpu")
 
     @cached_property
     def captioner(self) -> Any:
@@ -401,7 +411,7 @@ class Ours(Engine):
         from marsam.painter import _sketch
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
-        latents = torch.randn(1, 4, 64, 64, dtype=torch.bfloat16)
+        latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
         with torch.inference_mode(), clock(times, "total"):
             _sketch(pipe, self.painter._small_decoder, latents)
         return times
