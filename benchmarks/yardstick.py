@@ -9,7 +9,6 @@ reckoned up to all of them from its steps and its decoding; with ``--full``, who
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from benchmarks.recipes import psnr
 from PIL import Image
 
 from marsam.options import Recipe
+from marsam.trial import processor_name
 
 HERE = Path(__file__).parent
 RESULTS = {"bfloat16": HERE / "RESULTS.md", "float32": HERE / "RESULTS-float32.md"}
@@ -274,7 +274,8 @@ def report(
         f"to {PNDM} looks of the U-Net (PNDM takes one more than its 50 steps). Medians, ranges.",
         "stable-diffusion.cpp, where it is installed, is timed once, for three steps (or all).",
         "",
-        f"Machine: {_machine()}; torch {torch.__version__}. Its best matrix product:",
+        f"Machine: {processor_name()}, {torch.get_num_threads()} threads; "
+        f"torch {torch.__version__}. Its best matrix product:",
         ", ".join(f"{peak:.0f} GFLOPS in {kind}" for kind, peak in peaks.items())
         + ("." if own == "bfloat16" else ". It does not compute bfloat16 itself."),
         "",
@@ -318,18 +319,6 @@ def report(
             "What was kept and what was dropped, and why, is in [RESULTS.md](RESULTS.md).",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _machine() -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return f"{model}, {torch.get_num_threads()} threads"
 
 
 def _notes() -> str:

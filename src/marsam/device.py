@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marsam import trial, winograd
 from marsam.errors import OptionError
 
 if TYPE_CHECKING:
@@ -40,12 +41,9 @@ class Device:
         return self.is_processor and self.dtype == "bfloat16"
 
     @property
-    def multiplies_less(self) -> bool:
-        """Whether convolutions are done with fewer multiplications, and more memory for weights.
-
-        Where the processor has bfloat16, that was not measured.
-        """
-        return self.is_processor and not self.is_bfloat16_processor and _memory() >= ROOMY
+    def has_room(self) -> bool:
+        """No GPU, and enough memory to keep some weights in a larger form that is quicker."""
+        return self.is_processor and _memory() >= ROOMY
 
     @property
     def packs_weights(self) -> bool:
@@ -63,12 +61,13 @@ class Device:
         if not self.is_bfloat16_processor:
             return (
                 "pictures: channels last"
-                + (", and convolutions with fewer multiplications" * self.multiplies_less),
+                + (", and convolutions with fewer multiplications" * self.has_room),
                 "texts: a last layer that knows the target's script alone"
                 + (", and weights in sixteen bits" * self.packs_weights),
             )
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",
+            *([_trial()] * self.has_room),
             "texts: decoders in eight bits, as each word costs a reading of all their weights",
         )
 
@@ -122,6 +121,18 @@ def _cpu_multiplies_bfloat16() -> bool:
         flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
         return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
     return False
+
+
+def _trial() -> str:
+    """What is known of the convolutions that may or may not be quicker where bfloat16 is."""
+    share = trial.remembered(winograd.TRIAL)
+    if share is None:
+        return "pictures: convolutions with fewer multiplications are tried at the first one"
+    used = "used" if share < trial.WORTH else "not used"
+    return (
+        f"pictures: convolutions with fewer multiplications took {share:.0%} of the plain ones' "
+        f"time here, and are {used}"
+    )
 
 
 def _memory() -> float:

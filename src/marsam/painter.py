@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from marsam import attention, winograd
+from marsam import attention, guiding, winograd
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
@@ -281,15 +281,28 @@ def _suit_processor(pipe: Any, device: Device) -> None:
     vae: Any = getattr(pipe, "vae", None)
     if device.is_bfloat16_processor and unet is not None:
         attention.install(unet)
-    if device.multiplies_less:
-        # The innermost layers have the most weights, and few places to use them on.
-        wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if can_rest(unet) else []
-        for part in (*wide, getattr(vae, "decoder", None)):
-            if part is not None:
-                winograd.install(part)
+    if device.has_room:
+        _multiply_less(unet, vae, device)
+    guiding.install(unet)
     for network in (unet, vae):
         if network is not None:
             network.to(memory_format=torch.channels_last)
+
+
+def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
+    """Convolutions with fewer multiplications, where they are worth the memory they take."""
+    levels = can_rest(unet)
+    if not device.is_bfloat16_processor:
+        # The innermost layers have the most weights, and few places to use them on.
+        wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if levels else []
+        for part in (*wide, getattr(vae, "decoder", None)):
+            if part is not None:
+                winograd.install(part)
+    elif levels and winograd.pays():
+        # Weights become eight times as large: only those used on the most places.
+        for part in (unet.down_blocks[0], unet.up_blocks[-2].upsamplers, unet.up_blocks[-1]):
+            if part is not None:
+                winograd.install(part, fewest=winograd.TRIED[0])
 
 
 def _unguided(pipe: Any, tensors: dict[str, Any]) -> dict[str, Any]:

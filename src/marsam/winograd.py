@@ -3,19 +3,28 @@
 A three-by-three convolution that computes four rows and columns of its answer at once needs 36
 products a channel where the plain way needs 144 (two rows and columns: 16 for 36); what is added
 instead costs little. The idea is Winograd's, in the form of Lavin and Gray ("Fast Algorithms for
-Convolutional Neural Networks", 2015). In float32 the answer is about as near to the true one as
-the plain way's; ``benchmarks/RESULTS.md`` has the seconds.
+Convolutional Neural Networks", 2015). It computes in float32, where the answer is about as near to
+the true one as the plain way's; ``benchmarks/RESULTS.md`` has the seconds.
+
+Where the processor multiplies bfloat16 itself, a quarter of the products in float32 is not quicker
+everywhere; :func:`pays` tries it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from marsam import trial
+
 if TYPE_CHECKING:
     import torch
 
 FEWEST = 128
 """Channels on either side, below which the additions cost what the products spare."""
+TRIAL = "convolutions with fewer multiplications, for bfloat16"
+"""What the trial's outcome is remembered as."""
+TRIED = 320, 64
+"""Channels and places a side of the layer that is tried: the outermost of Stable Diffusion 1.5."""
 LARGEST = 640 * 640 * 9
 """Weights of a layer, beyond which four times their memory is too much for what it spares."""
 TOGETHER = 128
@@ -118,13 +127,17 @@ FOUR = Tiles(
 
 
 def transformed(weight: "torch.Tensor", tiles: Tiles) -> "torch.Tensor":
-    """Weights (out, in, 3, 3) as :func:`convolve` takes them: (seen * seen, out, in)."""
+    """Weights (out, in, 3, 3) as :func:`convolve` takes them: (seen * seen, out, in), float32.
+
+    Those of bfloat16 become wider; of float64, they stay so.
+    """
     import torch
 
-    table = torch.tensor(tiles.weights, dtype=weight.dtype)
+    full = torch.promote_types(weight.dtype, torch.float32)
+    table = torch.tensor(tiles.weights, dtype=full)
     # Columns before rows, as the input's.
     both = torch.kron(table, table).view(-1, 3, 3).transpose(1, 2).flatten(1)
-    changed: torch.Tensor = both @ weight.reshape(-1, 9).T
+    changed: torch.Tensor = both @ weight.to(full).reshape(-1, 9).T
     return changed.view(-1, *weight.shape[:2])
 
 
@@ -137,13 +150,13 @@ def convolve(
     """A three-by-three convolution with a border of zeros.
 
     Args:
-        pictures: (n, in, height, width), quickest with channels last.
+        pictures: (n, in, height, width), quickest with channels last; of any number format.
         weight: (seen * seen, out, in), of :func:`transformed`.
         bias: (out,), or none.
         tiles: which they were transformed for.
 
     Returns:
-        (n, out, height, width), channels last.
+        (n, out, height, width), channels last, in the pictures' number format.
     """
     import torch
 
@@ -156,22 +169,25 @@ def convolve(
     answer = pictures.new_empty((n, down, size, across, size, out))
     rows = _rows(down, n * across)
     # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
-    tall = pictures.new_empty((seen, n, rows, padded.shape[2], channels))
-    factors = pictures.new_empty((seen, seen, n, rows, across, channels))
-    products = pictures.new_empty((seen, seen, n, rows, across, out))
-    narrow = pictures.new_empty((size, seen, n, rows, across, out))
+    tall = weight.new_empty((seen, n, rows, padded.shape[2], channels))
+    factors = weight.new_empty((seen, seen, n, rows, across, channels))
+    products = weight.new_empty((seen, seen, n, rows, across, out))
+    narrow = weight.new_empty((size, seen, n, rows, across, out))
     last_row, last_column = size * rows - size + 1, size * across - size + 1
     for start in range(0, down, rows):
-        block = padded[:, size * start :]
+        block = padded[:, size * start : size * (start + rows) + 2].to(weight.dtype)
         tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
         tiles.forth([tall[:, :, :, j : j + last_column : size] for j in range(seen)], factors)
         torch.bmm(factors.view(seen**2, -1, channels), factor, out=products.view(seen**2, -1, out))
         tiles.back(list(products), narrow)
         # Rows and columns within tiles first, as they are written.
         place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
-        tiles.back([narrow[:, i] for i in range(seen)], place)
+        exact = place if place.dtype == weight.dtype else weight.new_empty(place.shape)
+        tiles.back([narrow[:, i] for i in range(seen)], exact)
         if bias is not None:
-            place += bias
+            exact += bias
+        if exact is not place:
+            place.copy_(exact)
     whole = answer.view(n, size * down, size * across, out)[:, :height, :width]
     return whole.permute(0, 3, 1, 2)
 
@@ -182,22 +198,44 @@ def _rows(down: int, tiles: int) -> int:
     return next(enough, down)
 
 
-def install(network: Any) -> None:
+def pays() -> bool:
+    """Whether it is quicker here than plain convolutions in bfloat16; tried once a machine."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    channels, side = TRIED
+    # No numbers are drawn: somebody's seed may be in use.
+    weight = torch.ones(channels, channels, 3, 3, dtype=torch.bfloat16)
+    pictures = torch.ones(2, channels, side, side, dtype=torch.bfloat16)
+    weight, pictures = (t.contiguous(memory_format=torch.channels_last) for t in (weight, pictures))
+    other = transformed(weight, FOUR)
+    return trial.quicker(
+        TRIAL,
+        lambda: conv2d(pictures, weight, padding=1),
+        lambda: convolve(pictures, other, None, FOUR),
+    )
+
+
+def install(network: Any, *, fewest: int = FEWEST) -> None:
     """Use it for the layers of a network it makes faster; anything else stays as it is.
 
     A layer's weights become their transform, so that they are not kept twice.
+
+    Args:
+        network: any; its layers are changed.
+        fewest: channels on either side that a layer needs.
     """
     from torch import nn
 
     for layer in network.modules():
-        if _suits(layer):
+        if _suits(layer, fewest):
             tiles = FOUR if layer.weight.numel() <= LARGEST else TWO
             weight = transformed(layer.weight.detach(), tiles)
             layer.weight = nn.Parameter(weight, requires_grad=False)
             layer.forward = _Forward(layer, tiles)
 
 
-def _suits(layer: Any) -> bool:
+def _suits(layer: Any, fewest: int) -> bool:
     from torch import nn
 
     return (
@@ -206,7 +244,7 @@ def _suits(layer: Any) -> bool:
         and layer.stride == layer.dilation == layer.padding == (1, 1)
         and layer.padding_mode == "zeros"
         and layer.groups == 1
-        and min(layer.in_channels, layer.out_channels) >= FEWEST
+        and min(layer.in_channels, layer.out_channels) >= fewest
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from marsam import device, winograd
+from marsam import device, trial, winograd
 from marsam.device import Device
 from marsam.winograd import FOUR, TWO, Tiles, convolve, install, transformed
 
@@ -51,6 +51,17 @@ def test_a_picture_is_the_same_alone(tiles: Tiles) -> None:
     torch.testing.assert_close(convolve(pictures[:1], weight, None, tiles), together[:1])
 
 
+@tiles
+def test_bfloat16_comes_out_as_near_as_plain(tiles: Tiles) -> None:
+    pictures = torch.randn(1, 64, 14, 17).bfloat16()
+    weight, bias = torch.randn(64, 64, 3, 3).bfloat16(), torch.randn(64).bfloat16()
+    exact = conv2d(pictures.double(), weight.double(), bias.double(), padding=1)
+    mine = convolve(pictures, transformed(weight, tiles), bias, tiles)
+    assert mine.dtype == torch.bfloat16
+    # Rounded once, at the end.
+    torch.testing.assert_close(mine, exact.bfloat16(), rtol=0.01, atol=0.01)
+
+
 def _layer(channels: int = 128, out: int = 128, **kind: Any) -> nn.Conv2d:
     shape: dict[str, Any] = {"kernel_size": 3, "padding": 1}
     return nn.Conv2d(channels, out, **(shape | kind))
@@ -92,12 +103,17 @@ def test_other_layers_are_left_alone(layer: nn.Conv2d) -> None:
     assert "forward" not in vars(layer)
 
 
+def test_layers_narrower_than_asked_are_left_alone() -> None:
+    network = nn.Sequential(_layer(), _layer(out=160), _layer(channels=160, out=160))
+    install(network, fewest=160)
+    assert ["forward" in vars(layer) for layer in network] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("kind", "dtype", "gigabytes", "used"),
     [
         ("cpu", "float32", 16, True),
         ("cpu", "float32", 8, False),
-        ("cpu", "bfloat16", 16, False),
         ("cuda", "float16", 16, False),
     ],
 )
@@ -106,5 +122,20 @@ def test_where_it_is_used(
 ) -> None:
     monkeypatch.setattr(device, "_memory", lambda: gigabytes * 2.0**30)
     chosen = Device(kind=kind, dtype=dtype, reason="")
-    assert chosen.multiplies_less is used
+    assert chosen.has_room is used
     assert any("fewer multiplications" in line for line in chosen.tuning) is used
+
+
+@pytest.mark.parametrize(("share", "used"), [(0.6, True), (1.2, False)])
+def test_where_bfloat16_is_computed_a_trial_decides(
+    share: float, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "_memory", lambda: 16 * 2.0**30)
+    monkeypatch.setattr(winograd, "TRIED", (8, 4))
+    monkeypatch.setattr(trial, "_share", lambda *_ways: share)
+    chosen = Device(kind="cpu", dtype="bfloat16", reason="")
+    assert any("tried at the first" in line for line in chosen.tuning)
+    assert winograd.pays() is used
+    told = next(line for line in chosen.tuning if "fewer multiplications" in line)
+    assert told.endswith("are used") is used
+    assert f"{share:.0%}" in told

@@ -1,0 +1,92 @@
+"""Which of two ways is the quicker one on this machine: tried once, and remembered.
+
+It has to be remembered: two ways differ in the last digits, and a seed has to give the same pixels
+tomorrow.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+WORTH = 0.9
+"""The share of the usual way's time that another must stay under to be taken."""
+TIMES = 3
+
+
+def trial_file() -> Path:
+    """Where outcomes are remembered between starts."""
+    return Path(platformdirs.user_cache_dir("marsam")) / "trials.json"
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    names = (line.partition(":")[2] for line in told.splitlines() if line.startswith("model name"))
+    return next(names, platform.processor()).strip()
+
+
+def remembered(what: str) -> float | None:
+    """The share of the usual way's time that the other one took here; None when never tried."""
+    return _known().get(_key(what))
+
+
+def quicker(what: str, usual: Callable[[], object], other: Callable[[], object]) -> bool:
+    """Whether the other way is worth taking on this machine.
+
+    Args:
+        what: what is done so, in a few words.
+        usual: does it once.
+        other: does the same, the other way.
+    """
+    share = remembered(what)
+    if share is None:
+        share = _share(usual, other)
+        _remember(what, share)
+    return share < WORTH
+
+
+def _share(usual: Callable[[], object], other: Callable[[], object]) -> float:
+    """By the best of some times each, in turn, after one to warm up."""
+    best = {usual: float("inf"), other: float("inf")}
+    for turn in range(TIMES + 1):
+        for way in best:
+            started = time.perf_counter()
+            way()
+            if turn:
+                best[way] = min(best[way], time.perf_counter() - started)
+    return best[other] / best[usual]
+
+
+def _key(what: str) -> str:
+    import torch
+
+    machine = f"{processor_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return f"{machine}: {what}"
+
+
+def _known() -> dict[str, float]:
+    try:
+        known = json.loads(trial_file().read_text(encoding="utf-8"))
+        return {str(what): float(share) for what, share in known.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}  # it can always be tried again
+
+
+def _remember(what: str, share: float) -> None:
+    """Nobody is told when it fails: it is only tried again at the next start."""
+    file = trial_file()
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(_known() | {_key(what): share}, indent=1), encoding="utf-8")
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)

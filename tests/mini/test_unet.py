@@ -1,0 +1,82 @@
+"""A U-Net that is made quicker says what it said before."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from marsam import device, guiding, winograd
+from marsam.device import Device
+from marsam.painter import _suit_processor
+
+BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
+
+
+@pytest.fixture
+def unet() -> UNet2DConditionModel:
+    torch.manual_seed(0)
+    model = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+    )
+    return model.bfloat16().eval()
+
+
+def _said(unet: UNet2DConditionModel, *, pictures: int = 1) -> torch.Tensor:
+    """Of pictures as guidance shows them: twice, with words and without."""
+    torch.manual_seed(1)
+    noise = torch.randn(pictures, 4, 8, 8).to(unet.dtype).repeat(2, 1, 1, 1)
+    words = torch.randn(2 * pictures, 5, 16).to(unet.dtype)
+    with torch.inference_mode():
+        answer: torch.Tensor = unet(noise, torch.tensor(3), words, return_dict=False)[0]
+    return answer
+
+
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_what_a_guided_pair_shares_is_worked_out_once(
+    unet: UNet2DConditionModel, pictures: int
+) -> None:
+    unet = unet.float()
+    before = _said(unet, pictures=pictures)
+    guiding.install(unet)
+    rows: list[int] = []
+    attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
+    for layer in (unet.down_blocks[0].resnets[0].conv1, attention.attn1.to_q, attention.attn2.to_q):
+        layer.register_forward_pre_hook(lambda _layer, given: rows.append(len(given[0])))
+    after = _said(unet, pictures=pictures)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+    assert rows == [pictures, pictures, 2 * pictures]
+    assert not torch.equal(*after.chunk(2))
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_the_outermost_layers_change_and_say_the_same(
+    unet: UNet2DConditionModel, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "_memory", lambda: float("inf"))
+    monkeypatch.setattr(winograd, "TRIED", (32, 8))
+    monkeypatch.setattr(winograd, "pays", lambda: pays)
+    before = _said(unet)
+    _suit_processor(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
+    after = _said(unet)
+    assert after.dtype == before.dtype == torch.bfloat16
+    torch.testing.assert_close(after, before, rtol=0.05, atol=0.05)
+    changed = {
+        name.rpartition(".")[0]
+        for name, weight in unet.named_parameters()
+        if weight.dtype == torch.float32
+    }
+    outer = {
+        "down_blocks.0.resnets.0.conv1",
+        "down_blocks.0.resnets.0.conv2",
+        "up_blocks.0.upsamplers.0.conv",
+        *(f"up_blocks.1.resnets.{n}.conv{c}" for n in (0, 1) for c in (1, 2)),
+    }
+    assert changed == (outer if pays else set())
+    assert unet.dtype == torch.bfloat16
