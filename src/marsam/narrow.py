@@ -5,15 +5,10 @@ Where the processor computes bfloat16, weights of eight bits with a scale a row 
 and differ from the model's own by less than its arithmetic does. Where it computes float32, weights
 of sixteen bits are half of that, and differ from the model's own a tenth as much as bfloat16 would
 (not at all from those that come in float16); they lie in memory as FBGEMM multiplies them, whose
-products of a few rows take as long as reading does, and torch's own many times that. A vocabulary
-cut to the target's script spares most of NLLB's quarter of a million rows, and cannot answer in a
-wrong script.
+products of a few rows take as long as reading does, and torch's own many times that.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,33 +80,6 @@ class HalfLinear(nn.Module):
         return torch.cat(answers, -1) if len(answers) > 1 else answers[0]
 
 
-class ScriptHead(nn.Module):
-    """A last layer that can only choose among some tokens; all others are impossible.
-
-    Args:
-        full: the model's own, without a bias.
-        tokens: those it may choose.
-        device: what it will compute on.
-    """
-
-    tokens: Tensor
-
-    def __init__(self, full: nn.Linear, tokens: Tensor, device: Device) -> None:
-        super().__init__()
-        rows = full.weight[tokens]
-        some = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
-        some.weight = nn.Parameter(rows, requires_grad=False)
-        self.some = narrowed(some, device)
-        self.register_buffer("tokens", tokens)
-        self.vocabulary = full.weight.shape[0]
-
-    def forward(self, states: Tensor) -> Tensor:
-        """States (…, inputs) to scores (…, vocabulary)."""
-        scores = states.new_full((*states.shape[:-1], self.vocabulary), float("-inf"))
-        scores[..., self.tokens] = self.some(states)
-        return scores
-
-
 def narrowed(layer: nn.Linear, device: Device) -> nn.Module:
     """The layer as it is quickest for a few rows; the same one where nothing else is."""
     if device.is_bfloat16_processor and layer.in_features % 32 == 0:
@@ -134,14 +102,3 @@ def narrow(network: nn.Module, device: Device) -> None:
         others = pool.map(lambda place: narrowed(place[2], device), places)
         for (module, name, _), other in zip(places, others, strict=True):
             setattr(module, name, other)
-
-
-@contextmanager
-def head_of(model: Any, head: nn.Module | None) -> Iterator[None]:
-    """The model with another last layer; its own when None."""
-    full = model.lm_head
-    model.lm_head = head or full
-    try:
-        yield
-    finally:
-        model.lm_head = full

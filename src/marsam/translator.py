@@ -41,7 +41,7 @@ class Seq2SeqTranslator:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
-        self._heads: dict[str, Any] = {}  # by script
+        self._vocabularies: dict[str, Any] = {}  # by script
         self._family = str(read_config(folder).get("model_type"))
         if self._family not in FAMILIES:
             raise ModelUnsupported(
@@ -209,8 +209,6 @@ class Seq2SeqTranslator:
         """
         import torch
 
-        from marsam.narrow import head_of
-
         if not plain:
             return []
         model, tokenizer = self._loaded
@@ -223,43 +221,46 @@ class Seq2SeqTranslator:
             alike.setdefault((len(tokens), own_script), []).append((place, tokens))
         answers = [""] * len(plain)
         for (length, own_script), rows in alike.items():
-            head = self._head(target) if own_script else None
+            # A glossary's term may need another script.
+            vocabulary = self._vocabulary(target) if own_script else None
             for few in (rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)):
                 ids = torch.tensor([tokens for _, tokens in few], device=self.device.kind)
-                with torch.inference_mode(), head_of(model, head):
-                    output = model.generate(
-                        input_ids=ids,
-                        attention_mask=torch.ones_like(ids),
-                        num_beams=options.beams,
-                        # Languages differ in length, but not without bound.
-                        max_new_tokens=16 + 3 * length,
-                        **way.options,
-                        **decoding,
+                asked = {
+                    "input_ids": ids,
+                    "attention_mask": torch.ones_like(ids),
+                    "num_beams": options.beams,
+                    # Languages differ in length, but not without bound.
+                    "max_new_tokens": 16 + 3 * length,
+                    **way.options,
+                    **decoding,
+                }
+                with torch.inference_mode():
+                    output = (
+                        vocabulary.generate(model, **asked)
+                        if vocabulary
+                        else model.generate(**asked)
                     )
                 told = tokenizer.batch_decode(output, skip_special_tokens=True)
                 for (place, _), text in zip(few, told, strict=True):
                     answers[place] = texts.clean(text)
         return answers
 
-    def _head(self, target: Language) -> Any:
-        """A last layer for the target's script; None where the whole vocabulary does as well."""
+    def _vocabulary(self, target: Language) -> Any:
+        """The tokens of the target's script; None where the whole vocabulary does as well."""
         if not self.device.is_processor:
             return None
-        if target.script not in self._heads:
-            import torch
-
-            from marsam.narrow import ScriptHead
+        if target.script not in self._vocabularies:
+            from marsam.vocabulary import Vocabulary
 
             model, tokenizer = self._loaded
             # Tokenizers and models need not agree on how many rows are there in reserve.
             known = min(len(tokenizer), model.lm_head.out_features)
             tokens = _in_script(tokenizer, known, target)
             worth = self.device.packs_weights or len(tokens) < known / 2
-            some = torch.tensor(tokens)
-            self._heads[target.script] = (
-                ScriptHead(model.lm_head, some, self.device) if worth else None
+            self._vocabularies[target.script] = (
+                Vocabulary(model, tokens, self.device) if worth else None
             )
-        return self._heads[target.script]
+        return self._vocabularies[target.script]
 
 
 def _in_script(tokenizer: Any, known: int, target: Language) -> list[int]:

@@ -1,11 +1,11 @@
-"""Weights in eight bits or sixteen, and a last layer that cannot leave the target's script."""
+"""Weights in eight bits or sixteen say what they said before."""
 
 import pytest
 import torch
 from torch import nn
 
 from marsam.device import Device
-from marsam.narrow import PIECE, HalfLinear, NarrowLinear, ScriptHead, head_of, narrow
+from marsam.narrow import PIECE, HalfLinear, NarrowLinear, narrow
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
 FLOAT32 = Device(kind="cpu", dtype="float32", reason="for a test")
@@ -89,28 +89,3 @@ def test_every_layer_of_a_decoder_is_exchanged() -> None:
     assert isinstance(decoder[0], NarrowLinear)
     assert isinstance(inner[0], NarrowLinear)
     assert type(decoder[2]) is nn.Linear  # too slim for the kernel
-
-
-@pytest.mark.parametrize("device", [BFLOAT16, FLOAT32, GPU], ids=lambda device: device.dtype)
-def test_only_some_tokens_can_be_chosen(device: Device) -> None:
-    torch.manual_seed(0)
-    kind = torch.bfloat16 if device is BFLOAT16 else torch.float32
-    full = nn.Linear(64, 20, bias=False).to(kind)
-    tokens = torch.tensor([0, 2, 3, 11])
-    with torch.inference_mode():
-        states = torch.randn(3, 1, 64, dtype=kind)
-        scores = ScriptHead(full, tokens, device)(states)
-        wanted = full(states)[..., tokens]
-    assert scores.shape == (3, 1, 20)
-    assert (scores[..., tokens] - wanted).abs().max() < 0.1
-    assert scores.isfinite().nonzero()[:, 2].unique().tolist() == tokens.tolist()
-
-
-def test_the_models_own_head_comes_back() -> None:
-    model = nn.Module()
-    model.lm_head = own = nn.Linear(8, 8)
-    with head_of(model, nn.Identity()):
-        assert isinstance(model.lm_head, nn.Identity)
-    assert model.lm_head is own
-    with head_of(model, None):
-        assert model.lm_head is own
