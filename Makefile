@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check test-full stress bench bench-recipes bench-studio bench-folder train evaluate
+.PHONY: run test check types test-full stress bench bench-recipes bench-studio bench-folder train evaluate
 .PHONY: docs film notebook dist clean
 
 run: $(VENV)/.run
@@ -17,8 +17,10 @@ test: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --jobs=2 types test
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(MAKE) test
 
 # The full-size architectures with random weights; needs about 8 GB of memory.
 test-full: $(VENV)/.dev

@@ -29,7 +29,8 @@ PICTURE = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples" / "c
 SENTENCE = list(range(100, 113))
 """A sentence of a dozen tokens; which ones is all the same to random weights."""
 LENGTHS = (-2, -1, -1, 0, 0, 0, 1, 2)
-"""Tokens more than that of a folder's captions, which differ in length."""
+"""Tokens more than that of the captions of a folder's pictures, which differ in length; as many as
+a batch takes at once."""
 
 
 @contextlib.contextmanager
@@ -345,7 +346,6 @@ class Ours(Engine):
     def translate(self, beams: int = 4) -> dict[str, float]:
         """Noise never ends a sentence, and the guard would ask again: the model alone is timed."""
         times: dict[str, float] = {}
-        self.translator._loaded[0].generation_config.eos_token_id = None
         _ = self._arabic
         with clock(times, "total"):
             self._translated([SENTENCE], beams)
@@ -355,6 +355,7 @@ class Ours(Engine):
     def _arabic(self) -> Any:
         from marsam.languages import ARABIC
 
+        self.translator._loaded[0].generation_config.eos_token_id = None
         return self.translator._vocabulary(ARABIC)
 
     def _translated(self, sentences: list[list[int]], beams: int) -> None:
@@ -379,10 +380,8 @@ class Ours(Engine):
         """
         from marsam import CaptionOptions
         from marsam.batch.ahead import ahead
-        from marsam.batch.engine import TOGETHER
 
-        few = TOGETHER[self.device.kind]
-        images = [picture().rotate(angle) for angle in range(few)]
+        images = [picture().rotate(angle) for angle in range(len(LENGTHS))]
         options = CaptionOptions(beams=3, min_tokens=WORDS, max_tokens=WORDS)
         lengths = [len(SENTENCE) + more for more in LENGTHS]
         times: dict[str, float] = {}
@@ -392,11 +391,12 @@ class Ours(Engine):
                 self.captioner.caption_many(images, options)
                 yield lengths
 
+        _ = self.captioner._loaded, self._arabic
         with clock(times, "total"):
             for told in ahead(described(), 2):
                 for length in sorted(set(told)):
                     self._translated([list(range(100, 100 + length))] * told.count(length), 4)
-        return {"total": times["total"] / (chunks * few)}
+        return {"total": times["total"] / (chunks * len(images))}
 
     def caption_greedy(self) -> dict[str, float]:
         return self.caption(beams=1)

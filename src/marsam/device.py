@@ -50,8 +50,8 @@ class Device:
         """Whether linear layers of few rows are FBGEMM's, which is made for x86 with AVX2."""
         import torch
 
-        engines = torch.backends.quantized.supported_engines
-        return self.is_processor and self.dtype == "float32" and "fbgemm" in engines
+        engine = torch.backends.quantized.engine
+        return self.is_processor and self.dtype == "float32" and engine in ("x86", "fbgemm")
 
     @property
     def tuning(self) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def _trial() -> str:
     share = trial.remembered(winograd.TRIAL)
     if share is None:
         return "pictures: convolutions with fewer multiplications are tried at the first one"
-    used = "used" if share < trial.WORTH else "not used"
+    used = "used where layers are wide" if share < trial.WORTH else "not used"
     return (
         f"pictures: convolutions with fewer multiplications took {share:.0%} of the plain ones' "
         f"time here, and are {used}"

@@ -29,7 +29,8 @@ def _before_words(block: Any) -> list[Any]:
     """The layers of its first transformer that see nothing but the picture."""
     for transformer in (getattr(block, "attentions", None) or ())[:1]:
         if hasattr(transformer, "transformer_blocks"):
-            return [transformer.proj_in, transformer.transformer_blocks[0].attn1]
+            attention = transformer.transformer_blocks[0].attn1
+            return [layer for layer in (transformer.norm, transformer.proj_in, attention) if layer]
     return []
 
 

@@ -9,6 +9,7 @@ products of a few rows take as long as reading does, and torch's own many times 
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +55,7 @@ class NarrowLinear(nn.Module):
 
 
 class HalfLinear(nn.Module):
-    """A linear layer that computes in float32, its weights (outputs, inputs) in float16.
-
-    What comes of a row does not depend on how many there are, save for a single one.
-    """
+    """A linear layer that computes in float32, its weights (outputs, inputs) in float16."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -66,12 +64,6 @@ class HalfLinear(nn.Module):
         pack = torch.ops.quantized.linear_prepack_fp16
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             self._packed = list(pool.map(pack, pieces, biases))
-
-    @property
-    def weight(self) -> Tensor:
-        """As it would be in full; some models ask a layer for its number format."""
-        unpack = torch.ops.quantized.linear_unpack_fp16
-        return torch.cat([unpack(piece)[0] for piece in self._packed])
 
     def forward(self, states: Tensor) -> Tensor:
         """States (…, inputs) to (…, outputs)."""
@@ -92,13 +84,17 @@ def narrowed(layer: nn.Linear, device: Device) -> nn.Module:
 def narrow(network: nn.Module, device: Device) -> None:
     """Exchange every linear layer of a network that sees few rows at once."""
     places = [
-        (module, name, layer)
+        (module, name)
         for module in network.modules()
         for name, layer in module.named_children()
         if type(layer) is nn.Linear
     ]
+
+    def exchange(place: tuple[nn.Module, str]) -> None:
+        module, name = place
+        layer: Any = getattr(module, name)
+        setattr(module, name, narrowed(layer, device))
+
     # Packing is the work of one core, and takes as long as a few words do.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        others = pool.map(lambda place: narrowed(place[2], device), places)
-        for (module, name, _), other in zip(places, others, strict=True):
-            setattr(module, name, other)
+        list(pool.map(exchange, places))

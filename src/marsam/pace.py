@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,4 +93,5 @@ class Pace:
             partial.write_text(json.dumps(self._passes, indent=1), encoding="utf-8")
             partial.replace(file)
         except OSError:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()

@@ -297,12 +297,18 @@ def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
         wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if levels else []
         for part in (*wide, getattr(vae, "decoder", None)):
             if part is not None:
-                winograd.install(part)
-    elif levels and winograd.pays():
+                winograd.install(winograd.suited(part))
+    elif levels:
         # Weights become eight times as large: only those used on the most places.
-        for part in (unet.down_blocks[0], unet.up_blocks[-2].upsamplers, unet.up_blocks[-1]):
-            if part is not None:
-                winograd.install(part, fewest=winograd.TRIED[0])
+        upsamplers = getattr(unet.up_blocks[-2], "upsamplers", None)
+        outer = [
+            layer
+            for part in (unet.down_blocks[0], upsamplers, unet.up_blocks[-1])
+            if part is not None
+            for layer in winograd.suited(part, fewest=winograd.TRIED[0])
+        ]
+        if outer and winograd.pays():
+            winograd.install(outer)
 
 
 def _unguided(pipe: Any, tensors: dict[str, Any]) -> dict[str, Any]:

@@ -253,26 +253,29 @@ class Seq2SeqTranslator:
             from marsam.vocabulary import Vocabulary
 
             model, tokenizer = self._loaded
-            # Tokenizers and models need not agree on how many rows are there in reserve.
-            known = min(len(tokenizer), model.lm_head.out_features)
-            tokens = _in_script(tokenizer, known, target)
-            worth = self.device.packs_weights or len(tokens) < known / 2
+            rows = model.lm_head.out_features
+            tokens = _in_script(tokenizer, rows, target)
+            worth = self.device.packs_weights or len(tokens) < rows / 2
             self._vocabularies[target.script] = (
                 Vocabulary(model, tokens, self.device) if worth else None
             )
         return self._vocabularies[target.script]
 
 
-def _in_script(tokenizer: Any, known: int, target: Language) -> list[int]:
-    """Which of the first ``known`` tokens hold no letter of another script, or are special."""
+def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
+    """Which of a model's tokens hold no letter of another script, or are special."""
     writes = cache(target.writes)
-    special = set(tokenizer.all_special_ids)
-    pieces = tokenizer.convert_ids_to_tokens(range(known))
-    return [
+    # M2M100's languages are tokens that its tokenizer does not count.
+    languages = getattr(tokenizer, "lang_token_to_id", {}).values()
+    # Tokenizers and models need not agree on how many rows are there in reserve.
+    pieces = tokenizer.convert_ids_to_tokens(range(min(len(tokenizer), rows)))
+    wanted = {
         i
         for i, piece in enumerate(pieces)
-        if i in special or all(writes(letter) for letter in piece if letter.isalpha())
-    ]
+        if all(writes(letter) for letter in piece if letter.isalpha())
+    }
+    special = {i for i in (*tokenizer.all_special_ids, *languages) if i < rows}
+    return sorted(wanted | special)
 
 
 def problems(

@@ -1,7 +1,7 @@
 """Which of two ways is the quicker one on this machine: tried once, and remembered.
 
-It has to be remembered: two ways differ in the last digits, and a seed has to give the same pixels
-tomorrow.
+Two ways differ in the last digits, and a seed has to give the same pixels tomorrow, and to every
+program on the machine. So the first outcome stands, and what cannot be remembered is not used.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -30,7 +31,7 @@ def processor_name() -> str:
     except OSError:
         told = ""
     names = (line.partition(":")[2] for line in told.splitlines() if line.startswith("model name"))
-    return next(names, platform.processor()).strip()
+    return next(names, "").strip() or platform.processor() or platform.machine()
 
 
 def remembered(what: str) -> float | None:
@@ -46,11 +47,10 @@ def quicker(what: str, usual: Callable[[], object], other: Callable[[], object])
         usual: does it once.
         other: does the same, the other way.
     """
+    if remembered(what) is None:
+        _remember(what, _share(usual, other))
     share = remembered(what)
-    if share is None:
-        share = _share(usual, other)
-        _remember(what, share)
-    return share < WORTH
+    return share is not None and share < WORTH
 
 
 def _share(usual: Callable[[], object], other: Callable[[], object]) -> float:
@@ -68,8 +68,7 @@ def _share(usual: Callable[[], object], other: Callable[[], object]) -> float:
 def _key(what: str) -> str:
     import torch
 
-    machine = f"{processor_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    return f"{machine}: {what}"
+    return f"{processor_name()}, torch {torch.__version__}: {what}"
 
 
 def _known() -> dict[str, float]:
@@ -81,12 +80,14 @@ def _known() -> dict[str, float]:
 
 
 def _remember(what: str, share: float) -> None:
-    """Nobody is told when it fails: it is only tried again at the next start."""
+    """Unless another program was first. Nobody is told when it fails: the usual way does it too."""
     file = trial_file()
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(_known() | {_key(what): share}, indent=1), encoding="utf-8")
+        known = {_key(what): share} | _known()
+        partial.write_text(json.dumps(known, indent=1), encoding="utf-8")
         partial.replace(file)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()

@@ -25,6 +25,14 @@ SPECIAL = (
     "bad_words_ids",
 )
 """What ``generate`` is told in tokens."""
+OTHERS = (
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "sequence_bias",
+    "encoder_repetition_penalty",
+    "encoder_no_repeat_ngram_size",
+)
+"""What else it may be told in tokens, or compare with those that were read; no translator is."""
 
 
 class Vocabulary:
@@ -47,21 +55,28 @@ class Vocabulary:
     def generate(self, model: Any, **options: Any) -> Tensor:
         """What the model's own ``generate`` would say, had it no other tokens; in its own numbers.
 
-        It has them all where it is told one that is not among these.
+        It has them all where it is told one that is not among these, or tells by a number that is
+        now another's.
         """
-        told = {
-            name: value
-            for name in SPECIAL
-            if (value := options.get(name, getattr(model.generation_config, name, None)))
-            is not None
-        }
+
+        def told(names: Sequence[str]) -> dict[str, Any]:
+            settings = {**vars(model.generation_config), **options}
+            return {name: settings[name] for name in names if settings.get(name) is not None}
+
         try:
-            among = {name: self._among(value) for name, value in told.items()}
+            among = {name: self._among(value) for name, value in told(SPECIAL).items()}
         except KeyError:
+            among = None
+        if among is None or told(OTHERS) or self._mistakes_padding(model):
             whole: Tensor = model.generate(**options)
             return whole
         with self._installed(model):
             return self.tokens[model.generate(**(options | among))]
+
+    def _mistakes_padding(self, model: Any) -> bool:
+        """Whether another token has the number by which a decoder knows padding."""
+        padding: int = model.get_decoder().padding_idx
+        return self._places.get(padding, padding) != padding and padding < len(self.tokens)
 
     def _among(self, tokens: Any) -> Any:
         """The places of a token, or of lists of them."""
@@ -74,10 +89,10 @@ class Vocabulary:
         """The model with these tokens alone, until the end."""
         decoder, full = model.get_decoder(), model.lm_head
         embedding, bias = decoder.embed_tokens, getattr(model, "final_logits_bias", None)
-        model.lm_head, decoder.embed_tokens = self._head, _Embedding(embedding, self.tokens)
-        if bias is not None:
-            model.final_logits_bias = bias[:, self.tokens]
         try:
+            model.lm_head, decoder.embed_tokens = self._head, _Embedding(embedding, self.tokens)
+            if bias is not None:
+                model.final_logits_bias = bias[:, self.tokens]
             yield
         finally:
             model.lm_head, decoder.embed_tokens = full, embedding

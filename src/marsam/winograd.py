@@ -10,7 +10,7 @@ Where the processor multiplies bfloat16 itself, a quarter of the products in flo
 everywhere; :func:`pays` tries it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ TRIAL = "convolutions with fewer multiplications, for bfloat16"
 TRIED = 320, 64
 """Channels and places a side of the layer that is tried: the outermost of Stable Diffusion 1.5."""
 LARGEST = 640 * 640 * 9
-"""Weights of a layer, beyond which four times their memory is too much for what it spares."""
+"""Weights of a layer, beyond which four times their number is too much for what it spares."""
 TOGETHER = 128
 """Tiles computed at once, at least: fewer make slow products, more do not stay in the cache."""
 
@@ -216,23 +216,23 @@ def pays() -> bool:
     )
 
 
-def install(network: Any, *, fewest: int = FEWEST) -> None:
-    """Use it for the layers of a network it makes faster; anything else stays as it is.
+def suited(network: Any, *, fewest: int = FEWEST) -> list[Any]:
+    """The layers of a network it may make faster: those with so many channels on either side."""
+    return [layer for layer in network.modules() if _suits(layer, fewest)]
 
-    A layer's weights become their transform, so that they are not kept twice.
 
-    Args:
-        network: any; its layers are changed.
-        fewest: channels on either side that a layer needs.
+def install(layers: Iterable[Any]) -> None:
+    """Use it for some layers that suit.
+
+    Their weights become their transform, so that they are not kept twice.
     """
     from torch import nn
 
-    for layer in network.modules():
-        if _suits(layer, fewest):
-            tiles = FOUR if layer.weight.numel() <= LARGEST else TWO
-            weight = transformed(layer.weight.detach(), tiles)
-            layer.weight = nn.Parameter(weight, requires_grad=False)
-            layer.forward = _Forward(layer, tiles)
+    for layer in layers:
+        tiles = FOUR if layer.weight.numel() <= LARGEST else TWO
+        weight = transformed(layer.weight.detach(), tiles)
+        layer.weight = nn.Parameter(weight, requires_grad=False)
+        layer.forward = _Forward(layer, tiles)
 
 
 def _suits(layer: Any, fewest: int) -> bool:

@@ -28,10 +28,10 @@ def unet() -> UNet2DConditionModel:
     return model.bfloat16().eval()
 
 
-def _said(unet: UNet2DConditionModel, *, pictures: int = 1) -> torch.Tensor:
+def _said(unet: UNet2DConditionModel, *, pictures: int = 1, side: int = 8) -> torch.Tensor:
     """Of pictures as guidance shows them: twice, with words and without."""
     torch.manual_seed(1)
-    noise = torch.randn(pictures, 4, 8, 8).to(unet.dtype).repeat(2, 1, 1, 1)
+    noise = torch.randn(pictures, 4, side, side).to(unet.dtype).repeat(2, 1, 1, 1)
     words = torch.randn(2 * pictures, 5, 16).to(unet.dtype)
     with torch.inference_mode():
         answer: torch.Tensor = unet(noise, torch.tensor(3), words, return_dict=False)[0]
@@ -53,6 +53,21 @@ def test_what_a_guided_pair_shares_is_worked_out_once(
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
     assert rows == [pictures, pictures, 2 * pictures]
     assert not torch.equal(*after.chunk(2))
+
+
+def test_so_it_is_where_the_cores_do_not_part_the_halves_evenly(unet: UNet2DConditionModel) -> None:
+    unet = unet.float().to(memory_format=torch.channels_last)
+    guiding.install(unet)
+    rows: list[int] = []
+    attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
+    attention.attn1.to_q.register_forward_pre_hook(lambda _layer, given: rows.append(len(given[0])))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        _said(unet, side=40)
+    finally:
+        torch.set_num_threads(threads)
+    assert rows == [1]
 
 
 @pytest.mark.parametrize("pays", [True, False])

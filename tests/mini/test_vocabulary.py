@@ -94,8 +94,36 @@ def test_the_model_is_left_as_it_was(model: Any, device: Device) -> None:
     assert model.get_decoder().embed_tokens is embedding
 
 
-def test_a_language_it_does_not_know_has_the_whole_vocabulary(model: Any) -> None:
-    asked = {"input_ids": torch.tensor([[4, 17, 2]]), "forced_bos_token_id": 7, "num_beams": 2}
+def _is_whole(model: Any, tokens: list[int], **asked: Any) -> bool:
+    """Whether the answer is that of all tokens, and another one than with some."""
+    asked = {"input_ids": torch.tensor([[4, 17, 30, 2]]), "max_new_tokens": 8, **asked}
     with torch.inference_mode():
-        got = Vocabulary(model, SOME, PLAIN).generate(model, max_new_tokens=8, **asked)
-        assert torch.equal(got, model.generate(max_new_tokens=8, **asked))
+        got = Vocabulary(model, tokens, PLAIN).generate(model, **asked)
+        return torch.equal(got, model.generate(**asked)) and not set(got[0].tolist()) <= set(tokens)
+
+
+def test_a_language_it_does_not_know_has_the_whole_vocabulary(model: Any) -> None:
+    assert _is_whole(model, SOME, forced_bos_token_id=7)
+    assert not _is_whole(model, SOME, forced_bos_token_id=38)
+
+
+def test_so_has_whoever_speaks_of_tokens_in_other_ways(model: Any) -> None:
+    assert _is_whole(model, SOME, forced_bos_token_id=38, suppress_tokens=[14])
+
+
+def test_no_word_is_taken_for_padding(model: Any) -> None:
+    # Without the first token, padding is the first and a word the second.
+    moved = [token for token in SOME if token != 0]
+    model.generation_config.bos_token_id = None
+    assert _is_whole(model, moved, forced_bos_token_id=38)
+
+
+def test_the_model_comes_back_from_a_failure(model: Any) -> None:
+    head, embedding = model.lm_head, model.get_decoder().embed_tokens
+    ids = torch.tensor([[4, 2]])
+    with pytest.raises(RuntimeError, match="negative"):
+        Vocabulary(model, SOME, PLAIN).generate(
+            model, input_ids=ids, max_new_tokens=4, num_beams=-1
+        )
+    assert model.lm_head is head
+    assert model.get_decoder().embed_tokens is embedding

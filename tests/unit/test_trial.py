@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from marsam import trial
 from marsam.trial import quicker, remembered
 
@@ -44,9 +46,21 @@ def test_a_broken_file_is_like_none() -> None:
     assert remembered("one") is not None
 
 
-def test_where_nothing_can_be_kept_it_is_tried_each_time() -> None:
-    trial.trial_file().mkdir()
-    calls: list[float] = []
-    for _ in range(2):
-        assert quicker("one", way(0.02, calls), way(0, calls))
-    assert len(calls) == 16
+@pytest.mark.parametrize("kind", ["a folder instead", "no folder above"])
+def test_what_cannot_be_remembered_is_not_used(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = trial.trial_file()
+    if kind == "a folder instead":
+        file.mkdir()
+    else:
+        file.write_text("", encoding="utf-8")
+        monkeypatch.setattr(trial, "trial_file", lambda: file / "below.json")
+    # Tomorrow the trial might end otherwise, and the same seed give other pixels.
+    assert not quicker("one", way(0.02, []), way(0, []))
+
+
+def test_of_two_programs_that_try_at_once_the_first_one_decides() -> None:
+    def meanwhile() -> None:
+        if remembered("one") is None:
+            assert not quicker("one", way(0, []), way(0.02, []))
+
+    assert not quicker("one", way(0.02, []), meanwhile)
