@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check types test-full stress bench bench-recipes bench-studio bench-folder train evaluate
-.PHONY: docs film notebook dist clean
+.PHONY: run test check types test-full stress bench bench-recipes bench-studio bench-folder
+.PHONY: train evaluate docs film notebook dist clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
