@@ -31,7 +31,7 @@ test-full: $(VENV)/.dev
 stress: $(VENV)/.dev
 	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py tests/browser
 
-# Ours, the seed's way and peers at full size; forty minutes, 12 GB of memory and 10 GB of disk.
+# Ours, the seed's way and peers at full size; an hour, 20 GB of memory and 10 GB of disk.
 # stable-diffusion.cpp is compiled for it; where there is no C++ compiler, its row is left out.
 bench: $(VENV)/.dev
 	$(INSTALL) --editable '.[bench]'
