@@ -256,9 +256,10 @@ class Seq2SeqTranslator:
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
             worth = self.device.packs_weights or len(tokens) < rows / 2
-            self._vocabularies[target.script] = (
-                Vocabulary(model, tokens, self.device) if worth else None
-            )
+            with loading:  # it makes a layer
+                self._vocabularies[target.script] = (
+                    Vocabulary(model, tokens, self.device) if worth else None
+                )
         return self._vocabularies[target.script]
 
 

@@ -130,6 +130,9 @@ def test_only_tokens_of_the_targets_script_may_follow() -> None:
     class Tokenizer:
         all_special_ids = (0, 3)
 
+        def __len__(self) -> int:
+            return len(pieces)
+
         def convert_ids_to_tokens(self, ids: range) -> list[str]:
             return [pieces[i] for i in ids]
 
