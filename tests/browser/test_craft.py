@@ -195,9 +195,9 @@ def test_another_tab_of_ones_own_takes_nothing_from_the_first(
     """It finds the same work on its desk, which is still being painted for the other."""
     address, _ = slow
     page = visit("en", url=address)
-    page.fill("#number input[type=number]", "2")
+    page.fill("#number input[type=number]", "4")
     page.click("button#paint")
-    expect(page.locator("#status")).to_contain_text("of 2, step")
+    expect(page.locator("#status")).to_contain_text("of 4, step")
     other = page.context.new_page()
     other.goto(address)
     other.wait_for_selector("html[data-ready]")
@@ -205,13 +205,13 @@ def test_another_tab_of_ones_own_takes_nothing_from_the_first(
     other.fill("#number input[type=number]", "1")
     other.click("button#paint")
     expect(other.locator("#status")).to_contain_text("Waiting")
-    finished(page, 2)
+    finished(page, 4)
     assert pane(page, "en") != "a dog"
     finished(other, 1)
     page.click("button#paint")
-    expect(page.locator("#status")).to_contain_text("of 2, step")
+    expect(page.locator("#status")).to_contain_text("of 4, step")
     other.close()
-    finished(page, 2)
+    finished(page, 4)
 
 
 @arabic_first
