@@ -1,15 +1,14 @@
 """How long a picture takes on this machine: measured while painting, remembered for next time."""
 
-import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
+from marsam.figures import read_figures, write_figures
 from marsam.options import PaintOptions, Recipe, recipe_named
 from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
@@ -40,11 +39,9 @@ class Pace:
     def __post_init__(self) -> None:
         if self.file is None:
             return
-        try:
-            known = json.loads(self.file.read_text(encoding="utf-8"))
-            self._passes = {str(k): float(v) for k, v in known.items() if float(v) > 0}
-        except (OSError, ValueError, AttributeError, TypeError):
-            self._passes = {}  # figures can always be measured again
+        self._passes = {
+            name: figure for name, figure in read_figures(self.file).items() if figure > 0
+        }
 
     def learn(self, picture: Picture, seconds: float) -> None:
         """A picture took so long."""
@@ -57,7 +54,7 @@ class Pace:
             self._passes[key] = KEPT * old + (1 - KEPT) * new
             self._passes[self._key(None, None)] = self._passes[key]
             if self.file is not None:
-                self._save(self.file)
+                write_figures(self.file, self._passes)
 
     def listening(self, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what they tell about time is learnt on the way."""
@@ -84,14 +81,3 @@ class Pace:
         place = f"{device.kind} {device.dtype}" if device else "unknown"
         size = f"{width}x{height}" if width and height else "own size"
         return f"{self.studio.painter.name}, {place}, {size}"
-
-    def _save(self, file: Path) -> None:
-        """Nobody is told when it fails: the work is done, and only a figure is lost."""
-        partial = file.with_name(f"{file.name}.{os.getpid()}")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self._passes, indent=1), encoding="utf-8")
-            partial.replace(file)
-        except OSError:
-            with suppress(OSError):
-                partial.unlink()

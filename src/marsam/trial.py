@@ -4,15 +4,14 @@ Two ways differ in the last digits, and a seed has to give the same pixels tomor
 program on the machine. So the first outcome stands, and what cannot be remembered is not used.
 """
 
-import json
-import os
 import platform
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
+
+from marsam.figures import read_figures, write_figures
 
 WORTH = 0.9
 """The share of the usual way's time that another must stay under to be taken."""
@@ -36,7 +35,7 @@ def processor_name() -> str:
 
 def remembered(what: str) -> float | None:
     """The share of the usual way's time that the other one took here; None when never tried."""
-    return _known().get(_key(what))
+    return read_figures(trial_file()).get(_key(what))
 
 
 def quicker(what: str, usual: Callable[[], object], other: Callable[[], object]) -> bool:
@@ -48,7 +47,9 @@ def quicker(what: str, usual: Callable[[], object], other: Callable[[], object])
         other: does the same, the other way.
     """
     if remembered(what) is None:
-        _remember(what, _share(usual, other))
+        found = {_key(what): _share(usual, other)}
+        # Unless another program was first.
+        write_figures(trial_file(), found | read_figures(trial_file()))
     share = remembered(what)
     return share is not None and share < WORTH
 
@@ -69,25 +70,3 @@ def _key(what: str) -> str:
     import torch
 
     return f"{processor_name()}, torch {torch.__version__}: {what}"
-
-
-def _known() -> dict[str, float]:
-    try:
-        known = json.loads(trial_file().read_text(encoding="utf-8"))
-        return {str(what): float(share) for what, share in known.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}  # it can always be tried again
-
-
-def _remember(what: str, share: float) -> None:
-    """Unless another program was first. Nobody is told when it fails: the usual way does it too."""
-    file = trial_file()
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        known = {_key(what): share} | _known()
-        partial.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        partial.replace(file)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()

@@ -1,0 +1,28 @@
+"""What was measured on this machine, remembered in a file between starts."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+
+def read_figures(file: Path) -> dict[str, float]:
+    """Figures by name; none where the file is absent or broken: all can be measured again."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): float(figure) for name, figure in known.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def write_figures(file: Path, figures: Mapping[str, float]) -> None:
+    """Nobody is told when it fails: the work is done, and only a figure is lost."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        partial.replace(file)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
