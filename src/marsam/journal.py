@@ -5,10 +5,8 @@ lists is there. Whoever works on a run has its name on it, and leaves it as *int
 process ends before the work does.
 """
 
-import errno
 import os
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,8 +19,9 @@ import platformdirs
 import sqlalchemy as sa
 from PIL import Image
 
-from marsam.errors import DiskFull, JournalError, MarsamError, RunExists, RunMissing
+from marsam.errors import JournalError, MarsamError, RunExists, RunMissing
 from marsam.images import save_picture
+from marsam.journal_errors import URL_VARIABLE, kept_nowhere
 from marsam.journal_rows import SOURCE, file_of, run_of
 from marsam.journal_tables import open_engine, pictures, prepare, runs
 from marsam.keeper import DatabaseKeeper, FileKeeper
@@ -33,12 +32,7 @@ from marsam.results import Caption, Checked, Painted, Prompt
 from marsam.store import PictureStore
 
 DATA_VARIABLE = "MARSAM_DATA"
-URL_VARIABLE = "MARSAM_JOURNAL"
 STORE_VARIABLE = "MARSAM_PICTURES"
-NO_DATABASE = (
-    f"The journal's database cannot be used; see that it runs, and that {URL_VARIABLE} has the "
-    "right address, name and password."
-)
 IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
 
 
@@ -177,7 +171,7 @@ class Journal:
             self._store.remove(run)
             if once and (same := self.find(visitor, once[0])):
                 raise RunExists("This request was made before.", run=same.id) from error
-            raise _kept_nowhere(self.folder, error) from error
+            raise kept_nowhere(self.folder, error) from error
         return run
 
     def describe(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
@@ -222,7 +216,7 @@ class Journal:
             try:
                 embed(picture.image, record_of(picture, prompt), file.place)
             except OSError as error:
-                raise _kept_nowhere(self.folder, error) from error
+                raise kept_nowhere(self.folder, error) from error
             self._store.keep(file.place)
         row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.file is None}
         with self._begin() as database:
@@ -367,7 +361,7 @@ class Journal:
                 with database.begin():
                     yield database
         except sa.exc.SQLAlchemyError as error:
-            raise _kept_nowhere(self.folder, error) from error
+            raise kept_nowhere(self.folder, error) from error
 
     def _read(self) -> Any:
         return self._begin(reads=True)
@@ -384,19 +378,3 @@ class Journal:
     def _run(self, database: sa.Connection, row: Any) -> Run:
         painted = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
         return run_of(row, database.execute(painted), self._store)
-
-
-def _kept_nowhere(folder: Path, error: Exception) -> JournalError:
-    """Our word for a disk or a database that does not take it."""
-    if isinstance(error, JournalError):
-        return error
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "disk is full" in str(error) or "No space left" in str(error):
-        return DiskFull(f"There is no room left in {folder}; free some, and go on.")
-    if isinstance(error, OSError):
-        return JournalError(f"Runs cannot be kept in {folder}.")
-    if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):
-        return JournalError(NO_DATABASE)
-    return JournalError(
-        f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
-    )
