@@ -44,13 +44,13 @@ OPENRAIL_M = Licence(
     name="CreativeML OpenRAIL-M",
     url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
     en="free to use, except for the harmful uses it lists",
-    ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
+    ar="متاح للاستخدام إلا في الأغراض الضارة التي تعدّدها رخصته",
 )
 OPENRAIL_PP = Licence(
     name="CreativeML OpenRAIL++",
     url="https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
     en="free to use, except for the harmful uses it lists",
-    ar="متاح للاستخدام باستثناء الأغراض الضارة التي يعدّدها",
+    ar="متاح للاستخدام إلا في الأغراض الضارة التي تعدّدها رخصته",
 )
 CC_BY_4 = Licence(
     name="CC-BY-4.0",

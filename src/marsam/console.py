@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from marsam.fidelity import Fidelity
 from marsam.metadata import embed, record_of
 from marsam.notices import Notice
 from marsam.options import RunOptions
@@ -121,7 +122,7 @@ def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bo
                     rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
                 case Checked() if options.keep_best is None and not as_json:
                     if event.fidelity.missing:
-                        typer.echo(f"{event.fidelity.en} · {event.fidelity.ar}", err=True)
+                        typer.echo(_both(event.fidelity), err=True)
                 case Finished():
                     result = event.result
                     for index in result.kept:
@@ -171,7 +172,12 @@ def _free_name(folder: Path, seed: int) -> Path:
 def warn(notices: Iterable[Notice]) -> None:
     """Say what was mended or looks wrong, in both languages, beside the output."""
     for notice in notices:
-        typer.echo(f"{notice.en} · {notice.ar}", err=True)
+        typer.echo(_both(notice), err=True)
+
+
+def _both(said: Notice | Fidelity) -> str:
+    """A sentence in both languages on a line; isolated, or the Arabic full stop would go astray."""
+    return f"{said.en} · \u2067{said.ar}\u2069"
 
 
 def print_json(data: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from marsam import attention, guiding, winograd
+from marsam.adapting import Adapter
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
@@ -71,23 +72,32 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
-            halves = any(self.folder.glob("*/*.fp16.safetensors"))
             pipe = family.from_pretrained(
                 self.folder,
                 dtype=self.device.torch_dtype,
-                variant="fp16" if halves else None,
+                variant="fp16" if self._halves else None,
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
             pipe.to(self.device.kind)
-            if self.adapter is not None:
-                pipe.load_lora_weights(
-                    self.adapter, weight_name=ADAPTER_FILE, local_files_only=True
-                )
             if self.device.is_processor:
                 _suit_processor(pipe, self.device)
             give_back()
             return pipe, pipe.scheduler.config
+
+    @property
+    def _halves(self) -> bool:
+        """Whether its files are in half precision."""
+        return any(self.folder.glob("*/*.fp16.safetensors"))
+
+    @cached_property
+    def _adapting(self) -> Adapter | None:
+        """What works the adapter into the U-Net's weights, and out of them."""
+        if self.adapter is None:
+            return None
+        kind = "*.fp16*.safetensors" if self._halves else "*.safetensors"
+        files = sorted((self.folder / "unet").glob(kind))
+        return Adapter(self._loaded[0], self.adapter / ADAPTER_FILE, files)
 
     @cached_property
     def _deep(self) -> DeepLayers | None:
@@ -212,8 +222,8 @@ class DiffusionPainter:
             pipe, shipped = self._loaded
             method = self.method(options.recipe)
             own, small = self._own_decoder, self._small_decoder
-            if self.adapter is not None:
-                (pipe.enable_lora if method.adapter else pipe.disable_lora)()
+            if self._adapting is not None:
+                self._adapting.switch(on=method.adapter)
                 pipe.vae = small if method.adapter else own
             pipe.scheduler = _scheduler(pipe, method, shipped)
             steps = options.steps or method.steps

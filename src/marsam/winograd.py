@@ -235,6 +235,15 @@ def install(layers: Iterable[Any]) -> None:
         layer.forward = _Forward(layer, tiles)
 
 
+def set_weight(layer: Any, weight: "torch.Tensor") -> None:
+    """Give any layer other weights, in the form and number format in which it keeps them."""
+    import torch
+
+    tiles = getattr(layer.forward, "tiles", None)
+    with torch.no_grad():
+        layer.weight.copy_(weight if tiles is None else transformed(weight, tiles))
+
+
 def _suits(layer: Any, fewest: int) -> bool:
     from torch import nn
 
@@ -252,7 +261,7 @@ class _Forward:
     """What is called in place of a layer's own ``forward``."""
 
     def __init__(self, layer: Any, tiles: Tiles) -> None:
-        self._layer, self._tiles = layer, tiles
+        self._layer, self.tiles = layer, tiles
 
     def __call__(self, pictures: "torch.Tensor") -> "torch.Tensor":
-        return convolve(pictures, self._layer.weight, self._layer.bias, self._tiles)
+        return convolve(pictures, self._layer.weight, self._layer.bias, self.tiles)

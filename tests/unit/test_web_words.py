@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 import marsam.web
-from marsam.web.words import ARABIC, ENGLISH, WORDS, both, duration, of_pictures, pictures, say
+from marsam.web.words import (
+    ARABIC,
+    ENGLISH,
+    WORDS,
+    both,
+    duration,
+    of_duration,
+    of_pictures,
+    pictures,
+    say,
+)
 
 HERE = Path(marsam.web.__file__).parent
 
@@ -70,18 +80,21 @@ def test_pictures_are_counted_as_arabic_counts(count: int, nominative: str, geni
 
 
 @pytest.mark.parametrize(
-    ("seconds", "english", "arabic"),
+    ("seconds", "english", "nominative", "genitive"),
     [
-        (0.2, "1 second", "ثانية واحدة"),
-        (2, "2 seconds", "ثانيتين"),
-        (7.4, "7 seconds", "7 ثوانٍ"),
-        (11, "11 seconds", "11 ثانية"),
-        (89, "89 seconds", "89 ثانية"),
-        (120, "2 minutes", "دقيقتين"),
-        (480, "8 minutes", "8 دقائق"),
-        (1500, "25 minutes", "25 دقيقة"),
-        (6180, "103 minutes", "103 دقائق"),
+        (0.2, "1 second", "ثانية واحدة", "ثانية واحدة"),
+        (2, "2 seconds", "ثانيتان", "ثانيتين"),
+        (7.4, "7 seconds", "7 ثوانٍ", "7 ثوانٍ"),
+        (11, "11 seconds", "11 ثانية", "11 ثانية"),
+        (89, "89 seconds", "89 ثانية", "89 ثانية"),
+        (120, "2 minutes", "دقيقتان", "دقيقتين"),
+        (480, "8 minutes", "8 دقائق", "8 دقائق"),
+        (1500, "25 minutes", "25 دقيقة", "25 دقيقة"),
+        (6180, "103 minutes", "103 دقائق", "103 دقائق"),
     ],
 )
-def test_time_is_counted_as_each_language_counts(seconds: float, english: str, arabic: str) -> None:
-    assert duration(seconds) == (english, arabic)
+def test_time_is_counted_as_each_language_counts(
+    seconds: float, english: str, nominative: str, genitive: str
+) -> None:
+    assert duration(seconds) == (english, nominative)
+    assert of_duration(seconds) == (english, genitive)

@@ -160,8 +160,9 @@ class Painting:
                         yield self.view.landed(desk)
         if news.error is not None:
             self.view.tell(desk, news.error)
-        done = pictures(sum(p.file is not None for p in desk.pictures))
-        line = both("done" if news.state == "finished" else "stopped", done)
+        kept = sum(p.file is not None for p in desk.pictures)
+        line = "done" if news.state == "finished" else "stopped"
+        line = both(line, pictures(kept)) if kept else both(f"{line}_without")
         yield merged(
             self.view.landed(desk),
             self.view.bundle(desk),

@@ -17,7 +17,7 @@ from marsam.options import Recipe
 from marsam.pace import Pace
 from marsam.results import Prompt
 from marsam.studio import Studio
-from marsam.web.words import ARABIC, ENGLISH, Word, both, duration, say, spans
+from marsam.web.words import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
 
 HERE = Path(__file__).parent
 
@@ -176,7 +176,7 @@ def easel(
 ) -> str:
     """How the work stands: a line, a bar, the time left, the picture so far."""
     bar = f'<progress max="1" value="{share:.3f}"></progress>' if share is not None else ""
-    left = f"<p>{both('remaining', duration(remaining))}</p>" if remaining else ""
+    left = f"<p>{both('remaining', of_duration(remaining))}</p>" if remaining else ""
     shown = ""
     if sketch is not None:
         buffer = io.BytesIO()
@@ -189,7 +189,10 @@ def easel(
 
 def expected(seconds: float | None, count: Word) -> str:
     """How long the pictures will take."""
-    line = both("not_measured") if seconds is None else both("expected", duration(seconds), count)
+    if seconds is None:
+        line = both("not_measured")
+    else:
+        line = both("expected", of_duration(seconds), count)
     return f'<p class="expected">{line}</p>'
 
 

@@ -1,5 +1,6 @@
 """Everything the page says, in both languages, side by side."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
@@ -105,7 +106,11 @@ WORDS: Mapping[str, Word] = {
     "remaining": Word("About {} left.", "بقي نحو {}."),
     "words_ready": Word("The words are ready.", "الكلمات جاهزة."),
     "done": Word("Done: {}.", "تمّ: {}."),
+    "done_without": Word("Done, with no picture to show.", "تمّ، ولا صور لعرضها."),
     "stopped": Word("Stopped; {} kept.", "توقّف العمل، وحُفظ منه: {}."),
+    "stopped_without": Word(
+        "Stopped before a picture was finished.", "توقّف العمل قبل أن تكتمل أي صورة."
+    ),
     "stopping": Word("Stopping after this step…", "سأتوقف بعد هذه الخطوة…"),
     "preview": Word("The picture so far", "الصورة حتى الآن"),
     # The new pictures.
@@ -125,7 +130,7 @@ WORDS: Mapping[str, Word] = {
     ),
     "example_shown": Word(
         "An example of the bundled mini set. Drop a picture of yours to begin.",
-        "مثال من المجموعة المصغّرة المرفقة. أضف صورة لك لتبدأ.",
+        "مثال من المجموعة المصغّرة المرفقة. أضف صورة من عندك لتبدأ.",
     ),
     # Earlier work.
     "runs": Word("Your earlier work on this machine", "أعمالك السابقة على هذا الجهاز"),
@@ -282,7 +287,7 @@ def _filled(key: str, index: int, values: tuple[object, ...], named: dict[str, o
 
 def pictures(count: int) -> Word:
     """So many pictures, in good grammar."""
-    arabic = {0: "لا صور", 1: "صورة واحدة", 2: "صورتان"}.get(count, f"{count} صور")
+    arabic = {1: "صورة واحدة", 2: "صورتان"}.get(count, f"{count} صور")
     return Word("1 picture" if count == 1 else f"{count} pictures", arabic)
 
 
@@ -300,12 +305,18 @@ def of_pictures(count: int) -> Word:
 
 
 def duration(seconds: float) -> Word:
-    """A length of time, rounded as people say it; Arabic in the genitive."""
+    """A length of time, rounded as people say it, as the subject of a sentence."""
     if seconds < 90:
         whole = max(1, round(seconds))
-        return Word(_english(whole, "second"), _arabic(whole, "ثانية", "ثانيتين", "ثوانٍ"))
+        return Word(_english(whole, "second"), _arabic(whole, "ثانية", "ثانيتان", "ثوانٍ"))
     whole = round(seconds / 60)
-    return Word(_english(whole, "minute"), _arabic(whole, "دقيقة", "دقيقتين", "دقائق"))
+    return Word(_english(whole, "minute"), _arabic(whole, "دقيقة", "دقيقتان", "دقائق"))
+
+
+def of_duration(seconds: float) -> Word:
+    """The same where Arabic wants the genitive ("نحو دقيقتين")."""
+    english, arabic = duration(seconds)
+    return Word(english, re.sub("ان$", "ين", arabic))
 
 
 def _english(count: int, noun: str) -> str:

@@ -1,0 +1,90 @@
+"""An adapter (a LoRA), worked into the weights of a U-Net while it is on.
+
+Beside every layer, its products would take a quarter of a step; worked in, they cost nothing. What
+the weights were is not kept a second time, but read again from the painter's files when the
+adapter is switched off: they are the same to the last bit, however often that happens.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marsam import winograd
+from marsam.libraries import loading
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """What the adapter adds to a layer's weights: ``scale * up @ down``."""
+
+    layer: Any
+    down: "torch.Tensor"
+    up: "torch.Tensor"
+    scale: float
+
+    def added(self, weight: "torch.Tensor") -> "torch.Tensor":
+        product = self.up.flatten(1).float() @ self.down.flatten(1).float()
+        return weight.add(product.view_as(weight), alpha=self.scale)
+
+
+class Adapter:
+    """The adapter of a pipeline's U-Net, off at first, and read when it is first on.
+
+    Args:
+        pipe: of diffusers; its U-Net holds the weights of ``files``.
+        adapter: a file of LoRA weights.
+        files: the U-Net's own, in safetensors.
+    """
+
+    def __init__(self, pipe: Any, adapter: Path, files: Sequence[Path]) -> None:
+        self._pipe, self._adapter, self._files = pipe, adapter, files
+        self._on: bool | None = False
+
+    @cached_property
+    def _changes(self) -> dict[str, _Change]:
+        """What it changes, by the layers' names."""
+        from peft.tuners.lora import LoraLayer
+
+        folder, name = self._adapter.parent, self._adapter.name
+        with loading:
+            self._pipe.load_lora_weights(folder, weight_name=name, local_files_only=True)
+            adapted: list[tuple[str, Any]] = [
+                (name, layer)
+                for name, layer in self._pipe.unet.named_modules()
+                if isinstance(layer, LoraLayer)
+            ]
+            changes = {
+                name: _Change(
+                    layer=layer.base_layer,
+                    down=layer.lora_A[key].weight.detach(),
+                    up=layer.lora_B[key].weight.detach(),
+                    scale=layer.scaling[key],
+                )
+                for name, layer in adapted
+                for key in layer.active_adapters
+            }
+            self._pipe.unload_lora_weights()
+        return changes
+
+    def switch(self, *, on: bool) -> None:
+        """Work it in, or out; nothing happens when it is so already."""
+        from safetensors import safe_open
+
+        if self._on is on:
+            return
+        changes = self._changes
+        self._on = None  # until all is done: what is left half done is done anew
+        with ExitStack() as opened:
+            readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
+            reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
+            for name, change in changes.items():
+                place = f"{name}.weight"
+                weight = reader_of[place].get_tensor(place).float()
+                winograd.set_weight(change.layer, change.added(weight) if on else weight)
+        self._on = on
