@@ -43,7 +43,7 @@ def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Im
     """
     painter = studio.painter
     assert isinstance(painter, DiffusionPainter)
-    pipe, shipped = painter._loaded
+    pipe, shipped, _ = painter._loaded
     guided = method.guided_steps(method.steps)
     deep = painter._deep
     assert deep is not None

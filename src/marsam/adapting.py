@@ -8,12 +8,10 @@ adapter is switched off: they are the same to the last bit, however often that h
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marsam import winograd
-from marsam.libraries import loading
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +32,9 @@ class _Change:
 
 
 class Adapter:
-    """The adapter of a pipeline's U-Net, off at first, and read when it is first on.
+    """The adapter of a pipeline's U-Net, off at first.
+
+    Made before anything else is done to the U-Net, whose layers are looked at as they came.
 
     Args:
         pipe: of diffusers; its U-Net holds the weights of ``files``.
@@ -43,34 +43,27 @@ class Adapter:
     """
 
     def __init__(self, pipe: Any, adapter: Path, files: Sequence[Path]) -> None:
-        self._pipe, self._adapter, self._files = pipe, adapter, files
-        self._on: bool | None = False
-
-    @cached_property
-    def _changes(self) -> dict[str, _Change]:
-        """What it changes, by the layers' names."""
         from peft.tuners.lora import LoraLayer
 
-        folder, name = self._adapter.parent, self._adapter.name
-        with loading:
-            self._pipe.load_lora_weights(folder, weight_name=name, local_files_only=True)
-            adapted: list[tuple[str, Any]] = [
-                (name, layer)
-                for name, layer in self._pipe.unet.named_modules()
-                if isinstance(layer, LoraLayer)
-            ]
-            changes = {
-                name: _Change(
-                    layer=layer.base_layer,
-                    down=layer.lora_A[key].weight.detach(),
-                    up=layer.lora_B[key].weight.detach(),
-                    scale=layer.scaling[key],
-                )
-                for name, layer in adapted
-                for key in layer.active_adapters
-            }
-            self._pipe.unload_lora_weights()
-        return changes
+        pipe.load_lora_weights(adapter.parent, weight_name=adapter.name, local_files_only=True)
+        adapted: list[tuple[str, Any]] = [
+            (name, layer)
+            for name, layer in pipe.unet.named_modules()
+            if isinstance(layer, LoraLayer)
+        ]
+        self._changes = {
+            name: _Change(
+                layer=layer.base_layer,
+                down=layer.lora_A[key].weight.detach(),
+                up=layer.lora_B[key].weight.detach(),
+                scale=layer.scaling[key],
+            )
+            for name, layer in adapted
+            for key in layer.active_adapters
+        }
+        pipe.unload_lora_weights()
+        self._files = files
+        self._on: bool | None = False
 
     def switch(self, *, on: bool) -> None:
         """Work it in, or out; nothing happens when it is so already."""
@@ -78,12 +71,11 @@ class Adapter:
 
         if self._on is on:
             return
-        changes = self._changes
         self._on = None  # until all is done: what is left half done is done anew
         with ExitStack() as opened:
             readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
             reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
-            for name, change in changes.items():
+            for name, change in self._changes.items():
                 place = f"{name}.weight"
                 weight = reader_of[place].get_tensor(place).float()
                 winograd.set_weight(change.layer, change.added(weight) if on else weight)

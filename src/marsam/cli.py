@@ -16,7 +16,14 @@ from marsam.cli_runs import runs_app
 from marsam.cli_serving import serve, studio
 from marsam.cli_telling import info, show
 from marsam.console import print_json, tell, warn
-from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, PictureError
+from marsam.errors import (
+    Cancelled,
+    JournalError,
+    MarsamError,
+    OptionError,
+    PictureError,
+    PromptError,
+)
 from marsam.libraries import keep_pages
 from marsam.options import (
     MAX_PICTURES,
@@ -266,7 +273,10 @@ def translate(
         back=back,
         glossary=load_glossary(glossary) if glossary else Glossary(),
     )
-    given = sys.stdin.read() if text == "-" else text
+    try:
+        given = sys.stdin.read() if text == "-" else text
+    except UnicodeDecodeError as error:
+        raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
     studio = Studio.load(models, translator=translator, device=device)
     answer = studio.translator.translate(given, options)
     warn(answer.warnings)

@@ -10,7 +10,7 @@ import typer
 
 from marsam.batch.sidecars import Sidecar
 from marsam.cli_options import DeviceOption, Json, Models, Translator
-from marsam.console import counter, print_json, stoppable
+from marsam.console import away, counter, print_json, stoppable
 from marsam.options import (
     ELSEWHERE,
     MAX_PICTURES,
@@ -90,9 +90,9 @@ def batch(
         translate=TranslateOptions(glossary=terms),
         paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None,
     )
+    reviewed = reviewed_rows(out)
     album = out[0].with_name(f"{out[0].stem}-pictures")
     total = sum(1 for _ in find(folder, leave_out=album))
-    reviewed = reviewed_rows(out)
     there = [code for row in reviewed.values() for code in row.texts]
     codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in there if c != ENGLISH.code)))]
     started, failed, done, in_the_way = time.monotonic(), 0, 0, 0
@@ -113,7 +113,7 @@ def batch(
             engine=engine, known=known, painter=studio.painter, folder=folder, album=album
         )
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
-        advance = stack.enter_context(counter(total, visible=not as_json))
+        advance, shown = stack.enter_context(counter(total, visible=not as_json))
         stopped = stack.enter_context(stoppable())
         try:
             for row in rows:
@@ -124,11 +124,13 @@ def batch(
                     in_the_way += write(sidecar, folder / row.path, row, memory) is None
                 done, failed = done + 1, failed + bool(row.error)
                 if row.error and failed <= SEVERAL and not as_json:
-                    typer.echo(f"{row.path}: {row.error}", err=True)
+                    with away(shown):
+                        typer.echo(f"{row.path}: {row.error}", err=True)
                 advance()
         except KeyboardInterrupt:
             told = f"{done} of {total} pictures are done; the same command goes on from there."
-            typer.echo(told, err=True)
+            with away(shown):
+                typer.echo(told, err=True)
             raise
     _report(done, failed, in_the_way, out, time.monotonic() - started, as_json=as_json)
     if failed:

@@ -26,7 +26,7 @@ DeviceOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(envvar="PORT", help="Port to listen on.")]
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
 KeyFile = Annotated[
     Path | None,
     typer.Option(help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."),

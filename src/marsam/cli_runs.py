@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marsam.cli_options import Json
-from marsam.console import bar, print_json
+from marsam.console import away, bar, print_json
 from marsam.errors import OptionError
 from marsam.results import Painted, Previewed
 
@@ -82,7 +82,9 @@ def resume_run(
                 if isinstance(event, Previewed):
                     shown.update(task, completed=event.index + event.step / event.steps)
                 elif isinstance(event, Painted):
-                    typer.echo(str(journal.run(None, run_id).pictures[event.picture.index].path))
+                    with away(shown):
+                        place = journal.run(None, run_id).pictures[event.picture.index].path
+                        typer.echo(str(place))
         state = "finished"
     finally:
         journal.end(run_id, state, seconds=seconds)

@@ -23,6 +23,7 @@ from rich.progress import (
 )
 
 from marsam.fidelity import Fidelity
+from marsam.images import saving
 from marsam.metadata import embed, record_of
 from marsam.notices import Notice
 from marsam.options import RunOptions
@@ -53,7 +54,17 @@ def bar(*columns: ProgressColumn) -> Progress:
 
 
 @contextmanager
-def counter(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
+def away(shown: Progress) -> Iterator[None]:
+    """The bar is off the terminal while something is said, which would else be written onto it."""
+    shown.stop()
+    try:
+        yield
+    finally:
+        shown.start()
+
+
+@contextmanager
+def counter(total: int, *, visible: bool) -> Iterator[tuple[Callable[[], None], Progress]]:
     """A bar that counts pictures, with how many a second and how long the rest will take."""
     rate = TextColumn("{task.fields[rate]:.1f}/s")
     with bar(MofNCompleteColumn(), rate, TimeRemainingColumn(elapsed_when_finished=True)) as shown:
@@ -63,7 +74,7 @@ def counter(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
             shown.advance(task)
             shown.update(task, rate=shown.tasks[task].speed or 0.0)
 
-        yield advance
+        yield advance, shown
 
 
 @contextmanager
@@ -102,41 +113,44 @@ def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bo
     count = options.paint.pictures
     rows: dict[int, dict[str, Any]] = {}
     prompt: Prompt | None = None
+    with saving(out):
+        out.mkdir(parents=True, exist_ok=True)  # before hours of painting for nothing
     with bar() as shown:
         task = shown.add_task("…", total=count, visible=not as_json)
         for event in events:
-            match event:
-                case Captioned():
-                    warn(event.caption.warnings)
-                case Prompted():
-                    prompt = event.prompt
-                    warn(prompt.warnings)
-                    if not as_json:
-                        _say_prompt(prompt)
-                case Previewed():
-                    done = event.index + event.step / event.steps
-                    shown.update(
-                        task, completed=done, description=f"picture {event.index + 1}/{count}"
-                    )
-                case Painted() if options.keep_best is None:
-                    rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
-                case Checked() if options.keep_best is None and not as_json:
-                    if event.fidelity.missing:
-                        typer.echo(_both(event.fidelity), err=True)
-                case Finished():
-                    result = event.result
-                    for index in result.kept:
-                        if index not in rows:
-                            picture = result.pictures[index]
-                            rows[index] = _save(picture, prompt, out, quiet=as_json)
-                        if (seen := result.fidelity[index]) is not None:
-                            rows[index]["fidelity"] = round(seen.score, 3)
-                    if as_json:
-                        document = result.to_dict()
-                        document["pictures"] = [rows[index] for index in result.kept]
-                        if result.caption is not None:
-                            del document["prompt"]  # it is the caption
-                        print_json(document)
+            if isinstance(event, Previewed):
+                done = event.index + event.step / event.steps
+                told = f"picture {event.index + 1}/{count}"
+                shown.update(task, completed=done, description=told)
+                continue
+            with away(shown):
+                match event:
+                    case Captioned():
+                        warn(event.caption.warnings)
+                    case Prompted():
+                        prompt = event.prompt
+                        warn(prompt.warnings)
+                        if not as_json:
+                            _say_prompt(prompt)
+                    case Painted() if options.keep_best is None:
+                        rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
+                    case Checked() if options.keep_best is None and not as_json:
+                        if event.fidelity.missing:
+                            typer.echo(_both(event.fidelity), err=True)
+                    case Finished():
+                        result = event.result
+                        for index in result.kept:
+                            if index not in rows:
+                                picture = result.pictures[index]
+                                rows[index] = _save(picture, prompt, out, quiet=as_json)
+                            if (seen := result.fidelity[index]) is not None:
+                                rows[index]["fidelity"] = round(seen.score, 3)
+                        if as_json:
+                            document = result.to_dict()
+                            document["pictures"] = [rows[index] for index in result.kept]
+                            if result.caption is not None:
+                                del document["prompt"]  # it is the caption
+                            print_json(document)
 
 
 def _say_prompt(prompt: Prompt) -> None:
@@ -154,7 +168,8 @@ def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) ->
         typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
         return row
     path = _free_name(out, picture.seed)
-    embed(picture.image, record_of(picture, prompt), path)
+    with saving(out):
+        embed(picture.image, record_of(picture, prompt), path)
     if not quiet:
         typer.echo(str(path))
     return row | {"path": str(path)}

@@ -174,6 +174,12 @@ def kinds(root: type[MarsamError] = MarsamError) -> dict[str, type[MarsamError]]
     return {root.code: root} | {code: kind for some in below for code, kind in some.items()}
 
 
+def rebuilt(code: str, sentence: str) -> MarsamError:
+    """An error that was written down, as it was raised."""
+    kind = kinds().get(code, MarsamError)
+    return MarsamError(sentence) if issubclass(kind, RunExists) else kind(sentence)
+
+
 def public(error: MarsamError) -> str:
     """What strangers are told of an error."""
     return error.told or str(error)

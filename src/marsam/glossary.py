@@ -58,6 +58,12 @@ class Glossary:
                 left = pattern.sub(" ", left)
         return found
 
+    def places(self, text: str, source: str, target: str) -> list[tuple[int, int]]:
+        """From where to where the terms stand in the text."""
+        pairs = (term.answer(source, target) for term in self.terms)
+        patterns = (_whole(pair[0]) for pair in pairs if pair)
+        return [found.span() for pattern in patterns for found in pattern.finditer(text)]
+
 
 def _whole(term: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)", re.IGNORECASE)

@@ -3,12 +3,15 @@
 import contextlib
 import io
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
+from PIL.ExifTags import Base
 
-from marsam.errors import PictureError
+from marsam.errors import OptionError, PictureError
 
 FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ()))
 """What is read, told by content and never by name."""
@@ -16,6 +19,20 @@ MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
 PARTIAL = ".partial"
 """How the names of files end that are still being written."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What EXIF's marks of orientation ask for. Pillow's own way writes all of EXIF anew, and fails
+where a camera or a program left something odd in it."""
+_decoding = threading.BoundedSemaphore(2)
+"""A small file may hold a large picture: only so many are decoded at once, whoever sends them."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
@@ -37,15 +54,16 @@ def open_picture(source: Source) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             check_size(picture)
-            picture.load()
-            return _upright(picture)
+            with _decoding:
+                picture.load()
+                return _upright(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
         raise PictureError("This is not a JPEG, PNG or WebP picture.") from error
     except Image.DecompressionBombError as error:
         raise PictureError(_too_large()) from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as error:
+    except Exception as error:  # what decoders raise over bytes of no sense is of many kinds
         raise PictureError("This picture is damaged and cannot be read.") from error
 
 
@@ -88,7 +106,8 @@ def _too_large() -> str:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    turned = ImageOps.exif_transpose(picture)
+    turn = _TURNS.get(picture.getexif().get(Base.Orientation, 1))
+    turned = picture if turn is None else picture.transpose(turn)
     if turned.mode.startswith("I") or turned.mode == "F":  # 16 bit: Pillow would clip, not scale
         turned = turned.convert("F").point(lambda level: level / 256).convert("L")
     if turned.has_transparency_data:
@@ -125,6 +144,20 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
             partial.unlink(missing_ok=True)
         raise
     return path
+
+
+@contextlib.contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Our word for a disk that does not take a picture.
+
+    Raises:
+        OptionError: when nothing can be saved in that folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OptionError(f"Pictures cannot be saved in {folder}: {why}.") from error
 
 
 def sync_folder(folder: Path) -> None:

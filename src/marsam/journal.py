@@ -220,10 +220,13 @@ class Journal:
             self._store.keep(file.place)
         row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.file is None}
         with self._begin() as database:
-            if database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none() is None:
-                raise RunMissing("There is no such run any more.")
-            database.execute(pictures.insert().values(seconds=kept.seconds, **row))
-        return kept
+            mine = database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none()
+            if mine is not None:
+                database.execute(pictures.insert().values(seconds=kept.seconds, **row))
+                return kept
+        if not self._is_known(run):  # deleted meanwhile, and its folder made again
+            self._store.remove(run)
+        raise RunMissing("There is no such run any more.")
 
     def check(self, run: str, checked: Checked) -> None:
         """Keep what a picture's check found."""

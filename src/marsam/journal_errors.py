@@ -9,6 +9,10 @@ import sqlalchemy as sa
 from marsam.errors import DiskFull, JournalError
 
 URL_VARIABLE = "MARSAM_JOURNAL"
+NO_DATABASE = (
+    f"The journal's database cannot be used; see that it runs, and that {URL_VARIABLE} has the "
+    "right address, name and password."
+)
 
 
 def kept_nowhere(folder: Path, error: Exception) -> JournalError:
@@ -21,10 +25,7 @@ def kept_nowhere(folder: Path, error: Exception) -> JournalError:
     if isinstance(error, OSError):
         return JournalError(f"Runs cannot be kept in {folder}.")
     if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):
-        return JournalError(
-            "The journal's database cannot be used; see that it runs, and that "
-            f"{URL_VARIABLE} has the right address, name and password."
-        )
+        return JournalError(NO_DATABASE)
     return JournalError(
         f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
     )

@@ -2,12 +2,16 @@
 
 import secrets
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
+
+from marsam.errors import JournalError
+from marsam.journal_errors import NO_DATABASE
 
 
 class FileKeeper:
@@ -84,16 +88,26 @@ class DatabaseKeeper:
 
     @property
     def name(self) -> str:
-        """Ours; another one when the connection was lost, as others then took us for dead."""
-        with self._naming:
+        """Ours; another one when the connection was lost, as others then took us for dead.
+
+        Raises:
+            JournalError: when the database cannot be used.
+        """
+        with self._naming, _asked():
             if self._held is None or not self._is_held(self._held):
-                self._held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                self._name = secrets.token_hex(8)
-                self._held.execute(sa.select(sa.func.pg_advisory_lock(_number(self._name))))
+                self._held = None
+                held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                name = secrets.token_hex(8)
+                held.execute(sa.select(sa.func.pg_advisory_lock(_number(name))))
+                self._held, self._name = held, name
             return self._name
 
     def alive(self, name: str | None) -> bool:
-        """Whether the process of that name still runs."""
+        """Whether the process of that name still runs.
+
+        Raises:
+            JournalError: when the database cannot be used.
+        """
         if name is None:
             return False
         # Looked up and not tried: for a moment, whoever tries has the lock himself.
@@ -102,7 +116,7 @@ class DatabaseKeeper:
             "((classid::bigint << 32) | objid::bigint) = :number AND database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        with self._engine.connect() as database:
+        with _asked(), self._engine.connect() as database:
             return bool(database.execute(held, {"number": _number(name)}).scalar())
 
     def close(self) -> None:
@@ -120,6 +134,15 @@ class DatabaseKeeper:
             connection.invalidate()
             return False
         return True
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    """Our word for a database that does not answer."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise JournalError(NO_DATABASE) from error
 
 
 def _number(name: str) -> int:

@@ -279,7 +279,7 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
         raise PictureError("This is not a JPEG, PNG or WebP picture.") from error
     except Image.DecompressionBombError as error:
         raise PictureError("This picture is too large to be read.") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as error:
+    except Exception as error:  # what decoders raise over bytes of no sense is of many kinds
         raise PictureError("This picture is damaged and cannot be read.") from error
     # A PNG text that somebody named "xmp" arrives here as a str.
     if not isinstance(xmp, bytes) or NAMESPACE.encode() not in xmp:

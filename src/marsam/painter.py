@@ -58,8 +58,8 @@ class DiffusionPainter:
         self._family = str(read_config(folder, "model_index.json").get("_class_name"))
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Mapping[str, Any]]:
-        """The pipeline, and the configuration of the scheduler it came with."""
+    def _loaded(self) -> tuple[Any, Mapping[str, Any], Adapter | None]:
+        """The pipeline, the configuration of the scheduler it came with, and its adapter."""
         quiet()
         import diffusers
 
@@ -72,32 +72,24 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
+            halves = any(self.folder.glob("*/*.fp16.safetensors"))
             pipe = family.from_pretrained(
                 self.folder,
                 dtype=self.device.torch_dtype,
-                variant="fp16" if self._halves else None,
+                variant="fp16" if halves else None,
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
             pipe.to(self.device.kind)
+            adapter = None
+            if self.adapter is not None:
+                kind = "*.fp16*.safetensors" if halves else "*.safetensors"
+                files = sorted((self.folder / "unet").glob(kind))
+                adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, files)
             if self.device.is_processor:
                 _suit_processor(pipe, self.device)
             give_back()
-            return pipe, pipe.scheduler.config
-
-    @property
-    def _halves(self) -> bool:
-        """Whether its files are in half precision."""
-        return any(self.folder.glob("*/*.fp16.safetensors"))
-
-    @cached_property
-    def _adapting(self) -> Adapter | None:
-        """What works the adapter into the U-Net's weights, and out of them."""
-        if self.adapter is None:
-            return None
-        kind = "*.fp16*.safetensors" if self._halves else "*.safetensors"
-        files = sorted((self.folder / "unet").glob(kind))
-        return Adapter(self._loaded[0], self.adapter / ADAPTER_FILE, files)
+            return pipe, pipe.scheduler.config, adapter
 
     @cached_property
     def _deep(self) -> DeepLayers | None:
@@ -219,11 +211,11 @@ class DiffusionPainter:
         if stop.is_set():
             raise Cancelled("The work was stopped.")
         with translated("painting"), torch.inference_mode():
-            pipe, shipped = self._loaded
+            pipe, shipped, adapter = self._loaded
             method = self.method(options.recipe)
             own, small = self._own_decoder, self._small_decoder
-            if self._adapting is not None:
-                self._adapting.switch(on=method.adapter)
+            if adapter is not None:
+                adapter.switch(on=method.adapter)
                 pipe.vae = small if method.adapter else own
             pipe.scheduler = _scheduler(pipe, method, shipped)
             steps = options.steps or method.steps

@@ -1,6 +1,7 @@
 """A served Marsam: the page, the API or both, in one process, with one line and one guard."""
 
 import os
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -141,8 +142,14 @@ def serve(
 
 
 def listen(app: Guard, *, host: str, port: int) -> None:
-    """Answer requests until interrupted; what is begun then has five seconds."""
+    """Answer requests until interrupted; what is begun then has five seconds.
+
+    Raises:
+        OptionError: when nothing can listen there.
+    """
     import uvicorn
+
+    taken = _bound(host, port)  # only then is it true that Marsam is there
 
     config = uvicorn.Config(
         app,
@@ -153,7 +160,19 @@ def listen(app: Guard, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=5,
     )
     print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[taken])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = found[0]
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OptionError(
+            f"Nothing can listen on {host}, port {port} ({why}); choose another with --port."
+        ) from error
 
 
 def _studio(

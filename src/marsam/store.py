@@ -1,6 +1,6 @@
 """Where the pictures of runs are: a folder and, for several machines, a store all of them share."""
 
-import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ class PictureStore:
         """Have a file of a run here."""
         if self._remote is None or path.is_file():
             return
-        partial = path.with_name(f".{path.name}{PARTIAL}.{os.getpid()}")
+        partial = path.with_name(f".{path.name}{PARTIAL}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _reached():

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 TATWEEL = "\u0640"
 _BIDI = {
@@ -11,7 +12,7 @@ _BIDI = {
 }
 _TASHKEEL = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
 _SPACE = re.compile(r"[^\S\n]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?؟。！？])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।])\s+|(?<=[。！？])\s*(?=\S)|\n+")
 _WORD = re.compile(r"\w+", re.UNICODE)
 LONGEST_LOOP = 6
 """Words of the longest phrase whose repetition is noticed."""
@@ -54,9 +55,19 @@ def unshouted(sentence: str) -> str:
     return sentence
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a cleaned text, with their punctuation; lines are sentences too."""
-    return [part for part in _SENTENCE_END.split(text) if part]
+def sentences(text: str, whole: Sequence[tuple[int, int]] = ()) -> list[str]:
+    """The sentences of a cleaned text, with their punctuation; lines are sentences too.
+
+    Args:
+        text: in any language.
+        whole: from where to where it has names that no sentence ends in ("St. Mary").
+    """
+    found, start = [], 0
+    for end in _SENTENCE_END.finditer(text):
+        if not any(first < end.start() < last for first, last in whole):
+            found.append(text[start : end.start()])
+            start = end.end()
+    return [part for part in (*found, text[start:]) if part]
 
 
 def collapse_loops(text: str) -> str:

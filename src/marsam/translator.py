@@ -123,9 +123,11 @@ class Seq2SeqTranslator:
         options: TranslateOptions,
     ) -> list[tuple[str, list[Notice]]]:
         """Each text translated line by line and sentence by sentence, with what looks wrong."""
-        split = [
-            [texts.sentences(line) for line in texts.for_model(text).split("\n")] for text in given
-        ]
+
+        def parts(line: str) -> list[str]:
+            return texts.sentences(line, options.glossary.places(line, source.code, target.code))
+
+        split = [[parts(line) for line in texts.for_model(text).split("\n")] for text in given]
         plain = list(dict.fromkeys(s for lines in split for line in lines for s in line))
         told = dict(zip(plain, self._sentences(plain, source, target, options), strict=True))
         found = []

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from marsam.errors import Cancelled, MarsamError, OutOfMemory, Overdue, RunMissing
+from marsam.errors import Cancelled, MarsamError, OutOfMemory, Overdue, RunMissing, rebuilt
 from marsam.journal import Journal
 from marsam.kept import Run
 from marsam.line import Line
@@ -219,8 +219,12 @@ class Workshop:
                 job.listeners.append(listener)
                 return lambda: self._forget(job, listener)
         ended = job.ended if job else self._unsettled.get(run)
-        listener(ended or Ended(self.journal.run(None, run).state))
+        listener(ended or self._as_written(run))
         return lambda: None
+
+    def _as_written(self, run: str) -> Ended:
+        kept = self.journal.run(None, run)
+        return Ended(kept.state, kept.error and rebuilt(*kept.error))
 
     def position(self, run: str) -> int | None:
         """How many are served before it, and it; 0 while it is worked on, None when it is over."""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
 from marsam.journal import Journal
+from marsam.keeper import DatabaseKeeper
 from marsam.kept import Run
 from marsam.performing import begin as begun
 from marsam.performing import recorded
@@ -151,6 +152,35 @@ def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | 
             assert len(told["pictures"]) == 4
     finally:
         second.stop()
+
+
+def test_a_database_that_goes_away_is_one_sentence_each_time(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty(postgres)
+    journal = Journal(tmp_path, url=postgres)
+    run = journal.begin("amal", asked="x")
+    journal.asked_to_stop()
+    connect = sa.Engine.connect
+    with monkeypatch.context() as gone:
+
+        def refused(_engine: sa.Engine) -> sa.Connection:
+            raise sa.exc.OperationalError("connect", {}, OSError("refused"))
+
+        gone.setattr(sa.Engine, "connect", refused)
+        gone.setattr(DatabaseKeeper, "_is_held", lambda *_: False)
+        for ask in (
+            journal.asked_to_stop,
+            journal.sweep,
+            lambda: journal.begin("amal", asked="y"),
+            lambda: journal.describe(run, (), None),
+        ):
+            with pytest.raises(JournalError, match="database cannot be used"):
+                ask()
+    assert sa.Engine.connect is connect
+    assert journal.asked_to_stop() == []
+    journal.begin("amal", asked="y")
+    journal.close()
 
 
 def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:

@@ -256,6 +256,8 @@ def test_visitors_cannot_make_the_space_fetch_models_or_read_its_files(plain: st
         file = {"path": str(ROOT / "docs" / "studio.png"), "meta": {"_type": "gradio.FileData"}}
         with pytest.raises(AssertionError, match="'success': False"):
             page.ask("caption", file)
+        page.ask("describe", {"path": file["path"]})  # the page's own picture needs no such mark
+        assert page.earlier() == []
         assert "a cat" in page.ask("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
 
 
@@ -320,4 +322,9 @@ def test_nobody_reads_the_files_of_a_machine_that_serves_the_page(tmp_path: Path
         file = {"path": str(ROOT / "docs" / "studio.png"), "meta": {"_type": "gradio.FileData"}}
         with pytest.raises(AssertionError, match="'success': False"):
             page.ask("caption", file)
+        for place in (file["path"], "/dev/zero", "..", ""):
+            page.ask("describe", {"path": place})
+        assert page.earlier() == []
+        page.ask("describe", {"path": str(ROOT / EXAMPLES / "cat.png")})  # it is on the page
+        assert len(page.earlier()) == 1
         assert "a cat" in page.ask("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]

@@ -29,7 +29,7 @@ from marsam.images import open_picture
 from marsam.metadata import read
 from marsam.options import BatchOptions
 from marsam.results import Caption
-from marsam.testing import FakeCaptioner, fake_studio
+from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
 from tests.commands import marsam
 from tests.folders import make_folder
 
@@ -196,6 +196,19 @@ def test_what_somebody_reviewed_stays(studio: Studio) -> None:
     assert [row.reviewed for row in again] == [False, False, True, False]
 
 
+def test_what_somebody_reviewed_stays_where_a_language_cannot_be_added(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    (row,) = read_rows(Path("a.csv"))
+    words = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
+    _write(Path("a.csv"), [replace(row, texts=words, reviewed=True)], list(words))
+    assert isinstance(studio.translator, FakeTranslator)
+    studio.translator.error = OutOfMemory("There is not enough memory.")
+    marsam("batch", "photos", "--out", "a.csv", "--to", "fr")
+    (again,) = read_rows(Path("a.csv"))
+    assert (dict(again.texts), again.state) == (words, "reviewed")
+
+
 def _write(path: Path, rows: Sequence[Row], codes: Sequence[str]) -> None:
     output = Output(path, lambda file: CsvWriter(file, codes))
     for row in rows:
@@ -267,6 +280,14 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     record = read(painted[0])
     assert record is not None
     assert (record.english, record.arabic) == (CAT, QITTA)
+
+
+def test_new_pictures_are_not_described_whichever_way_the_folder_is_named(studio: Studio) -> None:
+    make_folder(Path("photos"), 2)
+    Path("link").symlink_to("photos")
+    for folder in ("photos", str(Path("photos").absolute()), "link"):
+        assert marsam("batch", folder, "--out", "photos/a.jsonl", "-n", "2") == 0
+        assert len(list(read_rows(Path("photos/a.jsonl")))) == 2
 
 
 @dataclass

@@ -1,19 +1,25 @@
+import io
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from marsam import Studio
-from marsam.errors import JournalError
-from marsam.testing import fake_studio
+from marsam.errors import JournalError, OptionError
+from marsam.guard import Guard
+from marsam.serving import listen
+from marsam.testing import FakePainter, fake_studio
 from tests.commands import marsam
 
 
 @pytest.fixture(autouse=True)
-def _fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Studio, "load", lambda *a, **k: fake_studio())
+def studio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Studio:
+    one = fake_studio()
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: one)
     monkeypatch.chdir(tmp_path)
+    return one
 
 
 @pytest.fixture
@@ -146,6 +152,40 @@ def test_errors_are_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -
     assert said.err == "There is no file missing.png.\n"
     assert marsam("translate", "hello", "--to", "ara_Arab") == 1
     assert "did you mean arb_Arab" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_saved_nothing_is_painted(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken").write_text("a file")
+    assert marsam("paint", "a cat", "--out", "taken") == 1
+    assert capsys.readouterr().err == "Pictures cannot be saved in taken: File exists.\n"
+    assert isinstance(studio.painter, FakePainter)
+    assert studio.painter.asked == []
+
+
+def test_a_text_that_is_not_utf8_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arabic = io.TextIOWrapper(io.BytesIO("قطة".encode("cp1256")), "utf-8")
+    monkeypatch.setattr("sys.stdin", arabic)
+    assert marsam("translate", "-") == 1
+    assert "UTF-8" in capsys.readouterr().err
+
+
+def test_an_address_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(OptionError, match=f"Nothing can listen on 127.0.0.1, port {port}"):
+            listen(Guard(nobody), host="127.0.0.1", port=port)
+    with pytest.raises(OptionError, match="choose another"):
+        listen(Guard(nobody), host="no.such.host.invalid", port=port)
+    assert capsys.readouterr().out == ""  # the other's address is not ours
+    assert marsam("studio", "--port", "99999") == 2
+
+
+async def nobody(*_: object) -> None:
+    """An application that is never asked."""
 
 
 def test_usage_errors_exit_with_two(photo: str, capsys: pytest.CaptureFixture[str]) -> None:

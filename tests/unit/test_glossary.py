@@ -4,6 +4,7 @@ import pytest
 
 from marsam import OptionError
 from marsam.glossary import Glossary, Term, load_glossary, split_around
+from marsam.text import sentences
 
 FILE = """
 [[term]]
@@ -39,6 +40,14 @@ def test_both_ways(glossary: Glossary) -> None:
 
 def test_only_whole_words(glossary: Glossary) -> None:
     assert glossary.wanted("primroses", "eng_Latn", "arb_Arab") == []
+
+
+def test_a_name_with_a_full_stop_stays_in_one_sentence() -> None:
+    glossary = Glossary((Term("St. Mary", "القديسة مريم"),))
+    text = "A photo of St. Mary. It is old."
+    places = glossary.places(text, "eng_Latn", "arb_Arab")
+    assert sentences(text, places) == ["A photo of St. Mary.", "It is old."]
+    assert glossary.places(text, "eng_Latn", "fra_Latn") == []
 
 
 def test_splitting_around_terms() -> None:

@@ -1,13 +1,19 @@
+import contextlib
 import io
 import struct
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, features
+from PIL.PngImagePlugin import PngImageFile
 
 from marsam import PictureError, open_picture
 from marsam.images import MAX_BYTES, save_picture
+from marsam.metadata import read
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -118,3 +124,52 @@ def test_saving_leaves_one_whole_file(tmp_path: Path) -> None:
     path = save_picture(Image.new("RGB", (9, 9), "red"), tmp_path / "deep" / "a.png")
     assert [p.name for p in path.parent.iterdir()] == ["a.png"]
     assert open_picture(path).size == (9, 9)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_an_avif_that_was_not_fetched_whole_is_damaged() -> None:
+    data = encoded(Image.effect_noise((64, 64), 64).convert("RGB"), "AVIF")
+    damaged = 0
+    for at in range(0, len(data), 7):
+        broken = data[:at] + b"\xff" + data[at + 1 :]
+        with contextlib.suppress(PictureError):
+            read(broken)
+        try:
+            open_picture(broken)
+        except PictureError:
+            damaged += 1
+    assert damaged
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind"), [(0xA005, 1), (0x011A, 1), (0x0132, 5), (0x02BC, 2)], ids=hex
+)
+def test_a_photo_with_odd_remarks_is_read_and_turned(tag: int, kind: int) -> None:
+    lies = (0x0112, struct.pack("<HHLHH", 0x0112, 3, 1, 6, 0))
+    odd = (tag, struct.pack("<HHLL", tag, kind, 1, 0))
+    entries = b"".join(entry for _, entry in sorted([lies, odd]))
+    exif = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + entries + bytes(4)
+    assert open_picture(encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif)).size == (4, 8)
+
+
+def test_few_large_pictures_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are sent: a small file may hold a picture that takes much memory."""
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, "PNG")
+    most, now, counting = 0, 0, threading.Lock()
+    load = PngImageFile.load
+
+    def slow(picture: PngImageFile) -> object:
+        nonlocal most, now
+        with counting:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.02)
+        with counting:
+            now -= 1
+        return load(picture)
+
+    monkeypatch.setattr(PngImageFile, "load", slow)
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(open_picture, [data.getvalue()] * 32))
+    assert 1 <= most <= 2

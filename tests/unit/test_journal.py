@@ -96,6 +96,16 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    event = next(e for e in fake_studio().stream(PHOTO, OPTIONS) if isinstance(e, Painted))
+    journal.delete("amal", run)
+    with pytest.raises(RunMissing):
+        journal.paint(run, event, None)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 def test_what_ran_when_the_process_ended_was_interrupted(tmp_path: Path) -> None:
     first = Journal(tmp_path)
     run = first.begin("amal", source=PHOTO)

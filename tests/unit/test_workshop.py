@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,15 @@ def test_how_a_run_ended_is_raised_to_whoever_waits(tmp_path: Path) -> None:
     with pytest.raises(QueueFull):
         workshop.request("amal", OPTIONS, prompt="a cat")
     assert not workshop.ready
+
+
+def test_who_asks_late_hears_why_a_run_failed(tmp_path: Path) -> None:
+    fakes = fake_studio()
+    failing = FakePainter(error=OutOfMemory("There is not enough memory."))
+    workshop = Workshop(replace(fakes, painter=failing), Journal(tmp_path))
+    run = workshop.request("amal", OPTIONS, prompt="a cat")
+    while not workshop.journal.run("amal", run).ended or workshop.position(run) is not None:
+        time.sleep(0.02)
+    with pytest.raises(OutOfMemory, match="not enough memory"):
+        workshop.wait(run)
+    workshop.close()

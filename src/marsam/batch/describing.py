@@ -13,6 +13,7 @@ from marsam.batch.known import Known
 from marsam.batch.memory import Words
 from marsam.batch.rows import Row
 from marsam.errors import PictureError
+from marsam.images import saving
 from marsam.languages import ARABIC, ENGLISH
 from marsam.results import Painted
 from marsam.stages import Painter
@@ -117,7 +118,8 @@ class Describer:
             return row
         key = self.known.translation_key(row.english, code)
         if key in failed:
-            return row.failed(failed[key])
+            # What somebody has read over stays, even where a further language cannot be added.
+            return row if row.reviewed else row.failed(failed[key])
         text, warnings = said[key]
         warnings = tuple(dict.fromkeys((*row.warnings, *warnings)))
         return replace(row, texts={**row.texts, code: text}, warnings=warnings)
@@ -147,7 +149,8 @@ class Describer:
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
                 record = replace(record, arabic=row.texts.get(ARABIC.code, ""))
-                metadata.embed(event.picture.image, record, path)
+                with saving(self.album):
+                    metadata.embed(event.picture.image, record, path)
                 return True
         return False
 

@@ -25,7 +25,8 @@ def find(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:
     """
     if not folder.is_dir():
         raise OptionError(f"There is no folder {folder}.")
-    return _walk(folder, leave_out)
+    # One of the two may be told from the root, or through a link, and the other not.
+    return _walk(folder, leave_out and leave_out.resolve())
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
@@ -34,7 +35,8 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and (leave_out is None or here / name != leave_out)
+            if not name.startswith(".")
+            and (leave_out is None or (here / name).resolve() != leave_out)
         )
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:

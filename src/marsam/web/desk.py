@@ -15,6 +15,7 @@ from marsam.errors import (
     DiskFull,
     HubUnreachable,
     JournalError,
+    LanguageError,
     MarsamError,
     ModelError,
     OptionError,
@@ -33,11 +34,13 @@ from marsam.store import KeptFile
 from marsam.web.words import ENGLISH
 from marsam.workshop import Workshop
 
-EXAMPLE = Path(__file__).with_name("examples") / "finished"
+SHOWN = Path(__file__).with_name("examples")
+EXAMPLE = SHOWN / "finished"
 _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
     (PictureError, "no_picture"),
     (PromptError, "bad_prompt"),
     (OptionError, "bad_option"),
+    (LanguageError, "no_language"),
     (RunMissing, "no_run"),
     (HubUnreachable, "no_hub"),
     (ModelError, "no_model"),
@@ -96,6 +99,14 @@ class Desk:
         self.pictures = list(run.pictures)
         self.options = run.options.paint if run.options else None
 
+    def shows(self, picture: str) -> bool:
+        """Whether the words on the desk, or those that come, are those of a picture's digest."""
+        if picture != self.digest:
+            return False
+        words = {caption.text for caption in self.captions}
+        own = self.prompt is None or self.prompt.english in words
+        return not self.read.is_set() or (own and not self.edited)
+
 
 class Desks:
     """The desks of the open pages, by Gradio's session."""
@@ -121,6 +132,20 @@ def digest(path: Path | str) -> str:
     """Tells whether a file is the one that is already on the desk."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def received(given: dict[str, Any] | None, component: Any) -> Path | None:
+    """The file in Gradio's note of what was given to a component; None when it was taken away.
+
+    Raises:
+        PictureError: for any other file of this machine, which a request could name as well.
+    """
+    if not given:
+        return None
+    path = Path(given.get("path") or "").resolve()
+    if not any(path.is_relative_to(Path(f).resolve()) for f in (component.GRADIO_CACHE, SHOWN)):
+        raise PictureError("This picture was not given to the page.")
+    return path
 
 
 def served(path: Path, component: Any) -> str:

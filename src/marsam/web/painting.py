@@ -161,8 +161,10 @@ class Painting:
         if news.error is not None:
             self.view.tell(desk, news.error)
         kept = sum(p.file is not None for p in desk.pictures)
-        line = "done" if news.state == "finished" else "stopped"
-        line = both(line, pictures(kept)) if kept else both(f"{line}_without")
+        if news.state == "finished":
+            line = both("done", pictures(kept)) if kept else both("done_without")
+        else:
+            line = both("stopped", pictures(kept)) if kept else both("stopped_without")
         yield merged(
             self.view.landed(desk),
             self.view.bundle(desk),

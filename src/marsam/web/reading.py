@@ -16,7 +16,7 @@ from marsam.metadata import Record
 from marsam.options import CaptionOptions, PaintOptions, RunOptions
 from marsam.results import Captioned, Prompt, Prompted, Translated
 from marsam.web import render
-from marsam.web.desk import Desk, Desks, digest
+from marsam.web.desk import Desk, Desks, digest, received
 from marsam.web.layout import EXAMPLES, SIZES
 from marsam.web.settings import RECIPES_BY_NAME
 from marsam.web.view import Update, View, candidates, merged, notes
@@ -38,23 +38,25 @@ class Reading:
         ``given`` is Gradio's note of an uploaded file; None when the picture was taken away.
         """
         parts, desk = self.parts, self.desks.of(request)
-        path = given["path"] if given else None
-        if path is None or digest(path) == desk.digest:
-            yield {parts.status: gr.skip()}
-            return
         try:
-            source = open_picture(Path(path))
+            path = received(given, parts.picture)
+            if path is None:
+                desk.digest = ""
+            if path is None or desk.shows(digest(path)):
+                yield {parts.status: gr.skip()}
+                return
+            source = open_picture(path)
         except PictureError as error:
             self.view.tell(desk, error)
             yield {parts.picture: self.view.source(desk)}
             return
         try:
-            record = metadata.read(Path(path))
+            record = metadata.read(path)
         except PictureError:
             record = None  # damaged, or of a newer Marsam: a picture like any other
         if record is not None:
             try:
-                yield self._restore(desk, Path(path), record)
+                yield self._restore(desk, path, record)
             except MarsamError as error:  # a record with numbers that nobody could choose
                 self.view.tell(desk, error)
                 yield {parts.picture: self.view.source(desk)}

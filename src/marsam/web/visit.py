@@ -4,6 +4,7 @@ import re
 
 import gradio as gr
 
+from marsam.errors import MarsamError
 from marsam.web import render
 from marsam.web.desk import Desks, example
 from marsam.web.view import Update, View, album, merged
@@ -37,7 +38,8 @@ class Visit:
         """Everything in the other language; what is on the page stays."""
         view, parts, desk = self.view, self.view.parts, self.desks.of(request)
         desk.language = language
-        return merged(
-            parts.labels(language),
-            {parts.gallery: album(view.shown(desk)), parts.earlier: album(view.covers(desk))},
-        )
+        told = merged(parts.labels(language), {parts.earlier: album(view.covers(desk))})
+        try:
+            return told | {parts.gallery: album(view.shown(desk))}
+        except (MarsamError, OSError):  # deleted meanwhile: it stays as it is looked at
+            return told

@@ -198,8 +198,12 @@ WORDS: Mapping[str, Word] = {
         "أحد الخيارات المتقدمة خارج الحدود؛ امسحه أو غيّره.",
     ),
     "no_model": Word(
-        "A model is missing or damaged; fetch the full models again below.",
-        "أحد النماذج ناقص أو تالف؛ أعد تنزيل النماذج الكاملة من أسفل الصفحة.",
+        "A model is missing or damaged; it is fetched again with: marsam models pull standard",
+        "أحد النماذج ناقص أو تالف؛ يُعاد تنزيله بالأمر: \u2066marsam models pull standard\u2069",
+    ),
+    "no_language": Word(
+        "The translator in use does not know this language; write in English.",
+        "المترجم المستخدم لا يعرف هذه اللغة؛ اكتب بالإنجليزية.",
     ),
     "no_hub": Word(
         "The model hub cannot be reached; try again when you are online.",

@@ -1,0 +1,46 @@
+"""Pictures that several machines share come here whole."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from marsam.errors import JournalError
+from marsam.store import PictureStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PictureStore:
+    elsewhere = tmp_path / "elsewhere" / "run"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "a.png").write_bytes(b"ab" * 1000)
+    return PictureStore(tmp_path / "here", (tmp_path / "elsewhere").as_uri())
+
+
+def test_two_who_ask_at_once_both_get_it_whole(
+    store: PictureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+    files: Any = fsspec.get_filesystem_class("file")
+    get = files.get_file
+
+    def slow(there: object, name: str, place: str) -> None:
+        Path(place).write_bytes(b"ab")  # the beginning
+        both.wait()
+        get(there, name, place)
+        both.wait()
+
+    monkeypatch.setattr(files, "get_file", slow)
+    with ThreadPoolExecutor(2) as threads:
+        told = list(threads.map(lambda _: store.file("run", "a.png").path.read_bytes(), range(2)))
+    assert told == [b"ab" * 1000] * 2
+    assert [path.name for path in store.place("run").iterdir()] == ["a.png"]
+
+
+def test_a_picture_that_is_nowhere_is_one_sentence(store: PictureStore) -> None:
+    with pytest.raises(JournalError, match="in the store no more"):
+        _ = store.file("run", "b.png").path
+    assert list(store.place("run").iterdir()) == []
