@@ -489,3 +489,7 @@ def test_earlier_work_is_opened_and_deleted(visit: Visit, examples: Path, langua
     page.click("button#delete")
     page.click("button#really")
     expect(earlier).to_have_count(1)
+    # What was deleted is still looked at, and the page is as good as before.
+    page.get_by_label("English" if language == "ar" else "العربية").check()
+    expect(page.get_by_role("tab", name=WORDS["history"][language == "en"])).to_be_visible()
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(1)
