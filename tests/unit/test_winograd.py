@@ -9,7 +9,16 @@ from torch.nn.functional import conv2d
 
 from marsam import device, trial, winograd
 from marsam.device import Device
-from marsam.winograd import FOUR, TWO, Tiles, convolve, install, suited, transformed
+from marsam.winograd import (
+    FOUR,
+    TWO,
+    Tiles,
+    convolve,
+    install,
+    set_weight,
+    suited,
+    transformed,
+)
 
 tiles = pytest.mark.parametrize("tiles", [TWO, FOUR], ids=["two", "four"])
 
@@ -98,6 +107,21 @@ def test_a_network_answers_as_before(largest: int, monkeypatch: pytest.MonkeyPat
 )
 def test_other_layers_are_left_alone(layer: nn.Conv2d) -> None:
     assert suited(nn.Sequential(layer)) == []
+
+
+@pytest.mark.parametrize("largest", [0, winograd.LARGEST], ids=["two", "four"])
+def test_a_layer_takes_other_weights(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "LARGEST", largest)
+    layer, plain, other = _layer(), _layer(), _layer()
+    for one in (layer, plain):
+        one.load_state_dict(other.state_dict())
+    install([layer])
+    weight = torch.randn_like(plain.weight)
+    for one in (layer, plain):
+        set_weight(one, weight)
+    pictures = torch.randn(1, 128, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(pictures), plain(pictures), rtol=1e-3, atol=1e-3)
 
 
 def test_layers_narrower_than_asked_are_left_alone() -> None:
