@@ -66,7 +66,7 @@ def pinned(repo: str) -> Entry:
         info = HfApi().model_info(repo, revision="main", files_metadata=True)
         listed = {file.rfilename: file for file in info.siblings or ()}
         files: dict[str, Entry] = {}
-        for name in sorted(hub_cache.wanted(listed, repo, ())):
+        for name in sorted(hub_cache.wanted(listed, repo)):
             large = listed[name].lfs
             if large is not None:
                 files[name] = {"size": large.size, "sha256": large.sha256}

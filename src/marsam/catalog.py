@@ -7,8 +7,6 @@ from pathlib import Path
 
 from marsam.errors import OptionError
 
-STAGES = ("captioner", "translator", "painter")
-
 ALIASES: Mapping[str, str] = {
     "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
 }
@@ -88,7 +86,6 @@ class Model:
     licence: Licence
     gigabytes: float
     files: tuple[str, ...] = ()
-    revision: str = "main"
     guidance_scale: float = 7.5
 
 
@@ -207,6 +204,12 @@ def model_set(name: str) -> ModelSet:
     except KeyError:
         names = " and ".join(SETS)
         raise OptionError(f"There is no model set {name!r}; there are {names}.") from None
+
+
+def model_of(source: str) -> Model | None:
+    """The catalog's model of a hub id, or None for a model it does not have."""
+    fetched = (*(m for s in SETS.values() if not s.bundled for m in s.parts), *ALTERNATIVES)
+    return next((model for model in fetched if model.source == source), None)
 
 
 def bundled_folder(model: Model) -> Path:

@@ -12,7 +12,6 @@ from rich.progress import TaskID
 from marsam.console import bar, print_json
 
 if TYPE_CHECKING:
-    from marsam.catalog import Model
     from marsam.hub import PullProgress, Survey
 
 models_app = typer.Typer(help="Model sets: what there is, and what is on this machine.")
@@ -72,7 +71,7 @@ def models_pull(
 
     On a terminal it asks first. Asked again, it goes on where it stopped.
     """
-    from marsam.catalog import ALIASES, ALTERNATIVES, SETS
+    from marsam.catalog import ALIASES, SETS
     from marsam.hub import pull, survey
 
     if name in SETS and SETS[name].bundled:
@@ -81,24 +80,17 @@ def models_pull(
     if name not in SETS and folder is None and Path(name).expanduser().is_dir():
         typer.echo(f"{name} is a folder on this machine, and is used as it is.")
         return
-    known = {m.source: m for m in (*(p for s in SETS.values() for p in s.parts), *ALTERNATIVES)}
     sources = [m.source for m in SETS[name].parts] if name in SETS else [ALIASES.get(name, name)]
-    models = [(source, known.get(source)) for source in sources]
     if folder is not None:
-        _bring(models, folder, yes=yes)
+        _bring(sources, folder, yes=yes)
         return
-    surveys = [survey(source, files=model.files if model else ()) for source, model in models]
-    _say(surveys, models)
+    surveys = [survey(source) for source in sources]
+    _say(surveys)
     if not any(one.to_fetch for one in surveys):
         typer.echo("Everything is here.")
     else:
         _ask(yes=yes)
-    _show_each(
-        [
-            (source, partial(pull, source, files=model.files if model else ()))
-            for source, model in models
-        ]
-    )
+    _show_each([(source, partial(pull, source)) for source in sources])
 
 
 @models_app.command("verify")
@@ -112,27 +104,25 @@ def models_verify(
     entry = model_set(name)
     for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
-        located = verify(source, stage=model.stage, files=model.files)
+        located = verify(source, stage=model.stage)
         typer.echo(f"{model.source}: good ({_checked(located.checked)})")
 
 
-def _bring(models: "Sequence[tuple[str, Model | None]]", folder: Path, *, yes: bool) -> None:
+def _bring(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
     from marsam.errors import ModelMissing
     from marsam.hub_errors import some
     from marsam.hub_folder import bring, look
 
     found, missing = [], []
-    for source, model in models:
-        stage, files = (model.stage, model.files) if model else (None, ())
+    for source in sources:
         try:
-            found.append(look(source, folder, stage=stage, files=files))
+            found.append(look(source, folder))
         except ModelMissing as error:
-            if len(models) == 1:
+            if len(sources) == 1:
                 raise
             missing.append((source, error))
     if found:
-        surveys = [one.survey() for one in found]
-        _say(surveys, models)
+        _say([one.survey() for one in found])
         _ask(yes=yes)
         _show_each([(one.repo, partial(bring, one)) for one in found])
     if missing:
@@ -142,14 +132,14 @@ def _bring(models: "Sequence[tuple[str, Model | None]]", folder: Path, *, yes: b
         ) from missing[0][1]
 
 
-def _say(surveys: "Sequence[Survey]", models: "Sequence[tuple[str, Model | None]]") -> None:
+def _say(surveys: "Sequence[Survey]") -> None:
     """Sizes, licences and how far each model is pinned, before anything is fetched."""
+    from marsam.catalog import model_of
     from marsam.hub_cache import root
     from marsam.hub_errors import amount
 
-    known = dict(models)
     for one in surveys:
-        model = known[one.source]
+        model = model_of(one.source)
         licence = (
             f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
             if model is not None

@@ -76,18 +76,16 @@ class Survey:
         return sum(size for name, size in self.sizes.items() if name not in self.here)
 
 
-def locate(source: str, *, stage: str, files: tuple[str, ...] = (), revision: str = "main") -> Path:
+def locate(source: str, *, stage: str) -> Path:
     """The local folder of a folder or hub id; see :func:`find`."""
-    return find(source, stage=stage, files=files, revision=revision).folder
+    return find(source, stage=stage).folder
 
 
-def find(
-    source: str, *, stage: str, files: tuple[str, ...] = (), revision: str = "main"
-) -> Located:
+def find(source: str, *, stage: str) -> Located:
     """Look a model up on this machine, without the network.
 
-    A folder that exists is taken as it is. A hub id is looked for in the hub's cache, where all of
-    ``files`` (patterns; those of :func:`pull` by default) have to be.
+    A folder that exists is taken as it is. A hub id is looked for in the hub's cache, where all
+    that :func:`pull` would fetch has to be.
 
     Raises:
         ModelMissing: when it is not here.
@@ -100,8 +98,8 @@ def find(
     repo = catalog.ALIASES.get(source, source)
     gone: list[str] | None = None
     with translated(repo):
-        for snapshot in hub_cache.snapshots(repo, revision):
-            missing = hub_cache.missing(repo, snapshot, stage, files)
+        for snapshot in hub_cache.snapshots(repo):
+            missing = hub_cache.missing(repo, snapshot, stage)
             if not missing:
                 return Located(folder=snapshot, source=repo, revision=snapshot.name)
             gone = missing if gone is None else gone
@@ -118,15 +116,13 @@ def is_present(model: catalog.Model) -> bool:
     if not model.files:
         return not missing_files(catalog.bundled_folder(model), model.stage)
     try:
-        locate(model.source, stage=model.stage, files=model.files, revision=model.revision)
+        locate(model.source, stage=model.stage)
     except ModelError:
         return False
     return True
 
 
-def verify(
-    source: str, *, stage: str, files: tuple[str, ...] = (), revision: str = "main"
-) -> Located:
+def verify(source: str, *, stage: str) -> Located:
     """Find a model and read every byte of it; no network.
 
     Files in Marsam's manifest are compared with it; others of the hub's cache with the hash the hub
@@ -136,7 +132,7 @@ def verify(
         ModelMissing: when it is not here.
         ModelDamaged: when a file is missing, short or not what it should be; it is named.
     """
-    located = find(source, stage=stage, files=files, revision=revision)
+    located = find(source, stage=stage)
     folder, bundled = located.folder, manifest.bundled_pin(located.folder)
     pinned = bundled or manifest.pin_of(located.source)
     expected: Mapping[str, str] = {}
@@ -157,21 +153,21 @@ def verify(
     return Located(folder=folder, source=located.source, revision=located.revision, checked=checked)
 
 
-def survey(source: str, *, files: tuple[str, ...] = (), revision: str = "main") -> Survey:
+def survey(source: str) -> Survey:
     """Ask the hub what a pull would fetch, and fetch nothing.
 
     Raises:
         ModelError: as :func:`pull` does.
     """
     repo = catalog.ALIASES.get(source, source)
-    pinned = hub_cache.pin(repo, revision)
+    pinned = manifest.pin_of(repo)
     try:
         with translated(repo):
-            listing = _listing(repo, files, revision)
+            listing = _listing(repo)
             folder, sizes = hub_cache.snapshot(repo, listing.commit), listing.sizes
     except HubUnreachable:
         with translated(repo):
-            folder = _complete(repo, files, revision)
+            folder = _complete(repo)
         if folder is None:
             raise
         sizes = _sizes(folder)
@@ -185,29 +181,22 @@ def survey(source: str, *, files: tuple[str, ...] = (), revision: str = "main") 
     )
 
 
-def pull(
-    source: str,
-    *,
-    files: tuple[str, ...] = (),
-    revision: str = "main",
-    progress: Callable[[PullProgress], None] | None = None,
-) -> Path:
+def pull(source: str, *, progress: Callable[[PullProgress], None] | None = None) -> Path:
     """Fetch a model from the hub, only the files that are needed and not here yet.
 
-    Asking again goes on after an interruption, and replaces files that were damaged since. With the
-    hub out of reach, a model that is complete here is still returned. A pinned model comes at its
-    commit, and is compared with Marsam's own checksums.
+    Those are what the catalog names or, of a model it does not have, what
+    :func:`marsam.folders.chosen_files` chooses. Asking again goes on after an interruption, and
+    replaces files that were damaged since. With the hub out of reach, a model that is complete here
+    is still returned. A pinned model comes at its commit, and is compared with Marsam's own
+    checksums.
 
     Args:
         source: a hub id; an existing folder is returned as it is.
-        files: patterns of files to fetch; by default the catalog's, or
-            :func:`marsam.folders.chosen_files`.
-        revision: a branch, tag or commit; whoever names one leaves the pin aside.
         progress: called from the downloading threads, one at a time; an error of ours
             raised in it, such as Cancelled, ends the pull.
 
     Raises:
-        ModelNotFound: when the hub has no such model or revision.
+        ModelNotFound: when the hub has no such model, or no longer its pinned commit.
         ModelGated: when the hub wants a licence accepted, or a token.
         HubUnreachable: when the hub does not answer, is not allowed to, or is down.
         ModelDamaged: when what arrived, or is offered, is not what it should be.
@@ -220,11 +209,11 @@ def pull(
     repo = catalog.ALIASES.get(source, source)
     try:
         with translated(repo):
-            listing = _listing(repo, files, revision)
+            listing = _listing(repo)
             return _fetched(repo, listing, progress)
     except HubUnreachable:
         with translated(repo):
-            snapshot = _complete(repo, files, revision)
+            snapshot = _complete(repo)
         if snapshot is None:
             raise
         return snapshot
@@ -235,7 +224,7 @@ class _Listing:
     """What the hub has of a model, of the files that are wanted.
 
     Attributes:
-        asked: the revision it was asked as: the pin's commit, or a branch.
+        asked: the revision it was asked as: the pin's commit, or ``main``.
         sha256: what Marsam's manifest says of them.
         blobs: the names their contents get in the cache.
     """
@@ -247,16 +236,16 @@ class _Listing:
     blobs: Mapping[str, str]
 
 
-def _listing(repo: str, files: tuple[str, ...], revision: str) -> _Listing:
+def _listing(repo: str) -> _Listing:
     from huggingface_hub import HfApi
 
-    pinned = hub_cache.pin(repo, revision)
-    asked = revision if pinned is None or pinned.revision is None else pinned.revision
+    pinned = manifest.pin_of(repo)
+    asked = "main" if pinned is None or pinned.revision is None else pinned.revision
     # Names, sizes and commit in one request, and the one with a time limit: a hub that swallows
     # packets is found out here.
     info = HfApi().model_info(repo, revision=asked, files_metadata=True, timeout=TIMEOUT)
     listed: dict[str, Any] = {file.rfilename: file for file in info.siblings or ()}
-    wanted = hub_cache.wanted(listed, repo, files)
+    wanted = hub_cache.wanted(listed, repo)
     if not any(is_weights(name) for name in wanted):
         raise ModelUnsupported(
             f"{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin)."
@@ -313,10 +302,10 @@ def _fetched(repo: str, listing: _Listing, progress: Callable[[PullProgress], No
     return snapshot
 
 
-def _complete(repo: str, files: tuple[str, ...], revision: str) -> Path | None:
+def _complete(repo: str) -> Path | None:
     """The best folder that holds all a pull would fetch."""
-    found = hub_cache.snapshots(repo, revision)
-    return next((path for path in found if hub_cache.complete(repo, path, files)), None)
+    found = hub_cache.snapshots(repo)
+    return next((path for path in found if hub_cache.complete(repo, path)), None)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -23,19 +23,14 @@ def repository(repo: str) -> Path:
     return root() / f"models--{repo.replace('/', '--')}"
 
 
-def pin(repo: str, revision: str) -> manifest.Pin | None:
-    """The pin that counts: whoever names a revision wants that one."""
-    return manifest.pin_of(repo) if revision == "main" else None
-
-
-def snapshots(repo: str, revision: str) -> list[Path]:
-    """The folders that may stand for a revision, the best first, each complete or not.
+def snapshots(repo: str) -> list[Path]:
+    """The folders that may stand for a model, the best first, each complete or not.
 
     What the release was pinned to comes first; then what other programs fetched as ``main``, and
     what was brought from a folder.
     """
-    pinned = pin(repo, revision)
-    revisions = [revision, IMPORTED] if revision == "main" else [revision]
+    pinned = manifest.pin_of(repo)
+    revisions = ["main", IMPORTED]
     if pinned is not None and pinned.revision is not None:
         revisions.insert(0, pinned.revision)
     found = [snapshot(repo, one) for one in revisions]
@@ -66,32 +61,30 @@ def listed_before(repo: str, folder: Path) -> list[str] | None:
         return None
 
 
-def complete(repo: str, folder: Path, files: tuple[str, ...]) -> bool:
+def complete(repo: str, folder: Path) -> bool:
     """Whether all that a pull would fetch is here, as far as the cache knows the repository."""
     names = listed_before(repo, folder)
     if names is None:
         # What came from a folder came whole, and with no list.
         return folder == snapshot(repo, IMPORTED)
-    return all((folder / name).is_file() for name in wanted(names, repo, files))
+    return all((folder / name).is_file() for name in wanted(names, repo))
 
 
-def wanted(names: Iterable[str], repo: str, files: tuple[str, ...]) -> list[str]:
+def wanted(names: Iterable[str], repo: str) -> list[str]:
     """Which of a repository's files are fetched."""
-    listed = (*(m for s in catalog.SETS.values() for m in s.parts), *catalog.ALTERNATIVES)
-    known = next((model.files for model in listed if model.source == repo), ())
-    patterns = files or known
-    if not patterns:
+    model = catalog.model_of(repo)
+    if model is None:
         return chosen_files(names)
-    return [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+    return [name for name in names if any(fnmatch(name, pattern) for pattern in model.files)]
 
 
-def missing(repo: str, folder: Path, stage: str, files: tuple[str, ...]) -> list[str]:
+def missing(repo: str, folder: Path, stage: str) -> list[str]:
     """What the stage needs, and what a pull would fetch for it, that is not here.
 
     Weights in another precision than a pull would choose are as good: other programs share the
     cache, and nobody wants to fetch gigabytes twice.
     """
-    names = wanted(listed_before(repo, folder) or [], repo, files)
+    names = wanted(listed_before(repo, folder) or [], repo)
     gone = [name for name in names if not (folder / name).is_file()]
     if needed := missing_files(folder, stage):
         return gone or needed

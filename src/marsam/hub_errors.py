@@ -10,9 +10,8 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from marsam import catalog
+from marsam import catalog, hub_cache
 from marsam.errors import (
     HubUnreachable,
     MarsamError,
@@ -43,7 +42,7 @@ def check_room(repo: str, needed: int) -> None:
     Raises:
         ModelError: when the disk of the cache has fewer than ``needed`` bytes free.
     """
-    folder = _cache()
+    folder = hub_cache.root()
     try:
         free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     except OSError:
@@ -77,19 +76,15 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAKE_ROOM = "make room there, or set HF_HOME to a folder on another disk, and ask again."
 
 
-def _cache() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
 def _ours(error: BaseException, repo: str, left: Callable[[], int] | None) -> MarsamError:
     """Our error for one of the library's, which wraps the telling one once or twice."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, OSError) and link.errno in _FULL:
             needs = f"{amount(left())} more" if left is not None else "more room"
-            return ModelError(f"The disk is full: {repo} needs {needs} in {_cache()}; {_MAKE_ROOM}")
+            return ModelError(
+                f"The disk is full: {repo} needs {needs} in {hub_cache.root()}; {_MAKE_ROOM}"
+            )
         if (ours := _recognised(link, repo)) is not None:
             return ours
         link = link.__cause__

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from marsam import hub_cache, manifest
+from marsam import catalog, hub_cache, manifest
 from marsam.errors import ModelDamaged, ModelMissing
 from marsam.folders import is_sound, is_weights, missing_files
 from marsam.hub import Survey
@@ -49,8 +49,8 @@ class Found:
         )
 
 
-def look(repo: str, folder: Path, *, stage: str | None, files: tuple[str, ...] = ()) -> Found:
-    """Find a model in a folder; where its ``stage`` is known, it has to be complete.
+def look(repo: str, folder: Path) -> Found:
+    """Find a model in a folder; one of the catalog has to be complete.
 
     Raises:
         ModelMissing: when it is not there.
@@ -59,8 +59,9 @@ def look(repo: str, folder: Path, *, stage: str | None, files: tuple[str, ...] =
     with translated(repo):
         lies, commit = _lies(repo, folder)
         names = [p.relative_to(lies).as_posix() for p in sorted(lies.rglob("*")) if p.is_file()]
-        wanted = hub_cache.wanted(names, repo, files)
-        gone = missing_files(lies, stage) if stage is not None else []
+        wanted = hub_cache.wanted(names, repo)
+        model = catalog.model_of(repo)
+        gone = missing_files(lies, model.stage) if model is not None else []
         if not gone and not any(is_weights(name) for name in wanted):
             gone = ["model.safetensors"]
     if gone:

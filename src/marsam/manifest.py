@@ -27,12 +27,10 @@ class Pin:
     Attributes:
         revision: the commit on the hub; None for a model inside the package.
         sha256: path inside the model's folder to checksum, as far as they are confirmed.
-        sizes: the same paths to bytes.
     """
 
     revision: str | None
     sha256: Mapping[str, str]
-    sizes: Mapping[str, int]
 
 
 def pin_of(repo: str) -> Pin | None:
@@ -64,9 +62,7 @@ def _read(path: Path) -> Mapping[str, Pin]:
 
 
 def _pin(entry: Mapping[str, Any]) -> Pin:
-    files = entry["files"]
     return Pin(
         revision=entry.get("revision"),
-        sha256={name: str(file["sha256"]) for name, file in files.items()},
-        sizes={name: int(file["size"]) for name, file in files.items()},
+        sha256={name: str(file["sha256"]) for name, file in entry["files"].items()},
     )

@@ -26,6 +26,7 @@ from marsam.options import (
     recipe_named,
 )
 from marsam.results import (
+    Caption,
     Captioned,
     Checked,
     Event,
@@ -36,6 +37,7 @@ from marsam.results import (
     Prompted,
     RunResult,
     Translated,
+    Translation,
 )
 from marsam.stages import Captioner, Painter, Translator
 from marsam.text import clean
@@ -161,6 +163,20 @@ class Studio:
             given = checked_text(clean(prompt or ""))
         return self._workflow(given, options)
 
+    def describe(
+        self, image: Source, options: CaptionOptions | None = None
+    ) -> tuple[tuple[Caption, Translation], ...]:
+        """A picture in words alone: its captions, the best first, each with its Arabic twin.
+
+        Raises:
+            PictureError: when the picture cannot be read.
+            ModelError: when a model cannot be loaded.
+        """
+        captions = self.captioner.caption(open_picture(image), options or CaptionOptions())
+        words = [caption.text for caption in captions]
+        twins = self.translator.translate_many(words, TranslateOptions())
+        return tuple(zip(captions, twins, strict=True))
+
     def _workflow(self, given: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
         clock = Clock()
         caption = None
@@ -179,7 +195,7 @@ class Studio:
                 twin = self.translator.translate(caption.text, options.translate)
             yield Translated(translation=twin, seconds=clock.last)
             prompt = self._measured(caption.text, twin.text, warnings=twin.warnings)
-        yield Prompted(prompt=prompt, seconds=clock.last)
+        yield Prompted(prompt=prompt, seconds=clock.last if isinstance(given, str) else 0.0)
 
         # 2. New pictures from the English words; each is described again and compared.
         pictures: list[Picture] = []
@@ -202,7 +218,7 @@ class Studio:
                 prompt=prompt,
                 pictures=tuple(pictures),
                 fidelity=tuple(fidelity),
-                kept=_kept(pictures, fidelity, options.keep_best),
+                kept=best(fidelity, options.keep_best),
                 models=self.names,
                 seconds=clock.seconds,
             )
@@ -304,17 +320,6 @@ class Clock:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
-def _kept(
-    pictures: list[Picture], fidelity: list[Fidelity | None], keep_best: int | None
-) -> tuple[int, ...]:
-    """The pictures to keep; a withheld one is never among the best."""
-    if keep_best is None:
-        return tuple(range(len(pictures)))
-    checked = [(index, seen) for index, seen in enumerate(fidelity) if seen is not None]
-    chosen = best([seen for _, seen in checked], keep_best)
-    return tuple(checked[place][0] for place in chosen)
-
-
 def choose_set(name: str | None) -> tuple[ModelSet, str]:
     """The model set to use and, in one sentence, why.
 
@@ -341,7 +346,7 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
 
     if other is not None:
         return locate(other, stage=model.stage)
-    return locate(model.source, stage=model.stage, files=model.files)
+    return locate(model.source, stage=model.stage)
 
 
 def _present(part: Model | None) -> Path | None:
@@ -350,7 +355,7 @@ def _present(part: Model | None) -> Path | None:
 
     if part is None or not is_present(part):
         return None
-    return locate(part.source, stage=part.stage, files=part.files)
+    return locate(part.source, stage=part.stage)
 
 
 def _own_name(source: str) -> str:

@@ -38,11 +38,6 @@ def test_an_id_nobody_has(hub: FakeHub) -> None:
         models.pull("me/mine")
 
 
-def test_a_revision_nobody_has(hub: FakeHub) -> None:
-    with pytest.raises(ModelNotFound, match="no such revision"):
-        models.pull(BLIP, revision="v9")
-
-
 @pytest.mark.parametrize("source", ["", "./nothing/here", "a b/c", "one/two/three"])
 def test_neither_a_folder_nor_an_id(hub: FakeHub, source: str) -> None:
     with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):

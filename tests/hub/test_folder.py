@@ -68,7 +68,7 @@ def test_another_machines_cache_is_a_folder_too(
     hub: FakeHub, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     for model in STANDARD.parts:
-        models.pull(model.source, files=model.files)
+        models.pull(model.source)
     carried = tmp_path / "carried"
     shutil.copytree(cache, carried, symlinks=links)
     here = tmp_path / "here"
@@ -79,23 +79,23 @@ def test_another_machines_cache_is_a_folder_too(
     assert not hub.requests
     shutil.rmtree(carried)
     for model in STANDARD.parts:
-        located = models.verify(model.source, stage=model.stage, files=model.files)
+        located = models.verify(model.source, stage=model.stage)
         assert located.folder.is_relative_to(here)
         assert located.revision == hub.repositories[model.source].commit
 
 
 def test_a_folder_without_a_commit_is_named_by_its_content(stick: Path) -> None:
-    first = bring(look(DECODER, stick, stage="decoder"))
-    assert bring(look(DECODER, stick, stage="decoder")) == first
+    first = bring(look(DECODER, stick))
+    assert bring(look(DECODER, stick)) == first
     (stick / DECODER / "config.json").write_text("{}\n")
-    assert bring(look(DECODER, stick, stage="decoder")) != first
+    assert bring(look(DECODER, stick)) != first
 
 
 def test_a_folder_of_exactly_the_pinned_files_is_that_commit(
     stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pin(stick, ADAPTER, "pytorch_lora_weights.safetensors", tmp_path, monkeypatch)
-    assert bring(look(ADAPTER, stick, stage="adapter")).name == "c" * 40
+    assert bring(look(ADAPTER, stick)).name == "c" * 40
     assert models.verify(ADAPTER, stage="adapter").checked == 1
 
 
@@ -116,7 +116,8 @@ def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
     assert marsam("models", "pull", ADAPTER, "--from", str(stick)) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"{path} is not the file this Marsam was made with, or it is damaged")
-    assert not models.is_present(catalog.Model(**_parts(STANDARD.adapter)))
+    assert STANDARD.adapter is not None
+    assert not models.is_present(STANDARD.adapter)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
@@ -181,8 +182,3 @@ def _pin(
     path = tmp_path / "pins.json"
     path.write_text(json.dumps(pins))
     monkeypatch.setenv(manifest.VARIABLE, str(path))
-
-
-def _parts(model: catalog.Model | None) -> dict[str, Any]:
-    assert model is not None
-    return vars(model)

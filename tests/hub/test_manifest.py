@@ -19,8 +19,8 @@ from marsam.errors import ModelDamaged, ModelError, ModelNotFound
 from marsam.folders import is_weights
 from tests.commands import marsam
 
-from .fake_hub import FakeHub, Repository
-from .tiny_models import ADAPTER, BLIP, BLIP_FILES, DECODER, NLLB
+from .fake_hub import FakeHub
+from .tiny_models import BLIP, BLIP_FILES, DECODER, NLLB
 
 TOOL = Path(__file__).parents[2] / "tools" / "pin.py"
 
@@ -118,14 +118,6 @@ def test_what_another_program_cached_as_main_is_used_beside_a_pin(
     assert models.verify(DECODER, stage="decoder").checked == 0
 
 
-def test_whoever_names_a_revision_leaves_the_pin_aside(hub: FakeHub, pins: Path) -> None:
-    hub.repositories[ADAPTER] = Repository(
-        {"pytorch_lora_weights.safetensors": hub.repositories[DECODER].files[_DECODER_FILE]}
-    )
-    commit = hub.repositories[ADAPTER].commit
-    assert models.pull(ADAPTER, revision=commit).name == commit
-
-
 def test_a_manifest_that_is_none_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(manifest.VARIABLE, str(cache / "nowhere.json"))
     with pytest.raises(ModelError, match="nowhere.json is not a manifest.*MARSAM_MANIFEST"):
@@ -146,11 +138,10 @@ def test_the_packaged_manifest_says_where_each_pin_comes_from() -> None:
 
 def test_sizes_in_the_catalog_are_those_of_the_manifest() -> None:
     """Where weights are pinned; the rest of a repository is small."""
+    written = json.loads(manifest.PACKAGED.read_text(encoding="utf-8"))["models"]
     for model in catalog.STANDARD.parts:
-        pin = manifest.pin_of(model.source)
-        assert pin is not None
-        if pin.sizes:
-            assert sum(pin.sizes.values()) / 1e9 == pytest.approx(model.gigabytes, abs=0.006)
+        if sizes := [file["size"] for file in written[model.source]["files"].values()]:
+            assert sum(sizes) / 1e9 == pytest.approx(model.gigabytes, abs=0.006)
 
 
 def test_the_manifest_is_that_of_the_mini_set_in_the_package() -> None:
@@ -190,9 +181,6 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
     (package / "mini" / "captioner" / "generation_config.json").unlink()
     assert marsam("models", "verify", "mini") == 1
     assert "is missing generation_config.json; install Marsam again" in capsys.readouterr().err
-
-
-_DECODER_FILE = "diffusion_pytorch_model.safetensors"
 
 
 def _tool(hub: FakeHub, out: Path) -> None:

@@ -18,6 +18,7 @@ from marsam import (
     Studio,
     Translated,
     cli,
+    winograd,
 )
 from marsam import hub as models
 from marsam.catalog import STANDARD
@@ -137,9 +138,35 @@ def test_a_draft_is_what_the_library_paints_with_the_adapter(hub: FakeHub) -> No
     assert most_apart(picture.image, adapted) <= 1 < most_apart(plain, adapted)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    """To the last bit, also where layers keep them in another form."""
+    monkeypatch.setattr("marsam.device._memory", lambda: float("inf"))
+    monkeypatch.setattr(winograd, "pays", lambda: True)
+    monkeypatch.setattr(winograd, "TRIED", (8, 8))
+    assert pull("standard") == 0
+    ours = Studio.load("standard", device="cpu").painter
+    assert isinstance(ours, DiffusionPainter)
+    device = Device(kind="cpu", dtype=dtype, reason="to be tested")
+    pipe, _, adapter = DiffusionPainter(ours.folder, device=device, adapter=ours.adapter)._loaded
+    assert adapter is not None
+    before = {name: weight.clone() for name, weight in pipe.unet.state_dict().items()}
+
+    def changed() -> list[str]:
+        return [n for n, w in pipe.unet.state_dict().items() if not torch.equal(w, before[n])]
+
+    adapter.switch(on=True)
+    assert "down_blocks.0.resnets.0.conv1.weight" in changed()
+    assert before["down_blocks.0.resnets.0.conv1.weight"].ndim == (3 if dtype == "bfloat16" else 4)
+    adapter.switch(on=False)
+    assert changed() == []
+
+
 def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:
     for model in STANDARD.models:
-        models.pull(model.source, files=model.files)
+        models.pull(model.source)
     studio = Studio.load("standard", device="cpu")
     assert studio.painter.method(Recipe.DRAFT).steps == 8
 

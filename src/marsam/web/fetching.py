@@ -40,7 +40,7 @@ class Fetching:
         def work() -> None:
             try:
                 for model in STANDARD.parts:
-                    pull(model.source, files=model.files, progress=report)
+                    pull(model.source, progress=report)
                 told.put(None)
             except MarsamError as error:
                 told.put(error)
