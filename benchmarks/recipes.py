@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.likeness import psnr
 from PIL import Image
 from training import judge
 from training.evaluate import names
@@ -21,18 +22,11 @@ from training.lexicon import COLOURS, THINGS
 from training.world import SIZE, Scene
 
 from marsam import CaptionOptions, Recipe, Studio
-from marsam.painter import DiffusionPainter, _scheduler, _unguided
+from marsam.painter import DiffusionPainter, _prepared, _scheduler
 from marsam.recipes import Method, recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
 SHOWN, BATCH = 12, 16
-
-
-def psnr(picture: Image.Image, other: Image.Image) -> float:
-    """Peak signal-to-noise ratio in decibels."""
-    difference = np.asarray(picture, dtype=np.float64) - np.asarray(other, dtype=np.float64)
-    error = float((difference**2).mean())
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Image]:
@@ -44,13 +38,11 @@ def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Im
     painter = studio.painter
     assert isinstance(painter, DiffusionPainter)
     pipe, shipped, _ = painter._loaded
-    guided = method.guided_steps(method.steps)
     deep = painter._deep
     assert deep is not None
 
     def on_step(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        deep.resting = method.rests(step + 1, method.steps)
-        return _unguided(pipe, tensors) if step + 1 == guided < method.steps else {}
+        return _prepared(pipe, method, step + 1, method.steps, deep, tensors)
 
     pictures = []
     for start in range(0, len(asked), BATCH):

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from benchmarks import engines, fullsize
-from benchmarks.recipes import psnr
+from benchmarks.likeness import psnr
 from PIL import Image
 
 from marsam.options import Recipe

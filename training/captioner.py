@@ -38,7 +38,6 @@ HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 KINDS = len(THINGS) + len(drawings.strangers()) + 1
 """Everything a patch may show: a thing, a stranger, or nothing but background, which is last."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-MAX_TOKENS = 20
 
 
 def new_tokenizer() -> BertTokenizer:

@@ -62,7 +62,7 @@ class Adapter:
             for key in layer.active_adapters
         }
         pipe.unload_lora_weights()
-        self._files = files
+        self._files, self._dtype = files, pipe.unet.dtype
         self._on: bool | None = False
 
     def switch(self, *, on: bool) -> None:
@@ -78,5 +78,7 @@ class Adapter:
             for name, change in self._changes.items():
                 place = f"{name}.weight"
                 weight = reader_of[place].get_tensor(place).float()
-                winograd.set_weight(change.layer, change.added(weight) if on else weight)
+                weight = change.added(weight) if on else weight
+                # Rounded as it was when it was loaded, whatever form the layer keeps it in.
+                winograd.set_weight(change.layer, weight.to(self._dtype))
         self._on = on

@@ -208,7 +208,6 @@ def caption(
     as_json: Json = False,
 ) -> None:
     """Describe pictures in English and Arabic; a bad picture does not stop the others."""
-    from marsam.images import open_picture
     from marsam.studio import Studio
 
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
@@ -216,20 +215,19 @@ def caption(
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
-            captions = studio.captioner.caption(open_picture(path), options)
-            arabic = [studio.translator.translate(c.text, TranslateOptions()) for c in captions]
+            words = studio.describe(path, options)
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
                 typer.echo(f"{path}: {error}", err=True)
             continue
         told = [
-            {"en": en.text, "ar": ar.text, "score": round(en.score, 4)}
-            for en, ar in zip(captions, arabic, strict=True)
+            {"en": english.text, "ar": twin.text, "score": round(english.score, 4)}
+            for english, twin in words
         ]
         row = {"path": str(path), "en": told[0]["en"], "ar": told[0]["ar"]}
         rows.append(row | ({"candidates": told} if candidates > 1 else {}))
-        for english, twin in zip(captions, arabic, strict=True):
+        for english, twin in words:
             warn(english.warnings)
             if not as_json:
                 lead = f"{path}: " if len(images) > 1 else ""

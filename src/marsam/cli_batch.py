@@ -95,10 +95,10 @@ def batch(
     total = sum(1 for _ in find(folder, leave_out=album))
     there = [code for row in reviewed.values() for code in row.texts]
     codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in there if c != ENGLISH.code)))]
-    started, failed, done, in_the_way = time.monotonic(), 0, 0, 0
+    started, failed, done, in_the_way, unwritten = time.monotonic(), 0, 0, 0, 0
     with ExitStack() as stack:
         memory = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
-        tables = stack.enter_context(open_outputs(out, codes, folder))
+        tables = stack.enter_context(open_outputs(out, codes, folder, album))
         far = None
         if cluster is not None:
             from marsam.cluster import cluster_machines
@@ -115,35 +115,52 @@ def batch(
         rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
         advance, shown = stack.enter_context(counter(total, visible=not as_json))
         stopped = stack.enter_context(stoppable())
+
+        def tell(count: int, sentence: str) -> None:
+            if count <= SEVERAL and not as_json:
+                with away(shown):
+                    typer.echo(sentence, err=True)
+
         try:
             for row in rows:
                 stopped()
                 for table in tables:
                     table.write(row)
                 if sidecar and not row.error:
-                    in_the_way += write(sidecar, folder / row.path, row, memory) is None
+                    try:
+                        in_the_way += write(sidecar, folder / row.path, row, memory) is None
+                    except OptionError as error:  # the fault of one folder or name
+                        unwritten += 1
+                        tell(unwritten, str(error))
                 done, failed = done + 1, failed + bool(row.error)
-                if row.error and failed <= SEVERAL and not as_json:
-                    with away(shown):
-                        typer.echo(f"{row.path}: {row.error}", err=True)
+                if row.error:
+                    tell(failed, f"{row.path}: {row.error}")
                 advance()
         except KeyboardInterrupt:
             told = f"{done} of {total} pictures are done; the same command goes on from there."
             with away(shown):
                 typer.echo(told, err=True)
             raise
-    _report(done, failed, in_the_way, out, time.monotonic() - started, as_json=as_json)
-    if failed:
+    _report(done, failed, in_the_way, unwritten, out, time.monotonic() - started, as_json=as_json)
+    if failed or unwritten:
         raise typer.Exit(1)
 
 
 def _report(
-    done: int, failed: int, in_the_way: int, out: Sequence[Path], seconds: float, *, as_json: bool
+    done: int,
+    failed: int,
+    in_the_way: int,
+    unwritten: int,
+    out: Sequence[Path],
+    seconds: float,
+    *,
+    as_json: bool,
 ) -> None:
     told: dict[str, Any] = {
         "pictures": done,
         "described": done - failed,
         "failed": failed,
+        "sidecars_failed": unwritten,
         "out": [str(path) for path in out],
         "seconds": round(seconds, 3),
     }
@@ -157,3 +174,5 @@ def _report(
     typer.echo(f"{done - failed} of {done} pictures described in {seconds:.0f} s.", err=True)
     if in_the_way:
         typer.echo(f"{in_the_way} sidecars were left alone: others wrote them.", err=True)
+    if unwritten:
+        typer.echo(f"{unwritten} sidecars could not be written.", err=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marsam.cli_options import Json
+from marsam.cli_completion import model_sets
+from marsam.cli_options import DeviceOption, Json
 from marsam.console import away, bar, print_json
 from marsam.errors import OptionError
 from marsam.results import Painted, Previewed
@@ -59,12 +60,18 @@ def show_run(run_id: Id, as_json: Json = False) -> None:
 def resume_run(
     run_id: Id,
     models: Annotated[
-        str | None, typer.Option("--models", help="standard or mini.", show_default="as it began")
+        str | None,
+        typer.Option(
+            "--models",
+            help="standard or mini.",
+            show_default="as it began",
+            autocompletion=model_sets,
+        ),
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cuda, mps or cpu.")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Paint the pictures that are missing, from the seeds they would have had."""
-    from marsam.performing import perform, same_models, spent
+    from marsam.performing import recorded, same_models
     from marsam.studio import Studio
 
     journal = _journal()
@@ -72,22 +79,16 @@ def resume_run(
     studio = Studio.load(models or _set_of(known), device=device)
     same_models(known, studio)
     run = journal.claim(None, run_id, state="running")
-    before, seconds, state = len(run.pictures), dict(run.seconds), "interrupted"
-    try:
-        with bar() as shown, closing(perform(studio, journal, run)) as events:  # type: ignore[type-var]
-            total = run.options.paint.pictures if run.options else None
-            task = shown.add_task("…", total=total, completed=before)
-            for event in events:
-                spent(seconds, event)
-                if isinstance(event, Previewed):
-                    shown.update(task, completed=event.index + event.step / event.steps)
-                elif isinstance(event, Painted):
-                    with away(shown):
-                        place = journal.run(None, run_id).pictures[event.picture.index].path
-                        typer.echo(str(place))
-        state = "finished"
-    finally:
-        journal.end(run_id, state, seconds=seconds)
+    with bar() as shown, closing(recorded(studio, journal, run_id)) as events:  # type: ignore[type-var]
+        total = run.options.paint.pictures if run.options else None
+        task = shown.add_task("…", total=total, completed=len(run.pictures))
+        for event in events:
+            if isinstance(event, Previewed):
+                shown.update(task, completed=event.index + event.step / event.steps)
+            elif isinstance(event, Painted):
+                with away(shown):
+                    place = journal.run(None, run_id).pictures[event.picture.index].path
+                    typer.echo(str(place))
 
 
 @runs_app.command("export")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 ROOMY = 12 * 2**30
-"""Bytes of memory from which on two of them more are well spent on speed."""
+"""Bytes of memory a machine must have before some gigabytes more are spent on speed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,11 +22,13 @@
     ├── Refused                 not now, and when to ask again
     │   ├── QueueFull           too much is waiting already
     │   └── QuotaExceeded       too much of one client's is
+    ├── ClusterError            the machines that do the work cannot be reached
     ├── Overdue                 a step took too long, and is not waited for
     ├── OutOfMemory             the device is too small for the job
     └── Cancelled               somebody pressed Stop
 
-Foreign errors become ours at one boundary, :func:`translated`, with the cause kept.
+Other libraries' errors become ours where we call them, with the cause kept; those about a model by
+:func:`translated`.
 """
 
 import re
@@ -126,6 +128,12 @@ class DiskFull(JournalError):
     """There is no room left to keep anything."""
 
     told = "There is no room left to keep results; what is finished is kept."
+
+
+class ClusterError(MarsamError):
+    """The machines that do the work cannot be reached, or do not start."""
+
+    told = "The machines that do the work cannot be reached at the moment; try again later."
 
 
 class Refused(MarsamError):

@@ -112,10 +112,15 @@ def compare(prompt: str, seen: str, *, arabic: Callable[[str], str] | None = Non
     )
 
 
-def best(fidelities: Sequence[Fidelity], keep: int) -> list[int]:
-    """The places of the ``keep`` highest scores, in ascending order; of equals the first win."""
-    ranked = sorted(range(len(fidelities)), key=lambda place: -fidelities[place].score)
-    return sorted(ranked[: max(keep, 0)])
+def best(fidelities: Sequence[Fidelity | None], keep: int | None) -> tuple[int, ...]:
+    """The places of the ``keep`` highest scores, in ascending order; of equals the first win.
+
+    A picture that was not checked, as it was withheld, is never among the best; for None all are.
+    """
+    if keep is None:
+        return tuple(range(len(fidelities)))
+    scores = [(-seen.score, place) for place, seen in enumerate(fidelities) if seen is not None]
+    return tuple(sorted(place for _, place in sorted(scores)[: max(keep, 0)]))
 
 
 def _grade(want: Phrase, got: Phrase) -> float:

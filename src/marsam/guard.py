@@ -30,8 +30,8 @@ MAX_BODY = MAX_BYTES + 100_000
 TRIES, WINDOW = 10, 60.0
 """Wrong keys from one address within so many seconds, after which it is not listened to."""
 KEY_IN_BODY = ("/translate", "/languages")
-"""Where LibreTranslate's clients put the key into the form."""
-SMALL = 100_000
+"""Where LibreTranslate's clients put the key into the form, or into the query."""
+SMALL = 1_000_000
 """Bytes of a body that may be read for its key."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -172,6 +172,9 @@ async def _given_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[
     if key := headers.get("x-api-key"):
         return key, receive
     if scope["type"] == "http" and scope["path"] in KEY_IN_BODY:
+        query = parse_qs(scope["query_string"].decode(errors="replace"), max_num_fields=20)
+        if key := query.get("api_key", [""])[0]:
+            return key, receive
         return await _key_in_body(headers, receive)
     return "", receive
 

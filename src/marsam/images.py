@@ -44,19 +44,29 @@ def open_picture(source: Source) -> Image.Image:
         source: a path, the bytes of a file, an open binary file, or a PIL picture.
 
     Raises:
-        PictureError: not JPEG, PNG or WebP; damaged; or more than 25 megapixels (told from the
-            header, before anything is decoded).
+        PictureError: none of ``FORMATS``; damaged; or more than 25 megapixels, told from the header
+            before anything is decoded.
     """
     if isinstance(source, Image.Image):
         check_size(source)
         return _upright(source)
+    with opened(source) as picture, _decoding:
+        picture.load()
+        return _upright(picture)
+
+
+@contextlib.contextmanager
+def opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
+    """A picture of which nothing but the header is read yet; what goes wrong with it is ours.
+
+    Raises:
+        PictureError: as :func:`open_picture`.
+    """
     data = read_bytes(source)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             check_size(picture)
-            with _decoding:
-                picture.load()
-                return _upright(picture)
+            yield picture
     except PictureError:
         raise
     except UnidentifiedImageError as error:

@@ -195,9 +195,9 @@ class Journal:
             )
             return bool(changed.rowcount)
 
-    def start(self, run: str) -> bool:
-        """A queued run is worked on from now; False when it ended meanwhile."""
-        return self._change(run, state="running")
+    def start(self, run: str) -> None:
+        """A queued run is worked on from now, unless it ended meanwhile."""
+        self._change(run, state="running")
 
     def paint(self, run: str, painted: Painted, prompt: Prompt | None) -> KeptPicture:
         """Keep a painted picture: the file first, then the row.

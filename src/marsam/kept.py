@@ -11,8 +11,9 @@ from marsam.results import Caption, Prompt
 from marsam.store import KeptFile
 
 OPEN = ("queued", "running")
-"""States that end by themselves; and those that are an end:"""
+"""States of a run that somebody works on, or will."""
 ENDED = ("finished", "stopped", "failed", "interrupted")
+"""States of a run that is over."""
 
 
 class Failure(NamedTuple):

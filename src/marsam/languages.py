@@ -123,11 +123,6 @@ def languages() -> tuple[Language, ...]:
     )
 
 
-def varieties_of_arabic() -> tuple[Language, ...]:
-    """Modern Standard Arabic first, then the spoken varieties, which are experimental."""
-    return (ARABIC, *(one for one in languages() if one.experimental))
-
-
 def language(name: str) -> Language:
     """The language of an NLLB code, a short tag, or a name in English or in Arabic.
 

@@ -95,7 +95,7 @@ class Line:
             return False
 
     def positions(self, *joining: tuple[str, str]) -> dict[str, int]:
-        """How many are served before each job, and it; as things stand.
+        """Each job's place in the line, from 1, as things stand.
 
         ``joining`` are clients with jobs that are not here yet, as if they were.
         """

@@ -8,7 +8,6 @@
 Of the picture it all began with, nothing: not its pixels, its name, or where it was taken.
 """
 
-import io
 import json
 import math
 import os
@@ -21,11 +20,11 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
-from marsam.images import FORMATS, check_size, open_picture, read_bytes, save_picture
+from marsam.images import open_picture, opened, save_picture
 from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
@@ -268,19 +267,8 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
     Raises:
         PictureError: not a picture we read, or its record is damaged or of a newer Marsam.
     """
-    data = read_bytes(source)
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            check_size(picture)
-            xmp = picture.info.get("xmp")
-    except PictureError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PictureError("This is not a JPEG, PNG or WebP picture.") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError("This picture is too large to be read.") from error
-    except Exception as error:  # what decoders raise over bytes of no sense is of many kinds
-        raise PictureError("This picture is damaged and cannot be read.") from error
+    with opened(source) as picture:
+        xmp = picture.info.get("xmp")
     # A PNG text that somebody named "xmp" arrives here as a str.
     if not isinstance(xmp, bytes) or NAMESPACE.encode() not in xmp:
         return None  # not ours, and so never parsed

@@ -222,7 +222,6 @@ class DiffusionPainter:
             guidance = options.guidance_scale or self.guidance_scale
             if not method.guided:
                 guidance = 1.0
-            guided = method.guided_steps(steps)
             deep = self._deep
             if deep is not None:  # whoever painted before may have stopped in mid-rest
                 deep.wake()
@@ -240,12 +239,7 @@ class DiffusionPainter:
                 if wanted and done < steps:
                     sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
-                if deep is not None:
-                    deep.resting = method.rests(step + 1, steps)
-                # Not after the last step: PNDM looks once more, and that is guided as well.
-                if step + 1 == guided < steps and "prompt_embeds" in tensors:
-                    return _unguided(pipe, tensors)
-                return {}
+                return _prepared(pipe, method, step + 1, steps, deep, tensors)
 
             output = pipe(
                 prompt,
@@ -311,6 +305,23 @@ def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
         ]
         if outer and winograd.pays():
             winograd.install(outer)
+
+
+def _prepared(
+    pipe: Any,
+    method: Method,
+    step: int,
+    steps: int,
+    deep: DeepLayers | None,
+    tensors: dict[str, Any],
+) -> dict[str, Any]:
+    """What a recipe changes before a step: deep layers that rest in it, guidance that is over."""
+    if deep is not None:
+        deep.resting = method.rests(step, steps)
+    # Not after the last step: PNDM looks once more, and that is guided as well.
+    if step == method.guided_steps(steps) < steps and "prompt_embeds" in tensors:
+        return _unguided(pipe, tensors)
+    return {}
 
 
 def _unguided(pipe: Any, tensors: dict[str, Any]) -> dict[str, Any]:

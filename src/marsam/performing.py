@@ -135,10 +135,11 @@ def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
     Raises:
         MarsamError: as :meth:`marsam.studio.Studio.stream`; the journal then says that it failed.
     """
-    seconds: dict[str, float] = {}
+    begun = journal.run(None, run)
+    seconds = dict(begun.seconds)
     state, failure = "stopped", None
     try:
-        with closing(perform(studio, journal, journal.run(None, run))) as events:  # type: ignore[type-var]
+        with closing(perform(studio, journal, begun)) as events:  # type: ignore[type-var]
             for event in events:
                 spent(seconds, event)
                 yield event
@@ -178,9 +179,10 @@ def spent(seconds: dict[str, float], event: Event) -> None:
     stage = {
         Captioned: "caption",
         Translated: "translate",
+        Prompted: "translate",
         Painted: "paint",
         Checked: "check",
     }.get(type(event))
-    if stage is not None:
-        took: float = getattr(event, "seconds")  # noqa: B009 - only some kinds have it
+    took: float = getattr(event, "seconds", 0.0)
+    if stage is not None and took:
         seconds[stage] = seconds.get(stage, 0.0) + took

@@ -185,7 +185,10 @@ class Translated:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompted:
-    """It is settled what will be painted."""
+    """It is settled what will be painted.
+
+    ``seconds`` went into understanding a typed prompt: those of a picture's words are told before.
+    """
 
     prompt: Prompt
     seconds: float

@@ -12,7 +12,8 @@ _BIDI = {
 }
 _TASHKEEL = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
 _SPACE = re.compile(r"[^\S\n]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।])\s+|(?<=[。！？])\s*(?=\S)|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=\S)|\n+")
+_CLAUSE_END = re.compile(r"(?<=[,،;؛:])\s+|(?<=[、，；])")
 _WORD = re.compile(r"\w+", re.UNICODE)
 LONGEST_LOOP = 6
 """Words of the longest phrase whose repetition is noticed."""
@@ -68,6 +69,22 @@ def sentences(text: str, whole: Sequence[tuple[int, int]] = ()) -> list[str]:
             found.append(text[start : end.start()])
             start = end.end()
     return [part for part in (*found, text[start:]) if part]
+
+
+def halves(sentence: str) -> tuple[str, str]:
+    """A sentence that is too long in two: where a clause ends, else between words, else anywhere.
+
+    Of several such places the one nearest to its middle.
+    """
+    middle = len(sentence) // 2
+    for ends in (_CLAUSE_END, re.compile(r"\s+"), re.compile(r"(?=.)")):
+        places = [
+            m.span() for m in ends.finditer(sentence) if m.start() > 0 and m.end() < len(sentence)
+        ]
+        if places:
+            first, last = min(places, key=lambda place: abs(place[0] - middle))
+            return sentence[:first], sentence[last:]
+    return sentence, ""
 
 
 def collapse_loops(text: str) -> str:

@@ -24,6 +24,8 @@ FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTMode
 """``model_type`` to class; NLLB models are of the M2M100 family."""
 TOGETHER = 32
 """Sentences translated at once, at most."""
+READ, LONGEST = 512, 500
+"""Tokens that a model reads, and those a sentence may have beside the marks around it."""
 SECOND_TRY = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
 """Other decoding, for a sentence whose first translation failed a check."""
 
@@ -125,7 +127,8 @@ class Seq2SeqTranslator:
         """Each text translated line by line and sentence by sentence, with what looks wrong."""
 
         def parts(line: str) -> list[str]:
-            return texts.sentences(line, options.glossary.places(line, source.code, target.code))
+            names = options.glossary.places(line, source.code, target.code)
+            return [part for s in texts.sentences(line, names) for part in self._readable(s)]
 
         split = [[parts(line) for line in texts.for_model(text).split("\n")] for text in given]
         plain = list(dict.fromkeys(s for lines in split for line in lines for s in line))
@@ -137,6 +140,12 @@ class Seq2SeqTranslator:
             arabic = target.script == "Arab"
             found.append((texts.mend_arabic(whole) if arabic else whole, remarks))
         return found
+
+    def _readable(self, sentence: str) -> list[str]:
+        """A sentence, in pieces if it is longer than a model reads."""
+        tokens = self._loaded[1](sentence).input_ids
+        first, rest = texts.halves(sentence) if len(tokens) > LONGEST else (sentence, "")
+        return [*self._readable(first), *self._readable(rest)] if rest else [first]
 
     def _sentences(
         self,
@@ -217,7 +226,7 @@ class Seq2SeqTranslator:
         way = direction(tokenizer, self.name, source, target)
         alike: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
         for place, sentence in enumerate(plain):
-            tokens = tokenizer(way.prefix + sentence, truncation=True, max_length=512).input_ids
+            tokens = tokenizer(way.prefix + sentence, truncation=True, max_length=READ).input_ids
             terms = options.glossary.wanted(sentence, source.code, target.code)
             own_script = all(target.writes(answer) for _, answer in terms)
             alike.setdefault((len(tokens), own_script), []).append((place, tokens))

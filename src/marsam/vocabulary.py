@@ -32,7 +32,7 @@ OTHERS = (
     "encoder_repetition_penalty",
     "encoder_no_repeat_ngram_size",
 )
-"""What else it may be told in tokens, or compare with those that were read; no translator is."""
+"""Options in tokens that are not given new ids: with one of them, all tokens are used."""
 
 
 class Vocabulary:
@@ -53,10 +53,10 @@ class Vocabulary:
         self._head = narrowed(some, device)
 
     def generate(self, model: Any, **options: Any) -> Tensor:
-        """What the model's own ``generate`` would say, had it no other tokens; in its own numbers.
+        """What the model's own ``generate`` would return with these tokens alone, as its own ids.
 
-        It has them all where it is told one that is not among these, or tells by a number that is
-        now another's.
+        With all its tokens where an option names one that is not among these, or where a token's
+        new id is the one it pads with.
         """
 
         def told(names: Sequence[str]) -> dict[str, Any]:

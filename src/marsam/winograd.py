@@ -26,7 +26,7 @@ TRIAL = "convolutions with fewer multiplications, for bfloat16"
 TRIED = 320, 64
 """Channels and places a side of the layer that is tried: the outermost of Stable Diffusion 1.5."""
 LARGEST = 640 * 640 * 9
-"""Weights of a layer, beyond which four times their number is too much for what it spares."""
+"""Weights of a layer, above which tiles of four take more memory than what they spare is worth."""
 TOGETHER = 128
 """Tiles computed at once, at least: fewer make slow products, more do not stay in the cache."""
 

@@ -227,7 +227,7 @@ class Workshop:
         return Ended(kept.state, kept.error and rebuilt(*kept.error))
 
     def position(self, run: str) -> int | None:
-        """How many are served before it, and it; 0 while it is worked on, None when it is over."""
+        """Its place in the line, from 1; 0 while it is worked on, None when it is over."""
         with self._lock:
             job = self._jobs.get(run)
         if job is None:

@@ -283,7 +283,8 @@ def test_the_example_file_is_what_serve_and_marsam_read(slow: Studio) -> None:
     from ray.serve.schema import ServeDeploySchema
 
     import marsam.cluster
-    from marsam.cluster.app import APPLICATION, build
+    from marsam.cluster.app import build
+    from marsam.cluster.plan import APPLICATION
 
     text = Path(marsam.cluster.__file__).with_name("serve.yaml").read_text(encoding="utf-8")
     schema = ServeDeploySchema.model_validate(yaml.safe_load(text))

@@ -1,6 +1,9 @@
+from collections.abc import Sequence
+
 import pytest
 
 from marsam import LanguageError, Studio, TranslateOptions
+from marsam.translator import Seq2SeqTranslator
 
 PAIRS = [
     ("a cat on a blue background", "قطة على خلفية زرقاء"),
@@ -43,3 +46,23 @@ def test_as_people_type(studio: Studio, typed: str, arabic: str) -> None:
 def test_a_language_it_does_not_know_is_refused(studio: Studio) -> None:
     with pytest.raises(LanguageError, match="fra_Latn"):
         studio.translator.translate("a cat", TranslateOptions(target="fra_Latn"))
+
+
+def test_a_sentence_that_is_longer_than_a_model_reads_is_read_to_its_end(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = studio.translator
+    assert isinstance(translator, Seq2SeqTranslator)
+    read: list[str] = []
+
+    def noted(plain: Sequence[str], *_: object, **__: object) -> list[str]:
+        read.extend(plain)
+        return list(plain)
+
+    monkeypatch.setattr(translator, "_generated", noted)
+    text = "، ".join(f"قطة {number} على خلفية زرقاء" for number in range(70))
+    translator.translate(text, TranslateOptions(source="arb_Arab", target="eng_Latn"))
+    tokenizer = translator._loaded[1]
+    assert max(len(tokenizer(piece).input_ids) for piece in read) <= 512
+    assert [piece for piece in read if "قطة 69 " in piece]
+    assert len(read) < 10

@@ -1,7 +1,10 @@
 """Programs people already have, pointed at Marsam: their own clients, not ours."""
 
 import io
+import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import libretranslatepy
@@ -15,6 +18,7 @@ from tests.service.asking import picture
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -44,6 +48,22 @@ def test_openai(service: Service) -> None:
         stranger.images.generate(prompt="a cat")
 
 
+def test_a_run_that_was_cancelled_is_not_asked_for_again(serve: Callable[..., Service]) -> None:
+    """The client of OpenAI repeats by itself what failed, unless it is told not to."""
+    service = serve(SLOW="0.3")
+    with (
+        openai.OpenAI(base_url=f"{service.url}/v1", api_key="any") as client,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        answer = beside.submit(client.images.generate, prompt="a cat", n=4)
+        while not (runs := httpx.get(f"{service.url}/v1/runs").json()["runs"]):
+            time.sleep(0.05)
+        httpx.delete(f"{service.url}/v1/runs/{runs[0]['id']}").raise_for_status()
+        with pytest.raises(openai.ConflictError):
+            answer.result()
+    assert len(httpx.get(f"{service.url}/v1/runs").json()["runs"]) == 1
+
+
 def test_libretranslate(service: Service) -> None:
     client = libretranslatepy.LibreTranslateAPI(service.url, api_key=KEY)
     assert client.translate("two fish", "en", "ar") == "[arb_Arab] two fish"
@@ -51,6 +71,16 @@ def test_libretranslate(service: Service) -> None:
     known = {one["code"]: one["name"] for one in client.languages()}
     assert known["ar"] == "Modern Standard Arabic"
     assert len(known) == 202
+    # Other clients put everything into the query; and texts in Arabic, escaped, are long.
+    asked = {"q": "two fish", "source": "en", "target": "ar", "api_key": KEY}
+    assert httpx.post(f"{service.url}/translate", params=asked).json() == {
+        "translatedText": "[arb_Arab] two fish"
+    }
+    many = asked | {"q": ["قطة على خلفية زرقاء " * 30] * 50}
+    answer = httpx.post(f"{service.url}/translate", content=json.dumps(many), headers=JSON)
+    assert len(answer.raise_for_status().json()["translatedText"]) == 50
+    wrong = asked | {"api_key": "wrong"}
+    assert httpx.post(f"{service.url}/translate", params=wrong).status_code == 401
     with pytest.raises(Exception, match="401"):
         libretranslatepy.LibreTranslateAPI(service.url, api_key="wrong").translate("x", "en", "ar")
 

@@ -167,8 +167,12 @@ def test_a_database_that_goes_away_is_one_sentence_each_time(
         def refused(_engine: sa.Engine) -> sa.Connection:
             raise sa.exc.OperationalError("connect", {}, OSError("refused"))
 
+        def lost(_keeper: DatabaseKeeper, held: sa.Connection) -> bool:
+            held.invalidate()
+            return False
+
         gone.setattr(sa.Engine, "connect", refused)
-        gone.setattr(DatabaseKeeper, "_is_held", lambda *_: False)
+        gone.setattr(DatabaseKeeper, "_is_held", lost)
         for ask in (
             journal.asked_to_stop,
             journal.sweep,

@@ -1,12 +1,14 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +23,7 @@ from marsam.batch.engine import TOGETHER, LocalEngine
 from marsam.batch.finding import find
 from marsam.batch.known import Known, models_of
 from marsam.batch.memory import Memory
-from marsam.batch.review import Review
+from marsam.batch.review import Review, digest
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
 from marsam.errors import JournalError, OptionError, OutOfMemory, PictureError
@@ -136,6 +138,47 @@ def test_a_name_that_is_no_unicode_is_a_row_with_an_error(studio: Studio) -> Non
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_no_unicode_has_a_sheet(studio: Studio) -> None:
+    folder = Path(os.fsdecode(b"photos \xff"))
+    make_folder(folder, 1)
+    assert marsam("batch", str(folder), "--out", "a.csv", "--out", "a.html") == 1
+    (row,) = read_rows(Path("a.csv"))
+    assert row.error == "The name of this file is no Unicode; rename it."
+    assert "<title>photos \\xff</title>" in Path("a.html").read_text(encoding="utf-8")
+
+
+def test_a_link_that_leads_nowhere_is_a_row_with_an_error(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    Path("photos/loop.png").symlink_to("loop.png")
+    assert marsam("batch", "photos", "--out", "a.csv", "--out", "a.html") == 1
+    told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
+    assert told == [
+        ("loop.png", "The file loop.png cannot be read."),
+        ("0/picture 0.png", ""),
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_folder(Path("photos"), 2)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    before, scan = Path("a.csv").read_bytes(), os.scandir
+
+    def closed(path: str) -> Any:
+        if Path(path) == made[1].parent:
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    capsys.readouterr()
+    assert marsam("batch", "photos", "--out", "a.csv") == 1
+    told = f"The folder {made[1].parent} cannot be read: Permission denied.\n"
+    assert capsys.readouterr().err == told
+    assert Path("a.csv").read_bytes() == before
+
+
 def test_a_cluster_is_not_asked_to_paint(
     studio: Studio, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,7 +249,111 @@ def test_what_somebody_reviewed_stays_where_a_language_cannot_be_added(studio: S
     studio.translator.error = OutOfMemory("There is not enough memory.")
     marsam("batch", "photos", "--out", "a.csv", "--to", "fr")
     (again,) = read_rows(Path("a.csv"))
-    assert (dict(again.texts), again.state) == (words, "reviewed")
+    assert (dict(again.texts), again.state) == ({**words, "fra_Latn": ""}, "reviewed")
+
+
+def test_a_language_that_could_not_be_added_is_not_taken_for_an_emptied_one(
+    studio: Studio,
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    _correct(Path("a.csv"), "a tom cat")
+    assert isinstance(studio.translator, FakeTranslator)
+    studio.translator.error = OutOfMemory("There is not enough memory.")
+    marsam("batch", "photos", "--out", "a.csv", "--to", "fr")
+    studio.translator.error = None
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
+    (row,) = read_rows(Path("a.csv"))
+    assert row.texts["fra_Latn"] == "[fra_Latn] a tom cat"
+
+
+@pytest.mark.parametrize("where", ["page", "spreadsheet"])
+def test_a_language_that_a_reviewer_emptied_stays_empty(studio: Studio, where: str) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    names = ("a.csv", "a.jsonl", "a.parquet")
+    outs = [part for name in (*names, "a.html") for part in ("--out", name)]
+    assert marsam("batch", "photos", *outs) == 0
+    if where == "page":
+        _correct(Path("a.csv"), "a tom cat", arabic="")
+    else:
+        (row,) = read_rows(Path("a.csv"))
+        read = replace(row, texts={"eng_Latn": "a tom cat"}, reviewed=True)
+        _write(Path("a.csv"), [read], ["eng_Latn", "arb_Arab"])
+    # A run that does not ask for it does not forget it.
+    for to in ("ar", "fr", "ar"):
+        assert marsam("batch", "photos", *outs, "--to", to, "--sidecar", "txt") == 0
+        for name in names:
+            (row,) = read_rows(Path(name))
+            assert (row.reviewed, row.texts["arb_Arab"]) == (True, "")
+    assert QITTA not in Path("a.html").read_text(encoding="utf-8")
+    sidecar = path.with_name(f"{path.name}.txt").read_text(encoding="utf-8")
+    assert sidecar == "a tom cat\n[fra_Latn] a tom cat\n"
+    assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 0
+    exported = json.loads(Path("pairs.jsonl").read_text(encoding="utf-8"))
+    assert exported["texts"] == {"eng_Latn": "a tom cat", "fra_Latn": "[fra_Latn] a tom cat"}
+
+
+def test_a_cluster_hires_nobody_for_a_language_that_a_reviewer_emptied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from marsam.cluster import Plan
+    from marsam.cluster.folders import ClusterEngine
+
+    (path,) = make_folder(Path("photos"), 1)
+    here = describer(FakeCaptioner())
+    (row,) = here.rows([path])
+    read = replace(row, texts={"eng_Latn": "a tom cat", "arb_Arab": ""}, reviewed=True)
+    known = replace(here.known, reviewed={row.sha256: read})
+    monkeypatch.setitem(sys.modules, "marsam.cluster.datasets", None)
+    engine = ClusterEngine(plan=Plan(studio="marsam.testing:fake_studio"), known=known)
+    assert list(replace(here, engine=engine, known=known).rows([path])) == [read]
+
+
+@pytest.mark.parametrize("names", [("c.csv", "c.jsonl"), ("c.csv", "d.jsonl")])
+def test_the_latest_correction_counts_whichever_table_it_was_made_in(
+    studio: Studio, names: tuple[str, str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    tables = [Path(name) for name in names]
+    command = ("batch", "photos", *(part for name in names for part in ("--out", name)))
+
+    def told() -> list[tuple[str, str]]:
+        assert marsam(*command) == 0
+        return [(row.english, row.state) for table in tables for row in read_rows(table)]
+
+    told()
+    for number, english in enumerate(("first", "second", "third", "fourth")):
+        _correct(tables[number % 2 if number > 1 else 0], english)
+        assert told() == [(english, "reviewed")] * 2
+    # A spreadsheet keeps no saves: the file that was changed last has the last word.
+    (row,) = read_rows(tables[0])
+    _write(tables[0], [replace(row, texts={**row.texts, "eng_Latn": "fifth"})], list(row.texts))
+    later = tables[1].stat().st_mtime_ns + 1_000_000_000
+    os.utime(tables[0], ns=(later, later))
+    assert told() == [("fifth", "reviewed")] * 2
+    review = Review(tables[0])
+    assert review.reopen(0, digest(review.rows[0]))
+    review.close()
+    assert told() == [(CAT, "draft")] * 2
+
+
+def test_a_save_that_had_not_reached_its_table_is_kept(studio: Studio) -> None:
+    """As when the review was killed."""
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    before = Path("a.csv").read_bytes()
+    _correct(Path("a.csv"), "a tom cat")
+    Path("a.csv").write_bytes(before)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    assert [row.english for row in read_rows(Path("a.csv"))] == ["a tom cat"]
+
+
+def _correct(table: Path, english: str, arabic: str = "قط") -> None:
+    """Correct the first row of a table as the page does."""
+    review = Review(table)
+    texts = {**review.rows[0].texts, "eng_Latn": english, "arb_Arab": arabic}
+    assert review.save(0, texts, digest(review.rows[0]))
+    review.close()
 
 
 def _write(path: Path, rows: Sequence[Row], codes: Sequence[str]) -> None:
@@ -255,6 +402,41 @@ def test_sidecars_carry_the_words(studio: Studio) -> None:
     assert xmp.read_text(encoding="utf-8") == "edited in another program"
 
 
+def test_a_sidecar_that_cannot_be_written_ends_nothing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_folder(Path("photos"), 3)
+    write = Path.write_bytes
+
+    def locked(self: Path, data: bytes) -> int:
+        if self.parent == made[1].parent:
+            raise OSError(30, "Read-only file system")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", locked)
+    command = ("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
+    assert marsam(*command) == 1
+    told = capsys.readouterr().err.splitlines()
+    sidecars = [path.with_name(f"{path.name}.txt") for path in made]
+    assert told[0] == f"{sidecars[1]} cannot be written: Read-only file system."
+    assert told[-1] == "1 sidecars could not be written."
+    assert [path.exists() for path in sidecars] == [True, False, True]
+    assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
+    assert marsam(*command, "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["failed"], said["sidecars_failed"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(244, True), (248, False)])
+def test_a_picture_may_have_a_long_name(studio: Studio, letters: int, fits: bool) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    path = path.rename(path.with_name(f"{'a' * letters}.png"))
+    done = marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
+    assert done == (0 if fits else 1)
+    assert [row.english for row in read_rows(Path("a.csv"))] == [CAT]
+    assert len(list(path.parent.iterdir())) == (2 if fits else 1)
+
+
 def test_exiftool_reads_the_sidecar(studio: Studio, exiftool: str) -> None:
     (path,) = make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
@@ -280,6 +462,15 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     record = read(painted[0])
     assert record is not None
     assert (record.english, record.arabic) == (CAT, QITTA)
+
+
+def test_a_sheet_in_another_folder_shows_the_new_pictures(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "data/c.csv", "--out", "web/c.html", "-n", "1") == 0
+    page = Path("web/c.html").read_text(encoding="utf-8")
+    shown = [Path("web", unquote(one)) for one in re.findall('<img src="([^"]+)"', page)]
+    assert len(shown) == 2
+    assert all(path.is_file() for path in shown)
 
 
 def test_new_pictures_are_not_described_whichever_way_the_folder_is_named(studio: Studio) -> None:

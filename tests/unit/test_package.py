@@ -77,3 +77,6 @@ def test_every_error_is_of_the_one_tree() -> None:
     assert all(issubclass(entry, errors.MarsamError) for entry in classes)
     assert errors.__doc__ is not None
     assert all(entry.__name__ in errors.__doc__ for entry in classes)
+    import marsam.cluster  # noqa: F401
+
+    assert set(errors.kinds().values()) == set(classes)

@@ -280,7 +280,8 @@ def test_words_are_wanted_and_not_too_many(review: Review) -> None:
         with pytest.raises(PromptError):
             save(review, 0, texts)
     assert save(review, 0, {"eng_Latn": "", "arb_Arab": "قط"})
-    assert dict(review.rows[0].texts) == {"arb_Arab": "قط"}
+    assert dict(review.rows[0].texts) == {"eng_Latn": "", "arb_Arab": "قط"}
+    assert list(read_rows(review.table)) == review.rows
 
 
 def test_a_file_that_failed_has_no_words_but_a_picture_that_failed_may() -> None:
@@ -510,6 +511,24 @@ def test_saves_reach_a_row_in_their_order(table: Path) -> None:
     for number, words in enumerate(texts):
         row = replace(some_rows(1)[0], texts=words, reviewed=number > 0)
         assert dict(kept.corrected(row).texts) == texts[-1]
+
+
+def test_an_emptied_text_is_the_draft_s_again_when_the_row_is(review: Review) -> None:
+    save(review, 0, {**TOM, "arb_Arab": ""})
+    assert review.reopen(0, digest(review.rows[0]))
+    assert dict(review.rows[0].texts) == {"eng_Latn": "a tom cat"}
+    assert list(read_rows(review.table)) == review.rows
+
+
+def test_a_column_more_is_no_change_of_a_row(review: Review, table: Path) -> None:
+    """Another program adds a language: what a reader has begun can still be saved."""
+    save(review, 0, TOM)
+    seen = digest(review.rows[0])
+    output = Output(table, lambda file: CsvWriter(file, [*CODES, "fra_Latn"]))
+    for row in review.rows:
+        output.write(row)
+    output.finish()
+    assert review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
 
 
 # What the page says.

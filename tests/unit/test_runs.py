@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,23 @@ def test_the_command_line_goes_on_with_a_run(
     assert [Path(path).name for path in painted] == ["marsam-9.png", "marsam-10.png"]
     assert journal.run(None, run).state == "finished"
     assert marsam("prune", "--days", "0").strip() == "1"
+
+
+def test_why_going_on_failed_is_written_down(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = replace(fake_studio(), painter=FakePainter(error=OutOfMemory("Too little memory.")))
+    monkeypatch.setattr(Studio, "load", lambda *_, **__: failing)
+    run = interrupted(journal)
+    with pytest.raises(OutOfMemory):
+        marsam("resume", run)
+    assert marsam("show", run).startswith("failed: Too little memory.\n")
+
+
+def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Journal) -> None:
+    run = begin(fake_studio(), journal, "amal", OPTIONS, prompt="قطة")
+    list(recorded(fake_studio(), journal, run))
+    assert journal.run(None, run).seconds["translate"] > 0
 
 
 def test_a_run_of_the_command_line_is_kept(

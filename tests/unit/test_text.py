@@ -40,12 +40,28 @@ def test_the_readers_text_keeps_its_marks() -> None:
         ("3.5 metres", ["3.5 metres"]),
         ("这是一只猫。那是一只狗。它很大！", ["这是一只猫。", "那是一只狗。", "它很大！"]),
         ("एक बिल्ली। एक कुत्ता।", ["एक बिल्ली।", "एक कुत्ता।"]),
+        ("Սա կատու է։ Սա շուն է։", ["Սա կատու է։", "Սա շուն է։"]),
         ("یہ بلی ہے۔ وہ کتا ہے۔", ["یہ بلی ہے۔", "وہ کتا ہے۔"]),
         ("", []),
     ],
 )
 def test_sentences(whole: str, parts: list[str]) -> None:
     assert text.sentences(whole) == parts
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [
+        ("قطة سوداء، وكلب أبيض كبير", ("قطة سوداء،", "وكلب أبيض كبير")),
+        ("one, two three, four five", ("one, two three,", "four five")),
+        ("one two three four", ("one two", "three four")),
+        ("猫、犬、鳥と魚と花", ("猫、犬、", "鳥と魚と花")),
+        ("abcdef", ("abc", "def")),
+        ("a", ("a", "")),
+    ],
+)
+def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
+    assert text.halves(whole) == parts
 
 
 @pytest.mark.parametrize(

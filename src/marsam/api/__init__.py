@@ -1,1 +1,1 @@
-"""The workflow over HTTP. FastAPI is imported only by the modules in here."""
+"""The workflow over HTTP."""

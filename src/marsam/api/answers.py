@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from marsam.errors import (
     Cancelled,
+    ClusterError,
     DiskFull,
     InputError,
     JournalError,
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
     (DiskFull, 507),
     (JournalError, 503),
     (ModelError, 503),
+    (ClusterError, 503),
     (MarsamError, 500),
 )
 _KINDS = kinds()
@@ -53,6 +55,9 @@ def add_errors(app: FastAPI) -> None:
     def _ours(request: Request, error: MarsamError) -> JSONResponse:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, Refused) else {}
+        if isinstance(error, (Cancelled, OutOfMemory, Overdue)):
+            # Clients of OpenAI ask again by themselves; the same would only happen again.
+            headers["X-Should-Retry"] = "false"
         return _answer(request, status, error.code, public(error), headers)
 
     @app.exception_handler(RequestValidationError)
@@ -137,8 +142,6 @@ def run_view(run: Run, *, position: int | None = None) -> dict[str, Any]:
 
 def kept(run: Run) -> tuple[int, ...]:
     """The pictures to keep: all, or the best when that was asked for."""
-    if run.options is None or run.options.keep_best is None:
-        return tuple(picture.index for picture in run.pictures)
-    checked = [(p.index, p.fidelity) for p in run.pictures if p.fidelity is not None]
-    chosen = best([fidelity for _, fidelity in checked], run.options.keep_best)
-    return tuple(checked[place][0] for place in chosen)
+    wanted = run.options.keep_best if run.options else None
+    chosen = best([picture.fidelity for picture in run.pictures], wanted)
+    return tuple(run.pictures[place].index for place in chosen)

@@ -137,13 +137,13 @@ def routes(service: Service) -> APIRouter:
 
 
 async def _either(request: Request) -> TranslateRequest:
-    """A body as JSON or as a form, whichever it is."""
+    """A body as JSON or as a form, whichever it is; some clients put a form into the query."""
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
             return TranslateRequest.model_validate_json(await request.body())
         form = await request.form()
         fields = {k: v for k, v in form.items() if not isinstance(v, UploadFile)}
-        return TranslateRequest.model_validate(fields)
+        return TranslateRequest.model_validate({**request.query_params, **fields})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the request"

@@ -18,7 +18,7 @@ from marsam.errors import MarsamError, public
 from marsam.images import MAX_BYTES
 from marsam.kept import Run
 from marsam.languages import language
-from marsam.options import CaptionOptions, PaintOptions, RunOptions, TranslateOptions, recipe_named
+from marsam.options import PaintOptions, RunOptions, TranslateOptions, recipe_named
 
 PATH = "/mcp"
 Picture = Annotated[str, Field(description="A JPEG, PNG or WebP picture, in base64.")]
@@ -51,11 +51,8 @@ def tools(service: Service) -> FastMCP[Any]:
         def work() -> dict[str, str]:
             image = encoded(picture)
             with service.words() as studio:
-                said = studio.captioner.caption(image, CaptionOptions())[0].text
-                return {
-                    "en": said,
-                    "ar": studio.translator.translate(said, TranslateOptions()).text,
-                }
+                english, twin = studio.describe(image)[0]
+                return {"en": english.text, "ar": twin.text}
 
         return await _told(work)
 

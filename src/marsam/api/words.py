@@ -33,13 +33,12 @@ def routes(service: Service) -> APIRouter:
         options = CaptionOptions(candidates=candidates, prefix=prefix)
         image = open_picture(uploaded(picture) or b"")
         with service.words() as studio:
-            captions = studio.captioner.caption(image, options)
-            arabic = [studio.translator.translate(c.text, TranslateOptions()) for c in captions]
+            words = studio.describe(image, options)
         told = [
             c.to_dict() | {"ar": a.text, "warnings": [str(n) for n in (*c.warnings, *a.warnings)]}
-            for c, a in zip(captions, arabic, strict=True)
+            for c, a in words
         ]
-        return {"en": captions[0].text, "ar": arabic[0].text, "candidates": told}
+        return {"en": told[0]["text"], "ar": told[0]["ar"], "candidates": told}
 
     @router.post("/translations", summary="Translate a text")
     def translate(asked: Text) -> dict[str, Any]:

@@ -4,10 +4,11 @@ A save is on the disk before anybody is told that it was made, so that no end of
 one. The table follows; what has not reached it yet is put into it the next time.
 """
 
+import heapq
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -52,8 +53,10 @@ class Correction:
 
     def applied(self, row: Row) -> Row:
         """The row with these texts; what was remarked about the draft goes with the draft."""
-        texts = {code: text for code, text in ({**row.texts, **self.texts}).items() if text}
         reviewed = self.state == REVIEWED
+        texts = {**row.texts, **self.texts}
+        # A draft's empty text is for the machine to fill; a person's stays empty.
+        texts = {code: text for code, text in texts.items() if text or reviewed}
         warnings = () if reviewed else self.warnings
         return replace(row, texts=texts, warnings=warnings, error="", reviewed=reviewed)
 
@@ -67,15 +70,19 @@ class Corrections:
 
     Args:
         table: the table they belong to; the file is beside it.
+        others: tables whose saves are looked at as well.
 
     Raises:
-        OptionError: when the file is not ours, or cannot be read.
+        OptionError: when a file is not ours, or cannot be read.
     """
 
-    def __init__(self, table: Path) -> None:
-        self.file = table.with_name(f"{table.stem}{SUFFIX}")
+    def __init__(self, table: Path, *others: Path) -> None:
+        self.file, *rest = dict.fromkeys(
+            one.with_name(f"{one.stem}{SUFFIX}") for one in (table, *others)
+        )
         self._saves: defaultdict[str, list[Correction]] = defaultdict(list)
-        for save in self._read():
+        # Within a file the order is that of the lines, whatever a clock said.
+        for save in heapq.merge(*map(_read, (self.file, *rest)), key=lambda save: save.time):
             self._saves[save.sha256].append(save)
 
     def of(self, sha256: str) -> list[Correction]:
@@ -99,6 +106,25 @@ class Corrections:
             for save in saves:
                 row = save.applied(row) if save.applies(row) else row
         return row
+
+    def since(self, row: Row, otherwise: float) -> float:
+        """When the row was saved as it is; ``otherwise`` when no save left it so."""
+        times = (save.time for save in self.of(row.sha256) if save.is_in(row))
+        return max(times, default=otherwise)
+
+    def emptied(self, row: Row) -> Row:
+        """The row with the empty texts that somebody took away, and no others.
+
+        A column is empty as well where nobody asked for the language, or it could not be had. Where
+        there is no save to tell them apart, a person emptied it.
+        """
+        saves = self.of(row.sha256)
+        texts = {
+            code: text
+            for code, text in row.texts.items()
+            if text or not saves or any(save.before.get(code) for save in saves)
+        }
+        return replace(row, texts=texts)
 
     def add(self, save: Correction) -> None:
         """One more; it is on the disk when this returns.
@@ -127,22 +153,23 @@ class Corrections:
             raise DiskFull(f"{self.file.name} cannot be written: {error.strerror}.") from error
         self._saves[save.sha256].append(save)
 
-    def _read(self) -> Iterable[Correction]:
+
+def _read(file: Path) -> Iterator[Correction]:
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OptionError(f"{file.name} cannot be read: {error.strerror}.") from error
+    for line in filter(None, lines):
         try:
-            lines = self.file.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise OptionError(f"{self.file.name} cannot be read: {error.strerror}.") from error
-        for line in filter(None, lines):
-            try:
-                data = json.loads(line)
-            except ValueError:
-                continue  # cut by the end of the program: nobody was told that it was saved
-            try:
-                data["warnings"] = tuple(data["warnings"])
-                yield Correction(**data)
-            except (TypeError, KeyError) as error:
-                raise OptionError(
-                    f"{self.file.name} was not written by marsam review; move it away."
-                ) from error
+            data = json.loads(line)
+        except ValueError:
+            continue  # cut by the end of the program: nobody was told that it was saved
+        try:
+            data["warnings"] = tuple(data["warnings"])
+            yield Correction(**data)
+        except (TypeError, KeyError) as error:
+            raise OptionError(
+                f"{file.name} was not written by marsam review; move it away."
+            ) from error

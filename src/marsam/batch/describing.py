@@ -11,7 +11,7 @@ from marsam.batch.ahead import ahead
 from marsam.batch.engine import Engine, Failed, Look
 from marsam.batch.known import Known
 from marsam.batch.memory import Words
-from marsam.batch.rows import Row
+from marsam.batch.rows import Row, spelled
 from marsam.errors import PictureError
 from marsam.images import saving
 from marsam.languages import ARABIC, ENGLISH
@@ -75,10 +75,8 @@ class Describer:
             yield [self._with_caption(look, said, failed) for look in looks]
 
     def _with_caption(self, look: Look, said: Mapping[str, Words], failed: Failed) -> Row:
-        name = look.path.relative_to(self.folder).as_posix()
-        # No table holds what is no letter.
-        path = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        row = Row(path=path, models=self.known.models)
+        path = look.path.relative_to(self.folder).as_posix()
+        row = Row(path=spelled(path), models=self.known.models)
         if look.seen is None:
             return row.failed(look.error or PictureError("This picture cannot be read."))
         sha256, width, height = look.seen
@@ -103,7 +101,7 @@ class Describer:
         wanted = {
             known.translation_key(row.english, code): row.english
             for row in rows
-            if row.english and not row.texts.get(code)
+            if row.english and code not in row.texts
         }
         said = known.memory.recall(wanted)
         new = {key: text for key, text in wanted.items() if key not in said}
@@ -114,7 +112,7 @@ class Describer:
     def _with_translation(
         self, row: Row, code: str, said: Mapping[str, Words], failed: Failed
     ) -> Row:
-        if not row.english or row.texts.get(code):
+        if not row.english or code in row.texts:  # an empty one was emptied by hand
             return row
         key = self.known.translation_key(row.english, code)
         if key in failed:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from marsam.errors import OptionError
 
@@ -21,7 +22,7 @@ def find(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:
         leave_out: a folder inside that is not looked into.
 
     Raises:
-        OptionError: when there is no such folder.
+        OptionError: when there is no such folder; on the way, when one inside cannot be read.
     """
     if not folder.is_dir():
         raise OptionError(f"There is no folder {folder}.")
@@ -30,7 +31,7 @@ def find(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_unread):
         here = Path(place)
         folders[:] = sorted(
             name
@@ -41,3 +42,8 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield here / name
+
+
+def _unread(error: OSError) -> NoReturn:
+    """Say so: left out, its pictures would be missing from the table, and nobody would know."""
+    raise OptionError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
+from marsam.batch.rows import spelled
 from marsam.errors import DiskFull, JournalError
 from marsam.options import CaptionOptions, TranslateOptions
 
@@ -163,6 +164,4 @@ def _key(*parts: object) -> str:
 
 def _name(path: Path) -> str:
     """A path as text; names that are no Unicode keep their bytes apart from all others."""
-    return (
-        str(path.resolve()).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    )
+    return spelled(str(path.resolve()))

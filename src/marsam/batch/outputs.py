@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from marsam.batch.alone import alone, leave
+from marsam.batch.corrections import Corrections
 from marsam.batch.rows import Row
 from marsam.batch.sheet import SheetWriter, is_sheet
 from marsam.batch.tables import (
@@ -29,10 +30,15 @@ SHEET = ".html"
 def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
     """The rows of earlier tables that somebody has read, by their pictures' hashes.
 
+    A save counts wherever it was made, and whether or not it has reached its table. Where tables
+    still differ, the latest word counts: a save's time is known, any other change is as old as its
+    table.
+
     Raises:
         OptionError: when a file is there that is not ours, or would be of no kind we write.
     """
-    found: dict[str, Row] = {}
+    corrections = Corrections(*(path.resolve() for path in out))
+    found: dict[str, tuple[float, Row]] = {}
     for path in out:
         kind = path.suffix.lower()
         if kind not in (*TABLES, SHEET):
@@ -48,20 +54,27 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
                 raise OptionError(taken)
             continue
         try:
-            found |= {row.sha256: row for row in read_rows(path) if row.reviewed}
+            changed = path.stat().st_mtime
+            for row in map(corrections.corrected, read_rows(path)):
+                time = corrections.since(row, changed)
+                if row.reviewed and time >= found.get(row.sha256, (0.0, row))[0]:
+                    found[row.sha256] = time, corrections.emptied(row)
         except OptionError as error:
             raise OptionError(taken) from error
-    return found
+    return {sha256: row for sha256, (_, row) in found.items()}
 
 
 @contextmanager
-def open_outputs(out: Sequence[Path], codes: Sequence[str], folder: Path) -> Iterator[list[Output]]:
+def open_outputs(
+    out: Sequence[Path], codes: Sequence[str], folder: Path, album: Path
+) -> Iterator[list[Output]]:
     """The files to write; they take their places when all is done, and none of them before.
 
     Args:
         out: their paths.
         codes: NLLB codes of the languages, in the order of their columns.
         folder: where the pictures are that rows name.
+        album: where new pictures are; rows name them from its parent.
 
     Raises:
         OptionError: when one cannot be written, or is by another program.
@@ -73,15 +86,17 @@ def open_outputs(out: Sequence[Path], codes: Sequence[str], folder: Path) -> Ite
             stack.callback(leave, alone(table))
         outputs: list[Output] = []
         for path in paths:
-            outputs.append(Output(path, _writer(path, codes, folder)))
+            outputs.append(Output(path, _writer(path, codes, folder, album)))
             stack.callback(outputs[-1].abandon)
         yield outputs
         for output in outputs:
             output.finish()
 
 
-def _writer(path: Path, codes: Sequence[str], folder: Path) -> Callable[[Path], Writer]:
+def _writer(
+    path: Path, codes: Sequence[str], folder: Path, album: Path
+) -> Callable[[Path], Writer]:
     kind = path.suffix.lower()
     if kind == SHEET:
-        return partial(SheetWriter, folder=folder, home=path.parent)
+        return partial(SheetWriter, folder=folder, album=album, home=path.parent)
     return lambda file: TABLES[kind](file, codes)

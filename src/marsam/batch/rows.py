@@ -23,11 +23,12 @@ class Row:
         sha256: of the file; empty when it cannot be read.
         width: pixels, upright.
         height: pixels, upright.
-        texts: by NLLB code, English first; empty when there is an error.
+        texts: by NLLB code, English first; empty when there is an error. An empty text is one that
+            somebody took away on purpose.
         warnings: names of :class:`marsam.notices.Notice`.
         error: one sentence; empty when all went well.
         models: ``{"captioner": "name@revision", "translator": …}``.
-        pictures: new pictures painted from the words: paths from the table's folder.
+        pictures: new pictures painted from the words: paths from the first table's folder.
         reviewed: somebody has read the texts.
     """
 
@@ -82,10 +83,11 @@ class Row:
             OptionError: when the row is not one of ours.
         """
         try:
+            reviewed = data["state"] == REVIEWED
             words = {
-                language(tag).code: str(text)
+                language(tag).code: str(text or "")
                 for tag, text in data.items()
-                if tag not in (*BEFORE, *AFTER) and text
+                if tag not in (*BEFORE, *AFTER) and (text or reviewed)
             }
             pictures = json.loads(data["pictures"] or "[]")
             return cls(
@@ -98,10 +100,15 @@ class Row:
                 error=str(data["error"] or ""),
                 models={k: str(data[k] or "") for k in ("captioner", "translator")},
                 pictures=tuple(map(str, pictures)),
-                reviewed=data["state"] == REVIEWED,
+                reviewed=reviewed,
             )
         except (LanguageError, KeyError, TypeError, ValueError) as error:
             raise OptionError("This table was not written by marsam batch.") from error
+
+
+def spelled(name: str) -> str:
+    """A file's name as it can be written down; no table holds what is no letter."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def heading(codes: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from marsam.batch.rows import Row
+from marsam.batch.rows import Row, spelled
 from marsam.languages import ARABIC, ENGLISH, language
 from marsam.notices import Notice
 
@@ -37,14 +37,15 @@ class SheetWriter:
     Args:
         path: the file.
         folder: where the pictures are that rows name.
+        album: where new pictures are; rows name them from its parent.
         home: the folder the page will be looked at from.
     """
 
-    def __init__(self, path: Path, *, folder: Path, home: Path) -> None:
-        self._folder, self._home = folder, home
+    def __init__(self, path: Path, *, folder: Path, album: Path, home: Path) -> None:
+        self._folder, self._album, self._home = folder, album, home
         template = resources.files("marsam.batch").joinpath("sheet.html")
         page = Template(template.read_text(encoding="utf-8"))
-        title = escape(folder.resolve().name)
+        title = escape(spelled(folder.resolve().name))
         before, self._after = page.substitute(title=title, rows="\0").split("\0")
         self._file = path.open("w", encoding="utf-8")
         self._file.write(before)
@@ -61,18 +62,17 @@ class SheetWriter:
 
     def _card(self, row: Row) -> str:
         texts = sorted(row.texts.items(), key=lambda pair: pair[0] != ARABIC.code)
-        address = _address(self._folder / row.path, self._home)
-        alt = escape(row.texts.get(ARABIC.code) or row.english)
-        tag = language(ARABIC.code if row.texts.get(ARABIC.code) else ENGLISH.code).short
-        parts = [
-            f'<article data-state="{row.state}"{_check(row)}>\n',
-            f'<a href="{address}"><img src="{address}" alt="{alt}" lang="{tag}" loading="lazy">'
-            "</a>\n"
-            if row.sha256
-            else "",
-        ]
+        parts = [f'<article data-state="{row.state}"{_check(row)}>\n']
+        if row.sha256:  # else there may be no such file, or a link that leads nowhere
+            address = _address(self._folder / row.path, self._home)
+            alt = escape(row.texts.get(ARABIC.code) or row.english)
+            tag = language(ARABIC.code if row.texts.get(ARABIC.code) else ENGLISH.code).short
+            parts.append(
+                f'<a href="{address}"><img src="{address}" alt="{alt}" lang="{tag}" loading="lazy">'
+                "</a>\n"
+            )
         if row.pictures:
-            new = (quote(name) for name in row.pictures)
+            new = (_address(self._album.parent / name, self._home) for name in row.pictures)
             links = "".join(
                 f'<a href="{one}"><img src="{one}" alt="" loading="lazy"></a>' for one in new
             )

@@ -5,6 +5,7 @@ somebody else wrote under such a name is never overwritten.
 """
 
 import hashlib
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
     path = picture.with_name(f"{picture.name}.{kind}")
     told = [(language(code).short, text) for code, text in row.texts.items()]
     content = (xmp(told) if kind is Sidecar.XMP else _txt(row)).encode()
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    # Not the picture's name: that may be as long as a name can be.
+    partial = path.with_name(f".{row.sha256[:16]}.{kind}{PARTIAL}")
     try:
         if path.exists():
             there = path.read_bytes()
@@ -45,6 +47,8 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise OptionError(f"{path} cannot be written: {error.strerror}.") from error
     return path
 

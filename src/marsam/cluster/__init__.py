@@ -15,9 +15,9 @@ Importing it does not import Ray: Ray reads its environment when it is imported,
 """
 
 from marsam.cluster.connecting import cluster_studio
-from marsam.cluster.errors import ClusterError
 from marsam.cluster.folders import Machines, cluster_machines
 from marsam.cluster.plan import Plan, Share
+from marsam.errors import ClusterError
 
 __all__ = [
     "ClusterError",

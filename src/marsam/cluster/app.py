@@ -13,8 +13,6 @@ from marsam.cluster.deployments import (
 )
 from marsam.cluster.plan import Plan, Share
 
-APPLICATION = "marsam"
-"""What the application is called on a cluster."""
 STARTS = 3
 """How often a replica may fail to start before its stage counts as broken."""
 CAPTIONER, TRANSLATOR, PAINTER, RECEPTION = "Captioner", "Translator", "Painter", "Reception"

@@ -27,8 +27,7 @@ from ray.serve.exceptions import (
     RequestCancelledError,
 )
 
-from marsam.cluster.errors import ClusterError
-from marsam.errors import MarsamError, QueueFull
+from marsam.errors import ClusterError, MarsamError, QueueFull
 
 TRIES = 5
 """Replicas that may be lost over one request before it counts as what kills them."""

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from marsam.cluster.errors import ClusterError
-from marsam.cluster.plan import Plan
-from marsam.errors import MarsamError, OptionError
+from marsam.cluster.plan import APPLICATION, Plan
+from marsam.errors import ClusterError, MarsamError, OptionError
 from marsam.studio import Studio
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def cluster_studio(
     address: str = LOCAL,
     *,
     plan: Plan | None = None,
-    application: str = "marsam",
+    application: str = APPLICATION,
     abreast: int = 4,
 ) -> Studio:
     """A studio in front of a cluster.
@@ -94,7 +93,8 @@ def connected(address: str, *, cpus: float) -> Iterator[None]:
         cpus: that a started one counts at least.
 
     Raises:
-        OptionError: as :func:`cluster_studio`; a ClusterError likewise.
+        OptionError: as :func:`cluster_studio`.
+        ClusterError: likewise.
     """
     if _connect(address, cpus):
         import ray

@@ -9,10 +9,9 @@ import ray.data
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import UserCodeException
 
-from marsam.cluster.errors import ClusterError
 from marsam.cluster.hands import packed, unpacked
 from marsam.cluster.plan import Share
-from marsam.errors import MarsamError
+from marsam.errors import ClusterError, MarsamError
 
 QUIET = 600.0
 """Seconds in which something must come back; reading large models takes its time."""

@@ -19,9 +19,8 @@ from marsam.batch.engine import Failed, Look
 from marsam.batch.known import Known
 from marsam.batch.memory import Seen, Words
 from marsam.cluster.connecting import connected
-from marsam.cluster.errors import ClusterError
 from marsam.cluster.plan import Plan
-from marsam.errors import Cancelled, MarsamError, PictureError
+from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
 from marsam.languages import ENGLISH
 from marsam.studio import Studio, choose_set
 
@@ -191,7 +190,7 @@ class ClusterEngine:
             keys = {
                 known.translation_key(english, code): code
                 for code in known.options.languages
-                if english and not there.get(code)
+                if english and code not in there
             }
             new = keys.keys() - begun - known.memory.recall(keys).keys()
             begun |= new

@@ -18,9 +18,8 @@ from marsam.batch.ahead import pooled
 from marsam.batch.engine import READERS, Failed, Look, captioned, look_at, translated
 from marsam.batch.known import named, translation
 from marsam.batch.memory import Words
-from marsam.cluster.errors import ClusterError
 from marsam.cluster.plan import Plan
-from marsam.errors import MarsamError, PictureError
+from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.languages import ENGLISH
 from marsam.options import BatchOptions
 

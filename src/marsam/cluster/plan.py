@@ -10,6 +10,9 @@ from marsam.batch.engine import TOGETHER
 from marsam.errors import OptionError
 from marsam.studio import Studio
 
+APPLICATION = "marsam"
+"""What the application is called on a cluster."""
+
 
 class Share(BaseModel):
     """How much of the cluster one stage gets.

@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
 from marsam.errors import (
+    ClusterError,
     DiskFull,
     HubUnreachable,
     JournalError,
@@ -44,6 +45,7 @@ _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
     (RunMissing, "no_run"),
     (HubUnreachable, "no_hub"),
     (ModelError, "no_model"),
+    (ClusterError, "no_cluster"),
     (OutOfMemory, "no_memory"),
     (Refused, "too_busy"),
     (Overdue, "too_slow"),

@@ -12,7 +12,6 @@ from marsam.images import open_picture
 from marsam.languages import ARABIC, ENGLISH
 from marsam.options import (
     MAX_PICTURES,
-    CaptionOptions,
     PaintOptions,
     Recipe,
     RunOptions,
@@ -45,8 +44,8 @@ def add(workshop: Workshop) -> None:
 
     def caption(picture: str) -> tuple[str, str]:
         with _told():
-            said = studio.captioner.caption(open_picture(Path(picture)), CaptionOptions())[0].text
-            return said, studio.translator.translate(said, TranslateOptions()).text
+            english, twin = studio.describe(picture)[0]
+            return english.text, twin.text
 
     def translate(text: str, source: str, target: str) -> str:
         with _told():

@@ -209,6 +209,10 @@ WORDS: Mapping[str, Word] = {
         "The model hub cannot be reached; try again when you are online.",
         "يتعذّر الوصول إلى مستودع النماذج؛ حاول ثانية حين تتصل بالإنترنت.",
     ),
+    "no_cluster": Word(
+        "The machines that do the work cannot be reached; try again later.",
+        "يتعذّر الوصول إلى الأجهزة التي تؤدي العمل؛ حاول لاحقًا.",
+    ),
     "no_memory": Word(
         "There is not enough memory; try a smaller size.",
         "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر.",
