@@ -17,10 +17,13 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
+# One after the other, what was done at once; the make of macOS is too old for it.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(MAKE) --jobs=3 --output-sync=target types test-page test-rest
+	$(MAKE) --jobs=3 $(SYNC) types test-page test-rest
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

@@ -77,7 +77,7 @@ class Adapter:
             reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
             for name, change in self._changes.items():
                 place = f"{name}.weight"
-                weight = reader_of[place].get_tensor(place).float()
+                weight = reader_of[place].get_tensor(place).to(change.up.device).float()
                 weight = change.added(weight) if on else weight
                 # Rounded as it was when it was loaded, whatever form the layer keeps it in.
                 winograd.set_weight(change.layer, weight.to(self._dtype))

@@ -56,6 +56,9 @@ def bar(*columns: ProgressColumn) -> Progress:
 @contextmanager
 def away(shown: Progress) -> Iterator[None]:
     """The bar is off the terminal while something is said, which would else be written onto it."""
+    if shown.disable:
+        yield
+        return
     shown.stop()
     try:
         yield

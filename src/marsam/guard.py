@@ -172,11 +172,17 @@ async def _given_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[
     if key := headers.get("x-api-key"):
         return key, receive
     if scope["type"] == "http" and scope["path"] in KEY_IN_BODY:
-        query = parse_qs(scope["query_string"].decode(errors="replace"), max_num_fields=20)
-        if key := query.get("api_key", [""])[0]:
+        if key := _key_in_form(scope["query_string"]):
             return key, receive
         return await _key_in_body(headers, receive)
     return "", receive
+
+
+def _key_in_form(form: bytes) -> str:
+    try:
+        return parse_qs(form.decode(errors="replace"), max_num_fields=20).get("api_key", [""])[0]
+    except ValueError:  # more than anybody asks for
+        return ""
 
 
 async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive]:
@@ -189,8 +195,7 @@ async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive
         if headers.get("content-type", "").startswith("application/json"):
             key = str(json.loads(body).get("api_key") or "")
         else:
-            form = parse_qs(body.decode(errors="replace"), max_num_fields=20)
-            key = form.get("api_key", [""])[0]
+            key = _key_in_form(body)
     except (ValueError, AttributeError, RecursionError):
         key = ""
     given = [{"type": "http.request", "body": body, "more_body": more}]

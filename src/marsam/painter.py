@@ -17,7 +17,7 @@ from marsam.adapting import Adapter
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
-from marsam.folders import ADAPTER_FILE
+from marsam.folders import ADAPTER_FILE, is_weights
 from marsam.libraries import give_back, loading, quiet
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
@@ -51,7 +51,9 @@ class DiffusionPainter:
         decoder: Path | None = None,
     ) -> None:
         self.folder, self.device = folder, device
-        self.adapter, self.decoder = adapter, decoder
+        # What an adapter changes is read again, which pickled weights are not made for.
+        self.adapter = adapter if self._unet_files else None
+        self.decoder = decoder
         self.name = name or folder.name
         self.guidance_scale = guidance_scale
         self._lock = threading.Lock()  # a pipeline holds the state of the picture it paints
@@ -72,24 +74,33 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
-            halves = any(self.folder.glob("*/*.fp16.safetensors"))
             pipe = family.from_pretrained(
                 self.folder,
                 dtype=self.device.torch_dtype,
-                variant="fp16" if halves else None,
+                variant="fp16" if self._halves else None,
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
             pipe.to(self.device.kind)
             adapter = None
             if self.adapter is not None:
-                kind = "*.fp16*.safetensors" if halves else "*.safetensors"
-                files = sorted((self.folder / "unet").glob(kind))
-                adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, files)
+                adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
             if self.device.is_processor:
                 _suit_processor(pipe, self.device)
             give_back()
             return pipe, pipe.scheduler.config, adapter
+
+    @property
+    def _halves(self) -> bool:
+        """Whether its files are in half precision."""
+        return any(self.folder.glob("*/*.fp16.safetensors"))
+
+    @property
+    def _unet_files(self) -> list[Path]:
+        """The U-Net's weights, where they are in safetensors."""
+        files = sorted((self.folder / "unet").glob("*.safetensors"))
+        halves = self._halves
+        return [f for f in files if is_weights(f.name) and (".fp16" in f.name) == halves]
 
     @cached_property
     def _deep(self) -> DeepLayers | None:

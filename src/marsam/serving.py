@@ -1,5 +1,6 @@
 """A served Marsam: the page, the API or both, in one process, with one line and one guard."""
 
+import errno
 import os
 import socket
 import threading
@@ -160,19 +161,32 @@ def listen(app: Guard, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=5,
     )
     print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run(sockets=[taken])
+    uvicorn.Server(config).run(sockets=taken)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for every address of a name, but for those that this machine does not have."""
+    taken: list[socket.socket] = []
+    absent: OSError | None = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, *_, address = found[0]
-        return socket.create_server(address, family=family)
+        for family, address in dict.fromkeys((family, address) for family, *_, address in found):
+            try:
+                taken.append(socket.create_server(address, family=family))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                absent = error
+        if absent is not None and not taken:
+            raise absent
     except OSError as error:
+        for one in taken:
+            one.close()
         why = error.strerror or str(error)
         raise OptionError(
             f"Nothing can listen on {host}, port {port} ({why}); choose another with --port."
         ) from error
+    return taken
 
 
 def _studio(

@@ -12,7 +12,7 @@ _BIDI = {
 }
 _TASHKEEL = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
 _SPACE = re.compile(r"[^\S\n]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=\S)|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=[\w「『“‘（《])|\n+")
 _CLAUSE_END = re.compile(r"(?<=[,،;؛:])\s+|(?<=[、，；])")
 _WORD = re.compile(r"\w+", re.UNICODE)
 LONGEST_LOOP = 6

@@ -143,8 +143,9 @@ class Seq2SeqTranslator:
 
     def _readable(self, sentence: str) -> list[str]:
         """A sentence, in pieces if it is longer than a model reads."""
-        tokens = self._loaded[1](sentence).input_ids
-        first, rest = texts.halves(sentence) if len(tokens) > LONGEST else (sentence, "")
+        if len(sentence) < LONGEST or len(self._loaded[1](sentence).input_ids) <= LONGEST:
+            return [sentence]  # a token is a letter or more
+        first, rest = texts.halves(sentence)
         return [*self._readable(first), *self._readable(rest)] if rest else [first]
 
     def _sentences(

@@ -164,6 +164,7 @@ def test_stop_frees_the_painter_within_one_step(
     visit: Visit, slow: tuple[str, SlowPainter]
 ) -> None:
     address, painter = slow
+    painter.steps = 100  # a busy machine takes seconds to press a button
     page = visit("en", url=address)
     page.click("button#paint")
     expect(page.locator("#status")).to_contain_text("of 4, step")
@@ -172,11 +173,12 @@ def test_stop_frees_the_painter_within_one_step(
     done = painter.steps_done
     time.sleep(1)
     assert painter.steps_done == done
-    assert done <= 8  # of forty
+    assert done <= 40  # of four hundred
 
 
 def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPainter]) -> None:
     address, painter = slow
+    painter.steps = 100
     page = visit("en", url=address)
     page.click("button#paint")
     expect(page.locator("#status")).to_contain_text("of 4, step")
@@ -186,7 +188,7 @@ def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPain
         time.sleep(1)
         if painter.steps_done == done:
             break
-    assert painter.steps_done == done < 40
+    assert painter.steps_done == done < 400
 
 
 def test_another_tab_of_ones_own_takes_nothing_from_the_first(

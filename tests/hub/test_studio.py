@@ -1,7 +1,9 @@
 """The standard set, from an empty machine to a finished run, and again with the hub gone."""
 
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -162,6 +164,21 @@ def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
     assert before["down_blocks.0.resnets.0.conv1.weight"].ndim == (3 if dtype == "bfloat16" else 4)
     adapter.switch(on=False)
     assert changed() == []
+
+
+def test_without_weights_to_work_it_into_the_adapter_is_left_out(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    assert pull("standard") == 0
+    ours = Studio.load("standard", device="cpu").painter
+    assert isinstance(ours, DiffusionPainter)
+    device = Device(kind="cpu", dtype="float32", reason="to be tested")
+    shutil.copytree(ours.folder, tmp_path / "pickled")
+    for file in (tmp_path / "pickled" / "unet").glob("*.safetensors"):
+        file.unlink()
+    for folder, steps in ((ours.folder, 4), (tmp_path / "pickled", 8)):
+        painter = DiffusionPainter(folder, device=device, adapter=ours.adapter)
+        assert painter.method(Recipe.DRAFT).steps == steps
 
 
 def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:

@@ -79,6 +79,19 @@ async def test_a_key_may_come_in_three_ways(workshop: Workshop, how: dict[str, o
         assert (await client.get("/healthz", **how)).status_code == 200  # type: ignore[arg-type]
 
 
+async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(workshop: Workshop) -> None:
+    app = application(workshop, page=False, keys=frozenset({KEY}), figures=Figures())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for path, query, status in (
+            ("/languages", f"api_key={KEY}", 200),
+            ("/languages", "api_key=wrong", 401),
+            ("/languages", "&".join(["q=x"] * 100), 401),
+            ("/v1/runs", f"api_key={KEY}", 401),  # where it would stay in logs and histories
+        ):
+            assert (await client.get(f"{path}?{query}")).status_code == status
+
+
 def test_guessing_is_slowed_down(serve: Callable[..., Service]) -> None:
     service = serve(KEYS=KEY)
     with httpx.Client(base_url=service.url) as client:

@@ -356,6 +356,18 @@ def _correct(table: Path, english: str, arabic: str = "قط") -> None:
     review.close()
 
 
+def test_an_empty_column_of_somebody_elses_says_nothing(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    text = Path("a.csv").read_text(encoding="utf-8").replace(",draft", ",reviewed")
+    head, *rest = text.rstrip().split("\n")
+    wider = [f"{head.rstrip()},notes,", *(f"{line.rstrip()},," for line in rest)]
+    Path("a.csv").write_text("\r\n".join(wider) + "\r\n", encoding="utf-8")
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    (row,) = read_rows(Path("a.csv"))
+    assert (row.state, row.english) == ("reviewed", CAT)
+
+
 def _write(path: Path, rows: Sequence[Row], codes: Sequence[str]) -> None:
     output = Output(path, lambda file: CsvWriter(file, codes))
     for row in rows:

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import uvicorn
 from PIL import Image
 
 from marsam import Studio
@@ -182,6 +183,31 @@ def test_an_address_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[
         listen(Guard(nobody), host="no.such.host.invalid", port=port)
     assert capsys.readouterr().out == ""  # the other's address is not ours
     assert marsam("studio", "--port", "99999") == 2
+
+
+def test_every_address_of_a_name_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kind = (socket.SOCK_STREAM, 6, "")
+    found = [
+        (socket.AF_INET, *kind, ("192.0.2.1", port)),  # nobody's
+        (socket.AF_INET, *kind, ("127.0.0.1", port)),
+        (socket.AF_INET, *kind, ("127.0.0.2", port)),
+    ]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    heard: list[list[str]] = []
+
+    def run(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        heard.append([one.getsockname()[0] for one in sockets])
+        for one in sockets:
+            one.close()
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    listen(Guard(nobody), host="marsam.example", port=port)
+    assert heard == [["127.0.0.1", "127.0.0.2"]]
+    del found[1:]
+    with pytest.raises(OptionError, match="Nothing can listen"):
+        listen(Guard(nobody), host="marsam.example", port=port)
 
 
 async def nobody(*_: object) -> None:

@@ -87,7 +87,9 @@ class Row:
             words = {
                 language(tag).code: str(text or "")
                 for tag, text in data.items()
-                if tag not in (*BEFORE, *AFTER) and (text or reviewed)
+                if tag not in (*BEFORE, *AFTER)
+                # An empty column of somebody's own says nothing.
+                and (text or (reviewed and _is_language(tag)))
             }
             pictures = json.loads(data["pictures"] or "[]")
             return cls(
@@ -104,6 +106,13 @@ class Row:
             )
         except (LanguageError, KeyError, TypeError, ValueError) as error:
             raise OptionError("This table was not written by marsam batch.") from error
+
+
+def _is_language(tag: str) -> bool:
+    try:
+        return bool(language(tag))
+    except LanguageError:
+        return False
 
 
 def spelled(name: str) -> str:
