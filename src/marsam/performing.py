@@ -179,10 +179,11 @@ def spent(seconds: dict[str, float], event: Event) -> None:
     stage = {
         Captioned: "caption",
         Translated: "translate",
-        Prompted: "translate",
         Painted: "paint",
         Checked: "check",
     }.get(type(event))
-    took: float = getattr(event, "seconds", 0.0)
-    if stage is not None and took:
+    if isinstance(event, Prompted) and event.seconds:  # a picture's words have been counted
+        stage = "translate"
+    if stage is not None:
+        took: float = getattr(event, "seconds")  # noqa: B009 - only some kinds have it
         seconds[stage] = seconds.get(stage, 0.0) + took

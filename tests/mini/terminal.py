@@ -24,8 +24,8 @@ from unittest.mock import patch
 import httpx
 import uvicorn
 
+from marsam import serving
 from tests.commands import marsam
-from tests.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 _SHIM = """#!{python} -IS
@@ -133,6 +133,7 @@ class _Answering(socketserver.StreamRequestHandler):
             patch.dict(os.environ, told),
             patch.object(sys, "argv", sys.argv),
             patch.object(sys, "stdin", io.StringIO(asked.get("input", ""))),
+            patch.object(serving, "_bound", _anywhere),
             patch.object(uvicorn.Server, "run", _ask_and_stop),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
@@ -156,13 +157,17 @@ class _Answering(socketserver.StreamRequestHandler):
 _serve = uvicorn.Server.run
 
 
-def _ask_and_stop(server: uvicorn.Server, *_: Any) -> None:
+def _anywhere(*_: Any) -> list[socket.socket]:
+    """A port nobody has, whichever was asked for: somebody may be using that."""
+    return [socket.create_server(("127.0.0.1", 0))]
+
+
+def _ask_and_stop(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
     """Serve for as long as it takes to be asked once."""
-    server.config.port = free_port()
     guard: Any = server.config.app
     keys = [key.decode() for key in guard.keys]
-    address = f"http://127.0.0.1:{server.config.port}"
-    thread = threading.Thread(target=_serve, args=(server,))
+    address = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+    thread = threading.Thread(target=_serve, args=(server, sockets))
     thread.start()
     try:
         _ask(address, thread, keys[0] if keys else "")
