@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check types test-page test-rest test-full stress bench bench-recipes bench-studio bench-folder
+.PHONY: run test check types test-half test-rest test-full stress bench bench-recipes bench-studio bench-folder
 .PHONY: train evaluate docs film notebook dist clean
 
 run: $(VENV)/.run
@@ -23,20 +23,20 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(MAKE) --jobs=3 $(SYNC) types test-page test-rest
+	$(MAKE) --jobs=3 $(SYNC) types test-half test-rest
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # The tests in two halves, for `make check` to run at once: each waits for pages, servers and
 # machines of its own about half of the time.
-PAGE := tests/browser tests/hub tests/unit
+HALF := tests/browser tests/cluster tests/hub tests/unit
 
-test-page: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PAGE)
+test-half: $(VENV)/.dev
+	$(BIN)/python -m pytest $(HALF)
 
 test-rest: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PAGE:%=--ignore=%)
+	$(BIN)/python -m pytest $(HALF:%=--ignore=%)
 
 # The full-size architectures with random weights; up to 13 GB of memory, five minutes.
 test-full: $(VENV)/.dev

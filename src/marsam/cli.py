@@ -15,7 +15,7 @@ from marsam.cli_review import review
 from marsam.cli_runs import runs_app
 from marsam.cli_serving import serve, studio
 from marsam.cli_telling import info, show
-from marsam.console import print_json, tell, warn
+from marsam.console import print_json, say_mini, tell, warn
 from marsam.errors import (
     Cancelled,
     JournalError,
@@ -24,7 +24,7 @@ from marsam.errors import (
     PictureError,
     PromptError,
 )
-from marsam.libraries import keep_pages
+from marsam.libraries import keep_pages, no_reports
 from marsam.options import (
     MAX_PICTURES,
     CaptionOptions,
@@ -139,6 +139,8 @@ def run(
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
+    if not as_json:
+        say_mini(studio)
     events = _kept(studio, image, options, prompt)
     events = Pace(studio, pace_file()).listening(events)
     tell(events, options, out, as_json=as_json)
@@ -212,6 +214,8 @@ def caption(
 
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
     studio = Studio.load(models, translator=translator, device=device)
+    if not as_json:
+        say_mini(studio)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -276,6 +280,8 @@ def translate(
     except UnicodeDecodeError as error:
         raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
     studio = Studio.load(models, translator=translator, device=device)
+    if not as_json:
+        say_mini(studio)
     answer = studio.translator.translate(given, options)
     warn(answer.warnings)
     if as_json:
@@ -340,6 +346,7 @@ def _code(name: str | None) -> str | None:
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     debug = "--debug" in sys.argv
+    no_reports()
     keep_pages()
     get_ready()
     try:

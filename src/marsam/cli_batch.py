@@ -10,7 +10,7 @@ import typer
 
 from marsam.batch.sidecars import Sidecar
 from marsam.cli_options import DeviceOption, Json, Models, Translator
-from marsam.console import away, counter, print_json, stoppable
+from marsam.console import away, counter, print_json, say_mini, stoppable
 from marsam.options import (
     ELSEWHERE,
     MAX_PICTURES,
@@ -105,6 +105,8 @@ def batch(
 
             far = stack.enter_context(cluster_machines(cluster, models=models, device=device))
         studio = far.studio if far else Studio.load(models, translator=translator, device=device)
+        if not as_json:
+            say_mini(studio)
         known = Known(memory=memory, options=options, models=models_of(studio), reviewed=reviewed)
         engine: Engine = LocalEngine(studio=studio, known=known)
         if far:

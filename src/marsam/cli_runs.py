@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marsam.cli_completion import model_sets
-from marsam.cli_options import DeviceOption, Json
+from marsam.cli_options import DeviceOption, Json, StageModel, Translator
 from marsam.console import away, bar, print_json
 from marsam.errors import OptionError
 from marsam.results import Painted, Previewed
@@ -68,6 +68,9 @@ def resume_run(
             autocompletion=model_sets,
         ),
     ] = None,
+    captioner: StageModel = None,
+    translator: Translator = None,
+    painter: StageModel = None,
     device: DeviceOption = None,
 ) -> None:
     """Paint the pictures that are missing, from the seeds they would have had."""
@@ -76,7 +79,13 @@ def resume_run(
 
     journal = _journal()
     known = journal.run(None, run_id)
-    studio = Studio.load(models or _set_of(known), device=device)
+    studio = Studio.load(
+        models or _set_of(known),
+        captioner=captioner,
+        translator=translator,
+        painter=painter,
+        device=device,
+    )
     same_models(known, studio)
     run = journal.claim(None, run_id, state="running")
     with bar() as shown, closing(recorded(studio, journal, run_id)) as events:  # type: ignore[type-var]

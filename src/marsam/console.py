@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -38,6 +38,9 @@ from marsam.results import (
     Prompt,
     Prompted,
 )
+
+if TYPE_CHECKING:
+    from marsam.studio import Studio
 
 
 def bar(*columns: ProgressColumn) -> Progress:
@@ -185,6 +188,14 @@ def _free_name(folder: Path, seed: int) -> Path:
         again += 1
         path = folder / f"marsam-{seed}-{again}.png"
     return path
+
+
+def say_mini(studio: "Studio") -> None:
+    """That the mini set does the work where nobody asked for it; it knows no photographs."""
+    from marsam.studio import NOT_HERE
+
+    if studio.reason == NOT_HERE:
+        typer.echo(f"The mini set does this, made for pictograms: {NOT_HERE}", err=True)
 
 
 def warn(notices: Iterable[Notice]) -> None:

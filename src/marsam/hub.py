@@ -15,6 +15,7 @@ from marsam.errors import HubUnreachable, ModelDamaged, ModelError, ModelMissing
 from marsam.folders import damaged_files, is_weights, missing_files
 from marsam.hub_errors import check_room, pull_command, some, translated
 from marsam.hub_meter import Meter, PullProgress, bars_of
+from marsam.libraries import no_reports
 
 __all__ = [
     "Located",
@@ -237,6 +238,7 @@ class _Listing:
 
 
 def _listing(repo: str) -> _Listing:
+    no_reports()
     from huggingface_hub import HfApi
 
     pinned = manifest.pin_of(repo)

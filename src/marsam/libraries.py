@@ -6,9 +6,14 @@ import threading
 from contextlib import suppress
 
 
+def no_reports() -> None:
+    """Keep the hub's library from reporting how it is used; it looks when it is imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
 def quiet() -> None:
     """Call before a model library is used; calling again does nothing new."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    no_reports()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     import diffusers.utils.logging
     import huggingface_hub.utils.logging

@@ -44,6 +44,8 @@ from marsam.text import clean
 
 MODELS_VARIABLE = "MARSAM_MODELS"
 DEVICE_VARIABLE = "MARSAM_DEVICE"
+NOT_HERE = "the standard set is not on this machine; fetch it with: marsam models pull standard"
+"""Why the mini set does the work where nobody asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,10 +335,7 @@ def choose_set(name: str | None) -> tuple[ModelSet, str]:
 
     if all(is_present(model) for model in STANDARD.models):
         return STANDARD, "the standard set is on this machine"
-    return (
-        MINI,
-        "the standard set is not on this machine; fetch it with: marsam models pull standard",
-    )
+    return MINI, NOT_HERE
 
 
 def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:

@@ -1,6 +1,7 @@
 import io
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from marsam import Studio
 from marsam.errors import JournalError, OptionError
 from marsam.guard import Guard
 from marsam.serving import listen
+from marsam.studio import NOT_HERE
 from marsam.testing import FakePainter, fake_studio
 from tests.commands import marsam
 
@@ -128,6 +130,19 @@ def test_caption_goes_on_after_a_bad_file(photo: str, capsys: pytest.CaptureFixt
         "en": "a cat on a blue background",
         "ar": "قطة على خلفية زرقاء",
     }
+
+
+def test_that_the_mini_set_does_it_is_said_where_nobody_asked_for_it(
+    photo: str, studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a photograph would be described as a pictogram, and nobody would know why."""
+    mini = replace(studio, reason=NOT_HERE)
+    monkeypatch.setattr(Studio, "load", lambda *_, **__: mini)
+    for words in (["caption", photo], ["run", photo, "-n", "1"], ["translate", "a cat"]):
+        assert marsam(*words) == 0
+        assert "marsam models pull standard" in capsys.readouterr().err
+    assert marsam("caption", photo, "--json") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_caption_offers_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:

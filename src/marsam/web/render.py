@@ -9,14 +9,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from marsam.catalog import MINI, SETS, STANDARD
+from marsam.catalog import MINI, SETS, STANDARD, model_of
 from marsam.hub import is_present
 from marsam.kept import KeptPicture
 from marsam.notices import Notice
 from marsam.options import Recipe
 from marsam.pace import Pace
 from marsam.results import Prompt
-from marsam.studio import Studio
+from marsam.studio import Studio, stage_name
 from marsam.web.words import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
 
 HERE = Path(__file__).parent
@@ -63,12 +63,16 @@ def about(studio: Studio, pace: Pace) -> str:
     rows = []
     chosen = SETS.get(studio.models)
     for stage in ("captioner", "translator", "painter"):
-        name = bdi(getattr(studio, stage).name)
-        licence = ""
-        if chosen is not None:
-            found = getattr(chosen, stage).licence
-            licence = f"{bdi(found.name)}: {spans(Word(escape(found.en), escape(found.ar)))}"
-        rows.append(f"<tr><th scope=row>{both(stage)}</th><td>{name}</td><td>{licence}</td></tr>")
+        name, licence = getattr(studio, stage).name, ""
+        own = getattr(chosen, stage) if chosen is not None else None
+        # Another model may stand in for one of the set's.
+        model = own if chosen and own and stage_name(chosen, own) == name else model_of(name)
+        if model is not None:
+            told = model.licence
+            licence = f"{bdi(told.name)}: {spans(Word(escape(told.en), escape(told.ar)))}"
+        rows.append(
+            f"<tr><th scope=row>{both(stage)}</th><td>{bdi(name)}</td><td>{licence}</td></tr>"
+        )
     for recipe, seconds in pace.per_picture().items():
         time = _time(seconds) if seconds is not None else both("unknown")
         rows.append(
