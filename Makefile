@@ -17,7 +17,7 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
-# One after the other, what was done at once; the make of macOS is too old for it.
+# What runs at once is shown one after the other, where make can do that (macOS has an old one).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 check: $(VENV)/.dev

@@ -22,11 +22,11 @@ RUN = {"sh", "python", "json"}
 """Kinds of fences that are executed (JSON: read, and compared with what was just printed)."""
 SHOWN = {"text", "toml", "yaml"}
 """Kinds that are not; a ``text`` right after a block that ran must be what it printed."""
-PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", ".", "(umask"}
+PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
 """What a line of ``sh`` may begin with to be run. ``make`` says only what it would do."""
 
 NOT_HERE = {
-    r"marsam models (pull|verify) (standard|facebook)": "the hub; tests/hub has one of its own",
+    r"marsam models (pull|verify) (standard|[\w-]+/)": "the hub; tests/hub has one of its own",
     r"marsam (run|translate) .*--translator facebook/": "a model of the hub",
     r"^cp -rL ~/.cache/huggingface": "the same models",
     r"marsam (serve|batch) .*--cluster": "a cluster; tests/cluster starts one",
