@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Sized
 
 from marsam.errors import QueueFull, QuotaExceeded
 
@@ -26,12 +27,12 @@ class Line:
         with self._changed:
             return self._waiting()
 
-    def promise(self, client: str, *, beyond: int = 0, working: int = 0) -> None:
+    def promise(self, client: str, *, beyond: Sized = (), working: int = 0) -> None:
         """A place for one more job; :meth:`join` or :meth:`give_back` must follow.
 
         Args:
             client: whose.
-            beyond: how many wait in lines behind this one.
+            beyond: a line behind this one, whose jobs wait as well.
             working: how many of the client's are there, or being worked on.
 
         Raises:
@@ -40,7 +41,8 @@ class Line:
         """
         with self._changed:
             mine = len(self._jobs.get(client, ())) + self._promised.get(client, 0)
-            taken = self._waiting() + sum(self._promised.values()) + beyond
+            # Counted here: whoever has gone on from this line is in that one already.
+            taken = self._waiting() + sum(self._promised.values()) + len(beyond)
             if self._closed or taken >= self.limit:
                 raise QueueFull(
                     f"{self.limit} runs are waiting already; try again in a few seconds."

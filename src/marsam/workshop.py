@@ -186,7 +186,7 @@ class Workshop:
             MarsamError: what ``begin`` raises.
         """
         line = self._words.line
-        line.promise(client, beyond=len(self._brushes.line), working=self._working(client))
+        line.promise(client, beyond=self._brushes.line, working=self._working(client))
         try:
             run = begin()
         except BaseException:

@@ -42,7 +42,7 @@ def test_what_is_worked_on_counts_as_ones_share_and_what_waits_beyond_as_waiting
     with pytest.raises(QuotaExceeded):
         line.promise("a", working=2)
     with pytest.raises(QueueFull):
-        line.promise("a", beyond=3)
+        line.promise("a", beyond=range(3))
 
 
 def test_whoever_leaves_is_not_served() -> None:
