@@ -38,7 +38,8 @@ test-half: $(VENV)/.dev
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest $(HALF:%=--ignore=%)
 
-# The full-size architectures with random weights; up to 13 GB of memory, five minutes.
+# The full-size architectures with random weights; five minutes once these are
+# built, and as much memory as painting takes.
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
