@@ -514,7 +514,8 @@ def main(name: str) -> None:
 
     if name == "marsam":
         keep_pages()  # as its command line does
-    quiet()
+    else:
+        quiet("transformers", "diffusers")  # ours is so by itself
     engine = ENGINES[name]()
     for line in sys.stdin:
         times = getattr(engine, line.strip())()

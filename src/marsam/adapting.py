@@ -16,6 +16,9 @@ from marsam import winograd
 if TYPE_CHECKING:
     import torch
 
+TOGETHER = 16
+"""Layers changed before the files are closed: what was read of one stays in memory until then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Change:
@@ -72,13 +75,15 @@ class Adapter:
         if self._on is on:
             return
         self._on = None  # until all is done: what is left half done is done anew
-        with ExitStack() as opened:
-            readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
-            reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
-            for name, change in self._changes.items():
-                place = f"{name}.weight"
-                weight = reader_of[place].get_tensor(place).to(change.up.device).float()
-                weight = change.added(weight) if on else weight
-                # Rounded as it was when it was loaded, whatever form the layer keeps it in.
-                winograd.set_weight(change.layer, weight.to(self._dtype))
+        names = list(self._changes)
+        for start in range(0, len(names), TOGETHER):
+            with ExitStack() as opened:
+                readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
+                reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
+                for name in names[start : start + TOGETHER]:
+                    change, place = self._changes[name], f"{name}.weight"
+                    weight = reader_of[place].get_tensor(place).to(change.up.device).float()
+                    weight = change.added(weight) if on else weight
+                    # Rounded as it was when it was loaded, whatever form the layer keeps it in.
+                    winograd.set_weight(change.layer, weight.to(self._dtype))
         self._on = on

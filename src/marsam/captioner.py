@@ -12,7 +12,7 @@ from PIL import Image
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
-from marsam.libraries import give_back, loading, quiet
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
@@ -46,7 +46,8 @@ class BlipCaptioner:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
-        quiet()
+        read_early(self.folder)
+        quiet("transformers")
         from transformers import (
             AutoTokenizer,
             BlipForConditionalGeneration,
@@ -68,6 +69,10 @@ class BlipCaptioner:
 
                 shared = install(model, pieces=self.device.is_bfloat16_processor)
                 narrow(model.text_decoder, self.device)
+                if self.device.halves_weights:
+                    from marsam.half import halve
+
+                    halve(model, but=model.vision_model.embeddings.patch_embedding.weight)
             give_back()
             return model, images, tokenizer, shared
 

@@ -1,9 +1,13 @@
 """The heavy libraries, kept quiet: no bars of theirs, no reports home, no hub behind our back."""
 
 import ctypes
+import importlib
 import os
 import threading
 from contextlib import suppress
+from pathlib import Path
+
+from marsam.folders import is_weights
 
 
 def no_reports() -> None:
@@ -11,18 +15,32 @@ def no_reports() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-def quiet() -> None:
-    """Call before a model library is used; calling again does nothing new."""
+def quiet(*libraries: str) -> None:
+    """Call before model libraries are used; calling again does nothing new.
+
+    Args:
+        libraries: ``transformers``, ``diffusers``, or both. They are imported, which takes seconds.
+    """
     no_reports()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    import diffusers.utils.logging
     import huggingface_hub.utils.logging
-    import transformers.utils.logging
 
     huggingface_hub.utils.logging.set_verbosity_error()
-    for logging in (transformers.utils.logging, diffusers.utils.logging):
+    for library in libraries:
+        logging = importlib.import_module(f"{library}.utils.logging")
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+
+
+def read_early(folder: Path) -> None:
+    """Have the system read a model's weights while the libraries are imported.
+
+    Each takes seconds after the machine was switched on, one the disk and the other the processor.
+    """
+    for file in folder.rglob("*"):
+        if is_weights(file.name):
+            with suppress(AttributeError, OSError), file.open("rb") as weights:
+                os.posix_fadvise(weights.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8

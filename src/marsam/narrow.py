@@ -60,10 +60,12 @@ class HalfLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         pieces = torch.split(weight.detach(), PIECE)
-        biases = [None] * len(pieces) if bias is None else torch.split(bias.detach(), PIECE)
+        # A view of a file would hold all of it in memory.
+        bias = bias.detach().clone() if bias is not None else None
+        biases = [None] * len(pieces) if bias is None else torch.split(bias, PIECE)
         pack = torch.ops.quantized.linear_prepack_fp16
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            self._packed = list(pool.map(pack, pieces, biases))
+            self._packed = list(pool.map(lambda w, b: pack(w.float(), b), pieces, biases))
 
     def forward(self, states: Tensor) -> Tensor:
         """States (…, inputs) to (…, outputs)."""

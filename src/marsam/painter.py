@@ -18,7 +18,7 @@ from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.folders import ADAPTER_FILE, is_weights
-from marsam.libraries import give_back, loading, quiet
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
@@ -62,7 +62,8 @@ class DiffusionPainter:
     @cached_property
     def _loaded(self) -> tuple[Any, Mapping[str, Any], Adapter | None]:
         """The pipeline, the configuration of the scheduler it came with, and its adapter."""
-        quiet()
+        read_early(self.folder)
+        quiet("transformers", "diffusers")
         import diffusers
 
         with loading, translated(f"loading the painter {self.name}"):
@@ -76,7 +77,7 @@ class DiffusionPainter:
                 )
             pipe = family.from_pretrained(
                 self.folder,
-                dtype=self.device.torch_dtype,
+                dtype=self.device.kept_dtype,
                 variant="fp16" if self._halves else None,
                 local_files_only=True,
             )
@@ -134,7 +135,7 @@ class DiffusionPainter:
     @cached_property
     def _tokenizer(self) -> Any:
         """The pipeline's own, without its weights; None when the painter has none."""
-        quiet()
+        quiet("transformers")
         from transformers import AutoTokenizer
 
         if not (self.folder / "tokenizer").is_dir():
@@ -250,6 +251,8 @@ class DiffusionPainter:
                 if wanted and done < steps:
                     sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
+                if done == steps:  # what steps have used, decoding has no use for
+                    give_back()
                 return _prepared(pipe, method, step + 1, steps, deep, tensors)
 
             output = pipe(
@@ -286,8 +289,17 @@ def _suit_processor(pipe: Any, device: Device) -> None:
 
     unet: Any = getattr(pipe, "unet", None)
     vae: Any = getattr(pipe, "vae", None)
+    if device.halves_weights:
+        from marsam.half import halve
+
+        for part in pipe.components.values():
+            if isinstance(part, torch.nn.Module):
+                halve(part, but=next(part.parameters(), None))
     if device.is_bfloat16_processor and unet is not None:
         attention.install(unet)
+    for layer in vae.decoder.modules() if hasattr(vae, "decoder") else ():
+        if type(layer) is torch.nn.SiLU:
+            layer.inplace = True  # it follows a layer whose answer nobody else reads
     if device.has_room:
         _multiply_less(unet, vae, device)
     guiding.install(unet)

@@ -15,7 +15,7 @@ from marsam.errors import ModelUnsupported, translated
 from marsam.families import direction
 from marsam.glossary import split_around
 from marsam.languages import ARABIC, Language, language
-from marsam.libraries import give_back, loading, quiet
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -53,7 +53,8 @@ class Seq2SeqTranslator:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        quiet()
+        read_early(self.folder)
+        quiet("transformers")
         import transformers
 
         with loading, translated(f"loading the translator {self.name}"):
@@ -70,6 +71,11 @@ class Seq2SeqTranslator:
                 from marsam.narrow import narrow
 
                 narrow(model.get_decoder(), self.device)
+                if self.device.packs_weights:
+                    from marsam.half import halve
+
+                    narrow(model.get_encoder(), self.device)
+                    halve(model)
             give_back()
             return model, tokenizer
 

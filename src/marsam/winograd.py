@@ -4,7 +4,8 @@ A three-by-three convolution that computes four rows and columns of its answer a
 products a channel where the plain way needs 144 (two rows and columns: 16 for 36); what is added
 instead costs little. The idea is Winograd's, in the form of Lavin and Gray ("Fast Algorithms for
 Convolutional Neural Networks", 2015). It computes in float32, where the answer is about as near to
-the true one as the plain way's; ``benchmarks/RESULTS.md`` has the seconds.
+the true one as the plain way's; with weights kept in float16, four rows at once are wrong by two
+thousandths, two by a sixth of that. ``benchmarks/RESULTS.md`` has the seconds.
 
 Where the processor multiplies bfloat16 itself, a quarter of the products in float32 is not quicker
 everywhere; :func:`pays` tries it.
@@ -164,18 +165,21 @@ def convolve(
     n, channels, height, width = pictures.shape
     out, factor = weight.shape[1], weight.transpose(1, 2)
     down, across = -(-height // size), -(-width // size)
-    padded = pictures.new_zeros((n, size * down + 2, size * across + 2, channels))
-    padded[:, 1 : height + 1, 1 : width + 1] = pictures.permute(0, 2, 3, 1)
+    places = pictures.permute(0, 2, 3, 1)
     answer = pictures.new_empty((n, down, size, across, size, out))
     rows = _rows(down, n * across)
+    block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
     # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
-    tall = weight.new_empty((seen, n, rows, padded.shape[2], channels))
+    tall = weight.new_empty((seen, n, rows, block.shape[2], channels))
     factors = weight.new_empty((seen, seen, n, rows, across, channels))
     products = weight.new_empty((seen, seen, n, rows, across, out))
     narrow = weight.new_empty((size, seen, n, rows, across, out))
     last_row, last_column = size * rows - size + 1, size * across - size + 1
     for start in range(0, down, rows):
-        block = padded[:, size * start : size * (start + rows) + 2].to(weight.dtype)
+        above = size * start - 1  # the block's first row, or of zeros above the first block
+        top, bottom = max(above, 0), min(above + block.shape[1], height)
+        block[:, top - above : bottom - above, 1 : width + 1] = places[:, top:bottom]
+        block[:, bottom - above :] = 0
         tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
         tiles.forth([tall[:, :, :, j : j + last_column : size] for j in range(seen)], factors)
         torch.bmm(factors.view(seen**2, -1, channels), factor, out=products.view(seen**2, -1, out))
@@ -224,13 +228,17 @@ def suited(network: Any, *, fewest: int = FEWEST) -> list[Any]:
 def install(layers: Iterable[Any]) -> None:
     """Use it for some layers that suit.
 
-    Their weights become their transform, so that they are not kept twice.
+    Their weights become their transform, so that they are not kept twice; it is kept in float16
+    where they were.
     """
+    import torch
     from torch import nn
 
     for layer in layers:
         tiles = FOUR if layer.weight.numel() <= LARGEST else TWO
         weight = transformed(layer.weight.detach(), tiles)
+        if layer.weight.dtype == torch.float16:
+            weight = weight.half()
         layer.weight = nn.Parameter(weight, requires_grad=False)
         layer.forward = _Forward(layer, tiles)
 
@@ -264,4 +272,4 @@ class _Forward:
         self._layer, self.tiles = layer, tiles
 
     def __call__(self, pictures: "torch.Tensor") -> "torch.Tensor":
-        return convolve(pictures, self._layer.weight, self._layer.bias, self.tiles)
+        return convolve(pictures, self._layer.weight.float(), self._layer.bias, self.tiles)

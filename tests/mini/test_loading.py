@@ -1,10 +1,26 @@
-"""All models are asked for at once, as a page and a program do that come in the first second."""
+"""What loading models takes, and that all may be asked for at once."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from PIL import Image
 
 from marsam import CaptionOptions, PaintOptions, Studio, TranslateOptions
+
+WORDS = """
+import sys
+from PIL import Image
+from marsam import CaptionOptions, Studio, TranslateOptions
+
+studio = Studio.load("mini")
+studio.captioner.caption(Image.new("RGB", (64, 64)), CaptionOptions())
+studio.translator.translate("two fish", TranslateOptions())
+print("diffusers" in sys.modules)
+"""
+"""What describes a picture in two languages."""
 
 
 def test_three_stages_may_be_loaded_at_the_same_moment() -> None:
@@ -20,3 +36,14 @@ def test_three_stages_may_be_loaded_at_the_same_moment() -> None:
             assert caption.result()[0].text
             assert arabic.result().text == "سمكتان"
             assert painted.result()
+
+
+def test_words_do_not_wait_for_the_library_that_paints() -> None:
+    done = subprocess.run([sys.executable, "-c", WORDS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_models_load_where_the_system_takes_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "posix_fadvise", raising=False)
+    studio = Studio.load("mini")
+    assert studio.translator.translate("two fish", TranslateOptions()).text == "سمكتان"
