@@ -57,8 +57,8 @@ class Adapter:
         self._changes = {
             name: _Change(
                 layer=layer.base_layer,
-                down=layer.lora_A[key].weight.detach(),
-                up=layer.lora_B[key].weight.detach(),
+                down=_smallest(layer.lora_A[key].weight.detach()),
+                up=_smallest(layer.lora_B[key].weight.detach()),
                 scale=layer.scaling[key],
             )
             for name, layer in adapted
@@ -87,3 +87,9 @@ class Adapter:
                     # Rounded as it was when it was loaded, whatever form the layer keeps it in.
                     winograd.set_weight(change.layer, weight.to(self._dtype))
         self._on = on
+
+
+def _smallest(weight: "torch.Tensor") -> "torch.Tensor":
+    """The same numbers in half the memory, where that is what they came in before peft."""
+    half = weight.half()
+    return half if half.float().equal(weight.float()) else weight

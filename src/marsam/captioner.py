@@ -69,7 +69,7 @@ class BlipCaptioner:
 
                 shared = install(model, pieces=self.device.is_bfloat16_processor)
                 narrow(model.text_decoder, self.device)
-                if self.device.halves_weights:
+                if self.device.packs_weights:
                     from marsam.half import halve
 
                     halve(model, but=model.vision_model.embeddings.patch_embedding.weight)

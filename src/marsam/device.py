@@ -65,10 +65,10 @@ class Device:
             return ("the libraries' own kernels; nothing else was measured on such a device",)
         if not self.is_bfloat16_processor:
             return (
-                "weights in sixteen bits: half the memory, and quicker to read",
-                "pictures: channels last"
+                "pictures: channels last, weights in sixteen bits"
                 + (", and convolutions with fewer multiplications" * self.has_room),
-                "texts: a last layer that knows the target's script alone",
+                "texts: a last layer that knows the target's script alone"
+                + (", and weights in sixteen bits" * self.packs_weights),
             )
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",
@@ -86,13 +86,6 @@ class Device:
             "bfloat16": torch.bfloat16,
             "float32": torch.float32,
         }[self.dtype]
-
-    @property
-    def kept_dtype(self) -> "torch.dtype":
-        """In which number format a painter's weights are kept."""
-        import torch
-
-        return torch.float16 if self.halves_weights else self.torch_dtype
 
 
 def choose_device(wanted: str | None = None) -> Device:

@@ -84,7 +84,7 @@ def narrowed(layer: nn.Linear, device: Device) -> nn.Module:
 
 
 def narrow(network: nn.Module, device: Device) -> None:
-    """Exchange every linear layer of a network that sees few rows at once."""
+    """Exchange every linear layer of a network that sees few rows at once, as texts have."""
     places = [
         (module, name)
         for module in network.modules()

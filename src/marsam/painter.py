@@ -26,6 +26,8 @@ from marsam.reusing import DeepLayers, can_rest
 
 PREVIEW_LATENTS = 16
 """Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
+HALVED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+"""Families whose networks were looked through for :mod:`marsam.half`."""
 
 
 class DiffusionPainter:
@@ -65,6 +67,7 @@ class DiffusionPainter:
         read_early(self.folder)
         quiet("transformers", "diffusers")
         import diffusers
+        import torch
 
         with loading, translated(f"loading the painter {self.name}"):
             require_files(self.folder, "painter", self.name)
@@ -75,9 +78,10 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
+            halves = self.device.halves_weights and self._family in HALVED
             pipe = family.from_pretrained(
                 self.folder,
-                dtype=self.device.kept_dtype,
+                dtype=torch.float16 if halves else self.device.torch_dtype,
                 variant="fp16" if self._halves else None,
                 local_files_only=True,
             )
@@ -86,6 +90,8 @@ class DiffusionPainter:
             adapter = None
             if self.adapter is not None:
                 adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
+            if halves:
+                _halve(pipe)
             if self.device.is_processor:
                 _suit_processor(pipe, self.device)
             give_back()
@@ -251,8 +257,8 @@ class DiffusionPainter:
                 if wanted and done < steps:
                     sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
-                if done == steps:  # what steps have used, decoding has no use for
-                    give_back()
+                if step + 1 == len(pipe.scheduler.timesteps):
+                    give_back()  # what steps have used, decoding has no use for
                 return _prepared(pipe, method, step + 1, steps, deep, tensors)
 
             output = pipe(
@@ -283,18 +289,23 @@ class DiffusionPainter:
         return Painted(picture=picture, seconds=time.monotonic() - started)
 
 
+def _halve(pipe: Any) -> None:
+    """Its networks' weights in half the memory, but for the first ones, which tell the format."""
+    from torch import nn
+
+    from marsam.half import halve
+
+    for part in pipe.components.values():
+        if isinstance(part, nn.Module):
+            halve(part, but=next(part.parameters(), None))
+
+
 def _suit_processor(pipe: Any, device: Device) -> None:
     """What is fastest without a GPU, by number format."""
     import torch
 
     unet: Any = getattr(pipe, "unet", None)
     vae: Any = getattr(pipe, "vae", None)
-    if device.halves_weights:
-        from marsam.half import halve
-
-        for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
-                halve(part, but=next(part.parameters(), None))
     if device.is_bfloat16_processor and unet is not None:
         attention.install(unet)
     for layer in vae.decoder.modules() if hasattr(vae, "decoder") else ():

@@ -2,13 +2,15 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from marsam import device, guiding, winograd
+from marsam import PaintOptions, Studio, device, guiding, winograd
 from marsam.device import Device
-from marsam.painter import _suit_processor
+from marsam.painter import DiffusionPainter, _suit_processor
+from marsam.results import Painted
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
 
@@ -95,3 +97,29 @@ def test_the_outermost_layers_change_and_say_the_same(
     }
     assert changed == (outer if pays else set())
     assert unet.dtype == torch.bfloat16
+
+
+def test_a_painter_whose_weights_take_half_paints_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = Device(kind="cpu", dtype="float32", reason="for a test")
+    ours = Studio.load("mini").painter
+    assert isinstance(ours, DiffusionPainter)
+    options = PaintOptions(pictures=1, seed=3, steps=4)
+
+    def painted() -> tuple[DiffusionPainter, np.ndarray]:
+        painter = DiffusionPainter(ours.folder, device=device)
+        told = [e for e in painter.paint("a cat", options) if isinstance(e, Painted)]
+        return painter, np.asarray(told[0].picture.image, int)
+
+    halved, picture = painted()
+    monkeypatch.setattr("marsam.painter.HALVED", ())
+    full, wanted = painted()
+    assert abs(picture - wanted).max() <= 3
+    memory = []
+    for painter in (halved, full):
+        pipe = painter._loaded[0]
+        parts = pipe.unet, pipe.vae, pipe.text_encoder
+        assert all(part.dtype == torch.float32 for part in parts)
+        memory.append(sum(w.nbytes for part in parts for w in part.parameters()))
+    assert memory[0] < 0.55 * memory[1]
