@@ -37,10 +37,20 @@ def read_early(folder: Path) -> None:
 
     Each takes seconds after the machine was switched on, one the disk and the other the processor.
     """
-    for file in folder.rglob("*"):
-        if is_weights(file.name):
-            with suppress(AttributeError, OSError), file.open("rb") as weights:
-                os.posix_fadvise(weights.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+
+    def advise() -> None:
+        for file in folder.rglob("*"):
+            if is_weights(file.name):
+                with suppress(AttributeError, OSError), file.open("rb") as weights:
+                    for start in range(0, file.stat().st_size, ADVISED):
+                        os.posix_fadvise(weights.fileno(), start, ADVISED, os.POSIX_FADV_WILLNEED)
+
+    # The system takes its time to take advice when a disk is busy.
+    threading.Thread(target=advise, name="read-early", daemon=True).start()
+
+
+ADVISED = 2**17
+"""Bytes that systems read ahead, of those that they are advised of at once."""
 
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
