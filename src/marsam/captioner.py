@@ -47,14 +47,14 @@ class BlipCaptioner:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
         read_early(self.folder)
-        quiet("transformers")
-        from transformers import (
-            AutoTokenizer,
-            BlipForConditionalGeneration,
-            BlipImageProcessorPil,
-        )
-
         with loading, translated(f"loading the captioner {self.name}"):
+            quiet("transformers")
+            from transformers import (
+                AutoTokenizer,
+                BlipForConditionalGeneration,
+                BlipImageProcessorPil,
+            )
+
             require_files(self.folder, "captioner", self.name)
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
             images = BlipImageProcessorPil.from_pretrained(self.folder)

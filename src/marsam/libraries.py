@@ -82,4 +82,5 @@ def give_back() -> None:
 
 
 loading = threading.RLock()
-"""Held while a model is read: ``from_pretrained`` changes what torch makes in every thread."""
+"""Held while a model is read: ``from_pretrained`` changes what torch makes in every thread, and
+transformers, which imports its parts when they are asked for, may not be asked by two at once."""

@@ -65,11 +65,11 @@ class DiffusionPainter:
     def _loaded(self) -> tuple[Any, Mapping[str, Any], Adapter | None]:
         """The pipeline, the configuration of the scheduler it came with, and its adapter."""
         read_early(self.folder)
-        quiet("transformers", "diffusers")
-        import diffusers
-        import torch
-
         with loading, translated(f"loading the painter {self.name}"):
+            quiet("transformers", "diffusers")
+            import diffusers
+            import torch
+
             require_files(self.folder, "painter", self.name)
             # The class by its name: diffusers' AutoPipeline would import every pipeline there is.
             family = getattr(diffusers, self._family, None)
@@ -141,12 +141,12 @@ class DiffusionPainter:
     @cached_property
     def _tokenizer(self) -> Any:
         """The pipeline's own, without its weights; None when the painter has none."""
-        quiet("transformers")
-        from transformers import AutoTokenizer
-
         if not (self.folder / "tokenizer").is_dir():
             return None
         with loading, translated(f"loading the vocabulary of {self.name}"):
+            quiet("transformers")
+            from transformers import AutoTokenizer
+
             require_files(self.folder, "painter", self.name)
             return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
 

@@ -54,10 +54,10 @@ class Seq2SeqTranslator:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         read_early(self.folder)
-        quiet("transformers")
-        import transformers
-
         with loading, translated(f"loading the translator {self.name}"):
+            quiet("transformers")
+            import transformers
+
             require_files(self.folder, "translator", self.name)
             with warnings.catch_warnings():
                 # Marian's tokenizer wishes for a package that only tidies the spaces of Moses.
