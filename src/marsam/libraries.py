@@ -32,6 +32,10 @@ def quiet(*libraries: str) -> None:
         logging.disable_progress_bar()
 
 
+ADVISED = 2**17
+"""Bytes that systems read ahead, of those that they are advised of at once."""
+
+
 def read_early(folder: Path) -> None:
     """Have the system read a model's weights while the libraries are imported.
 
@@ -47,10 +51,6 @@ def read_early(folder: Path) -> None:
 
     # The system takes its time to take advice when a disk is busy.
     threading.Thread(target=advise, name="read-early", daemon=True).start()
-
-
-ADVISED = 2**17
-"""Bytes that systems read ahead, of those that they are advised of at once."""
 
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8

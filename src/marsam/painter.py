@@ -78,10 +78,10 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
-            halves = self.device.halves_weights and self._family in HALVED
+            halved = self.device.halves_weights and self._family in HALVED
             pipe = family.from_pretrained(
                 self.folder,
-                dtype=torch.float16 if halves else self.device.torch_dtype,
+                dtype=torch.float16 if halved else self.device.torch_dtype,
                 variant="fp16" if self._halves else None,
                 local_files_only=True,
             )
@@ -90,7 +90,7 @@ class DiffusionPainter:
             adapter = None
             if self.adapter is not None:
                 adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
-            if halves:
+            if halved:
                 _halve(pipe)
             if self.device.is_processor:
                 _suit_processor(pipe, self.device)
