@@ -4,7 +4,8 @@ import ctypes
 import importlib
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from marsam.folders import is_weights
@@ -79,6 +80,27 @@ def give_back() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+SOFT = 1
+"""What OpenMP calls ``omp_pause_soft``."""
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Around what a model computes in a thread that lives on: lets its helpers go at the end.
+
+    GNU's OpenMP, torch's on Linux, starts a loop's helpers once for each thread that computes, and
+    keeps them. While more of them are kept than there are processors, all sleep between two loops
+    instead of watching for the next: each loop then begins a tenth of a millisecond later, and a
+    picture has a hundred thousand.
+    """
+    try:
+        yield
+    finally:
+        with suppress(AttributeError, OSError):  # another system, or another OpenMP
+            openmp = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD)
+            openmp.omp_pause_resource_all(SOFT)
 
 
 loading = threading.RLock()
