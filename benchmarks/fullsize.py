@@ -286,8 +286,8 @@ PARTS: Mapping[str, Callable[[Path], None]] = {
 
 
 def folder(part: str) -> Path:
-    """A part's folder, built when it is not there yet."""
-    place = CACHE / part
+    """A part's folder, built when it is not there yet; named as in the hub's cache."""
+    place = CACHE / part / "snapshots" / "random"
     if not (place / "complete").is_file():
         shutil.rmtree(place, ignore_errors=True)
         torch.manual_seed(0)

@@ -9,14 +9,16 @@ Only for networks whose layers are asked through ``forward``: some read another 
 themselves, or its number format.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
-PIECE = 16_384
-"""Rows of a layer's weights that are made wider at once."""
+PIECE = 2**24
+"""Weights of a layer that are made wider at once, at most: 64 megabytes, and as many for torch to
+rearrange them in. Fewer would be slower for layers that see few places."""
 
 
 def halve(network: nn.Module, *, but: Tensor | None = None) -> None:
@@ -45,19 +47,29 @@ def _copy(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.data.to(dtype, copy=True)
 
 
-def _product(given: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A translator's last layer, made wider at once, would take a gigabyte for each word."""
-    pieces = [linear(given, piece.float()) for piece in torch.split(weight, PIECE)]
-    answer = torch.cat(pieces, -1) if len(pieces) > 1 else pieces[0]
-    return answer if bias is None else answer.add_(bias)
+def _in_pieces(
+    weight: Tensor, bias: Tensor | None, answer: Callable[[Tensor, Tensor | None], Tensor], dim: int
+) -> Tensor:
+    """What all of a layer's outputs are, along a dimension, each ``answer`` being those of some."""
+    weights = torch.chunk(weight, -(-weight.numel() // PIECE))
+    biases = [None] * len(weights) if bias is None else torch.chunk(bias, len(weights))
+    pieces = [answer(piece.float(), b) for piece, b in zip(weights, biases, strict=True)]
+    return torch.cat(pieces, dim) if len(pieces) > 1 else pieces[0]
 
 
 def _forward(layer: Any) -> Any:
     """What to call in place of a layer's own ``forward``; None for other kinds of layers."""
     if type(layer) is nn.Linear:
-        return lambda given: _product(given.float(), layer.weight, layer.bias)
-    if type(layer) is nn.Conv2d:
-        return lambda given: layer._conv_forward(given.float(), layer.weight.float(), layer.bias)
+        return lambda given: _in_pieces(
+            layer.weight, layer.bias, lambda weight, bias: linear(given.float(), weight, bias), -1
+        )
+    if type(layer) is nn.Conv2d and layer.groups == 1:
+        return lambda given: _in_pieces(
+            layer.weight,
+            layer.bias,
+            lambda weight, bias: layer._conv_forward(given.float(), weight, bias),
+            1,
+        )
     scale = 1.0 if type(layer) is nn.Embedding else getattr(layer, "embed_scale", None)
     if isinstance(layer, nn.Embedding) and scale is not None:  # NLLB's multiply what they look up
         return lambda ids: embedding(ids, layer.weight, layer.padding_idx).float() * scale

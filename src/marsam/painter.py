@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from marsam import attention, guiding, winograd
+from marsam import attention, decoding, guiding, winograd
 from marsam.adapting import Adapter
 from marsam.config import read_config, require_files
 from marsam.device import Device
@@ -86,6 +86,8 @@ class DiffusionPainter:
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
+            if hasattr(pipe, "vae"):
+                pipe.vae.encoder = None  # pictures come out of it, none go in
             pipe.to(self.device.kind)
             adapter = None
             if self.adapter is not None:
@@ -291,13 +293,15 @@ class DiffusionPainter:
 
 def _halve(pipe: Any) -> None:
     """Its networks' weights in half the memory, but for the first ones, which tell the format."""
+    import torch
     from torch import nn
 
     from marsam.half import halve
 
-    for part in pipe.components.values():
-        if isinstance(part, nn.Module):
-            halve(part, but=next(part.parameters(), None))
+    parts = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
+    # A part is there twice while it is done: the largest while the others are not there at all.
+    for part in sorted(parts, key=lambda part: -sum(map(torch.numel, part.parameters()))):
+        halve(part, but=next(part.parameters(), None))
 
 
 def _suit_processor(pipe: Any, device: Device) -> None:
@@ -313,6 +317,8 @@ def _suit_processor(pipe: Any, device: Device) -> None:
             layer.inplace = True  # it follows a layer whose answer nobody else reads
     if device.has_room:
         _multiply_less(unet, vae, device)
+    if hasattr(vae, "decoder"):
+        decoding.install(vae.decoder)
     guiding.install(unet)
     for network in (unet, vae):
         if network is not None:

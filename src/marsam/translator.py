@@ -15,7 +15,7 @@ from marsam.errors import ModelUnsupported, translated
 from marsam.families import direction
 from marsam.glossary import split_around
 from marsam.languages import ARABIC, Language, language
-from marsam.libraries import give_back, loading, quiet, read_early
+from marsam.libraries import computing, give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -76,8 +76,16 @@ class Seq2SeqTranslator:
 
                     narrow(model.get_encoder(), self.device)
                     halve(model)
+            self._leave_table(model)
             give_back()
             return model, tokenizer
+
+    def _leave_table(self, model: Any) -> None:
+        """Have tokens looked up on disk; again, after much of their table was read."""
+        if self.device.packs_weights:
+            from marsam import on_disk
+
+            on_disk.leave(model, self.folder)
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """Translate a text, sentence by sentence; line breaks stay.
@@ -101,7 +109,7 @@ class Seq2SeqTranslator:
         """
         checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
-        with self._lock, translated("translating"):
+        with self._lock, computing(), translated("translating"):
             answers = self._guarded(checked, source, target, options)
             standards: Sequence[str | None] = [None] * len(checked)
             backs: Sequence[str | None] = [None] * len(checked)
@@ -258,6 +266,8 @@ class Seq2SeqTranslator:
                         if vocabulary
                         else model.generate(**asked)
                     )
+                if vocabulary is None:
+                    self._leave_table(model)
                 told = tokenizer.batch_decode(output, skip_special_tokens=True)
                 for (place, _), text in zip(few, told, strict=True):
                     answers[place] = texts.clean(text)
@@ -278,6 +288,7 @@ class Seq2SeqTranslator:
                 self._vocabularies[target.script] = (
                     Vocabulary(model, tokens, self.device) if worth else None
                 )
+                self._leave_table(model)
         return self._vocabularies[target.script]
 
 

@@ -106,6 +106,32 @@ def _back_four(given: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     out[3].add_(six)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Pictures of which some rows are made when they are asked for, and never the whole.
+
+    Attributes:
+        shape: (n, channels, height, width).
+        dtype: their number format.
+        made: the rows from one to before another, (n, rows, width, channels).
+    """
+
+    shape: tuple[int, int, int, int]
+    dtype: "torch.dtype"
+    made: "Callable[[int, int], torch.Tensor]"
+
+
+def rows_of(pictures: "torch.Tensor") -> Rows:
+    """Those of pictures (n, channels, height, width) that are there already."""
+    n, channels, height, width = pictures.shape
+    places = pictures.permute(0, 2, 3, 1)
+    return Rows(
+        shape=(n, channels, height, width),
+        dtype=pictures.dtype,
+        made=lambda top, bottom: places[:, top:bottom],
+    )
+
+
 TWO = Tiles(
     size=2,
     weights=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
@@ -143,30 +169,41 @@ def transformed(weight: "torch.Tensor", tiles: Tiles) -> "torch.Tensor":
 
 
 def convolve(
-    pictures: "torch.Tensor",
+    pictures: "torch.Tensor | Rows",
     weight: "torch.Tensor",
     bias: "torch.Tensor | None",
     tiles: Tiles,
+    *,
+    onto: "torch.Tensor | None" = None,
 ) -> "torch.Tensor":
     """A three-by-three convolution with a border of zeros.
 
     Args:
-        pictures: (n, in, height, width), quickest with channels last; of any number format.
+        pictures: (n, in, height, width), quickest with channels last; of any number format. Rows
+            are made a little more often than once, as blocks of them overlap.
         weight: (seen * seen, out, in), of :func:`transformed`.
         bias: (out,), or none.
         tiles: which they were transformed for.
+        onto: (n, out, height, width), to which the answer is added in place; not what the pictures
+            are made of.
 
     Returns:
-        (n, out, height, width), channels last, in the pictures' number format.
+        ``onto``, or (n, out, height, width), channels last, in the pictures' number format.
     """
     import torch
 
     size, seen = tiles.size, tiles.seen
-    n, channels, height, width = pictures.shape
+    given = pictures if isinstance(pictures, Rows) else rows_of(pictures)
+    n, channels, height, width = given.shape
     out, factor = weight.shape[1], weight.transpose(1, 2)
     down, across = -(-height // size), -(-width // size)
-    places = pictures.permute(0, 2, 3, 1)
-    answer = pictures.new_empty((n, down, size, across, size, out))
+    shape = n, down, size, across, size, out
+    if onto is None:
+        answer = weight.new_empty(shape, dtype=given.dtype)
+    elif height % size or width % size or not onto.is_contiguous(memory_format=torch.channels_last):
+        return onto.add_(convolve(pictures, weight, bias, tiles))
+    else:
+        answer = onto.permute(0, 2, 3, 1).view(shape)
     rows = _rows(down, n * across)
     block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
     # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
@@ -178,7 +215,7 @@ def convolve(
     for start in range(0, down, rows):
         above = size * start - 1  # the block's first row, or of zeros above the first block
         top, bottom = max(above, 0), min(above + block.shape[1], height)
-        block[:, top - above : bottom - above, 1 : width + 1] = places[:, top:bottom]
+        block[:, top - above : bottom - above, 1 : width + 1] = given.made(top, bottom)
         block[:, bottom - above :] = 0
         tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
         tiles.forth([tall[:, :, :, j : j + last_column : size] for j in range(seen)], factors)
@@ -186,11 +223,14 @@ def convolve(
         tiles.back(list(products), narrow)
         # Rows and columns within tiles first, as they are written.
         place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
-        exact = place if place.dtype == weight.dtype else weight.new_empty(place.shape)
+        direct = onto is None and place.dtype == weight.dtype
+        exact = place if direct else weight.new_empty(place.shape)
         tiles.back([narrow[:, i] for i in range(seen)], exact)
         if bias is not None:
             exact += bias
-        if exact is not place:
+        if onto is not None:
+            place += exact
+        elif not direct:
             place.copy_(exact)
     whole = answer.view(n, size * down, size * across, out)[:, :height, :width]
     return whole.permute(0, 3, 1, 2)
@@ -243,6 +283,11 @@ def install(layers: Iterable[Any]) -> None:
         layer.forward = _Forward(layer, tiles)
 
 
+def is_installed(layer: Any) -> bool:
+    """Whether a layer computes so, and takes :class:`Rows`."""
+    return isinstance(layer.forward, _Forward)
+
+
 def set_weight(layer: Any, weight: "torch.Tensor") -> None:
     """Give any layer other weights, in the form and number format in which it keeps them."""
     import torch
@@ -271,5 +316,8 @@ class _Forward:
     def __init__(self, layer: Any, tiles: Tiles) -> None:
         self._layer, self.tiles = layer, tiles
 
-    def __call__(self, pictures: "torch.Tensor") -> "torch.Tensor":
-        return convolve(pictures, self._layer.weight.float(), self._layer.bias, self.tiles)
+    def __call__(
+        self, pictures: "torch.Tensor | Rows", *, onto: "torch.Tensor | None" = None
+    ) -> "torch.Tensor":
+        layer = self._layer
+        return convolve(pictures, layer.weight.float(), layer.bias, self.tiles, onto=onto)

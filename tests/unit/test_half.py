@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from marsam import half
 from marsam.half import halve
 from marsam.winograd import install, suited
 
@@ -40,14 +41,18 @@ def answers(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     return said
 
 
+@pytest.mark.parametrize("piece", [half.PIECE, 50])
 @pytest.mark.parametrize("came", [torch.float16, torch.float32])
-def test_what_is_of_half_precision_loses_nothing(came: torch.dtype) -> None:
+def test_what_is_of_half_precision_loses_nothing(
+    came: torch.dtype, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(half, "PIECE", piece)
     full = Network().half().float()
     halved = copy.deepcopy(full).to(came)
     halve(halved)
     for wanted, got in zip(answers(full), answers(halved), strict=True):
         assert got.dtype == torch.float32
-        assert torch.equal(got, wanted)
+        torch.testing.assert_close(got, wanted, rtol=1e-6, atol=1e-6)
 
 
 def test_float32_changes_by_half_precisions_rounding_alone() -> None:

@@ -12,6 +12,7 @@ from marsam.device import Device
 from marsam.winograd import (
     FOUR,
     TWO,
+    Rows,
     Tiles,
     convolve,
     install,
@@ -42,6 +43,39 @@ def test_every_size_in_every_block(
     torch.testing.assert_close(mine, plain)
     without = convolve(pictures, transformed(weight, tiles), None, tiles)
     torch.testing.assert_close(without, conv2d(pictures, weight, padding=1))
+
+
+@tiles
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 7)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_answer_may_be_added_to_another(
+    tiles: Tiles, height: int, width: int, dtype: torch.dtype
+) -> None:
+    pictures, weight = torch.randn(2, 5, height, width).to(dtype), torch.randn(7, 5, 3, 3).to(dtype)
+    bias = torch.randn(7).to(dtype)
+    onto = torch.randn(2, 7, height, width).to(dtype).contiguous(memory_format=torch.channels_last)
+    wanted = onto.double() + conv2d(pictures.double(), weight.double(), bias.double(), padding=1)
+    answer = convolve(pictures, transformed(weight, tiles), bias, tiles, onto=onto)
+    assert answer is onto or answer.data_ptr() == onto.data_ptr()
+    near = 0.05 if dtype == torch.bfloat16 else 1e-6
+    torch.testing.assert_close(onto.double(), wanted, rtol=near, atol=near)
+
+
+@tiles
+def test_rows_are_made_when_they_are_wanted_and_never_all_at_once(
+    tiles: Tiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "TOGETHER", 1)
+    pictures, weight = torch.randn(1, 5, 16, 12), transformed(torch.randn(7, 5, 3, 3), tiles)
+    asked: list[int] = []
+
+    def made(top: int, bottom: int) -> torch.Tensor:
+        asked.append(bottom - top)
+        return pictures.permute(0, 2, 3, 1)[:, top:bottom]
+
+    rows = Rows(shape=(1, 5, 16, 12), dtype=pictures.dtype, made=made)
+    assert torch.equal(convolve(rows, weight, None, tiles), convolve(pictures, weight, None, tiles))
+    assert max(asked) == tiles.seen
 
 
 @tiles
