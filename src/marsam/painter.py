@@ -86,8 +86,9 @@ class DiffusionPainter:
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
-            if hasattr(pipe, "vae"):
-                pipe.vae.encoder = None  # pictures come out of it, none go in
+            vae = getattr(pipe, "vae", None)
+            if hasattr(vae, "encoder"):
+                vae.encoder = None  # pictures come out of it, none go in
             pipe.to(self.device.kind)
             adapter = None
             if self.adapter is not None:
