@@ -86,21 +86,25 @@ SOFT = 1
 """What OpenMP calls ``omp_pause_soft``."""
 
 
-@contextmanager
-def computing() -> Iterator[None]:
-    """Around what a model computes in a thread that lives on: lets its helpers go at the end.
+def let_helpers_go() -> None:
+    """End the threads that helped this one to compute; it gets others when it computes again.
 
     GNU's OpenMP, torch's on Linux, starts a loop's helpers once for each thread that computes, and
     keeps them. While more of them are kept than there are processors, all sleep between two loops
     instead of watching for the next: each loop then begins a tenth of a millisecond later, and a
     picture has a hundred thousand.
     """
+    with suppress(AttributeError, OSError):  # another system, or another OpenMP
+        ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD).omp_pause_resource_all(SOFT)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Around what a model computes in a thread that lives on: lets its helpers go at the end."""
     try:
         yield
     finally:
-        with suppress(AttributeError, OSError):  # another system, or another OpenMP
-            openmp = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD)
-            openmp.omp_pause_resource_all(SOFT)
+        let_helpers_go()
 
 
 loading = threading.RLock()
