@@ -86,7 +86,7 @@ class DiffusionPainter:
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
-            vae = getattr(pipe, "vae", None)
+            vae: Any = getattr(pipe, "vae", None)
             if hasattr(vae, "encoder"):
                 vae.encoder = None  # pictures come out of it, none go in
             pipe.to(self.device.kind)
