@@ -473,7 +473,7 @@ class Ours(Engine):
             recipe="balanced",
             steps=20,
             guidance_scale=7.5,
-            scheduler="DPMSolverMultistep",
+            scheduler="UniPCMultistep",
             painter="noise",
         )
         times: dict[str, float] = {}

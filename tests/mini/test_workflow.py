@@ -65,7 +65,11 @@ def test_same_seed_same_pixels_alone_or_among_others(studio: Studio, recipe: Rec
 
 @pytest.mark.parametrize(
     ("recipe", "steps", "scheduler"),
-    [(Recipe.DRAFT, 8, "DPMSolverMultistep"), (Recipe.FAITHFUL, 50, "DDIM")],
+    [
+        (Recipe.DRAFT, 8, "DPMSolverMultistep"),
+        (Recipe.BALANCED, 16, "UniPCMultistep"),
+        (Recipe.FAITHFUL, 50, "DDIM"),
+    ],
 )
 def test_recipes(studio: Studio, recipe: Recipe, steps: int, scheduler: str) -> None:
     picture = painted(studio, pictures=1, seed=7, recipe=recipe)[0]
