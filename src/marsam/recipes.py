@@ -59,7 +59,7 @@ _FAITHFUL = Method(steps=50, scheduler=None)
 _BALANCED = Method(
     steps=16, scheduler="UniPCMultistepScheduler", karras=True, guided=0.75, resting=True
 )
-_PLAIN_DRAFT = Method(steps=8, scheduler="DPMSolverMultistepScheduler", karras=True)
+_PLAIN_DRAFT = Method(steps=8, scheduler="UniPCMultistepScheduler", karras=True)
 _QUICK_DRAFT = Method(steps=4, scheduler="LCMScheduler", guided=0.0, adapter=True)
 
 

@@ -66,7 +66,7 @@ def test_same_seed_same_pixels_alone_or_among_others(studio: Studio, recipe: Rec
 @pytest.mark.parametrize(
     ("recipe", "steps", "scheduler"),
     [
-        (Recipe.DRAFT, 8, "DPMSolverMultistep"),
+        (Recipe.DRAFT, 8, "UniPCMultistep"),
         (Recipe.BALANCED, 16, "UniPCMultistep"),
         (Recipe.FAITHFUL, 50, "DDIM"),
     ],
