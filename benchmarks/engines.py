@@ -362,10 +362,8 @@ class Ours(Engine):
         """Sentences of one length."""
         import torch
 
-        from marsam.libraries import computing
-
         model = self.translator._loaded[0]
-        with computing(), torch.inference_mode():
+        with torch.inference_mode():
             self._arabic.generate(
                 model,
                 input_ids=torch.tensor([[256_001, *sentence, 2] for sentence in sentences]),
@@ -440,12 +438,11 @@ class Ours(Engine):
         """One preview."""
         import torch
 
-        from marsam.libraries import computing
         from marsam.painter import _sketch
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
-        with computing(), torch.inference_mode(), clock(times, "total"):
+        with torch.inference_mode(), clock(times, "total"):
             _sketch(pipe, self.painter._small_decoder, latents)
         return times
 

@@ -12,7 +12,7 @@ from PIL import Image
 from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
-from marsam.libraries import computing, give_back, loading, quiet, read_early
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
@@ -108,7 +108,7 @@ class BlipCaptioner:
     ) -> list[tuple[Caption, ...]]:
         import torch
 
-        with self._lock, computing(), translated("describing a picture"), torch.inference_mode():
+        with self._lock, translated("describing a picture"), torch.inference_mode():
             model, processor, tokenizer, shared = self._loaded
             decoding = _decoding(options)
             for layer in shared:

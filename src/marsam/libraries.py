@@ -4,8 +4,7 @@ import ctypes
 import importlib
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from marsam.folders import is_weights
@@ -80,31 +79,6 @@ def give_back() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-SOFT = 1
-"""What OpenMP calls ``omp_pause_soft``."""
-
-
-def let_helpers_go() -> None:
-    """End the threads that helped this one to compute; it gets others when it computes again.
-
-    GNU's OpenMP, torch's on Linux, starts a loop's helpers once for each thread that computes, and
-    keeps them. While more of them are kept than there are processors, all sleep between two loops
-    instead of watching for the next: each loop then begins a tenth of a millisecond later, and a
-    picture has a hundred thousand.
-    """
-    with suppress(AttributeError, OSError):  # another system, or another OpenMP
-        ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD).omp_pause_resource_all(SOFT)
-
-
-@contextmanager
-def computing() -> Iterator[None]:
-    """Around what a model computes in a thread that lives on: lets its helpers go at the end."""
-    try:
-        yield
-    finally:
-        let_helpers_go()
 
 
 loading = threading.RLock()

@@ -18,7 +18,7 @@ from marsam.config import read_config, require_files
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
 from marsam.folders import ADAPTER_FILE, is_weights
-from marsam.libraries import give_back, let_helpers_go, loading, quiet, read_early
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
@@ -185,7 +185,6 @@ class DiffusionPainter:
         """
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
-        let_helpers_go()  # another thread paints; this one waits, whatever it computed before
         try:
             for index in range(options.pictures):
                 yield from self._paint_one(prompt, options, index, first + index)

@@ -15,7 +15,7 @@ from marsam.errors import ModelUnsupported, translated
 from marsam.families import direction
 from marsam.glossary import split_around
 from marsam.languages import ARABIC, Language, language
-from marsam.libraries import computing, give_back, loading, quiet, read_early
+from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -109,7 +109,7 @@ class Seq2SeqTranslator:
         """
         checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
-        with self._lock, computing(), translated("translating"):
+        with self._lock, translated("translating"):
             answers = self._guarded(checked, source, target, options)
             standards: Sequence[str | None] = [None] * len(checked)
             backs: Sequence[str | None] = [None] * len(checked)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marsam.libraries import ADVISED, computing, read_early
+from marsam.libraries import ADVISED, read_early
 
 PROGRAM = """
 import json, resource
@@ -70,41 +70,3 @@ def test_weights_are_read_early_to_their_end(
             thread.join()
     assert [at for at, _ in asked] == [0, ADVISED, 2 * ADVISED, 3 * ADVISED]
     assert {many for _, many in asked} == {ADVISED}
-
-
-HELPERS = """
-import threading
-from pathlib import Path
-import torch
-from marsam.libraries import computing
-
-torch.set_num_threads(3)
-def threads():
-    return len(list(Path("/proc/self/task").iterdir()))
-def compute():
-    return torch.ones(2**20).add(1)
-before = threads()
-with computing():
-    compute()
-    during = threads()
-print(before, during, threads())
-with computing():
-    print(float(compute().sum()))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which threads there are")
-def test_the_helpers_of_a_thread_that_computed_are_let_go() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HELPERS], capture_output=True, check=True, text=True
-    )
-    before, during, after, total = done.stdout.split()
-    if int(during) != int(before) + 2:
-        pytest.skip("torch computes with another OpenMP here")
-    assert after == before
-    assert float(total) == 2**21  # and it computes as before, with new ones
-
-
-def test_what_goes_wrong_while_computing_is_told() -> None:
-    with pytest.raises(ValueError, match="wrong"), computing():
-        raise ValueError("wrong")
