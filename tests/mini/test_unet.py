@@ -9,7 +9,8 @@ from diffusers import UNet2DConditionModel
 
 from marsam import PaintOptions, Studio, device, guiding, winograd
 from marsam.device import Device
-from marsam.painter import DiffusionPainter, _suit_processor
+from marsam.fitting import suit_processor
+from marsam.painter import DiffusionPainter
 from marsam.results import Painted
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
@@ -80,7 +81,7 @@ def test_the_outermost_layers_change_and_say_the_same(
     monkeypatch.setattr(winograd, "TRIED", (32, 8))
     monkeypatch.setattr(winograd, "pays", lambda: pays)
     before = _said(unet)
-    _suit_processor(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
+    suit_processor(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
     after = _said(unet)
     assert after.dtype == before.dtype == torch.bfloat16
     torch.testing.assert_close(after, before, rtol=0.05, atol=0.05)
