@@ -16,6 +16,7 @@ from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
+from marsam.sharing import suited
 from marsam.text import clean, collapse_loops
 
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
@@ -108,7 +109,12 @@ class BlipCaptioner:
     ) -> list[tuple[Caption, ...]]:
         import torch
 
-        with self._lock, translated("describing a picture"), torch.inference_mode():
+        with (
+            self._lock,
+            translated("describing a picture"),
+            suited(self.folder),
+            torch.inference_mode(),
+        ):
             model, processor, tokenizer, shared = self._loaded
             decoding = _decoding(options)
             for layer in shared:

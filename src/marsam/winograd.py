@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from marsam import trial
+from marsam.sharing import share_out
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,8 @@ TRIED = 320, 64
 """Channels and places a side of the layer that is tried: the outermost of Stable Diffusion 1.5."""
 LARGEST = 640 * 640 * 9
 """Weights of a layer, above which tiles of four take more memory than what they spare is worth."""
+SHARED = 4
+"""Blocks a thread, above which threads may share them out unevenly."""
 TOGETHER = 128
 """Tiles computed at once, at least: fewer make slow products, more do not stay in the cache."""
 
@@ -205,33 +208,44 @@ def convolve(
     else:
         answer = onto.permute(0, 2, 3, 1).view(shape)
     rows = _rows(down, n * across)
-    block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
-    # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
-    tall = weight.new_empty((seen, n, rows, block.shape[2], channels))
-    factors = weight.new_empty((seen, seen, n, rows, across, channels))
-    products = weight.new_empty((seen, seen, n, rows, across, out))
-    narrow = weight.new_empty((size, seen, n, rows, across, out))
-    last_row, last_column = size * rows - size + 1, size * across - size + 1
-    for start in range(0, down, rows):
-        above = size * start - 1  # the block's first row, or of zeros above the first block
-        top, bottom = max(above, 0), min(above + block.shape[1], height)
-        block[:, top - above : bottom - above, 1 : width + 1] = given.made(top, bottom)
-        block[:, bottom - above :] = 0
-        tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
-        tiles.forth([tall[:, :, :, j : j + last_column : size] for j in range(seen)], factors)
-        torch.bmm(factors.view(seen**2, -1, channels), factor, out=products.view(seen**2, -1, out))
-        tiles.back(list(products), narrow)
-        # Rows and columns within tiles first, as they are written.
-        place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
-        direct = onto is None and place.dtype == weight.dtype
-        exact = place if direct else weight.new_empty(place.shape)
-        tiles.back([narrow[:, i] for i in range(seen)], exact)
-        if bias is not None:
-            exact += bias
-        if onto is not None:
-            place += exact
-        elif not direct:
-            place.copy_(exact)
+
+    def work(starts: Sequence[int]) -> None:
+        block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
+        # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
+        tall = weight.new_empty((seen, n, rows, block.shape[2], channels))
+        factors = weight.new_empty((seen, seen, n, rows, across, channels))
+        products = weight.new_empty((seen, seen, n, rows, across, out))
+        narrow = weight.new_empty((size, seen, n, rows, across, out))
+        last_row, last_column = size * rows - size + 1, size * across - size + 1
+        for start in starts:
+            above = size * start - 1  # the block's first row, or of zeros above the first block
+            top, bottom = max(above, 0), min(above + block.shape[1], height)
+            block[:, top - above : bottom - above, 1 : width + 1] = given.made(top, bottom)
+            block[:, bottom - above :] = 0
+            tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
+            columns = [tall[:, :, :, j : j + last_column : size] for j in range(seen)]
+            tiles.forth(columns, factors)
+            given_, made = factors.view(seen**2, -1, channels), products.view(seen**2, -1, out)
+            torch.bmm(given_, factor, out=made)
+            tiles.back(list(products), narrow)
+            # Rows and columns within tiles first, as they are written.
+            place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
+            direct = onto is None and place.dtype == weight.dtype
+            exact = place if direct else weight.new_empty(place.shape)
+            tiles.back([narrow[:, i] for i in range(seen)], exact)
+            if bias is not None:
+                exact += bias
+            if onto is not None:
+                place += exact
+            elif not direct:
+                place.copy_(exact)
+
+    blocks, threads = range(0, down, rows), torch.get_num_threads()
+    # What a few blocks take to multiply with is better read by one thread than by each.
+    if len(blocks) % threads == 0 or len(blocks) > SHARED * threads:
+        share_out(work, blocks)
+    else:
+        work(blocks)
     whole = answer.view(n, size * down, size * across, out)[:, :height, :width]
     return whole.permute(0, 3, 1, 2)
 

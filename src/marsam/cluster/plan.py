@@ -1,5 +1,6 @@
 """What runs on a cluster, and how much of it: the arguments of the Serve application."""
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Self
@@ -110,9 +111,9 @@ class Plan(BaseModel):
     def prepared(self, share: Share) -> Studio:
         """The stages in a process that is one copy; errors as :meth:`stages`."""
         if share.threads is not None:
-            import torch
-
-            torch.set_num_threads(share.threads)
+            # Torch reads it when it is imported. Told later, it tells the library it multiplies
+            # with too, which then has so many in each of the threads of marsam.sharing.
+            os.environ["OMP_NUM_THREADS"] = str(share.threads)
         return self.stages()
 
     def stages(self, *, device: str | None = None) -> Studio:

@@ -1,0 +1,78 @@
+"""How torch's threads share the work on a processor out.
+
+They begin and end each operation together. That costs little while each of them watches for the
+next one; but with more of them than the processor has, as soon as two threads of a program compute
+by turns (words in one, pictures in another), OpenMP lets them sleep instead, and every operation
+wakes them first. So what has many small operations is shared out otherwise: large work once and not
+at each operation, small models not at all.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from marsam.folders import is_weights
+
+SMALL = 2**26
+"""Bytes of a model's weights, up to which one thread is quicker than several."""
+
+
+def share_out(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
+    """Have items worked on by as many threads as torch computes with, each by itself.
+
+    Args:
+        work: does some neighbouring items; no gradients are kept.
+        items: which take about as long as each other.
+    """
+    import torch
+
+    threads = min(torch.get_num_threads(), len(items))
+    if threads == 1:
+        work(items)
+        return
+
+    @torch.inference_mode()
+    def alone(some: Sequence[Any]) -> None:
+        with _one_thread():
+            work(some)
+
+    ends = [len(items) * i // threads for i in range(threads + 1)]
+    parts = [items[start:end] for start, end in itertools.pairwise(ends)]
+    with ThreadPoolExecutor(threads, "shared") as pool:
+        list(pool.map(alone, parts))
+
+
+@contextmanager
+def suited(folder: Path) -> Iterator[None]:
+    """Compute in this thread as is quickest for a model of this size.
+
+    Args:
+        folder: of the model.
+    """
+    weights = (file.stat().st_size for file in folder.rglob("*") if is_weights(file.name))
+    if sum(weights) > SMALL:
+        yield
+        return
+    with _one_thread():
+        yield
+
+
+def _one_thread() -> Any:
+    """Torch computes with one thread in the calling one, and with as many as before afterwards."""
+    import torch
+
+    torch.get_num_threads()  # in a new thread torch sets them when it is first asked
+    return _openmp().limit(limits=1, user_api="openmp")
+
+
+@cache
+def _openmp() -> Any:
+    """The libraries that torch computes with, which take a moment to find."""
+    import torch  # noqa: F401 -- brings them
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
