@@ -1,18 +1,23 @@
 """Attention on a processor without a GPU, in pieces that stay in its cache.
 
 torch's own kernel for processors spends two fifths of a Stable Diffusion step on the first level's
-4,096 places, 40 numbers each. Head by head and a few hundred rows at a time, the same sums are
-plain matrix products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
+4,096 places, 40 numbers each. Head by head and some rows at a time, each thread by itself, the same
+sums are plain matrix products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from marsam.sharing import share_out
 
 if TYPE_CHECKING:
     import torch
 
-ROWS = 512
-"""Rows of one head computed at once, at most: with 4,096 columns, four megabytes of bfloat16."""
+ROWS = 256
+"""Rows of one head that a thread computes at once, at most: with 4,096 columns, two megabytes of
+bfloat16."""
 WORTHWHILE = 1024
 """Places from which on it is faster than torch's kernel."""
 
@@ -63,14 +68,17 @@ def attend(query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor") ->
     places = query.shape[2]
     # Pieces of one size: a small rest would cost nearly as much as a whole one.
     size = math.ceil(places / math.ceil(places / ROWS))
-    for picture in range(query.shape[0]):
-        for head in range(query.shape[1]):
-            # In one place of memory, as they are read again for each piece.
-            keys, values = key[picture, head].T.contiguous(), value[picture, head].contiguous()
-            for start in range(0, places, size):
-                rows = slice(start, start + size)
-                weights = (query[picture, head, rows] @ keys).softmax(-1)
-                out[picture, head, rows] = weights @ values
+    # A head's in one place of memory, as they are read again for each piece.
+    keys, values = key.transpose(2, 3).contiguous(), value.contiguous()
+
+    def work(pieces: Sequence[tuple[int, int, int]]) -> None:
+        for picture, head, start in pieces:
+            rows = slice(start, start + size)
+            weights = (query[picture, head, rows] @ keys[picture, head]).softmax(-1)
+            out[picture, head, rows] = weights @ values[picture, head]
+
+    starts = range(0, places, size)
+    share_out(work, list(itertools.product(*map(range, query.shape[:2]), starts)))
     return out
 
 
