@@ -23,8 +23,10 @@ FAKES = "tests.cluster.fakes:studio"
 FOREIGN = (
     "ignore:.*extra keyword arguments on `Field`:DeprecationWarning",
     "ignore::DeprecationWarning:ray.data.context",
+    # Whoever still waits in Ray when it is left ends by SystemExit, of which Python says nothing.
+    "ignore:Exception in thread StreamingExecutor:pytest.PytestUnhandledThreadExceptionWarning",
 )
-"""Warnings that Ray gives of itself."""
+"""Warnings of Ray's that say nothing of us."""
 WATCHFUL = {
     "health_check_period_ms": 300,
     "health_check_timeout_ms": 5000,
