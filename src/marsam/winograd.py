@@ -210,11 +210,13 @@ def convolve(
     rows = _rows(down, n * across)
 
     def work(starts: Sequence[int]) -> None:
+        """The blocks that begin with these rows of tiles."""
         block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
         # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
         tall = weight.new_empty((seen, n, rows, block.shape[2], channels))
         factors = weight.new_empty((seen, seen, n, rows, across, channels))
         products = weight.new_empty((seen, seen, n, rows, across, out))
+        left, right = factors.view(seen**2, -1, channels), products.view(seen**2, -1, out)
         narrow = weight.new_empty((size, seen, n, rows, across, out))
         last_row, last_column = size * rows - size + 1, size * across - size + 1
         for start in starts:
@@ -225,8 +227,7 @@ def convolve(
             tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
             columns = [tall[:, :, :, j : j + last_column : size] for j in range(seen)]
             tiles.forth(columns, factors)
-            given_, made = factors.view(seen**2, -1, channels), products.view(seen**2, -1, out)
-            torch.bmm(given_, factor, out=made)
+            torch.bmm(left, factor, out=right)
             tiles.back(list(products), narrow)
             # Rows and columns within tiles first, as they are written.
             place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
