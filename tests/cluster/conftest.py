@@ -149,12 +149,14 @@ def until(look: Callable[[], Any], seconds: float = 180.0) -> Any:
 def begin(address: str, out: str, *, first: str = "", **more: Any) -> subprocess.Popen[str]:
     """``marsam batch photos`` with the fakes on a cluster, in a process of its own."""
     code = f"""
-        import sys
+        import signal, sys
         from functools import partial
         import marsam.cluster
         from marsam import cli
         from marsam.cluster import Plan
 
+        # Whoever has the tests run in the background has Ctrl-C ignored by all they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         plan = Plan.model_validate_json({TELLING.model_dump_json()!r})
         marsam.cluster.cluster_machines = partial(marsam.cluster.cluster_machines, plan=plan)
         sys.argv = ["marsam", "batch", "photos", "--out", {out!r}, "--cluster", {address!r}]

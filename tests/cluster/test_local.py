@@ -32,7 +32,7 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
     """A studio on it, and then a batch, which is stopped."""
     needs_ray()
     monkeypatch.chdir(tmp_path)
-    make_folder(Path("photos"), 600)
+    make_folder(Path("photos"), 200)
     record = tmp_path / "record"
     record.touch()
     first = """
@@ -72,7 +72,7 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
         "stranger 1 True",
     ]
     assert process.returncode == 130, complaints
-    assert "of 600 pictures are done; the same command goes on from there." in complaints
+    assert "of 200 pictures are done; the same command goes on from there." in complaints
     assert "Traceback" not in complaints
     assert not Path("a.csv").exists()
     until(lambda: not running(record))
