@@ -16,7 +16,7 @@ from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
-from marsam.sharing import suited
+from marsam.sharing import threads_for
 from marsam.text import clean, collapse_loops
 
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
@@ -112,7 +112,7 @@ class BlipCaptioner:
         with (
             self._lock,
             translated("describing a picture"),
-            suited(self.folder),
+            threads_for(self.folder),
             torch.inference_mode(),
         ):
             model, processor, tokenizer, shared = self._loaded

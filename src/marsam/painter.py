@@ -23,7 +23,7 @@ from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
 from marsam.reusing import DeepLayers, can_rest
-from marsam.sharing import suited
+from marsam.sharing import threads_for
 
 PREVIEW_LATENTS = 16
 """Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
@@ -232,7 +232,7 @@ class DiffusionPainter:
 
         if stop.is_set():
             raise Cancelled("The work was stopped.")
-        with translated("painting"), suited(self.folder), torch.inference_mode():
+        with translated("painting"), threads_for(self.folder), torch.inference_mode():
             pipe, shipped, adapter = self._loaded
             method = self.method(options.recipe)
             own, small = self._own_decoder, self._small_decoder

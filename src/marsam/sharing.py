@@ -47,7 +47,7 @@ def share_out(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> No
 
 
 @contextmanager
-def suited(folder: Path) -> Iterator[None]:
+def threads_for(folder: Path) -> Iterator[None]:
     """Compute in this thread as is quickest for a model of this size.
 
     Args:

@@ -19,7 +19,7 @@ from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
-from marsam.sharing import suited
+from marsam.sharing import threads_for
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
 """``model_type`` to class; NLLB models are of the M2M100 family."""
@@ -110,7 +110,7 @@ class Seq2SeqTranslator:
         """
         checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
-        with self._lock, translated("translating"), suited(self.folder):
+        with self._lock, translated("translating"), threads_for(self.folder):
             answers = self._guarded(checked, source, target, options)
             standards: Sequence[str | None] = [None] * len(checked)
             backs: Sequence[str | None] = [None] * len(checked)

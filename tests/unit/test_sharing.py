@@ -12,7 +12,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from marsam.sharing import SMALL, share_out, suited
+from marsam.sharing import SMALL, share_out, threads_for
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_only_small_models_are_computed_by_one_thread(
     part.mkdir()
     os.truncate(part / _made(part, "model.safetensors"), size)
     os.truncate(part / _made(part, "notes.txt"), 2 * SMALL)
-    with suited(tmp_path):
+    with threads_for(tmp_path):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 3
 
@@ -71,10 +71,10 @@ def test_a_thread_that_torch_has_not_seen_stays_alone(tmp_path: Path) -> None:
     code = f"""
         import threading, torch
         from pathlib import Path
-        from marsam.sharing import suited
+        from marsam.sharing import threads_for
 
         def work():
-            with suited(Path({str(tmp_path)!r})):
+            with threads_for(Path({str(tmp_path)!r})):
                 print(torch.get_num_threads())
 
         torch.set_num_threads(3)
