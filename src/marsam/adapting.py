@@ -5,13 +5,12 @@ the weights were is not kept a second time, but read again from the painter's fi
 adapter is switched off: they are the same to the last bit, however often that happens.
 """
 
+import inspect
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from marsam import winograd
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +84,20 @@ class Adapter:
                     weight = reader_of[place].get_tensor(place).to(change.up.device).float()
                     weight = change.added(weight) if on else weight
                     # Rounded as it was when it was loaded, whatever form the layer keeps it in.
-                    winograd.set_weight(change.layer, weight.to(self._dtype))
+                    _set_weight(change.layer, weight.to(self._dtype))
         self._on = on
+
+
+def _set_weight(layer: Any, weight: "torch.Tensor") -> None:
+    """Give a layer other weights, in the form and number format in which it keeps them."""
+    import torch
+
+    own = getattr(inspect.unwrap(layer.forward), "set_weight", None)
+    with torch.no_grad():
+        if own is None:
+            layer.weight.copy_(weight)
+        else:
+            own(weight)
 
 
 def _smallest(weight: "torch.Tensor") -> "torch.Tensor":

@@ -68,7 +68,7 @@ class BlipCaptioner:
                 from marsam.narrow import narrow
                 from marsam.seeing import install
 
-                shared = install(model, pieces=self.device.is_bfloat16_processor)
+                shared = install(model, self.device)
                 narrow(model.text_decoder, self.device)
                 if self.device.packs_weights:
                     from marsam.half import halve

@@ -59,6 +59,18 @@ class Device:
         return self.halves_weights and engine in ("x86", "fbgemm")
 
     @property
+    def packs_bfloat16(self) -> bool:
+        """Whether weights are arranged once for oneDNN, see :mod:`marsam.packed`; tried on x86."""
+        import torch
+
+        return (
+            self.is_bfloat16_processor
+            and platform.machine() in ("x86_64", "AMD64")
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+
+    @property
     def tuning(self) -> tuple[str, ...]:
         """What is done differently here to be faster, and why, a sentence each."""
         if not self.is_processor:
@@ -73,6 +85,7 @@ class Device:
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",
             *([_trial()] * self.has_room),
+            *(["other weights: arranged once as they are multiplied"] * self.packs_bfloat16),
             "texts: decoders in eight bits, as each word costs a reading of all their weights",
         )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marsam import attention, decoding, guiding, winograd
+from marsam import attention, decoding, guiding, packed, winograd
 from marsam.device import Device
 from marsam.reusing import can_rest
 
@@ -26,6 +26,9 @@ def suit_processor(pipe: Any, device: Device) -> None:
 
     unet: Any = getattr(pipe, "unet", None)
     vae: Any = getattr(pipe, "vae", None)
+    for network in (unet, vae):
+        if network is not None:
+            network.to(memory_format=torch.channels_last)
     if device.is_bfloat16_processor and unet is not None:
         attention.install(unet)
     for layer in vae.decoder.modules() if hasattr(vae, "decoder") else ():
@@ -35,10 +38,19 @@ def suit_processor(pipe: Any, device: Device) -> None:
         _multiply_less(unet, vae, device)
     if hasattr(vae, "decoder"):
         decoding.install(vae.decoder)
+    if unet is not None and device.packs_bfloat16:
+        _pack(unet, device)
     guiding.install(unet)
-    for network in (unet, vae):
-        if network is not None:
-            network.to(memory_format=torch.channels_last)
+
+
+def _pack(unet: Any, device: Device) -> None:
+    """Its weights as they are multiplied, and gates worked out with what they let through."""
+    from diffusers.models.activations import GEGLU
+
+    for layer in unet.modules():
+        if type(layer) is GEGLU:
+            layer.forward = layer.proj.forward = packed.Gated(layer.proj)
+    packed.pack(unet, device)
 
 
 def _multiply_less(unet: Any, vae: Any, device: Device) -> None:

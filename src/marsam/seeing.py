@@ -4,12 +4,15 @@ Its vision tower attends without writing every weight to memory; and its decoder
 a picture looks like to it, not once for each of the picture's beams.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from marsam.attention import attend
+from marsam.device import Device
+from marsam.packed import pack
 
 
 class TowerAttention(nn.Module):
@@ -45,18 +48,34 @@ class OncePerPicture(nn.Module):
         return answer.repeat_interleave(self.beams, 0)
 
 
-def install(model: Any, *, pieces: bool) -> list[OncePerPicture]:
+def _activated_within(mlp: Any) -> Callable[[Tensor], Tensor]:
+    """What two packed layers say, the first one's answers activated as they are made."""
+
+    def answer(states: Tensor) -> Tensor:
+        said: Tensor = mlp.fc2(mlp.fc1.forward(states, "gelu"))
+        return said
+
+    return answer
+
+
+def install(model: Any, device: Device) -> list[OncePerPicture]:
     """Change a BLIP model so; the layers returned have to know how many beams there are.
 
     Args:
         model: a ``BlipForConditionalGeneration``.
-        pieces: whether its tower is faster with :func:`marsam.attention.attend`.
+        device: what it computes on.
     """
-    for layer in model.vision_model.encoder.layers:
-        layer.self_attn = TowerAttention(layer.self_attn, pieces=pieces)
+    tower = model.vision_model.encoder
+    for layer in tower.layers:
+        layer.self_attn = TowerAttention(layer.self_attn, pieces=device.is_bfloat16_processor)
+    pack(tower, device)
+    if device.packs_bfloat16 and tower.config.hidden_act == "gelu":
+        for layer in tower.layers:
+            layer.mlp.forward = _activated_within(layer.mlp)
     shared = []
     for layer in model.text_decoder.bert.encoder.layer:
         attention = layer.crossattention.self
+        pack(nn.ModuleList([attention.key, attention.value]), device)
         attention.key, attention.value = map(OncePerPicture, (attention.key, attention.value))
         shared += [attention.key, attention.value]
     return shared

@@ -70,8 +70,10 @@ class Seq2SeqTranslator:
             model.eval().to(self.device.kind)
             if self.device.is_processor:
                 from marsam.narrow import narrow
+                from marsam.packed import pack
 
                 narrow(model.get_decoder(), self.device)
+                pack(model.get_encoder(), self.device)
                 if self.device.packs_weights:
                     from marsam.half import halve
 
@@ -284,12 +286,14 @@ class Seq2SeqTranslator:
             model, tokenizer = self._loaded
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
-            worth = self.device.packs_weights or len(tokens) < rows / 2
+            quicker = self.device.packs_weights or self.device.is_bfloat16_processor
+            worth = quicker or len(tokens) < rows / 2
             with loading:  # it makes a layer
                 self._vocabularies[target.script] = (
                     Vocabulary(model, tokens, self.device) if worth else None
                 )
                 self._leave_table(model)
+                give_back()
         return self._vocabularies[target.script]
 
 

@@ -303,15 +303,6 @@ def is_installed(layer: Any) -> bool:
     return isinstance(layer.forward, _Forward)
 
 
-def set_weight(layer: Any, weight: "torch.Tensor") -> None:
-    """Give any layer other weights, in the form and number format in which it keeps them."""
-    import torch
-
-    tiles = getattr(layer.forward, "tiles", None)
-    with torch.no_grad():
-        layer.weight.copy_(weight if tiles is None else transformed(weight, tiles))
-
-
 def _suits(layer: Any, fewest: int) -> bool:
     from torch import nn
 
@@ -329,10 +320,14 @@ class _Forward:
     """What is called in place of a layer's own ``forward``."""
 
     def __init__(self, layer: Any, tiles: Tiles) -> None:
-        self._layer, self.tiles = layer, tiles
+        self._layer, self._tiles = layer, tiles
+
+    def set_weight(self, weight: "torch.Tensor") -> None:
+        """Compute with other weights, in the number format in which the layer keeps them."""
+        self._layer.weight.copy_(transformed(weight, self._tiles))
 
     def __call__(
         self, pictures: "torch.Tensor | Rows", *, onto: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
         layer = self._layer
-        return convolve(pictures, layer.weight.float(), layer.bias, self.tiles, onto=onto)
+        return convolve(pictures, layer.weight.float(), layer.bias, self._tiles, onto=onto)

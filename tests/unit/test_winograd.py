@@ -16,7 +16,6 @@ from marsam.winograd import (
     Tiles,
     convolve,
     install,
-    set_weight,
     suited,
     transformed,
 )
@@ -149,6 +148,7 @@ def test_a_layer_takes_other_weights(
     largest: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(winograd, "LARGEST", largest)
+    layer: Any
     layer, plain, other = _layer(), _layer(), _layer()
     for one in (layer, plain):
         one.load_state_dict(other.state_dict())
@@ -156,8 +156,8 @@ def test_a_layer_takes_other_weights(
     install([layer])
     assert layer.weight.dtype == dtype
     weight = torch.randn_like(plain.weight)
-    for one in (layer, plain):
-        set_weight(one, weight)
+    plain.weight.data = weight
+    layer.forward.set_weight(weight)
     pictures = torch.randn(1, 128, 9, 9)
     with torch.no_grad():
         wanted, got = plain(pictures), layer(pictures)
