@@ -61,15 +61,15 @@ def test_a_gate_lets_through_what_it_did(bias: bool) -> None:
 
 
 @packing
-def test_a_layer_takes_other_weights() -> None:
-    layer: Any
-    layer, other = (nn.Linear(16, 8).bfloat16() for _ in range(2))
-    pack(layer, BFLOAT16)
-    other.bias = layer.bias
-    states = torch.randn(3, 16).bfloat16()
+@pytest.mark.parametrize("kind", [PackedLinear, Gated])
+def test_a_layer_takes_other_weights(kind: type[PackedLinear] | type[Gated]) -> None:
+    one, other = (nn.Linear(16, 8, bias=False).bfloat16() for _ in range(2))
+    weight, states = other.weight.detach().clone(), torch.randn(3, 16).bfloat16()
     with torch.inference_mode():
-        layer.forward.set_weight(other.weight)
-        assert torch.equal(layer(states), other(states))
+        changed, wanted = kind(one), kind(other)
+        assert not torch.equal(changed(states), wanted(states))
+        changed.set_weight(weight)
+        assert torch.equal(changed(states), wanted(states))
 
 
 def test_layers_that_are_something_else_stay() -> None:
