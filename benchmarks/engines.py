@@ -44,29 +44,13 @@ def picture() -> Image.Image:
     return Image.open(PICTURE).convert("RGB").resize((512, 512))
 
 
-def split(
-    ends: list[float],
-    started: float,
-    ended: float,
-    guided: int,
-    rests: Callable[[int], bool] = lambda _step: False,
-) -> dict[str, float]:
+def split(ends: list[float], started: float, ended: float) -> dict[str, float]:
     """What one picture's time went into, from the moments its steps ended.
 
-    The first step carries the text encoder and whatever is done once; it is not counted. Nor are
-    those in which deep layers rest: they say nothing of how fast an engine is.
+    The first step carries the text encoder and whatever is done once; it is not counted.
     """
-    whole = [
-        (step, b - a) for step, (a, b) in enumerate(itertools.pairwise(ends), 1) if not rests(step)
-    ]
-    times = {"decode": ended - ends[-1], "total": ended - started}
-    for kind, some in (
-        ("guided", [seconds for step, seconds in whole if step < guided]),
-        ("unguided", [seconds for step, seconds in whole if step >= guided]),
-    ):
-        if some:
-            times[kind] = min(some)
-    return times
+    step = min(b - a for a, b in itertools.pairwise(ends))
+    return {"step": step, "decode": ended - ends[-1], "total": ended - started}
 
 
 class Engine:
@@ -95,7 +79,7 @@ class Engine:
         ended = time.perf_counter()
         if out is not None:
             image.save(out)
-        return split(ends, started, ended, guided=len(ends))
+        return split(ends, started, ended)
 
 
 class Seed(Engine):
@@ -276,7 +260,7 @@ class StableDiffusionCpp:
             seed=SEED,
             progress_callback=on_step,
         )
-        return split(ends, started, time.perf_counter(), guided=len(ends))
+        return split(ends, started, time.perf_counter())
 
 
 def _as_it_was_released() -> Path:
@@ -415,15 +399,7 @@ class Ours(Engine):
             ends.append(time.perf_counter())
             if isinstance(event, Painted) and event.picture.image is not None:
                 event.picture.image.save(fullsize.CACHE / f"{recipe}.png")
-        method = self.painter.method(chosen)
-        count = steps or method.steps
-        return split(
-            ends[:-1],
-            started,
-            ends[-1],
-            guided=method.guided_steps(count),
-            rests=lambda step: method.rests(step, count),
-        )
+        return split(ends[:-1], started, ends[-1])
 
     def faithful(self) -> dict[str, float]:
         return self._recipe("faithful", STEPS)

@@ -22,7 +22,7 @@ from training.lexicon import COLOURS, THINGS
 from training.world import SIZE, Scene
 
 from marsam import CaptionOptions, Recipe, Studio
-from marsam.painter import DiffusionPainter, _prepared, _scheduler
+from marsam.painter import DiffusionPainter, _scheduler
 from marsam.recipes import Method, recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -38,25 +38,16 @@ def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Im
     painter = studio.painter
     assert isinstance(painter, DiffusionPainter)
     pipe, shipped, _ = painter._loaded
-    deep = painter._deep
-    assert deep is not None
-
-    def on_step(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        return _prepared(pipe, method, step + 1, method.steps, deep, tensors)
-
     pictures = []
     for start in range(0, len(asked), BATCH):
         some = asked[start : start + BATCH]
         pipe.scheduler = _scheduler(pipe, method, shipped)
-        deep.wake()
         with torch.inference_mode():
             pictures += pipe(
                 [caption(scene) for scene in some],
                 num_inference_steps=method.steps,
                 guidance_scale=painter.guidance_scale,
                 generator=[torch.Generator("cpu").manual_seed(start + i) for i in range(len(some))],
-                callback_on_step_end=on_step,
-                callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"],
             ).images
     return pictures
 

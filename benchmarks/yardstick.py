@@ -135,10 +135,7 @@ def pictures(found: dict[str, list[Times]], *, full: bool) -> dict[str, Figure]:
             continue
         whole = full or unit != "faithful"
         made[key] = Figure(
-            [
-                times["total"] if whole else PNDM * times["guided"] + times["decode"]
-                for times in told
-            ]
+            [times["total"] if whole else PNDM * times["step"] + times["decode"] for times in told]
         )
     return made
 
@@ -186,7 +183,7 @@ def main(count: int = 3) -> None:
         words={key: Figure([t["total"] for t in times]) for key, times in told["words"].items()},
         made=pictures(told["painted"], full=told["full"]),
         steps={
-            key: min(t.get("guided", t.get("unguided", 0.0)) for t in times)
+            key: min(t["step"] for t in times)
             for key, times in (told["peers"] | told["painted"]).items()
         },
         beside=pictures(told["peers"], full=told["full"]),

@@ -4,7 +4,6 @@ from typing import Any
 
 from marsam import attention, decoding, guiding, packed, winograd
 from marsam.device import Device
-from marsam.reusing import can_rest
 
 
 def halve(pipe: Any) -> None:
@@ -55,7 +54,7 @@ def _pack(unet: Any, device: Device) -> None:
 
 def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
     """Convolutions with fewer multiplications, where they are worth the memory they take."""
-    levels = can_rest(unet)
+    levels = _has_levels(unet)
     if not device.is_bfloat16_processor:
         # The innermost layers have the most weights, and few places to use them on.
         wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if levels else []
@@ -73,3 +72,9 @@ def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
         ]
         if outer and winograd.pays():
             winograd.install(outer)
+
+
+def _has_levels(unet: Any) -> bool:
+    """Whether a U-Net has layers inside its outermost pair."""
+    blocks = (getattr(unet, part, None) for part in ("down_blocks", "mid_block", "up_blocks"))
+    return all(block is not None for block in blocks) and len(unet.down_blocks) > 1

@@ -22,7 +22,6 @@ from marsam.libraries import give_back, loading, quiet, read_early
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
-from marsam.reusing import DeepLayers, can_rest
 from marsam.sharing import threads_for
 
 PREVIEW_LATENTS = 16
@@ -114,12 +113,6 @@ class DiffusionPainter:
         return [f for f in files if is_weights(f.name) and (".fp16" in f.name) == halves]
 
     @cached_property
-    def _deep(self) -> DeepLayers | None:
-        """The layers that may rest between steps; None where there are none."""
-        unet = getattr(self._loaded[0], "unet", None)
-        return DeepLayers(unet) if can_rest(unet) else None
-
-    @cached_property
     def _own_decoder(self) -> Any:
         return getattr(self._loaded[0], "vae", None)
 
@@ -135,12 +128,6 @@ class DiffusionPainter:
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
         return small.eval().to(self.device.kind)
-
-    @property
-    def _watched(self) -> list[str]:
-        """What a step may change. Other families have more that would need halving."""
-        plain = self._family == "StableDiffusionPipeline"
-        return ["latents", "prompt_embeds"] if plain else ["latents"]
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -244,9 +231,6 @@ class DiffusionPainter:
             guidance = options.guidance_scale or self.guidance_scale
             if not method.guided:
                 guidance = 1.0
-            deep = self._deep
-            if deep is not None:  # whoever painted before may have stopped in mid-rest
-                deep.wake()
             started = time.monotonic()
 
             def on_step(
@@ -263,7 +247,7 @@ class DiffusionPainter:
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
                 if step + 1 == len(pipe.scheduler.timesteps):
                     give_back()  # what steps have used, decoding has no use for
-                return _prepared(pipe, method, step + 1, steps, deep, tensors)
+                return {}
 
             output = pipe(
                 prompt,
@@ -274,7 +258,6 @@ class DiffusionPainter:
                 height=options.height,
                 generator=torch.Generator("cpu").manual_seed(seed),
                 callback_on_step_end=on_step,
-                callback_on_step_end_tensor_inputs=self._watched,
             )
         blocked = bool((getattr(output, "nsfw_content_detected", None) or [False])[0])
         picture = Picture(
@@ -291,31 +274,6 @@ class DiffusionPainter:
             blocked=blocked,
         )
         return Painted(picture=picture, seconds=time.monotonic() - started)
-
-
-def _prepared(
-    pipe: Any,
-    method: Method,
-    step: int,
-    steps: int,
-    deep: DeepLayers | None,
-    tensors: dict[str, Any],
-) -> dict[str, Any]:
-    """What a recipe changes before a step: deep layers that rest in it, guidance that is over."""
-    if deep is not None:
-        deep.resting = method.rests(step, steps)
-    # Not after the last step: PNDM looks once more, and that is guided as well.
-    if step == method.guided_steps(steps) < steps and "prompt_embeds" in tensors:
-        return _unguided(pipe, tensors)
-    return {}
-
-
-def _unguided(pipe: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-    """Go on without guidance: no more of the half that was painted from no words."""
-    if not pipe.do_classifier_free_guidance:
-        return {}
-    pipe._guidance_scale = 1.0
-    return {"prompt_embeds": tensors["prompt_embeds"].chunk(2)[1]}
 
 
 def _scheduler(pipe: Any, method: Method, shipped: Mapping[str, Any]) -> Any:
