@@ -85,8 +85,8 @@ class Device:
         return (
             "pictures: channels last, and attention in pieces that stay in the cache",
             *([_trial()] * self.has_room),
-            *(["other weights: arranged once as they are multiplied"] * self.packs_bfloat16),
             "texts: decoders in eight bits, as each word costs a reading of all their weights",
+            *(["all other weights: arranged once as they are multiplied"] * self.packs_bfloat16),
         )
 
     @property
