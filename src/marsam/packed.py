@@ -38,7 +38,7 @@ def _forward(layer: Any) -> Any:
     """What to call in place of a layer's own ``forward``; None for other kinds of layers."""
     if type(layer) is nn.Linear:
         return PackedLinear(layer)
-    if type(layer) is nn.Conv2d and layer.padding_mode == "zeros":
+    if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and layer.padding != "same":
         return _Convolution(layer)
     return None
 
