@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from marsam import PaintOptions, RunOptions
+from marsam import PaintOptions, RunOptions, TranslateOptions
 from marsam.cli import app
 from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
 from marsam.images import open_picture
 from marsam.journal import Journal
 from marsam.keeper import FileKeeper
 from marsam.performing import begin, perform, recorded, same_models
-from marsam.results import Checked, Painted
+from marsam.results import Checked, Painted, Translation
 from marsam.studio import Studio
-from marsam.testing import FakePainter, fake_studio
+from marsam.testing import FakePainter, FakeTranslator, fake_studio
 
 OPTIONS = RunOptions(paint=PaintOptions(pictures=4, seed=7))
 
@@ -172,9 +173,15 @@ def test_why_going_on_failed_is_written_down(
 
 
 def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Journal) -> None:
-    run = begin(fake_studio(), journal, "amal", OPTIONS, prompt="قطة")
-    list(recorded(fake_studio(), journal, run))
-    assert journal.run(None, run).seconds["translate"] > 0
+    class Slow(FakeTranslator):
+        def translate(self, text: str, options: TranslateOptions) -> Translation:
+            time.sleep(0.02)
+            return super().translate(text, options)
+
+    studio = replace(fake_studio(), translator=Slow())
+    run = begin(studio, journal, "amal", OPTIONS, prompt="قطة")
+    list(recorded(studio, journal, run))
+    assert journal.run(None, run).seconds["translate"] >= 0.02
 
 
 def test_a_run_of_the_command_line_is_kept(
