@@ -86,7 +86,10 @@ class Device:
             "pictures: channels last, and attention in pieces that stay in the cache",
             *([_trial()] * self.has_room),
             "texts: decoders in eight bits, as each word costs a reading of all their weights",
-            *(["all other weights: arranged once as they are multiplied"] * self.packs_bfloat16),
+            *(
+                ["U-Net, tower, encoder: weights arranged once, as multiplied"]
+                * self.packs_bfloat16
+            ),
         )
 
     @property

@@ -1,8 +1,8 @@
 """Weights in the form in which oneDNN multiplies them, where a processor computes bfloat16.
 
 torch keeps weights as they were read, and has them arranged anew for each product. Arranged once,
-they take no more memory and the answers are the same to the last bit; products of a few rows, which
-written words are made of, take a third of the time, those of a picture's rows a tenth less.
+they take no more memory and the answers are the same to the last bit; products of the few rows that
+a sentence has take a third of the time, those of a picture's rows a tenth to a quarter less.
 """
 
 from typing import Any, Literal
@@ -38,7 +38,7 @@ def _forward(layer: Any) -> Any:
     """What to call in place of a layer's own ``forward``; None for other kinds of layers."""
     if type(layer) is nn.Linear:
         return PackedLinear(layer)
-    if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and layer.padding != "same":
+    if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and type(layer.padding) is tuple:
         return _Convolution(layer)
     return None
 
