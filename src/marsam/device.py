@@ -87,7 +87,7 @@ class Device:
             *([_trial()] * self.has_room),
             "texts: decoders in eight bits, as each word costs a reading of all their weights",
             *(
-                ["U-Net, tower, encoder: weights arranged once, as multiplied"]
+                ["both: most other weights arranged once, as they are multiplied"]
                 * self.packs_bfloat16
             ),
         )
