@@ -1,5 +1,5 @@
 # The service in a container: CPU by default, CUDA with --build-arg TORCH=cuda.
-# How to use it: docs/container.md
+# How to use it: docs/docker.md
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build

@@ -43,7 +43,7 @@ test-rest: $(VENV)/.dev
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
-# The tests of the service and of batches in their long forms, as docs/promises.md quotes them,
+# The tests of the service and of batches in their long forms, as docs/guarantees.md quotes them,
 # and those of the page in both languages throughout.
 stress: $(VENV)/.dev
 	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py tests/browser

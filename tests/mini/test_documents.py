@@ -30,7 +30,7 @@ from tests.serving import free_port, served
 
 PROMISED = {
     "README.md": ["Captioned\nTranslated\n", *["Painted\n"] * 4],
-    "service.md": ["event: painted"] * 2 + ["event: ended", '"state": "finished"', "سيارة"],
+    "http-api.md": ["event: painted"] * 2 + ["event: ended", '"state": "finished"', "سيارة"],
 }
 """What some documents say only in words must be among what their blocks print."""
 READ = [
