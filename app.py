@@ -23,15 +23,15 @@ import gradio as gr
 
 from marsam import OptionError, Painted, PaintOptions, Previewed, Prompted, Recipe, Studio
 from marsam.errors import Refused
-from marsam.guard import MAX_BODY
-from marsam.journal import Journal
+from marsam.journal.journal import Journal
 from marsam.recipes import Method
 from marsam.results import PromptLength
-from marsam.serving import in_background, prune_hourly
-from marsam.stages import Painter
+from marsam.runs.scheduler import Workshop
+from marsam.server.app import in_background, prune_hourly
+from marsam.server.security import MAX_BODY
+from marsam.stages.protocols import Painter
 from marsam.web.layout import EXAMPLES
 from marsam.web.page import build, get_ready, launch_options
-from marsam.workshop import Workshop
 
 ZERO_GPU = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in (
     "1",

@@ -296,19 +296,19 @@ class Ours(Engine):
 
     @cached_property
     def captioner(self) -> Any:
-        from marsam.captioner import BlipCaptioner
+        from marsam.stages.captioner import BlipCaptioner
 
         return BlipCaptioner(fullsize.folder("captioner"), device=self.device)
 
     @cached_property
     def translator(self) -> Any:
-        from marsam.translator import Seq2SeqTranslator
+        from marsam.stages.translator import Seq2SeqTranslator
 
         return Seq2SeqTranslator(fullsize.folder("translator"), device=self.device)
 
     @cached_property
     def painter(self) -> Any:
-        from marsam.painter import DiffusionPainter
+        from marsam.stages.painter import DiffusionPainter
 
         return DiffusionPainter(
             fullsize.folder("painter"),
@@ -337,7 +337,7 @@ class Ours(Engine):
 
     @cached_property
     def _arabic(self) -> Any:
-        from marsam.languages import ARABIC
+        from marsam.text.languages import ARABIC
 
         self.translator._loaded[0].generation_config.eos_token_id = None
         return self.translator._vocabulary(ARABIC)
@@ -363,7 +363,7 @@ class Ours(Engine):
         chooses, while those before are translated, sentences of one length at once.
         """
         from marsam import CaptionOptions
-        from marsam.batch.ahead import ahead
+        from marsam.batch.prefetch import ahead
 
         images = [picture().rotate(angle) for angle in range(len(LENGTHS))]
         options = CaptionOptions(beams=3, min_tokens=WORDS, max_tokens=WORDS)
@@ -414,7 +414,7 @@ class Ours(Engine):
         """One preview."""
         import torch
 
-        from marsam.painter import _sketch
+        from marsam.stages.painter import _sketch
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
@@ -426,7 +426,7 @@ class Ours(Engine):
         """One picture kept, with everything that is written down about it."""
         import tempfile
 
-        from marsam.journal import Journal
+        from marsam.journal.journal import Journal
         from marsam.results import Painted, Picture, Prompt, PromptLength
 
         image = Image.effect_noise((512, 512), 64).convert("RGB")
@@ -486,7 +486,7 @@ def resident() -> float:
 
 
 def main(name: str) -> None:
-    from marsam.libraries import keep_pages, quiet
+    from marsam.stages.loading import keep_pages, quiet
 
     if name == "marsam":
         keep_pages()  # as its command line does

@@ -30,7 +30,7 @@ def plain(folder: Path) -> float:
         M2M100ForConditionalGeneration,
     )
 
-    from marsam.catalog import MINI, bundled_folder
+    from marsam.hub.catalog import MINI, bundled_folder
 
     blip, nllb = bundled_folder(MINI.captioner), bundled_folder(MINI.translator)
     images, words = BlipImageProcessorPil.from_pretrained(blip), AutoTokenizer.from_pretrained(blip)
@@ -53,11 +53,11 @@ def plain(folder: Path) -> float:
 def ours(folder: Path) -> float:
     """The rows of a batch with nothing known before; seconds without loading."""
     from marsam import Studio, open_picture
-    from marsam.batch.describing import Describer
+    from marsam.batch.cache import Memory
+    from marsam.batch.discovery import find
     from marsam.batch.engine import LocalEngine
-    from marsam.batch.finding import find
     from marsam.batch.known import Known, models_of
-    from marsam.batch.memory import Memory
+    from marsam.batch.pipeline import Describer
     from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
 
     studio = Studio.load("mini", device="cpu")

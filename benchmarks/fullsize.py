@@ -35,7 +35,7 @@ from transformers import (
     NllbTokenizer,
 )
 
-from marsam.folders import ADAPTER_FILE
+from marsam.hub.model_files import ADAPTER_FILE
 
 CACHE = Path(platformdirs.user_cache_dir("marsam")) / "benchmarks"
 BLIP_VISION: Mapping[str, Any] = {

@@ -22,8 +22,8 @@ from training.lexicon import COLOURS, THINGS
 from training.world import SIZE, Scene
 
 from marsam import CaptionOptions, Recipe, Studio
-from marsam.painter import DiffusionPainter, _scheduler
 from marsam.recipes import Method, recipes
+from marsam.stages.painter import DiffusionPainter, _scheduler
 
 DOCS = Path(__file__).parents[1] / "docs"
 SHOWN, BATCH = 12, 16

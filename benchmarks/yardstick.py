@@ -23,8 +23,8 @@ from benchmarks import engines, fullsize
 from benchmarks.likeness import psnr
 from PIL import Image
 
+from marsam.cpu.autotune import processor_name
 from marsam.options import Recipe
-from marsam.trial import processor_name
 
 HERE = Path(__file__).parent
 RESULTS = {"bfloat16": HERE / "RESULTS.md", "float32": HERE / "RESULTS-float32.md"}

@@ -2,14 +2,14 @@
 
 import sys
 
-from marsam import cli
+from marsam.cli import main
 
 
 def marsam(*arguments: str) -> int:
     """Run the command as a shell would; the exit code."""
     sys.argv = ["marsam", *arguments]
     try:
-        cli.main()
+        main.main()
     except SystemExit as end:
         return int(end.code or 0)
     return 0

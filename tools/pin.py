@@ -1,4 +1,4 @@
-"""Writes ``src/marsam/manifest.json``: a step of every release, on a machine with network.
+"""Writes ``src/marsam/hub/manifest.json``: a step of every release, on a machine with network.
 
 ::
 
@@ -20,11 +20,12 @@ from typing import Annotated, Any
 
 import typer
 
-from marsam import catalog, hub_cache
 from marsam.errors import ModelDamaged
-from marsam.folders import is_sound
-from marsam.hub_errors import translated
-from marsam.manifest import PACKAGED
+from marsam.hub import cache as hub_cache
+from marsam.hub import catalog
+from marsam.hub.errors import translated
+from marsam.hub.manifest import PACKAGED
+from marsam.hub.model_files import is_sound
 
 Entry = dict[str, Any]
 

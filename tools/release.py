@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 MEGABYTES = 100
 PACKAGE = "src/marsam"
 NEEDED = (
-    "languages.tsv",
+    "text/languages.tsv",
     "py.typed",
     "REUSE.toml",
     "mini/README.md",
@@ -31,9 +31,9 @@ NEEDED = (
     "mini/painter/unet/diffusion_pytorch_model.safetensors",
     "mini/painter/vae/diffusion_pytorch_model.safetensors",
     "mini/painter/text_encoder/model.safetensors",
-    "web/fonts/OFL.txt",
-    "web/fonts/arabic-400.woff2",
-    "web/fonts/latin-400.woff2",
+    "ui/fonts/OFL.txt",
+    "ui/fonts/arabic-400.woff2",
+    "ui/fonts/latin-400.woff2",
     "web/examples/car.png",
 )
 """Without these the package would install and not work, or not be ours to give; by the package."""

@@ -20,7 +20,7 @@ from transformers import (
     BlipProcessor,
 )
 
-from marsam.libraries import keep_pages
+from marsam.stages.loading import keep_pages
 from training import drawings, tower
 from training.grammar import caption
 from training.judge import as_tensor

@@ -2,7 +2,7 @@
 
 import json
 
-from marsam.catalog import MINI, bundled_folder
+from marsam.hub.catalog import MINI, bundled_folder
 from training.drawings import JUDGING_SET, PAINTER_STYLE, TRAINING_SETS, strangers
 from training.evaluate import DOCS, GOALS
 from training.lexicon import COLOURS, THINGS

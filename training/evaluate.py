@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Studio, TranslateOptions
-from marsam.fidelity import compare
 from marsam.results import Picture
+from marsam.text.fidelity import compare
 from training import drawings, judge
 from training.grammar import caption
 from training.lexicon import COLOURS, THINGS

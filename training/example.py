@@ -4,9 +4,9 @@ import json
 import shutil
 
 from marsam import Studio
-from marsam.metadata import embed, record_of
-from marsam.web.desk import EXAMPLE
+from marsam.imaging.metadata import embed, record_of
 from marsam.web.layout import EXAMPLES
+from marsam.web.session import EXAMPLE
 
 SOURCE, SEED = EXAMPLES[2], 1
 

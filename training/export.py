@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from marsam.catalog import MINI, bundled_folder
+from marsam.hub.catalog import MINI, bundled_folder
 from training import captioner, painter, translator
 from training.lexicon import THINGS
 

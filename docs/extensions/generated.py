@@ -36,7 +36,7 @@ class Commands(_Written):
 
     def lines(self) -> Iterator[str]:
         """A section a command; those of a group follow it."""
-        from marsam.cli import app
+        from marsam.cli.main import app
 
         root = typer.main.get_command(app)
         yield from _command(root, typer.Context(root, info_name="marsam"))
@@ -77,11 +77,11 @@ class Routes(_Written):
 
 def _openapi() -> dict[str, Any]:
     """The description of the whole service; the stages do not matter to it."""
-    from marsam.api.health import Figures
-    from marsam.journal import Journal
-    from marsam.serving import application
+    from marsam.api.metrics import Figures
+    from marsam.journal.journal import Journal
+    from marsam.runs.scheduler import Workshop
+    from marsam.server.app import application
     from marsam.testing import fake_studio
-    from marsam.workshop import Workshop
 
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder))

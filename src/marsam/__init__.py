@@ -26,8 +26,7 @@ from marsam.errors import (
     PictureError,
     PromptError,
 )
-from marsam.fidelity import Fidelity
-from marsam.images import open_picture
+from marsam.imaging.image_io import open_picture
 from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, Recipe, RunOptions, TranslateOptions
 from marsam.results import (
@@ -46,8 +45,9 @@ from marsam.results import (
     Translated,
     Translation,
 )
-from marsam.stages import Captioner, Painter, Translator
+from marsam.stages.protocols import Captioner, Painter, Translator
 from marsam.studio import Studio
+from marsam.text.fidelity import Fidelity
 from marsam.version import __version__
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marsam import trial, winograd
+from marsam.cpu import autotune, winograd
 from marsam.errors import OptionError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Device:
 
     @property
     def halves_weights(self) -> bool:
-        """No GPU, and float32: weights take half the memory, see :mod:`marsam.half`."""
+        """CPU with float32: weights are stored as float16 (:mod:`marsam.cpu.layerwise_casting`)."""
         return self.is_processor and self.dtype == "float32"
 
     @property
@@ -60,7 +60,7 @@ class Device:
 
     @property
     def packs_bfloat16(self) -> bool:
-        """Whether weights are arranged once for oneDNN, see :mod:`marsam.packed`; tried on x86."""
+        """Whether oneDNN's prepacked weights are used (:mod:`marsam.cpu.prepacked`); x86 only."""
         import torch
 
         return (
@@ -146,10 +146,10 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 def _trial() -> str:
     """What is known of the convolutions that may or may not be quicker where bfloat16 is."""
-    share = trial.remembered(winograd.TRIAL)
+    share = autotune.remembered(winograd.TRIAL)
     if share is None:
         return "pictures: convolutions with fewer multiplications are tried at the first one"
-    used = "used where layers are wide" if share < trial.WORTH else "not used"
+    used = "used where layers are wide" if share < autotune.WORTH else "not used"
     return (
         f"pictures: convolutions with fewer multiplications took {share:.0%} of the plain ones' "
         f"time here, and are {used}"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from marsam.errors import OptionError, PromptError
-from marsam.glossary import Glossary, Term
+from marsam.text.glossary import Glossary, Term
 
 MAX_PICTURES = 10
 MAX_TEXT = 2000

@@ -5,8 +5,8 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.fidelity import Fidelity
 from marsam.notices import Notice
+from marsam.text.fidelity import Fidelity
 
 
 @dataclass(frozen=True, kw_only=True)

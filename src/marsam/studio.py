@@ -10,12 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
-from marsam.fidelity import Fidelity, best, compare
-from marsam.images import Source, open_picture
-from marsam.languages import ARABIC, ENGLISH, Language, language, script_of
+from marsam.hub.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
+from marsam.imaging.image_io import Source, open_picture
 from marsam.notices import Notice
 from marsam.options import (
     CaptionOptions,
@@ -39,8 +37,10 @@ from marsam.results import (
     Translated,
     Translation,
 )
-from marsam.stages import Captioner, Painter, Translator
-from marsam.text import clean
+from marsam.stages.protocols import Captioner, Painter, Translator
+from marsam.text.cleaning import clean
+from marsam.text.fidelity import Fidelity, best, compare
+from marsam.text.languages import ARABIC, ENGLISH, Language, language, script_of
 
 MODELS_VARIABLE = "MARSAM_MODELS"
 DEVICE_VARIABLE = "MARSAM_DEVICE"
@@ -89,9 +89,9 @@ class Studio:
             OptionError: for a set or device that does not exist.
             ModelError: when a model is not on this machine, or cannot be used.
         """
-        from marsam.captioner import BlipCaptioner
-        from marsam.painter import DiffusionPainter
-        from marsam.translator import Seq2SeqTranslator
+        from marsam.stages.captioner import BlipCaptioner
+        from marsam.stages.painter import DiffusionPainter
+        from marsam.stages.translator import Seq2SeqTranslator
 
         chosen, reason = choose_set(models)
         place = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
@@ -331,7 +331,7 @@ def choose_set(name: str | None) -> tuple[ModelSet, str]:
         return model_set(name), f"{name} was asked for"
     if variable := os.environ.get(MODELS_VARIABLE):
         return model_set(variable), f"{MODELS_VARIABLE} says {variable}"
-    from marsam.hub import is_present
+    from marsam.hub.download import is_present
 
     if all(is_present(model) for model in STANDARD.models):
         return STANDARD, "the standard set is on this machine"
@@ -341,7 +341,7 @@ def choose_set(name: str | None) -> tuple[ModelSet, str]:
 def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
     if other is None and chosen.bundled:
         return bundled_folder(model)
-    from marsam.hub import locate
+    from marsam.hub.download import locate
 
     if other is not None:
         return locate(other, stage=model.stage)
@@ -350,7 +350,7 @@ def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
 
 def _present(part: Model | None) -> Path | None:
     """The folder of something a set can do without; None when it is not on this machine."""
-    from marsam.hub import is_present, locate
+    from marsam.hub.download import is_present, locate
 
     if part is None or not is_present(part):
         return None

@@ -9,10 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from marsam import Painted, PaintOptions, Previewed, Studio
-from marsam.journal import Journal
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Workshop
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
-from marsam.workshop import Workshop
 from tests.browser.conftest import Visit, arabic_first, both_languages
 from tests.browser.test_studio import SHOWN, finished, paint, pane, seeds, word
 from tests.serving import free_port

@@ -12,12 +12,12 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
-from marsam.batch.review import Review
-from marsam.batch.review_pictures import Pictures
-from marsam.batch.review_serving import application
-from marsam.batch.review_words import WORDS
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, Output, read_rows
+from marsam.review.images import Pictures
+from marsam.review.server import application
+from marsam.review.strings import WORDS
+from marsam.review.table import Review
 from tests.browser.conftest import Visit, both_languages
 from tests.browser.test_craft import _serious
 from tests.folders import make_folder

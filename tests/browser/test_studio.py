@@ -9,17 +9,17 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from marsam.images import open_picture
-from marsam.metadata import read
-from marsam.web import words
+from marsam.imaging.image_io import open_picture
+from marsam.imaging.metadata import read
+from marsam.web import strings
 from marsam.web.render import known_things
-from marsam.web.words import WORDS
+from marsam.web.strings import WORDS
 from tests.browser.conftest import Visit, arabic_first, both_languages
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
 from tests.serving import served
 
-GRADIO = {word.en: word for word in words.GRADIO}
+GRADIO = {word.en: word for word in strings.GRADIO}
 SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
@@ -208,10 +208,10 @@ def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#candidates label")).to_have_count(3)
     second = page.locator("#candidates label").nth(1)
-    words = second.inner_text()
+    strings = second.inner_text()
     second.click()
-    expect(page.locator("#english textarea")).to_have_value(words)
-    expect(page.locator("#sent")).to_contain_text(words)
+    expect(page.locator("#english textarea")).to_have_value(strings)
+    expect(page.locator("#sent")).to_contain_text(strings)
 
 
 @arabic_first
@@ -395,10 +395,10 @@ def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: st
     file = tmp_path / "all.zip"
     download.value.save_as(file)
     with zipfile.ZipFile(file) as archive:
-        words = json.loads(archive.read("captions.json"))
-        assert words["caption"] == SHOWN
-        assert [p["seed"] for p in words["pictures"]] == [3, 4]
-        for picture in words["pictures"]:
+        strings = json.loads(archive.read("captions.json"))
+        assert strings["caption"] == SHOWN
+        assert [p["seed"] for p in strings["pictures"]] == [3, 4]
+        for picture in strings["pictures"]:
             record = read(archive.read(picture["file"]))
             assert record is not None
             assert (record.seed, record.arabic) == (picture["seed"], SHOWN["ar"])

@@ -162,7 +162,7 @@ def test_a_replica_lost_while_painting(slow: Studio, lines: Lines) -> None:
 
 
 def test_a_replica_lost_after_its_last_step_costs_nothing(slow: Studio) -> None:
-    from marsam.cluster.stages import _of_picture
+    from marsam.cluster.remote_stages import _of_picture
 
     (*_, painted) = slow.painter.paint("last", PaintOptions(pictures=1, seed=4))
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from marsam.batch.describing import Describer
+from marsam.batch.cache import Memory
+from marsam.batch.discovery import find
 from marsam.batch.engine import Engine, LocalEngine
-from marsam.batch.finding import find
 from marsam.batch.known import Known, models_of
-from marsam.batch.memory import Memory
+from marsam.batch.pipeline import Describer
 from marsam.batch.rows import Row
 from marsam.cluster import ClusterError, Plan, Share
-from marsam.cluster.folders import ClusterEngine
+from marsam.cluster.batch_engine import ClusterEngine
 from marsam.errors import Cancelled
 from marsam.options import BatchOptions
 from marsam.testing import fake_studio
@@ -46,7 +46,7 @@ class Data:
 @pytest.fixture
 def datasets(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Takes the place of Ray Data."""
-    from marsam.cluster.hands import packed, unpacked
+    from marsam.cluster.batch_workers import packed, unpacked
 
     def dataset(items: Sequence[Any], few: int, stages: Callable[[Any], Any]) -> Any:
         blocks = [packed(items[first : first + few]) for first in range(0, len(items), few)]
@@ -57,7 +57,7 @@ def datasets(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         pool=lambda share, calls: {},
         received=lambda data: map(unpacked, data.blocks),
     )
-    monkeypatch.setitem(sys.modules, "marsam.cluster.datasets", fake)
+    monkeypatch.setitem(sys.modules, "marsam.cluster.ray_data", fake)
     return fake
 
 
@@ -107,7 +107,7 @@ def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespa
 def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
     photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from marsam.cluster.hands import CaptionerHand
+    from marsam.cluster.batch_workers import CaptionerHand
 
     first = known("far", options=BatchOptions(languages=()))
     drafts = list(rows(ClusterEngine(plan=PLAN, known=first), first))
@@ -127,17 +127,17 @@ def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
 def test_a_folder_that_a_machine_does_not_see_is_told(
     photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from marsam.cluster import hands
+    from marsam.cluster import batch_workers
 
     here = known("here")
-    look = hands._look
+    look = batch_workers._look
 
-    def elsewhere(path: Path) -> hands.FarLook:
+    def elsewhere(path: Path) -> batch_workers.FarLook:
         """As on a machine that has no such folder."""
         far = look(Path("/elsewhere") / path.name)
         return replace(far, look=replace(far.look, path=path))
 
-    monkeypatch.setattr(hands, "_look", elsewhere)
+    monkeypatch.setattr(batch_workers, "_look", elsewhere)
     with pytest.raises(ClusterError, match=f"The machine {platform.node()} cannot read"):
         list(rows(ClusterEngine(plan=PLAN, known=here), here))
 

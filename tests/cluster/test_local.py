@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from marsam import OptionError, Studio
-from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connecting
+from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connect
 from tests.cluster.conftest import begin, needs_ray, until
 from tests.cluster.fakes import RECORD
 from tests.folders import make_folder
@@ -112,9 +112,9 @@ def test_nobody_there_is_told_at_once() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(ClusterError, match=r"cannot be reached: Connection refused$"),
-            connecting._reaching(address),
+            connect._reaching(address),
         ):
-            connecting._knock(address)
+            connect._knock(address)
 
 
 @pytest.mark.parametrize(

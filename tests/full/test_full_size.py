@@ -11,11 +11,11 @@ from benchmarks import fullsize
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Recipe, TranslateOptions
-from marsam.captioner import BlipCaptioner
 from marsam.device import choose_device
-from marsam.languages import ARABIC
-from marsam.painter import DiffusionPainter
-from marsam.translator import Seq2SeqTranslator
+from marsam.stages.captioner import BlipCaptioner
+from marsam.stages.painter import DiffusionPainter
+from marsam.stages.translator import Seq2SeqTranslator
+from marsam.text.languages import ARABIC
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("MARSAM_FULL") != "1",

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from marsam import manifest
+from marsam.hub import manifest
 
 LARGE = ("*.safetensors", "*.bin", "*.h5", "*.ckpt", "*sentencepiece.bpe.model")
 """Files the hub keeps outside git, named by their SHA-256."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from marsam import catalog
-from marsam import hub as models
 from marsam.errors import ModelError
+from marsam.hub import catalog
+from marsam.hub import download as models
 from tests.commands import marsam
 
 from .fake_hub import FakeHub

@@ -10,14 +10,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from marsam import hub as models
-from marsam.errors import (
-    HubUnreachable,
-    ModelError,
-    ModelGated,
-    ModelMissing,
-    ModelNotFound,
-)
+from marsam.errors import HubUnreachable, ModelError, ModelGated, ModelMissing, ModelNotFound
+from marsam.hub import download as models
 
 from .conftest import point_to
 from .fake_hub import FakeHub, Repository

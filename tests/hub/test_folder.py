@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from marsam import catalog, manifest
-from marsam import hub as models
-from marsam.hub_folder import bring, look
+from marsam.hub import catalog, manifest
+from marsam.hub import download as models
+from marsam.hub.import_folder import bring, look
 from marsam.studio import Studio
 from tests.commands import marsam
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import snapshot_download
 
-from marsam import catalog, manifest
-from marsam import hub as models
 from marsam.errors import ModelDamaged, ModelError, ModelNotFound
-from marsam.folders import is_weights
+from marsam.hub import catalog, manifest
+from marsam.hub import download as models
+from marsam.hub.model_files import is_weights
 from tests.commands import marsam
 
 from .fake_hub import FakeHub
@@ -162,10 +162,10 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     package = tmp_path / "marsam"
-    shutil.copytree(manifest.PACKAGED.parent / "mini", package / "mini")
-    shutil.copy(manifest.PACKAGED, package)
+    shutil.copytree(manifest.PACKAGED.parents[1] / "mini", package / "mini")
+    shutil.copy(manifest.PACKAGED, package / "manifest.json")
     monkeypatch.setattr(manifest, "PACKAGED", package / "manifest.json")
-    monkeypatch.setattr("marsam.catalog.resources.files", lambda name: package)
+    monkeypatch.setattr("marsam.hub.catalog.resources.files", lambda name: package)
     assert marsam("models", "verify", "mini") == 0
     assert "captioner: good (6 files by Marsam's own checksums)" in capsys.readouterr().out
 

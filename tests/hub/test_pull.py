@@ -15,11 +15,11 @@ from transformers import (
     M2M100ForConditionalGeneration,
 )
 
-from marsam import catalog
-from marsam import hub as models
 from marsam.errors import Cancelled, HubUnreachable, ModelDamaged, ModelMissing, ModelUnsupported
-from marsam.folders import chosen_files, is_weights
-from marsam.hub import PullProgress
+from marsam.hub import catalog
+from marsam.hub import download as models
+from marsam.hub.download import PullProgress
+from marsam.hub.model_files import chosen_files, is_weights
 
 from .fake_hub import FakeHub, Repository
 from .tiny_models import BLIP, BLIP_FILES, DIFFUSION, NLLB

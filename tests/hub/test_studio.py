@@ -19,15 +19,15 @@ from marsam import (
     RunOptions,
     Studio,
     Translated,
-    cli,
-    winograd,
 )
-from marsam import hub as models
-from marsam.catalog import STANDARD
+from marsam.cli import main
+from marsam.cpu import winograd
 from marsam.device import Device
-from marsam.folders import ADAPTER_FILE
+from marsam.hub import download as models
+from marsam.hub.catalog import STANDARD
+from marsam.hub.model_files import ADAPTER_FILE
 from marsam.options import CaptionOptions, TranslateOptions
-from marsam.painter import DiffusionPainter
+from marsam.stages.painter import DiffusionPainter
 
 from .fake_hub import FakeHub
 from .tiny_models import ADAPTER, BLIP, DECODER
@@ -53,7 +53,7 @@ def most_apart(one: Image.Image, other: Image.Image) -> int:
 def pull(name: str) -> int:
     sys.argv = ["marsam", "models", "pull", name]
     try:
-        cli.main()
+        main.main()
     except SystemExit as end:
         return int(end.code or 0)
     return 0

@@ -3,8 +3,8 @@
 import pytest
 
 from marsam import Studio
-from marsam.catalog import MINI
-from marsam.hub import is_present
+from marsam.hub.catalog import MINI
+from marsam.hub.download import is_present
 
 
 @pytest.fixture(scope="session")

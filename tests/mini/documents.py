@@ -111,7 +111,7 @@ def check_unrun(statement: str) -> None:
 def _options_exist(words: list[str]) -> None:
     import typer
 
-    from marsam.cli import app
+    from marsam.cli.main import app
 
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands"):

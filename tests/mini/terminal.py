@@ -24,7 +24,7 @@ from unittest.mock import patch
 import httpx
 import uvicorn
 
-from marsam import serving
+from marsam.server import app
 from tests.commands import marsam
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,8 @@ sys.exit(told["code"])
 """
 _INTERRUPT = """
 from marsam import PaintOptions, RunOptions, Studio
-from marsam.journal import Journal
-from marsam.performing import begin
+from marsam.journal.journal import Journal
+from marsam.runs.execution import begin
 
 journal = Journal()
 options = RunOptions(paint=PaintOptions(pictures=1, seed=7))
@@ -133,7 +133,7 @@ class _Answering(socketserver.StreamRequestHandler):
             patch.dict(os.environ, told),
             patch.object(sys, "argv", sys.argv),
             patch.object(sys, "stdin", io.StringIO(asked.get("input", ""))),
-            patch.object(serving, "_bound", _anywhere),
+            patch.object(app, "_bound", _anywhere),
             patch.object(uvicorn.Server, "run", _ask_and_stop),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from marsam import CaptionOptions, Studio, TranslateOptions, open_picture
 from marsam.batch.tables import read_rows
-from marsam.glossary import Glossary, Term
+from marsam.text.glossary import Glossary, Term
 from tests.folders import make_folder
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))

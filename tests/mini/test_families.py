@@ -18,8 +18,8 @@ from transformers import (
 )
 
 from marsam import LanguageError, TranslateOptions, choose_device
-from marsam.languages import language
-from marsam.translator import Seq2SeqTranslator
+from marsam.stages.translator import Seq2SeqTranslator
+from marsam.text.languages import language
 
 SENTENCES = ["a cat on a blue background", "three lions", "قطة على خلفية زرقاء", "ثلاثة أسود"] * 5
 SMALL = {

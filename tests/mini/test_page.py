@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from gradio_client import Client, handle_file
 
-from marsam.metadata import read
+from marsam.imaging.metadata import read
 from tests.serving import served
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"

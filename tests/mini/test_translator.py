@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from marsam import LanguageError, Studio, TranslateOptions
-from marsam.translator import Seq2SeqTranslator
+from marsam.stages.translator import Seq2SeqTranslator
 
 PAIRS = [
     ("a cat on a blue background", "قطة على خلفية زرقاء"),

@@ -7,11 +7,12 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from marsam import PaintOptions, Studio, device, guiding, winograd
+from marsam import PaintOptions, Studio, device
+from marsam.cpu import cfg_sharing, winograd
+from marsam.cpu.optimize import suit_processor
 from marsam.device import Device
-from marsam.fitting import suit_processor
-from marsam.painter import DiffusionPainter
 from marsam.results import Painted
+from marsam.stages.painter import DiffusionPainter
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
 
@@ -47,7 +48,7 @@ def test_what_a_guided_pair_shares_is_worked_out_once(
 ) -> None:
     unet = unet.float()
     before = _said(unet, pictures=pictures)
-    guiding.install(unet)
+    cfg_sharing.install(unet)
     rows: list[int] = []
     attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
     for layer in (unet.down_blocks[0].resnets[0].conv1, attention.attn1.to_q, attention.attn2.to_q):
@@ -60,7 +61,7 @@ def test_what_a_guided_pair_shares_is_worked_out_once(
 
 def test_so_it_is_where_the_cores_do_not_part_the_halves_evenly(unet: UNet2DConditionModel) -> None:
     unet = unet.float().to(memory_format=torch.channels_last)
-    guiding.install(unet)
+    cfg_sharing.install(unet)
     rows: list[int] = []
     attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
     attention.attn1.to_q.register_forward_pre_hook(lambda _layer, given: rows.append(len(given[0])))
@@ -114,7 +115,7 @@ def test_a_painter_whose_weights_take_half_paints_the_same(
         return painter, np.asarray(told[0].picture.image, int)
 
     halved, picture = painted()
-    monkeypatch.setattr("marsam.painter.HALVED", ())
+    monkeypatch.setattr("marsam.stages.painter.HALVED", ())
     full, wanted = painted()
     assert abs(picture - wanted).max() <= 3
     memory = []

@@ -12,8 +12,8 @@ from transformers import (
     MarianMTModel,
 )
 
+from marsam.cpu.vocabulary_reduction import Vocabulary
 from marsam.device import Device
-from marsam.vocabulary import Vocabulary
 
 SOME = [0, 1, 2, 3, 5, 9, 14, 20, 33, 38]
 """Special tokens, a language's and some words; of forty."""

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marsam import CaptionOptions, Notice, PaintOptions, RunOptions, Studio, cli, open_picture
-from marsam.metadata import embed, read, record_of
+from marsam import CaptionOptions, Notice, PaintOptions, RunOptions, Studio, open_picture
+from marsam.cli import main
+from marsam.imaging.metadata import embed, read, record_of
 from marsam.web.layout import EXAMPLES
 
 CAT = open_picture(EXAMPLES[1])
@@ -74,7 +75,7 @@ def test_a_record_is_enough_to_paint_it_again(
     assert (record.english, record.seed) == ("a cat on a blue background", 42)
 
     monkeypatch.chdir(tmp_path)
-    cli.app(["run", "--like", str(path), "--json"], standalone_mode=False)
+    main.app(["run", "--like", str(path), "--json"], standalone_mode=False)
     with Image.open(path) as before, Image.open("pictures/marsam-42.png") as after:
         assert before.convert("RGB").tobytes() == after.convert("RGB").tobytes()
 
@@ -85,7 +86,7 @@ def test_json_of_a_prompt(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARSAM_MODELS", "mini")
     arguments = ["paint", "ثلاثة أسود", "-n", "1", "--recipe", "draft", "--seed", "2", "--json"]
-    cli.app(arguments, standalone_mode=False)
+    main.app(arguments, standalone_mode=False)
     document = json.loads(capsys.readouterr().out)
     assert document["caption"] == {"en": "three lions", "ar": "ثلاثة أسود"}
     assert 0 <= document["pictures"][0]["fidelity"] <= 1

@@ -20,7 +20,7 @@ from marsam import (
     Studio,
     Translated,
 )
-from marsam.catalog import MINI, bundled_folder
+from marsam.hub.catalog import MINI, bundled_folder
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from marsam.kept import ENDED
+from marsam.journal.records import ENDED
 
 
 def picture(red: int = 10, green: int = 20, blue: int = 30, *, kind: str = "PNG") -> bytes:

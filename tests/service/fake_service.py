@@ -19,12 +19,12 @@ import uvicorn
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio
-from marsam.api.health import Figures
-from marsam.journal import Journal
+from marsam.api.metrics import Figures
+from marsam.journal.journal import Journal
 from marsam.results import Caption
-from marsam.serving import application
+from marsam.runs.scheduler import Workshop
+from marsam.server.app import application
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
-from marsam.workshop import Workshop
 
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
 
@@ -77,12 +77,12 @@ def plant(wanted: str, after: int) -> None:
     """Make the process kill itself at a place in saving a picture."""
     import pathlib
 
-    from marsam import performing
+    from marsam.runs import execution
 
     left = [after]
     fsync, save, replace = os.fsync, Image.Image.save, pathlib.Path.replace
     paint = Journal.paint
-    listening = performing.perform
+    listening = execution.perform
 
     def created(self: Image.Image, file: Any, *args: Any, **more: Any) -> None:
         if "marsam-" in str(getattr(file, "name", "")):
@@ -114,23 +114,23 @@ def plant(wanted: str, after: int) -> None:
             if isinstance(event, Painted):
                 _die("announced", wanted, left)
 
-    from marsam import workshop
+    from marsam.runs import scheduler
 
     planted = pytest.MonkeyPatch()
     planted.setattr(Image.Image, "save", created)
     planted.setattr(os, "fsync", synced)
     planted.setattr(pathlib.Path, "replace", renamed)
     planted.setattr(Journal, "paint", recorded)
-    planted.setattr(workshop, "perform", announced)
+    planted.setattr(scheduler, "perform", announced)
 
 
 def main(port: int) -> None:
     if failpoint := os.environ.get("FAILPOINT"):
         plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
-    pytest.MonkeyPatch().setattr("marsam.workshop.SWEEP", 2.0)
+    pytest.MonkeyPatch().setattr("marsam.runs.scheduler.SWEEP", 2.0)
     figures = Figures()
     pause = float(os.environ.get("SLOW", "0"))
-    workshop = Workshop(
+    scheduler = Workshop(
         fakes(pause),
         Journal(),
         limit=int(os.environ.get("QUEUE", "100")),
@@ -139,15 +139,15 @@ def main(port: int) -> None:
         observer=figures.observe,
     )
     if os.environ.get("LEAK"):
-        kept, begin = [], workshop.journal.run
+        kept, begin = [], scheduler.journal.run
 
         def leaking(*args: Any) -> Any:
             kept.append(bytearray(os.urandom(100_000)))
             return begin(*args)
 
-        pytest.MonkeyPatch().setattr(workshop.journal, "run", leaking)
+        pytest.MonkeyPatch().setattr(scheduler.journal, "run", leaking)
     keys = frozenset(filter(None, os.environ.get("KEYS", "").split(",")))
-    app = application(workshop, page=False, api=True, keys=keys, figures=figures)
+    app = application(scheduler, page=False, api=True, keys=keys, figures=figures)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=2)
 
 

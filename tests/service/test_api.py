@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from marsam.metadata import read
+from marsam.imaging.metadata import read
 from tests.service.asking import begin, ended, events, picture
 from tests.service.conftest import Service
 

@@ -13,7 +13,7 @@ import pytest
 import webuiapi
 from PIL import Image
 
-from marsam.metadata import read
+from marsam.imaging.metadata import read
 from tests.service.asking import picture
 from tests.service.conftest import Service
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from marsam.api.runs import LAST
-from marsam.images import PARTIAL, open_picture
-from marsam.journal import Journal
-from marsam.metadata import read
+from marsam.imaging.image_io import PARTIAL, open_picture
+from marsam.imaging.metadata import read
+from marsam.journal.journal import Journal
 from tests.service.asking import begin, ended, events
 from tests.service.conftest import Figure, Service
 from tests.service.fake_service import FAILPOINTS

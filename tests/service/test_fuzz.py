@@ -20,14 +20,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 from safetensors.torch import load_file, save
 
-from marsam.api.health import Figures
+from marsam.api.metrics import Figures
 from marsam.errors import ModelDamaged, PictureError, translated
-from marsam.images import open_picture
-from marsam.journal import Journal
-from marsam.metadata import read
-from marsam.serving import application
+from marsam.imaging.image_io import open_picture
+from marsam.imaging.metadata import read
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Workshop
+from marsam.server.app import application
 from marsam.testing import fake_studio
-from marsam.workshop import Workshop
 from tests.service.conftest import Figure, Service
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))

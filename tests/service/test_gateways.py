@@ -150,7 +150,7 @@ def test_a_store_out_of_reach_loses_nothing_that_was_there(two: Two, bucket: Buc
 def test_a_deleted_run_leaves_nothing_in_the_store(bucket: Bucket, postgres: str) -> None:
     from PIL import Image
 
-    from marsam.journal import Journal
+    from marsam.journal.journal import Journal
 
     empty(postgres)
     with pytest.MonkeyPatch.context() as given:

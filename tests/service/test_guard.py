@@ -8,13 +8,13 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 
-from marsam.api.health import Figures
+from marsam.api.metrics import Figures
 from marsam.errors import OptionError
-from marsam.guard import TRIES, require_key
-from marsam.journal import Journal
-from marsam.serving import application
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Workshop
+from marsam.server.app import application
+from marsam.server.security import TRIES, require_key
 from marsam.testing import fake_studio
-from marsam.workshop import Workshop
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
-from marsam.journal import Journal
-from marsam.keeper import DatabaseKeeper
-from marsam.kept import Run
-from marsam.performing import begin as begun
-from marsam.performing import recorded
+from marsam.journal.journal import Journal
+from marsam.journal.owner_lock import DatabaseKeeper
+from marsam.journal.records import Run
+from marsam.runs.execution import begin as begun
+from marsam.runs.execution import recorded
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended
 from tests.service.conftest import ROOT, Figure, Service, empty

@@ -14,9 +14,9 @@ import httpx
 from PIL import Image
 
 from marsam import Painted, PaintOptions
-from marsam.images import open_picture
-from marsam.journal import Journal
-from marsam.kept import ENDED
+from marsam.imaging.image_io import open_picture
+from marsam.journal.journal import Journal
+from marsam.journal.records import ENDED
 from marsam.testing import FakePainter
 from tests.service.asking import begin, ended, picture
 from tests.service.conftest import Figure, Service

@@ -23,12 +23,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from marsam import OptionError, PaintOptions, Recipe
-from marsam.catalog import STANDARD
 from marsam.errors import Refused
-from marsam.folders import missing_files
-from marsam.images import MAX_BYTES
-from marsam.manifest import pin_of
-from marsam.metadata import read
+from marsam.hub.catalog import STANDARD
+from marsam.hub.manifest import pin_of
+from marsam.hub.model_files import missing_files
+from marsam.imaging.image_io import MAX_BYTES
+from marsam.imaging.metadata import read
 from marsam.testing import FakePainter
 from tests.serving import free_port, served
 

@@ -17,14 +17,14 @@ import sqlalchemy as sa
 from PIL import Image
 
 from marsam import Studio
-from marsam.api.health import Figures
-from marsam.catalog import MINI, bundled_folder
-from marsam.images import open_picture
-from marsam.journal import Journal
-from marsam.retention import prune
-from marsam.serving import application
+from marsam.api.metrics import Figures
+from marsam.hub.catalog import MINI, bundled_folder
+from marsam.imaging.image_io import open_picture
+from marsam.journal.journal import Journal
+from marsam.journal.retention import prune
+from marsam.runs.scheduler import Workshop
+from marsam.server.app import application
 from marsam.testing import fake_studio
-from marsam.workshop import Workshop
 from tests.service.asking import begin, ended, picture
 from tests.service.conftest import Figure, Service
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from marsam import PaintOptions, RunOptions
-from marsam.journal import Journal
+from marsam.journal.journal import Journal
 
 
 def main(folder: str, count: str, url: str | None = None) -> None:

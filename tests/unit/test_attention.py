@@ -4,15 +4,15 @@ import pytest
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
-from marsam import attention
-from marsam.attention import PiecewiseAttention, attend, install
+from marsam.cpu import tiled_attention
+from marsam.cpu.tiled_attention import PiecewiseAttention, attend, install
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces so small that a few places make several of them."""
-    monkeypatch.setattr(attention, "SCORES", 64 * 16 * 3)
-    monkeypatch.setattr(attention, "ROWS", 16)
+    monkeypatch.setattr(tiled_attention, "SCORES", 64 * 16 * 3)
+    monkeypatch.setattr(tiled_attention, "ROWS", 16)
     torch.manual_seed(0)
 
 

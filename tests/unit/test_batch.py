@@ -17,20 +17,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import CaptionOptions, Studio
-from marsam.batch.ahead import ahead
-from marsam.batch.describing import Describer
+from marsam.batch.cache import Memory
+from marsam.batch.discovery import find
 from marsam.batch.engine import TOGETHER, LocalEngine
-from marsam.batch.finding import find
 from marsam.batch.known import Known, models_of
-from marsam.batch.memory import Memory
-from marsam.batch.review import Review, digest
+from marsam.batch.pipeline import Describer
+from marsam.batch.prefetch import ahead
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
 from marsam.errors import JournalError, OptionError, OutOfMemory, PictureError
-from marsam.images import open_picture
-from marsam.metadata import read
+from marsam.imaging.image_io import open_picture
+from marsam.imaging.metadata import read
 from marsam.options import BatchOptions
 from marsam.results import Caption
+from marsam.review.table import Review, digest
 from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
 from tests.commands import marsam
 from tests.folders import make_folder
@@ -297,14 +297,14 @@ def test_a_cluster_hires_nobody_for_a_language_that_a_reviewer_emptied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from marsam.cluster import Plan
-    from marsam.cluster.folders import ClusterEngine
+    from marsam.cluster.batch_engine import ClusterEngine
 
     (path,) = make_folder(Path("photos"), 1)
     here = describer(FakeCaptioner())
     (row,) = here.rows([path])
     read = replace(row, texts={"eng_Latn": "a tom cat", "arb_Arab": ""}, reviewed=True)
     known = replace(here.known, reviewed={row.sha256: read})
-    monkeypatch.setitem(sys.modules, "marsam.cluster.datasets", None)
+    monkeypatch.setitem(sys.modules, "marsam.cluster.ray_data", None)
     engine = ClusterEngine(plan=Plan(studio="marsam.testing:fake_studio"), known=known)
     assert list(replace(here, engine=engine, known=known).rows([path])) == [read]
 

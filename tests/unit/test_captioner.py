@@ -1,7 +1,7 @@
 import pytest
 
-from marsam.captioner import JUNK_WORDS, mended
 from marsam.notices import Notice
+from marsam.stages.captioner import JUNK_WORDS, mended
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def licence_of(name: str) -> str:
 
 def test_everything_in_the_package_says_whose_it_is_and_under_which_licence() -> None:
     assert [name for name in bundled() if not licence_of(name)] == []
-    assert licence_of("web/fonts/arabic-400.woff2") == "OFL-1.1"
-    assert licence_of("languages.tsv") == "Apache-2.0 AND Unicode-3.0"
+    assert licence_of("ui/fonts/arabic-400.woff2") == "OFL-1.1"
+    assert licence_of("text/languages.tsv") == "Apache-2.0 AND Unicode-3.0"
     assert licence_of("a-table-from-somewhere.tsv") == ""
     for patterns, table in annotations(PACKAGE / "REUSE.toml"):
         assert table["SPDX-FileCopyrightText"]

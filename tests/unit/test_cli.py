@@ -10,8 +10,8 @@ from PIL import Image
 
 from marsam import Studio
 from marsam.errors import JournalError, OptionError
-from marsam.guard import Guard
-from marsam.serving import listen
+from marsam.server.app import listen
+from marsam.server.security import Guard
 from marsam.studio import NOT_HERE
 from marsam.testing import FakePainter, fake_studio
 from tests.commands import marsam
@@ -293,7 +293,7 @@ def test_every_command_that_translates_takes_another_translator(
         raise JournalError("Runs cannot be kept here.")
 
     monkeypatch.setattr(Studio, "load", load)
-    monkeypatch.setattr("marsam.serving.Journal", full)  # so that nothing is served
+    monkeypatch.setattr("marsam.server.app.Journal", full)  # so that nothing is served
     marsam(*command, "--translator", "my/own")
     assert asked == ["my/own"]
 

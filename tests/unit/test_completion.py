@@ -21,11 +21,11 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 LOADED = """
 import sys
-from marsam import cli
+from marsam.cli.main import main
 
 sys.argv = ["marsam"]
 try:
-    cli.main()
+    main()
 finally:
     print(*(m for m in ("torch", "transformers", "gradio", "ray") if m in sys.modules))
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marsam.console import stoppable
+from marsam.cli.console import stoppable
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_what_a_shell_runs_in_the_background_is_not_stopped() -> None:
 SAYING = """
 from pathlib import Path
 from marsam import PaintOptions, RunOptions
-from marsam.console import tell
+from marsam.cli.console import tell
 from marsam.testing import fake_studio
 
 options = RunOptions(paint=PaintOptions(pictures=2, seed=7))

@@ -20,14 +20,16 @@ import uvicorn
 import yaml  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
-from marsam import OptionError, cli, serving
-from marsam.api.health import Figures
-from marsam.guard import require_key
-from marsam.journal import Journal
-from marsam.journal_tables import open_engine
-from marsam.serving import application, known_keys
+from marsam import OptionError
+from marsam.api.metrics import Figures
+from marsam.cli import main
+from marsam.journal.database import open_engine
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Workshop
+from marsam.server import app
+from marsam.server.app import application, known_keys
+from marsam.server.security import require_key
 from marsam.testing import fake_studio
-from marsam.workshop import Workshop
 from tests.serving import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +38,8 @@ SECRETS = {"MARSAM_KEY": "k" * 32, "POSTGRES_PASSWORD": "p@ss:word"}
 FOUND = """
 import json, tempfile
 from huggingface_hub import constants
-from marsam.journal import data_folder
-from marsam.pace import pace_file
+from marsam.journal.journal import data_folder
+from marsam.runs.eta import pace_file
 print(json.dumps([str(data_folder()), constants.HF_HUB_CACHE, str(pace_file())]))
 """
 
@@ -89,8 +91,8 @@ def listening(
 ) -> dict[str, Any]:
     """What ``marsam serve`` would be started with."""
     started: dict[str, Any] = {}
-    monkeypatch.setattr(serving, "serve", lambda **given: started.update(given))
-    done = CliRunner().invoke(cli.app, command, env=environment)
+    monkeypatch.setattr(app, "serve", lambda **given: started.update(given))
+    done = CliRunner().invoke(main.app, command, env=environment)
     assert done.exit_code == 0, done.output
     return started
 

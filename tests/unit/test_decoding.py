@@ -8,8 +8,8 @@ from diffusers import AutoencoderKL
 from diffusers.models.resnet import ResnetBlock2D
 from torch.nn.functional import group_norm, interpolate, silu
 
-from marsam import decoding, winograd
-from marsam.decoding import doubled, normalised
+from marsam.cpu import vae_decoder, winograd
+from marsam.cpu.vae_decoder import doubled, normalised
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def whole(rows: winograd.Rows, by: int = 3) -> torch.Tensor:
 def test_rows_are_normalised_as_the_whole(
     last: bool, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "TOGETHER", together)
+    monkeypatch.setattr(vae_decoder, "TOGETHER", together)
     pictures = torch.randn(2, 64, 10, 7) * 3 + torch.arange(64.0)[:, None, None]
     if last:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
@@ -72,7 +72,7 @@ def test_a_decoder_draws_what_it_drew(height: int, width: int) -> None:
     with torch.inference_mode():
         before = vae.decode(latents, return_dict=False)[0]
         winograd.install(winograd.suited(vae.decoder))
-        decoding.install(vae.decoder)
+        vae_decoder.install(vae.decoder)
         vae.to(memory_format=torch.channels_last)
         after = vae.decode(latents, return_dict=False)[0]
     blocks = [part for part in vae.decoder.modules() if isinstance(part, ResnetBlock2D)]
@@ -82,5 +82,5 @@ def test_a_decoder_draws_what_it_drew(height: int, width: int) -> None:
 
 def test_layers_with_torchs_own_convolutions_are_left_alone() -> None:
     vae = autoencoder()
-    decoding.install(vae.decoder)
+    vae_decoder.install(vae.decoder)
     assert not any("forward" in vars(part) for part in vae.decoder.modules())

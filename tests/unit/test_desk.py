@@ -8,8 +8,8 @@ import pytest
 from marsam.errors import LanguageError, PictureError
 from marsam.results import Caption, Captioned, Prompted
 from marsam.testing import fake_studio
-from marsam.web.desk import Desk, received, sentence
-from marsam.web.words import WORDS
+from marsam.web.session import Desk, received, sentence
+from marsam.web.strings import WORDS
 
 
 def described() -> Desk:

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 import marsam
-from marsam.cli import app
+from marsam.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsam.fidelity import Fidelity, best, compare
+from marsam.text.fidelity import Fidelity, best, compare
 
 ARABIC = {
     "a boat": "قارب",

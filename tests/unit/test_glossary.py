@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from marsam import OptionError
-from marsam.glossary import Glossary, Term, load_glossary, split_around
-from marsam.text import sentences
+from marsam.text.cleaning import sentences
+from marsam.text.glossary import Glossary, Term, load_glossary, split_around
 
 FILE = """
 [[term]]

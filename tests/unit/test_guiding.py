@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from marsam.guiding import once
+from marsam.cpu.cfg_sharing import once
 
 
 class Layer:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from marsam import half
-from marsam.half import halve
-from marsam.winograd import install, suited
+from marsam.cpu import layerwise_casting
+from marsam.cpu.layerwise_casting import halve
+from marsam.cpu.winograd import install, suited
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +41,12 @@ def answers(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     return said
 
 
-@pytest.mark.parametrize("piece", [half.PIECE, 50])
+@pytest.mark.parametrize("piece", [layerwise_casting.PIECE, 50])
 @pytest.mark.parametrize("came", [torch.float16, torch.float32])
 def test_what_is_of_half_precision_loses_nothing(
     came: torch.dtype, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(half, "PIECE", piece)
+    monkeypatch.setattr(layerwise_casting, "PIECE", piece)
     full = Network().half().float()
     halved = copy.deepcopy(full).to(came)
     halve(halved)

@@ -12,8 +12,8 @@ from PIL import Image, features
 from PIL.PngImagePlugin import PngImageFile
 
 from marsam import PictureError, open_picture
-from marsam.images import MAX_BYTES, save_picture
-from marsam.metadata import read
+from marsam.imaging.image_io import MAX_BYTES, save_picture
+from marsam.imaging.metadata import read
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

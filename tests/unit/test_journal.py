@@ -8,13 +8,13 @@ from PIL import Image
 
 from marsam import Painted, PaintOptions, RunOptions
 from marsam.errors import JournalError, RunMissing
-from marsam.fidelity import compare
-from marsam.images import open_picture
-from marsam.journal import Journal
-from marsam.metadata import read
+from marsam.imaging.image_io import open_picture
+from marsam.imaging.metadata import read
+from marsam.journal.journal import Journal
 from marsam.notices import Notice
 from marsam.results import Caption, Captioned, Checked, Prompted
 from marsam.testing import fake_studio
+from marsam.text.fidelity import compare
 
 PHOTO = Image.new("RGB", (40, 30), (200, 120, 40))
 OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from marsam import LanguageError
-from marsam.languages import (
+from marsam.text.languages import (
     _LOOKS_LIKE,
     _SCRIPTS,
     ARABIC,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from marsam.libraries import ADVISED, read_early
+from marsam.stages.loading import ADVISED, read_early
 
 PROGRAM = """
 import json, resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from marsam.libraries import give_back, keep_pages
+from marsam.stages.loading import give_back, keep_pages
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

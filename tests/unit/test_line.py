@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marsam.errors import QueueFull, QuotaExceeded
-from marsam.line import Line
+from marsam.runs.fair_queue import Line
 
 
 def _joined(line: Line, *jobs: tuple[str, str]) -> None:

@@ -13,8 +13,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
-from marsam.images import save_picture
-from marsam.metadata import MAX_XMP, NAMESPACE, TRAINED, Record, embed, parameters, read
+from marsam.imaging.image_io import save_picture
+from marsam.imaging.metadata import MAX_XMP, NAMESPACE, TRAINED, Record, embed, parameters, read
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp"]
 RECORD = Record(

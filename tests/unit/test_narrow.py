@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from marsam.cpu.quantized_linear import PIECE, HalfLinear, NarrowLinear, narrow
 from marsam.device import Device
-from marsam.narrow import PIECE, HalfLinear, NarrowLinear, narrow
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
 FLOAT32 = Device(kind="cpu", dtype="float32", reason="for a test")

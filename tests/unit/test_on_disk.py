@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
-from marsam.on_disk import leave
+from marsam.cpu.mmap_embedding import leave
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is in memory")
 IDS = torch.tensor([[5, 9, 3, 2]])

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from marsam import PaintOptions, Picture, Recipe
-from marsam.pace import Pace
 from marsam.recipes import recipes
+from marsam.runs.eta import Pace
 from marsam.testing import fake_studio
 
 

@@ -7,8 +7,8 @@ import torch
 from diffusers.models.activations import GEGLU
 from torch import nn
 
+from marsam.cpu.prepacked import Gated, PackedLinear, pack
 from marsam.device import Device
-from marsam.packed import Gated, PackedLinear, pack
 
 BFLOAT16 = Device(kind="cpu", dtype="bfloat16", reason="for a test")
 packing = pytest.mark.skipif(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from marsam.pace import Pace
+from marsam.runs.eta import Pace
 from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
 from marsam.web.render import about
 

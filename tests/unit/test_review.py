@@ -19,20 +19,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import Studio
-from marsam.batch import review as review_module
+from marsam.batch.cache import Memory, Seen
 from marsam.batch.corrections import Correction, Corrections
-from marsam.batch.memory import Memory, Seen
 from marsam.batch.outputs import TABLES
-from marsam.batch.review import Review, digest
-from marsam.batch.review_export import export
-from marsam.batch.review_pictures import Lost, Pictures
-from marsam.batch.review_words import WORDS, both, progress
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, Output, read_rows
 from marsam.errors import DiskFull, OptionError, PromptError
-from marsam.glossary import load_glossary
-from marsam.images import open_picture
+from marsam.imaging.image_io import open_picture
+from marsam.review import table as review_module
+from marsam.review.export import export
+from marsam.review.images import Lost, Pictures
+from marsam.review.strings import WORDS, both, progress
+from marsam.review.table import Review, digest
 from marsam.testing import fake_studio
+from marsam.text.glossary import load_glossary
 from tests.commands import marsam
 from tests.folders import make_folder
 
@@ -112,7 +112,7 @@ def test_nothing_is_lost_when_it_is_killed() -> None:
     table = write(Path("a.csv"), some_rows(200))
     code = """
 from pathlib import Path
-from marsam.batch.review import Review, digest
+from marsam.review.table import Review, digest
 review = Review(Path("a.csv"))
 for number, row in enumerate(review.rows):
     texts = {"eng_Latn": f"cat {number}", "arb_Arab": f"قطة {number}"}

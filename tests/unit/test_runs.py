@@ -12,13 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from marsam import PaintOptions, RunOptions, TranslateOptions
-from marsam.cli import app
+from marsam.cli.main import app
 from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
-from marsam.images import open_picture
-from marsam.journal import Journal
-from marsam.keeper import FileKeeper
-from marsam.performing import begin, perform, recorded, same_models
+from marsam.imaging.image_io import open_picture
+from marsam.journal.journal import Journal
+from marsam.journal.owner_lock import FileKeeper
 from marsam.results import Checked, Painted, Translation
+from marsam.runs.execution import begin, perform, recorded, same_models
 from marsam.studio import Studio
 from marsam.testing import FakePainter, FakeTranslator, fake_studio
 
@@ -116,8 +116,8 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
 
 
 def test_options_come_back_as_they_were(journal: Journal) -> None:
-    from marsam.glossary import Glossary, Term
     from marsam.options import CaptionOptions, Recipe, TranslateOptions
+    from marsam.text.glossary import Glossary, Term
 
     options = RunOptions(
         caption=CaptionOptions(candidates=3, prefix="a photo of"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from marsam.sharing import SMALL, share_out, threads_for
+from marsam.cpu.threads import SMALL, share_out, threads_for
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_a_thread_that_torch_has_not_seen_stays_alone(tmp_path: Path) -> None:
     code = f"""
         import threading, torch
         from pathlib import Path
-        from marsam.sharing import threads_for
+        from marsam.cpu.threads import threads_for
 
         def work():
             with threads_for(Path({str(tmp_path)!r})):

@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from marsam.errors import JournalError
-from marsam.store import PictureStore
+from marsam.journal.file_store import PictureStore
 
 
 @pytest.fixture

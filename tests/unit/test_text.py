@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsam import text
 from marsam.notices import Notice
+from marsam.text import cleaning
 
 BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -23,12 +23,12 @@ BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
     ],
 )
 def test_what_a_model_reads(raw: str, model: str) -> None:
-    assert text.for_model(raw) == model
+    assert cleaning.for_model(raw) == model
 
 
 def test_the_readers_text_keeps_its_marks() -> None:
-    assert text.clean("قِطَّةٌ") == unicodedata.normalize("NFC", "قِطَّةٌ")
-    assert text.clean("أأ\u0640") == "أأ\u0640"
+    assert cleaning.clean("قِطَّةٌ") == unicodedata.normalize("NFC", "قِطَّةٌ")
+    assert cleaning.clean("أأ\u0640") == "أأ\u0640"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_readers_text_keeps_its_marks() -> None:
     ],
 )
 def test_sentences(whole: str, parts: list[str]) -> None:
-    assert text.sentences(whole) == parts
+    assert cleaning.sentences(whole) == parts
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_sentences(whole: str, parts: list[str]) -> None:
     ],
 )
 def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
-    assert text.halves(whole) == parts
+    assert cleaning.halves(whole) == parts
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
     ],
 )
 def test_loops_are_collapsed(looped: str, mended: str) -> None:
-    assert text.collapse_loops(looped) == mended
-    assert text.is_looping(looped) == (looped != mended)
+    assert cleaning.collapse_loops(looped) == mended
+    assert cleaning.is_looping(looped) == (looped != mended)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_loops_are_collapsed(looped: str, mended: str) -> None:
     ],
 )
 def test_arabic_punctuation(raw: str, mended: str) -> None:
-    assert text.mend_arabic(raw) == mended
+    assert cleaning.mend_arabic(raw) == mended
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_arabic_punctuation(raw: str, mended: str) -> None:
     ],
 )
 def test_capitals_throughout_are_calmed(shouted: str, calm: str) -> None:
-    assert text.unshouted(shouted) == calm
+    assert cleaning.unshouted(shouted) == calm
 
 
 @given(st.text())
 def test_any_text_can_be_cleaned(raw: str) -> None:
-    for function in (text.clean, text.for_model):
+    for function in (cleaning.clean, cleaning.for_model):
         once = function(raw)
         assert function(once) == once
         assert not any(
@@ -126,18 +126,18 @@ def test_any_text_can_be_cleaned(raw: str) -> None:
 
 @given(st.text())
 def test_any_text_can_be_split_checked_and_mended(raw: str) -> None:
-    cleaned = text.clean(raw)
-    assert "".join("".join(text.sentences(cleaned)).split()) == "".join(cleaned.split())
-    mended = text.mend_arabic(cleaned)
-    assert text.mend_arabic(mended) == mended
-    collapsed = text.collapse_loops(cleaned)
-    assert text.collapse_loops(collapsed) == collapsed
-    text.is_looping(raw)
-    text.latin_words(raw)
+    cleaned = cleaning.clean(raw)
+    assert "".join("".join(cleaning.sentences(cleaned)).split()) == "".join(cleaned.split())
+    mended = cleaning.mend_arabic(cleaned)
+    assert cleaning.mend_arabic(mended) == mended
+    collapsed = cleaning.collapse_loops(cleaned)
+    assert cleaning.collapse_loops(collapsed) == collapsed
+    cleaning.is_looping(raw)
+    cleaning.latin_words(raw)
 
 
 def test_every_notice_is_a_sentence_in_both_languages() -> None:
     for notice in Notice:
         assert notice.en.endswith(".")
         assert notice.ar.endswith(".")
-        assert not text.latin_words(notice.ar)
+        assert not cleaning.latin_words(notice.ar)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from marsam import ModelUnsupported, PromptError, TranslateOptions, choose_device
-from marsam.glossary import Glossary, Term
-from marsam.languages import ARABIC, ENGLISH, Language, language
 from marsam.notices import Notice
-from marsam.translator import Seq2SeqTranslator, _in_script, problems
+from marsam.stages.translator import Seq2SeqTranslator, _in_script, problems
+from marsam.text.glossary import Glossary, Term
+from marsam.text.languages import ARABIC, ENGLISH, Language, language
 
 
 class Scripted(Seq2SeqTranslator):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from marsam import trial
-from marsam.trial import quicker, remembered
+from marsam.cpu import autotune
+from marsam.cpu.autotune import quicker, remembered
 
 
 def way(seconds: float, calls: list[float]) -> Callable[[], None]:
@@ -41,19 +41,19 @@ def test_several_outcomes_are_kept_beside_each_other() -> None:
 
 
 def test_a_broken_file_is_like_none() -> None:
-    trial.trial_file().write_text("[oh", encoding="utf-8")
+    autotune.trial_file().write_text("[oh", encoding="utf-8")
     assert quicker("one", way(0.02, []), way(0, []))
     assert remembered("one") is not None
 
 
 @pytest.mark.parametrize("kind", ["a folder instead", "no folder above"])
 def test_what_cannot_be_remembered_is_not_used(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = trial.trial_file()
+    file = autotune.trial_file()
     if kind == "a folder instead":
         file.mkdir()
     else:
         file.write_text("", encoding="utf-8")
-        monkeypatch.setattr(trial, "trial_file", lambda: file / "below.json")
+        monkeypatch.setattr(autotune, "trial_file", lambda: file / "below.json")
     # Tomorrow the trial might end otherwise, and the same seed give other pixels.
     assert not quicker("one", way(0.02, []), way(0, []))
 

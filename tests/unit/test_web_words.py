@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import marsam.web
-from marsam.web.words import (
+from marsam.web.strings import (
     ARABIC,
     ENGLISH,
     WORDS,
@@ -41,7 +41,7 @@ def test_arabic_is_written_with_arabic_marks(key: str) -> None:
 
 
 def test_every_word_is_used_and_every_word_used_is_there() -> None:
-    sources = [path for path in HERE.glob("*.py") if path.name != "words.py"]
+    sources = [path for path in HERE.glob("*.py") if path.name != "strings.py"]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     quoted = set(re.findall(r"""["']([a-z_]+)["']""", text))
     used = set(re.findall(r"""\b(?:both|say)\(\s*["']([a-z_]+)["']""", text))

@@ -7,18 +7,10 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from marsam import device, trial, winograd
+from marsam import device
+from marsam.cpu import autotune, winograd
+from marsam.cpu.winograd import FOUR, TWO, Rows, Tiles, convolve, install, suited, transformed
 from marsam.device import Device
-from marsam.winograd import (
-    FOUR,
-    TWO,
-    Rows,
-    Tiles,
-    convolve,
-    install,
-    suited,
-    transformed,
-)
 
 tiles = pytest.mark.parametrize("tiles", [TWO, FOUR], ids=["two", "four"])
 
@@ -193,7 +185,7 @@ def test_where_bfloat16_is_computed_a_trial_decides(
 ) -> None:
     monkeypatch.setattr(device, "_memory", lambda: 16 * 2.0**30)
     monkeypatch.setattr(winograd, "TRIED", (8, 4))
-    monkeypatch.setattr(trial, "_share", lambda *_ways: share)
+    monkeypatch.setattr(autotune, "_share", lambda *_ways: share)
     chosen = Device(kind="cpu", dtype="bfloat16", reason="")
     assert any("tried at the first" in line for line in chosen.tuning)
     assert winograd.pays() is used

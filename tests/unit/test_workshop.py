@@ -9,10 +9,10 @@ import pytest
 
 from marsam import PaintOptions, RunOptions
 from marsam.errors import Cancelled, OutOfMemory, QueueFull
-from marsam.journal import Journal
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Ended, News, Workshop
 from marsam.studio import Studio
 from marsam.testing import FakePainter, fake_studio
-from marsam.workshop import Ended, News, Workshop
 
 OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
 

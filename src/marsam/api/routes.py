@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from marsam.api import doors, health, runs, tools, words
-from marsam.api.answers import add_errors
-from marsam.api.asking import Service
-from marsam.api.health import Counting, Figures
-from marsam.workshop import Workshop
+from marsam.api import mcp, metrics, openai, runs, text
+from marsam.api.dependencies import Service
+from marsam.api.metrics import Counting, Figures
+from marsam.api.responses import add_errors
+from marsam.runs.scheduler import Workshop
 
 
 def add_api(app: FastAPI, workshop: Workshop, figures: Figures) -> None:
@@ -19,18 +19,18 @@ def add_api(app: FastAPI, workshop: Workshop, figures: Figures) -> None:
     app.add_middleware(Counting, figures=figures)
     for router in (
         runs.routes(service),
-        words.routes(service),
-        doors.routes(service),
-        health.routes(service, figures),
+        text.routes(service),
+        openai.routes(service),
+        metrics.routes(service, figures),
     ):
         app.include_router(router)
-    mcp = tools.tools(service)
-    app.router.routes.extend(mcp.streamable_http_app().routes)
+    server = mcp.tools(service)
+    app.router.routes.extend(server.streamable_http_app().routes)
     before = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Any) -> Any:
-        async with before(app) as state, mcp.session_manager.run():
+        async with before(app) as state, server.session_manager.run():
             yield state
 
     app.router.lifespan_context = lifespan

@@ -13,14 +13,14 @@ from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, U
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from marsam.api.answers import client, picture_view, run_view
-from marsam.api.asking import Service, fingerprint, run_options, uploaded
+from marsam.api.dependencies import Service, fingerprint, run_options, uploaded
+from marsam.api.responses import client, picture_view, run_view
 from marsam.errors import RunMissing, public
-from marsam.images import open_picture
-from marsam.kept import ENDED, Run
+from marsam.imaging.image_io import open_picture
+from marsam.journal.records import ENDED, Run
 from marsam.options import RunOptions
 from marsam.results import Previewed
-from marsam.workshop import Ended, News
+from marsam.runs.scheduler import Ended, News
 
 QUIET = 1.0
 """Seconds between two looks at a run of which nothing is heard; another process may do it."""

@@ -1,7 +1,7 @@
 """Who does the work of a batch: looks at files, describes pictures, translates their words.
 
 :class:`LocalEngine` does it in this process; ``marsam.cluster`` has one whose work is done by many
-machines. What they make goes into the memory, where :class:`marsam.batch.describing.Describer`
+machines. What they make goes into the memory, where :class:`marsam.batch.pipeline.Describer`
 finds it.
 """
 
@@ -13,13 +13,13 @@ from typing import Protocol, TypeVar
 
 from PIL import Image
 
-from marsam.batch.ahead import pooled
+from marsam.batch.cache import Seen, Words
 from marsam.batch.known import Known
-from marsam.batch.memory import Seen, Words
+from marsam.batch.prefetch import pooled
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
-from marsam.images import open_picture, read_bytes
+from marsam.imaging.image_io import open_picture, read_bytes
 from marsam.options import CaptionOptions, TranslateOptions
-from marsam.stages import Captioner, Translator
+from marsam.stages.protocols import Captioner, Translator
 from marsam.studio import Studio
 
 READERS = 2

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from marsam.batch.memory import Memory, caption_key, translation_key
+from marsam.batch.cache import Memory, caption_key, translation_key
 from marsam.batch.rows import Row
-from marsam.folders import revision
-from marsam.languages import ENGLISH
+from marsam.hub.model_files import revision
 from marsam.options import BatchOptions, TranslateOptions
 from marsam.studio import Studio
+from marsam.text.languages import ENGLISH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,18 +5,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from marsam.batch.alone import alone, leave
+from marsam.batch.contact_sheet import SheetWriter, is_sheet
 from marsam.batch.corrections import Corrections
+from marsam.batch.lock import alone, leave
 from marsam.batch.rows import Row
-from marsam.batch.sheet import SheetWriter, is_sheet
-from marsam.batch.tables import (
-    CsvWriter,
-    JsonLinesWriter,
-    Output,
-    ParquetWriter,
-    Writer,
-    read_rows,
-)
+from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, Writer, read_rows
 from marsam.errors import OptionError
 
 TABLES: dict[str, Callable[[Path, Sequence[str]], Writer]] = {

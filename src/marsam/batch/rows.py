@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marsam.errors import LanguageError, OptionError
-from marsam.languages import ENGLISH, language
+from marsam.text.languages import ENGLISH, language
 
 DRAFT, REVIEWED, FAILED = "draft", "reviewed", "error"
 BEFORE = ("path", "sha256", "width", "height")

@@ -9,12 +9,12 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
-from marsam.batch.memory import Memory
+from marsam.batch.cache import Memory
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
-from marsam.images import PARTIAL
-from marsam.languages import language
-from marsam.metadata import xmp
+from marsam.imaging.image_io import PARTIAL
+from marsam.imaging.metadata import xmp
+from marsam.text.languages import language
 
 
 class Sidecar(StrEnum):

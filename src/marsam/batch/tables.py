@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from marsam.batch.rows import AFTER, BEFORE, Row, heading
 from marsam.errors import DiskFull, OptionError
-from marsam.images import PARTIAL, sync_folder
+from marsam.imaging.image_io import PARTIAL, sync_folder
 
 GROUP = 1000
 """Rows of a Parquet row group: what is held in memory."""

@@ -14,8 +14,8 @@ Importing it does not import Ray: Ray reads its environment when it is imported,
 :func:`cluster_studio` sets that first.
 """
 
-from marsam.cluster.connecting import cluster_studio
-from marsam.cluster.folders import Machines, cluster_machines
+from marsam.cluster.batch_engine import Machines, cluster_machines
+from marsam.cluster.connect import cluster_studio
 from marsam.cluster.plan import Plan, Share
 from marsam.errors import ClusterError
 

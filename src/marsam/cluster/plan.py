@@ -112,7 +112,7 @@ class Plan(BaseModel):
         """The stages in a process that is one copy; errors as :meth:`stages`."""
         if share.threads is not None:
             # Torch reads it when it is imported. Told later, it tells the library it multiplies
-            # with too, which then has so many in each of the threads of marsam.sharing.
+            # with too, which then has so many in each of the threads of marsam.cpu.threads.
             os.environ["OMP_NUM_THREADS"] = str(share.threads)
         return self.stages()
 

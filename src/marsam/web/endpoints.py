@@ -8,8 +8,7 @@ from typing import Any
 import gradio as gr
 
 from marsam.errors import MarsamError, public
-from marsam.images import open_picture
-from marsam.languages import ARABIC, ENGLISH
+from marsam.imaging.image_io import open_picture
 from marsam.options import (
     MAX_PICTURES,
     PaintOptions,
@@ -18,8 +17,9 @@ from marsam.options import (
     TranslateOptions,
     recipe_named,
 )
-from marsam.web.desk import served
-from marsam.workshop import Workshop
+from marsam.runs.scheduler import Workshop
+from marsam.text.languages import ARABIC, ENGLISH
+from marsam.web.session import served
 
 TOGETHER = 8
 """Programs that wait at once for one kind of answer; the line decides who is served."""

@@ -3,9 +3,9 @@
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.web.desk import Desks
+from marsam.web.session import Desks
+from marsam.web.strings import say
 from marsam.web.view import Update, View
-from marsam.web.words import say
 
 
 class History:

@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 
 from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions, Recipe
-from marsam.pace import Pace
+from marsam.runs.eta import Pace
 from marsam.studio import Studio
 from marsam.web import render
-from marsam.web.words import ARABIC, ENGLISH, both, say
+from marsam.web.strings import ARABIC, ENGLISH, both, say
 
 EXAMPLES = tuple(
     str(Path(__file__).with_name("examples") / f"{name}.png") for name in ("sea", "cat", "car")

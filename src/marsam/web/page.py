@@ -7,22 +7,23 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
-from marsam.images import MAX_BYTES
+from marsam.imaging.image_io import MAX_BYTES
 from marsam.options import PaintOptions, Recipe, RunOptions
-from marsam.pace import Pace
 from marsam.results import Painted
+from marsam.runs.eta import Pace
+from marsam.runs.scheduler import Workshop
 from marsam.studio import Studio
-from marsam.web import endpoints, render, theme
-from marsam.web.desk import Desks
-from marsam.web.fetching import Fetching
+from marsam.ui import theme
+from marsam.web import endpoints, render
+from marsam.web.arrival import Visit
+from marsam.web.describe import Reading
+from marsam.web.downloads import Fetching
 from marsam.web.history import History
 from marsam.web.layout import Parts, lay_out
-from marsam.web.painting import Painting
-from marsam.web.reading import Reading
+from marsam.web.paint import Painting
+from marsam.web.session import Desks
+from marsam.web.strings import ARABIC, ENGLISH
 from marsam.web.view import View
-from marsam.web.visit import Visit
-from marsam.web.words import ARABIC, ENGLISH
-from marsam.workshop import Workshop
 
 TOGETHER = 4
 """How many readers' requests of one kind are worked on at once; the models take turns."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from marsam.catalog import MINI, SETS, STANDARD, model_of
-from marsam.hub import is_present
-from marsam.kept import KeptPicture
+from marsam.hub.catalog import MINI, SETS, STANDARD, model_of
+from marsam.hub.download import is_present
+from marsam.journal.records import KeptPicture
 from marsam.notices import Notice
 from marsam.options import Recipe
-from marsam.pace import Pace
 from marsam.results import Prompt
+from marsam.runs.eta import Pace
 from marsam.studio import Studio, stage_name
-from marsam.web.words import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
+from marsam.web.strings import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
 
 HERE = Path(__file__).parent
 

@@ -9,16 +9,16 @@ from typing import Any
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.kept import Run
-from marsam.languages import ARABIC as ARABIC_LANGUAGE
+from marsam.journal.records import Run
 from marsam.options import PaintOptions
+from marsam.runs.scheduler import Workshop
+from marsam.text.languages import ARABIC as ARABIC_LANGUAGE
 from marsam.web import render
-from marsam.web.bundle import bundle
-from marsam.web.desk import Desk, sentence, served
+from marsam.web.export_zip import bundle
 from marsam.web.layout import Parts
+from marsam.web.session import Desk, sentence, served
 from marsam.web.settings import written
-from marsam.web.words import ARABIC, both, say
-from marsam.workshop import Workshop
+from marsam.web.strings import ARABIC, both, say
 
 Update = dict[Any, Any]
 """New values of parts of the page."""

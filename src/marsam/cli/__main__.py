@@ -1,0 +1,5 @@
+"""``python -m marsam.cli``."""
+
+from marsam.cli.main import main
+
+main()

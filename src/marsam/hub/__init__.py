@@ -1,0 +1,1 @@
+"""Where model files come from: catalogue, pinned checksums, local lookup, download, import."""

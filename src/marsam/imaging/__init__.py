@@ -1,0 +1,1 @@
+"""Safe decoding and saving of images, and the metadata inside them."""

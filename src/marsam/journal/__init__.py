@@ -1,0 +1,1 @@
+"""Storage of runs: database, files, ownership and retention. Knows no studio."""

@@ -1,0 +1,162 @@
+"""Where the pictures of runs are: a folder and, for several machines, a store all of them share."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from marsam.errors import JournalError
+from marsam.imaging.image_io import PARTIAL
+
+UNCLAIMED = 3600.0
+"""Seconds after which a folder that no run owns was left by a process that died."""
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file of a run; it may have to be fetched from the store first."""
+
+    place: Path
+    store: "PictureStore | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def path(self) -> Path:
+        """Where it can be read.
+
+        Raises:
+            JournalError: when the store cannot be reached, or does not have it.
+        """
+        if self.store is not None:
+            self.store.fetch(self.place)
+        return self.place
+
+
+class PictureStore:
+    """Files of runs, a folder for each.
+
+    Args:
+        folder: on this machine; all there is, unless there is
+        url: of a store behind it, as fsspec names it (``s3://bucket/marsam``). A file is there
+            before :meth:`keep` returns, and comes here when it is asked for.
+
+    Raises:
+        JournalError: for an address of no kind that is known here.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.folder, self.url = folder, url.rstrip("/") if url else None
+        if url is not None:
+            _ = self._remote
+
+    def place(self, run: str) -> Path:
+        """The folder of a run on this machine."""
+        return self.folder / "runs" / run
+
+    def file(self, run: str, name: str) -> KeptFile:
+        """A file of a run, wherever it is now."""
+        return KeptFile(self.place(run) / name, self)
+
+    def open(self, run: str) -> None:
+        """Make room for a run; unless :meth:`settle` follows, it is swept away one day."""
+        self._mark(run).touch()
+        self.place(run).mkdir(parents=True)
+
+    def settle(self, run: str) -> None:
+        """The run is written down."""
+        with suppress(OSError):
+            self._mark(run).unlink()
+
+    def keep(self, path: Path) -> None:
+        """A file of a run was written: make sure that others find it."""
+        if self._remote is not None:
+            with _reached():
+                self._remote.put_file(str(path), self._name(path))
+
+    def fetch(self, path: Path) -> None:
+        """Have a file of a run here."""
+        if self._remote is None or path.is_file():
+            return
+        partial = path.with_name(f".{path.name}{PARTIAL}.{secrets.token_hex(4)}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _reached():
+                self._remote.get_file(self._name(path), str(partial))
+            partial.replace(path)
+        except FileNotFoundError as error:
+            raise JournalError("This picture is in the store no more.") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def remove(self, run: str) -> None:
+        """Remove what a run has; what cannot be removed now is by a later :meth:`sweep`."""
+        with suppress(OSError):
+            self._mark(run).touch()
+        shutil.rmtree(self.place(run), ignore_errors=True)
+        try:
+            if self._remote is not None:
+                with _reached(), suppress(FileNotFoundError):
+                    self._remote.rm(f"{self._root}/{run}", recursive=True)
+        except JournalError:
+            return
+        self.settle(run)
+
+    def clear(self, run: str) -> None:
+        """Remove what was being written when the process that worked on a run died."""
+        for half in self.place(run).glob(f".*{PARTIAL}*"):
+            half.unlink(missing_ok=True)
+
+    def sweep(self, known: Callable[[str], bool]) -> None:
+        """Remove what was begun and never written down, and the rest of what was deleted.
+
+        Only what carries our mark: a folder that no journal knows of may be another's.
+        """
+        before = time.time() - UNCLAIMED
+        for mark in (self.folder / "marks").glob("*"):
+            with suppress(OSError):  # another process may sweep as well
+                if mark.stat().st_mtime > before:
+                    continue
+                if known(mark.name):
+                    mark.unlink()
+                else:
+                    self.remove(mark.name)
+
+    def _mark(self, run: str) -> Path:
+        mark = self.folder / "marks" / run
+        mark.parent.mkdir(exist_ok=True)
+        return mark
+
+    @cached_property
+    def _remote(self) -> Any:
+        """Fsspec's file system of the store; None without one."""
+        if self.url is None:
+            return None
+        import fsspec
+
+        try:
+            found, root = fsspec.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            raise JournalError(
+                f"Pictures cannot be kept in a store of the kind {self.url.partition(':')[0]!r}; "
+                "for S3 install marsam[s3]."
+            ) from error
+        self._root = root
+        return found
+
+    def _name(self, path: Path) -> str:
+        return f"{self._root}/{path.parent.name}/{path.name}"
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Our word for whatever a store's own library raises: there are too many kinds to name."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise JournalError("The store of pictures cannot be used at the moment.") from error

@@ -1,0 +1,1 @@
+"""The review page: correct and approve the captions of a batch table."""

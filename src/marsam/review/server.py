@@ -1,0 +1,70 @@
+"""The review page, served: behind the same guard as the studio, with the pictures of its rows."""
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+import gradio as gr
+from fastapi import FastAPI, Response
+
+from marsam.review.images import Pictures
+from marsam.review.layout import served_with
+from marsam.review.page import build
+from marsam.review.table import Review
+from marsam.server.app import listen
+from marsam.server.security import Guard
+from marsam.version import __version__
+
+
+def application(
+    review: Review,
+    pictures: Pictures,
+    *,
+    keys: frozenset[str] = frozenset(),
+    hosts: Iterable[str] = (),
+) -> Guard:
+    """The ASGI application; ``review`` is closed with it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        review.close()
+
+    app = FastAPI(
+        title="Marsam",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        max_body_size=1_000_000,
+    )
+
+    @app.get("/picture/{sha256}.jpg")
+    def picture(sha256: str) -> Response:
+        for row in review.rows:
+            if row.sha256 == sha256 and (data := pictures.shown(row)) is not None:
+                # What has this name never changes; it stays in the reader's own browser.
+                kept = {"Cache-Control": "private, max-age=3600"}
+                return Response(data, media_type="image/jpeg", headers=kept)
+        return Response(status_code=404)
+
+    page = build(review, pictures)
+    page.queue(max_size=64, api_open=False)
+    gr.mount_gradio_app(app, page, path="/", **served_with())
+    # As on the studio's page: else a request could name any file here.
+    page.has_launched = True
+    return Guard(app, keys=keys, hosts=hosts)
+
+
+def serve(
+    review: Review,
+    pictures: Pictures,
+    *,
+    host: str,
+    port: int,
+    keys: frozenset[str] = frozenset(),
+    hosts: Iterable[str] = (),
+) -> None:
+    """Serve until interrupted."""
+    listen(application(review, pictures, keys=keys, hosts=hosts), host=host, port=port)

@@ -1,0 +1,1 @@
+"""Execution of runs: recorded execution, fair queue, scheduler, time estimates."""

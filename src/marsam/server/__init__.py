@@ -1,0 +1,1 @@
+"""The server process: the ASGI application, its security layer, listening."""

@@ -1,0 +1,1 @@
+"""Text without models: cleaning, sentences, noun phrases, languages, glossaries, fidelity."""

@@ -1,0 +1,1 @@
+"""The Gradio toolkit that the pages share: translations, theme, HTML."""

@@ -1,0 +1,103 @@
+"""How the page looks: paper, ink and one warm accent; the pictures bring the colour."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from marsam.web.strings import GRADIO
+
+HERE = Path(__file__).parent
+FAMILY = "Marsam Sans"
+"""IBM Plex Sans Arabic (SIL OFL 1.1), which covers both scripts, as shipped in ``fonts``."""
+_RANGES = {
+    "arabic": "U+0600-06FF, U+0750-077F, U+0870-088E, U+0890-0891, U+0897-08E1, U+08E3-08FF, "
+    "U+200C-200E, U+2010-2011, U+204F, U+2E41, U+FB50-FDFF, U+FE70-FE74, U+FE76-FEFC",
+    "latin": "U+0000-00FF, U+0131, U+0152-0153, U+02BB-02BC, U+02C6, U+02DA, U+02DC, U+2000-206F, "
+    "U+20AC, U+2122, U+2191, U+2193, U+2212, U+2215, U+FEFF, U+FFFD",
+}
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme in our colours; every pair of text and ground is AA or better."""
+    paper, sheet, line = "#f7f2e9", "#fffdf8", "#d9cfbf"
+    ink, faded, accent, pressed = "#2a2522", "#645a51", "#9c3f27", "#7f3220"
+    night, board, edge = "#1d1a18", "#282421", "#4a433c"
+    chalk, dust, warm, glow = "#efe8dc", "#b9aea0", "#e39270", "#f0a889"
+    look = gr.themes.Base(
+        font=[FAMILY, "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+        radius_size=gr.themes.sizes.radius_sm,
+        spacing_size=gr.themes.sizes.spacing_md,
+        text_size=gr.themes.sizes.text_md,
+    )
+    pairs: dict[str, tuple[str, str]] = {
+        "body_background_fill": (paper, night),
+        "body_text_color": (ink, chalk),
+        "body_text_color_subdued": (faded, dust),
+        "background_fill_primary": (sheet, board),
+        "background_fill_secondary": (paper, night),
+        "block_background_fill": (sheet, board),
+        "block_border_color": (line, edge),
+        "block_label_background_fill": (sheet, board),
+        "block_label_text_color": (faded, dust),
+        "block_title_text_color": (ink, chalk),
+        "block_info_text_color": (faded, dust),
+        "border_color_primary": (line, edge),
+        "border_color_accent": (accent, warm),
+        "color_accent_soft": ("#f1e2d6", "#3a2f29"),
+        "input_background_fill": (sheet, board),
+        "input_border_color": ("#948776", "#857a6d"),
+        "input_border_color_focus": (accent, warm),
+        "input_placeholder_color": (faded, dust),
+        "slider_color": (accent, warm),
+        "link_text_color": (accent, warm),
+        "button_primary_background_fill": (accent, warm),
+        "button_primary_background_fill_hover": (pressed, glow),
+        "button_primary_border_color": (accent, warm),
+        "button_primary_text_color": ("#ffffff", night),
+        "button_primary_text_color_hover": ("#ffffff", night),
+        "button_secondary_background_fill": (sheet, board),
+        "button_secondary_background_fill_hover": ("#f1e2d6", "#3a2f29"),
+        "button_secondary_border_color": ("#948776", "#857a6d"),
+        "button_secondary_text_color": (ink, chalk),
+        "button_secondary_text_color_hover": (ink, chalk),
+        "checkbox_label_background_fill": (sheet, board),
+        "checkbox_label_background_fill_selected": ("#f1e2d6", "#3a2f29"),
+        "checkbox_label_text_color_selected": (ink, chalk),
+        "checkbox_background_color_selected": (accent, warm),
+        "checkbox_border_color_selected": (accent, warm),
+    }
+    colours: dict[str, Any] = {}
+    for name, (light, dark) in pairs.items():
+        colours |= {name: light, f"{name}_dark": dark}
+    # This one knows no dark twin; the style sheet gives it one.
+    return look.set(
+        color_accent=accent,
+        block_shadow="none",
+        button_border_width="1px",
+        button_primary_shadow="none",
+        **colours,
+    )
+
+
+def css() -> str:
+    """The style sheet, with the fonts inside it: no request leaves the page's own address."""
+    faces = []
+    for script, points in _RANGES.items():
+        for weight in (400, 600):
+            data = (HERE / "fonts" / f"{script}-{weight}.woff2").read_bytes()
+            faces.append(
+                f"@font-face {{ font-family: '{FAMILY}'; font-weight: {weight}; "
+                f"font-display: swap; unicode-range: {points}; src: url(data:font/woff2;base64,"
+                f"{base64.b64encode(data).decode()}) format('woff2'); }}"
+            )
+    return "\n".join([*faces, (HERE / "page.css").read_text(encoding="utf-8")])
+
+
+def head() -> str:
+    """What runs before the page is drawn: its language and direction, copying, keys."""
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    return f"<script>window.marsam = {{ gradio: {json.dumps(GRADIO)} }};\n{script}</script>"
