@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def needs_ray() -> None:
     if importlib.util.find_spec("ray") is None:
-        missing("ray", "Ray is not installed: pip install 'marsam[cluster]'")
+        missing("ray", "Ray is not installed: pip install -e '.[cluster]'")
 
 
 @pytest.fixture(scope="package")

@@ -97,7 +97,7 @@ def test_marsam_and_its_cluster_package_import_no_ray() -> None:
 
 def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(OptionError, match=r"pip install 'marsam\[cluster\]'"):
+    with pytest.raises(OptionError, match=r"pip install -e '\.\[cluster\]'"):
         cluster_studio("auto")
 
 

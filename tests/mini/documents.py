@@ -36,6 +36,7 @@ NOT_HERE = {
     r"^python tools/pin.py$": "the hub; tests/hub/test_manifest",
     r"^docker ": "an engine",
     r"^(git|hf) ": "the repository itself, and places to send it to",
+    r"^cp upload/space/README.md": "the same; tests/service/test_space does it",
 }
 """Lines of ``sh`` that cannot run in a test, and what they need or what tests them instead.
 

@@ -30,6 +30,7 @@ from marsam.hub.model_files import missing_files
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.imaging.metadata import read
 from marsam.testing import FakePainter
+from tests.mini.documents import blocks
 from tests.serving import free_port, served
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +59,8 @@ def GPU(*, duration):
 
 
 def card() -> dict[str, Any]:
-    """The front matter of README.md, as the hub reads it."""
-    return metadata_load(ROOT / "README.md") or {}
+    """The front matter of the Space's README.md, as the hub reads it."""
+    return metadata_load(ROOT / "space" / "README.md") or {}
 
 
 def test_the_requirements_are_the_packages() -> None:
@@ -78,6 +79,23 @@ def test_the_card_says_how_the_space_is_built() -> None:
     assert said["sdk_version"] in gradio.specifier
     assert {"title", "emoji", "colorFrom", "colorTo", "short_description"} < set(said)
     assert len(said["short_description"]) <= 60  # the hub refuses longer ones
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is not a git clone")
+def test_the_documented_upload_has_the_card_as_its_readme(tmp_path: Path) -> None:
+    shell = [b.text for b in blocks(ROOT / "docs" / "space.md") if "hf upload" in b.text]
+    commands = [line for line in shell[0].splitlines() if not line.startswith("hf ")]
+    subprocess.run(
+        ["bash", "-c", "\n".join(["set -eo pipefail", *commands])],
+        cwd=tmp_path,
+        env=os.environ | {"GIT_DIR": str(ROOT / ".git")},
+        check=True,
+    )
+    upload = tmp_path / "upload"
+    uploaded = metadata_load(upload / "README.md") or {}
+    assert uploaded == metadata_load(upload / "space" / "README.md")
+    assert {uploaded["app_file"], "requirements.txt"} <= {path.name for path in upload.iterdir()}
+    assert metadata_load(ROOT / "README.md") is None  # the project's own has no front matter
 
 
 def test_the_card_preloads_the_standard_set(tmp_path: Path) -> None:

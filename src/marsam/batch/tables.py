@@ -201,7 +201,7 @@ def _parquet() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise OptionError(
-            "Parquet needs another package: pip install 'marsam[parquet]'."
+            "Parquet needs the extra 'parquet'. In a clone of Marsam run: pip install -e '.[parquet]'"
         ) from error
     return pyarrow, parquet
 

@@ -1,6 +1,6 @@
 """Many machines: the stages as Ray Serve deployments and in Ray Data's pools.
 
-The only package that needs Ray (``pip install 'marsam[cluster]'``)::
+The only package that needs Ray, which the extra ``cluster`` installs::
 
     from marsam.cluster import cluster_studio
 

@@ -133,7 +133,8 @@ def _reaching(address: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise OptionError(
-            "A cluster needs Ray; install it with: pip install 'marsam[cluster]'"
+            "A cluster needs the extra 'cluster' (Ray). In a clone of Marsam run: "
+            "pip install -e '.[cluster]'"
         ) from error
     except MarsamError:
         raise

@@ -71,8 +71,9 @@ def open_engine(folder: Path, url: str | None) -> sa.Engine:
             return sa.create_engine(address, pool_pre_ping=True)
         except (sa.exc.ArgumentError, ImportError) as error:
             raise JournalError(
-                "The journal's address cannot be used; for PostgreSQL write "
-                "postgresql://user@host/name, and install marsam[postgres]."
+                "The journal's address cannot be used. For PostgreSQL write "
+                "postgresql://user@host/name and install the extra 'postgres'. "
+                "In a clone of Marsam run: pip install -e '.[postgres]'"
             ) from error
     engine = sa.create_engine(
         f"sqlite:///{folder / 'journal.db'}", connect_args={"timeout": PATIENCE}

@@ -142,7 +142,7 @@ class PictureStore:
         except (ImportError, ValueError) as error:
             raise JournalError(
                 f"Pictures cannot be kept in a store of the kind {self.url.partition(':')[0]!r}; "
-                "for S3 install marsam[s3]."
+                "S3 needs the extra 's3'. In a clone of Marsam run: pip install -e '.[s3]'"
             ) from error
         self._root = root
         return found
