@@ -15,7 +15,13 @@ author = "The Marsam maintainers"
 copyright = author  # noqa: A001 - Sphinx' own name
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "generated",
+]
 exclude_patterns = ["extensions"]
 myst_heading_anchors = 3
 
@@ -35,9 +41,14 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
-html_title = project
+html_title = f"{project} {release}"
+html_theme_options = {  # the colours of the studio
+    "light_css_variables": {"color-brand-primary": "#9c3f27", "color-brand-content": "#9c3f27"},
+    "dark_css_variables": {"color-brand-primary": "#e39270", "color-brand-content": "#e39270"},
+}
 html_static_path = ["static"]
 html_css_files = ["marsam.css"]
+html_logo = html_favicon = "static/logo.svg"
 html_show_sphinx = False
 html_copy_source = False
 

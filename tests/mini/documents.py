@@ -20,7 +20,7 @@ ADDRESS = "http://127.0.0.1:7860"
 
 RUN = {"sh", "python", "json"}
 """Kinds of fences that are executed (JSON: read, and compared with what was just printed)."""
-SHOWN = {"text", "toml", "yaml"}
+SHOWN = {"text", "toml", "yaml", "powershell"}
 """Kinds that are not; a ``text`` right after a block that ran must be what it printed."""
 PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
 """What a line of ``sh`` may begin with to be run. ``make`` says only what it would do."""
@@ -32,7 +32,8 @@ NOT_HERE = {
     r"marsam (serve|batch) .*--cluster": "a cluster; tests/cluster starts one",
     r"^(ray|serve) ": "a cluster",
     r"^export RAY_": "a cluster",
-    r"^pip install ": "PyPI; the extras it names are looked up",
+    r"^(uv )?pip (install|wheel) ": "PyPI; the extras it names are looked up",
+    r"^(uv (venv|tool) ?|python3 -m venv |\. marsam-env/|cd marsam$)": "an environment to install into",
     r"^python tools/pin.py$": "the hub; tests/hub/test_manifest",
     r"^docker ": "an engine",
     r"^(git|hf) ": "the repository itself, and places to send it to",
@@ -103,10 +104,10 @@ def check_unrun(statement: str) -> None:
     """What can be said of a command without running it."""
     for words in re.findall(r"(?:^| )marsam ((?!marsam)[a-z].*)", statement):
         _options_exist(words.split())
-    if statement.startswith("pip install"):
+    if "pip " in statement:
         known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-        (extras,) = re.findall(r"'marsam\[([\w,]+)\]'", statement)
-        assert set(extras.split(",")) <= set(known["project"]["optional-dependencies"])
+        for extras in re.findall(r"\[([\w,]+)\]", statement):
+            assert set(extras.split(",")) <= set(known["project"]["optional-dependencies"])
 
 
 def _options_exist(words: list[str]) -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -123,6 +124,21 @@ def test_what_a_readme_links_to_is_there(name: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+
+
+def test_every_extra_named_exists_and_none_comes_from_an_index() -> None:
+    """Marsam is on no package index: its bare name would find nothing, or another project."""
+    paths = [ROOT / name for name in ("README.md", "README.ar.md", "CONTRIBUTING.md", "Dockerfile")]
+    for folder, pattern in (("docs", "*.md"), ("src/marsam", "*.py"), ("examples", "*.ipynb")):
+        paths += (ROOT / folder).rglob(pattern)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = re.findall(r"""['" ]\.\[([a-z0-9,]+)\]|marsam\[([a-z0-9,]+)\] @ git""", text)
+    named = {name for pair in extras for name in ",".join(filter(None, pair)).split(",")}
+    assert {"parquet", "postgres", "s3", "cluster"} <= named
+    assert named <= set(project["optional-dependencies"])
+    by_name = r"""\b(?:pip|pipx|tool) install (?:-\S+ )*['"]?marsam(?:\[[\w,]+\])?(?![\w./\[]| @ git)"""
+    assert re.findall(by_name, text) == []
 
 
 def test_arabic_pages_read_from_right_to_left(built: Path) -> None:
