@@ -31,6 +31,7 @@ Other libraries' errors become ours where we call them, with the cause kept; tho
 :func:`translated`.
 """
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -219,3 +220,23 @@ def translated(doing: str) -> Iterator[None]:
 
 def _no_memory(doing: str) -> str:
     return f"There is not enough memory for {doing}; try fewer or smaller pictures."
+
+
+_SQLITE_FULL = 13  # sqlite3.SQLITE_FULL, without importing sqlite3 at every start
+_POSTGRES_DISK_FULL = "53100"
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one of its causes, means that the disk or a quota is full.
+
+    Decided by error codes alone: an error's text contains paths, and a path may contain any word.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if getattr(error, "sqlite_errorcode", None) == _SQLITE_FULL:
+            return True
+        if getattr(error, "sqlstate", None) == _POSTGRES_DISK_FULL:
+            return True
+        error = error.__cause__
+    return False

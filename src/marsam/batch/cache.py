@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from marsam.batch.rows import spelled
-from marsam.errors import DiskFull, JournalError
+from marsam.errors import DiskFull, JournalError, is_disk_full
 from marsam.options import CaptionOptions, TranslateOptions
+from marsam.sqlite import open_sqlite, require_version
 
 VERSION = 1
-PATIENCE = 30.0
-"""Seconds to wait for another batch that is writing."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER, changed INTEGER,
@@ -68,13 +67,9 @@ class Memory:
         self._lock = threading.Lock()
         with self._ours():
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(file, timeout=PATIENCE, check_same_thread=False)
-            # Not WAL: with two connections, SQLite before 3.51.3 can lose pages to it.
-            self._database.execute("PRAGMA journal_mode=DELETE")
-            self._database.execute("PRAGMA synchronous=FULL")
+            self._database = open_sqlite(file)
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise JournalError(f"{file.name} is of a newer Marsam; update Marsam to read it.")
+            require_version(version, VERSION, file.name)
             self._database.executescript(_TABLES)
             self._database.execute(f"PRAGMA user_version={VERSION}")
 
@@ -141,7 +136,7 @@ class Memory:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            if "full" in str(error).lower() or "space" in str(error).lower():
+            if is_disk_full(error):
                 raise DiskFull("There is no room left to keep captions; make some.") from error
             raise JournalError(
                 f"The captions kept in {self.file} cannot be used; move that file away."

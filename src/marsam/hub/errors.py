@@ -4,7 +4,6 @@ As :func:`marsam.errors.translated` for a model's files, :func:`translated` is t
 where the errors of the hub's library become ours.
 """
 
-import errno
 import json
 import math
 import shutil
@@ -18,6 +17,7 @@ from marsam.errors import (
     ModelError,
     ModelGated,
     ModelNotFound,
+    is_disk_full,
 )
 from marsam.hub import cache, catalog
 
@@ -72,19 +72,16 @@ def pull_command(repo: str) -> str:
     return f"marsam models pull {known or repo}"
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAKE_ROOM = "make room there, or set HF_HOME to a folder on another disk, and ask again."
 
 
 def _ours(error: BaseException, repo: str, left: Callable[[], int] | None) -> MarsamError:
     """Our error for one of the library's, which wraps the telling one once or twice."""
+    if is_disk_full(error):
+        needs = f"{amount(left())} more" if left is not None else "more room"
+        return ModelError(f"The disk is full: {repo} needs {needs} in {cache.root()}; {_MAKE_ROOM}")
     link: BaseException | None = error
     while link is not None:
-        if isinstance(link, OSError) and link.errno in _FULL:
-            needs = f"{amount(left())} more" if left is not None else "more room"
-            return ModelError(
-                f"The disk is full: {repo} needs {needs} in {cache.root()}; {_MAKE_ROOM}"
-            )
         if (ours := _recognised(link, repo)) is not None:
             return ours
         link = link.__cause__
