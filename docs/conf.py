@@ -1,4 +1,4 @@
-"""How the documentation is built: ``make docs``, where every warning is an error."""
+"""Sphinx configuration of the documentation; build it with ``make docs``."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "Marsam · مرسم"
 author = "The Marsam maintainers"
-copyright = author  # noqa: A001 - Sphinx' own name
+copyright = author  # noqa: A001 - the name that Sphinx reads
 release = version = __version__
 
 extensions = [
@@ -33,9 +33,9 @@ python_maximum_signature_line_length = 88
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
-# Every reference must lead somewhere. These lead to other projects, and this build asks nobody,
+# Unresolved references are errors, except those to other projects: resolving these needs a network.
 nitpick_ignore_regex = [
-    ("py:mod", r"marsam\..*"),  # or to modules that only developers read
+    ("py:mod", r"marsam\..*"),  # internal modules, which have no page
     ("py:.*", r"(PIL|collections|concurrent|pathlib|os|torch|enum|typing)\..*"),
     ("py:.*", r"(BinaryIO|Path|Image\.Image|Iterator|Sequence|Mapping|optional)"),
 ]
@@ -52,25 +52,24 @@ html_logo = html_favicon = "static/logo.svg"
 html_show_sphinx = False
 html_copy_source = False
 
-RIGHT_TO_LEFT = {"ar"}
-"""Pages that are written in Arabic."""
+copybutton_selector = "div:not(.highlight-text) > div.highlight pre"  # not on printed output
 
 
-def _turn(
+def _set_direction(
     _app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
-    """An Arabic page reads from right to left; the menus around it stay as they are."""
-    if page in RIGHT_TO_LEFT:
+    """Make the text of Arabic pages right-to-left; the English menus stay left-to-right."""
+    if page == "ar" or page.endswith("-ar"):
         context["body"] = f'<div dir="rtl" lang="ar">{context["body"]}</div>'
 
 
-def _readable(*given: Any) -> tuple[str | None, str | None]:
-    """A default that a dataclass makes afresh each time; Python cannot parse how it shows it."""
-    signature, returns = given[-2:]
+def _fix_signature(*arguments: Any) -> tuple[str | None, str | None]:
+    """Replace ``<factory>``, a dataclass's default factory, which Sphinx cannot parse."""
+    signature, returns = arguments[-2:]
     return signature and signature.replace("<factory>", "..."), returns
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
-    app.connect("html-page-context", _turn)
-    app.connect("autodoc-process-signature", _readable)
+    """Register the event handlers."""
+    app.connect("html-page-context", _set_direction)
+    app.connect("autodoc-process-signature", _fix_signature)

@@ -33,7 +33,7 @@ NOT_HERE = {
     r"^(ray|serve) ": "a cluster",
     r"^export RAY_": "a cluster",
     r"^(uv )?pip (install|wheel) ": "PyPI; the extras it names are looked up",
-    r"^(uv (venv|tool) ?|python3 -m venv |\. marsam-env/|cd marsam$)": "an environment to install into",
+    r"^(uv (venv|tool) ?|python3 -m venv |\. marsam-env/|cd marsam$)": "a new environment",
     r"^python tools/pin.py$": "the hub; tests/hub/test_manifest",
     r"^docker ": "an engine",
     r"^(git|hf) ": "the repository itself, and places to send it to",

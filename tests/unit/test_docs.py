@@ -137,8 +137,8 @@ def test_every_extra_named_exists_and_none_comes_from_an_index() -> None:
     named = {name for pair in extras for name in ",".join(filter(None, pair)).split(",")}
     assert {"parquet", "postgres", "s3", "cluster"} <= named
     assert named <= set(project["optional-dependencies"])
-    by_name = r"""\b(?:pip|pipx|tool) install (?:-\S+ )*['"]?marsam(?:\[[\w,]+\])?(?![\w./\[]| @ git)"""
-    assert re.findall(by_name, text) == []
+    install, name = r"\b(?:pip|pipx|tool) install (?:-\S+ )*", r"""['"]?marsam(?:\[[\w,]+\])?"""
+    assert re.findall(rf"{install}{name}(?![\w./\[]| @ git)", text) == []
 
 
 def test_arabic_pages_read_from_right_to_left(built: Path) -> None:

@@ -201,7 +201,8 @@ def _parquet() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise OptionError(
-            "Parquet needs the extra 'parquet'. In a clone of Marsam run: pip install -e '.[parquet]'"
+            "Parquet needs the extra 'parquet'. In a clone of Marsam run: "
+            "pip install -e '.[parquet]'"
         ) from error
     return pyarrow, parquet
 
