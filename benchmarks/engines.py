@@ -486,10 +486,11 @@ def resident() -> float:
 
 
 def main(name: str) -> None:
-    from marsam.stages.loading import keep_pages, quiet
+    from marsam.cpu.allocator import retain_freed_memory
+    from marsam.stages.loading import quiet
 
     if name == "marsam":
-        keep_pages()  # as its command line does
+        retain_freed_memory()  # as its command line does
     else:
         quiet("transformers", "diffusers")  # ours is so by itself
     engine = ENGINES[name]()

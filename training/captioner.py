@@ -20,7 +20,7 @@ from transformers import (
     BlipProcessor,
 )
 
-from marsam.stages.loading import keep_pages
+from marsam.cpu.allocator import retain_freed_memory
 from training import drawings, tower
 from training.grammar import caption
 from training.judge import as_tensor
@@ -206,5 +206,5 @@ def _study(run: Training, learner: Learner, tokenizer: BertTokenizer) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    keep_pages()
+    retain_freed_memory()
     train()

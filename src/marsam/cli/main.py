@@ -16,6 +16,7 @@ from marsam.cli.options import DeviceOption, Json, Models, StageModel, Translato
 from marsam.cli.review import review
 from marsam.cli.runs import runs_app
 from marsam.cli.serve import serve, studio
+from marsam.cpu.allocator import retain_freed_memory
 from marsam.errors import (
     Cancelled,
     JournalError,
@@ -33,7 +34,7 @@ from marsam.options import (
     TranslateOptions,
     recipe_named,
 )
-from marsam.stages.loading import keep_pages, no_reports
+from marsam.stages.loading import no_reports
 from marsam.version import __version__
 
 if TYPE_CHECKING:
@@ -347,7 +348,7 @@ def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     debug = "--debug" in sys.argv
     no_reports()
-    keep_pages()
+    retain_freed_memory()
     get_ready()
     try:
         app()

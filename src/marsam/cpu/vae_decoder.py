@@ -9,7 +9,7 @@ time, so both are done to those rows as they are asked for.
 from typing import TYPE_CHECKING, Any
 
 from marsam.cpu import winograd
-from marsam.stages.loading import give_back
+from marsam.cpu.allocator import trim_memory
 
 if TYPE_CHECKING:
     import torch
@@ -139,6 +139,6 @@ class _Doubled:
         self._layer = layer
 
     def __call__(self, pictures: "torch.Tensor") -> "torch.Tensor":
-        give_back()
+        trim_memory()
         answer: torch.Tensor = self._layer.conv(doubled(pictures))
         return answer

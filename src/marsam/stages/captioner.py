@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import threads_for
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
@@ -16,7 +17,7 @@ from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
 from marsam.stages.config import read_config, require_files
-from marsam.stages.loading import give_back, loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_early
 from marsam.text.cleaning import clean, collapse_loops
 
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
@@ -74,7 +75,7 @@ class BlipCaptioner:
                     from marsam.cpu.layerwise_casting import halve
 
                     halve(model, but=model.vision_model.embeddings.patch_embedding.weight)
-            give_back()
+            trim_memory()
             return model, images, tokenizer, shared
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:

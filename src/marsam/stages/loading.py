@@ -1,6 +1,5 @@
 """The heavy libraries, kept quiet: no bars of theirs, no reports home, no hub behind our back."""
 
-import ctypes
 import importlib
 import os
 import threading
@@ -51,34 +50,6 @@ def read_early(folder: Path) -> None:
 
     # The system takes its time to take advice when a disk is busy.
     threading.Thread(target=advise, name="read-early", daemon=True).start()
-
-
-TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
-"""What glibc's ``mallopt`` calls them."""
-
-
-def keep_pages() -> None:
-    """Let freed memory be used again, where the C library would return it, until given back.
-
-    Each layer of a model makes and frees megabytes, which the system would fill with zeros anew
-    each time: a seventh of the time of decoding a picture. It holds for the whole process, so only
-    programs of our own do it, before they have threads.
-    """
-    with suppress(AttributeError, OSError, TypeError):  # not everywhere is glibc
-        libc = ctypes.CDLL(None)
-        libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
-        libc.mallopt(MMAP_MAX, 0)
-        libc.mallopt(ARENA_MAX, 1)  # else what one thread freed, another could not use
-
-
-def give_back() -> None:
-    """Return freed memory to the system, where the C library would keep it.
-
-    Call after loading: a model that was read in one number format and kept in another leaves
-    gigabytes behind. Call after painting, too.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 loading = threading.RLock()

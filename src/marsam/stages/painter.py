@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from marsam.cpu import optimize
+from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import threads_for
 from marsam.device import Device
 from marsam.errors import Cancelled, ModelUnsupported, translated
@@ -21,7 +22,7 @@ from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
 from marsam.stages.config import read_config, require_files
-from marsam.stages.loading import give_back, loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_early
 from marsam.stages.lora import Adapter
 
 PREVIEW_LATENTS = 16
@@ -97,7 +98,7 @@ class DiffusionPainter:
                 optimize.halve(pipe)
             if self.device.is_processor:
                 optimize.suit_processor(pipe, self.device)
-            give_back()
+            trim_memory()
             return pipe, pipe.scheduler.config, adapter
 
     @property
@@ -177,7 +178,7 @@ class DiffusionPainter:
             for index in range(options.pictures):
                 yield from self._paint_one(prompt, options, index, first + index)
         finally:
-            give_back()
+            trim_memory()
 
     def _paint_one(
         self, prompt: str, options: PaintOptions, index: int, seed: int
@@ -246,7 +247,7 @@ class DiffusionPainter:
                     sketch = _sketch(pipe, small, tensors["latents"])
                 events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
                 if step + 1 == len(pipe.scheduler.timesteps):
-                    give_back()  # what steps have used, decoding has no use for
+                    trim_memory()  # what steps have used, decoding has no use for
                 return {}
 
             output = pipe(

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import threads_for
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
@@ -16,7 +17,7 @@ from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
 from marsam.stages.config import read_config, require_files
 from marsam.stages.language_tokens import direction
-from marsam.stages.loading import give_back, loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_early
 from marsam.text import cleaning as texts
 from marsam.text.glossary import split_around
 from marsam.text.languages import ARABIC, Language, language
@@ -80,7 +81,7 @@ class Seq2SeqTranslator:
                     narrow(model.get_encoder(), self.device)
                     halve(model)
             self._leave_table(model)
-            give_back()
+            trim_memory()
             return model, tokenizer
 
     def _leave_table(self, model: Any) -> None:
@@ -293,7 +294,7 @@ class Seq2SeqTranslator:
                     Vocabulary(model, tokens, self.device) if worth else None
                 )
                 self._leave_table(model)
-                give_back()
+                trim_memory()
         return self._vocabularies[target.script]
 
 
