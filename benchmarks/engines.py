@@ -363,7 +363,7 @@ class Ours(Engine):
         chooses, while those before are translated, sentences of one length at once.
         """
         from marsam import CaptionOptions
-        from marsam.batch.prefetch import ahead
+        from marsam.background import prefetch
 
         images = [picture().rotate(angle) for angle in range(len(LENGTHS))]
         options = CaptionOptions(beams=3, min_tokens=WORDS, max_tokens=WORDS)
@@ -377,7 +377,7 @@ class Ours(Engine):
 
         _ = self.captioner._loaded, self._arabic
         with clock(times, "total"):
-            for told in ahead(described(), 2):
+            for told in prefetch(described(), 2):
                 for length in sorted(set(told)):
                     self._translated([list(range(100, 100 + length))] * told.count(length), 4)
         return {"total": times["total"] / (chunks * len(images))}

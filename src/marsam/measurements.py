@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from marsam.atomic import atomic_path, partial_path
+
 
 def read_figures(file: Path) -> dict[str, float]:
     """Figures by name; none where the file is absent or broken: all can be measured again."""
@@ -18,11 +20,8 @@ def read_figures(file: Path) -> dict[str, float]:
 
 def write_figures(file: Path, figures: Mapping[str, float]) -> None:
     """Nobody is told when it fails: the work is done, and only a figure is lost."""
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        suppress(OSError),
+        atomic_path(file, partial_path(file, name=f"{file.name}.{os.getpid()}")) as partial,
+    ):
         partial.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-        partial.replace(file)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()

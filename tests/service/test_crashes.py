@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from marsam.api.runs import LAST
-from marsam.imaging.image_io import PARTIAL, open_picture
+from marsam.atomic import PARTIAL
+from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
 from tests.service.asking import begin, ended, events

@@ -22,10 +22,9 @@ from marsam.batch.discovery import find
 from marsam.batch.engine import TOGETHER, LocalEngine
 from marsam.batch.known import Known, models_of
 from marsam.batch.pipeline import Describer
-from marsam.batch.prefetch import ahead
 from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
-from marsam.errors import JournalError, OptionError, OutOfMemory, PictureError
+from marsam.errors import JournalError, OutOfMemory, PictureError
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.options import BatchOptions
@@ -632,14 +631,3 @@ def test_a_damaged_memory_is_one_sentence() -> None:
     Path("captions.db").write_bytes(b"this is no database at all" * 100)
     with pytest.raises(JournalError, match=r"captions\.db cannot be used"):
         Memory(Path("captions.db"))
-
-
-def test_what_another_thread_raises_is_raised_here() -> None:
-    def broken() -> Iterator[int]:
-        yield 1
-        raise OptionError("Not this one.")
-
-    got = ahead(broken(), 2)
-    assert next(got) == 1
-    with pytest.raises(OptionError, match="Not this one"):
-        next(got)

@@ -13,9 +13,9 @@ from typing import Protocol, TypeVar
 
 from PIL import Image
 
+from marsam.background import parallel_map
 from marsam.batch.cache import Seen, Words
 from marsam.batch.known import Known
-from marsam.batch.prefetch import pooled
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
 from marsam.imaging.image_io import open_picture, read_bytes
 from marsam.options import CaptionOptions, TranslateOptions
@@ -100,7 +100,7 @@ class LocalEngine:
 
     def looks(self, paths: Iterable[Path]) -> Iterator[Look]:
         """Look at files, by several threads, a few before they are wanted."""
-        return pooled(self._look, paths, workers=READERS, few=self.few)
+        return parallel_map(self._look, paths, workers=READERS, max_queued=self.few)
 
     def describe(self, pictures: Mapping[str, Look]) -> Failed:
         """Describe pictures, all at once."""

@@ -6,10 +6,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from marsam.background import prefetch
 from marsam.batch.cache import Words
 from marsam.batch.engine import Engine, Failed, Look
 from marsam.batch.known import Known
-from marsam.batch.prefetch import ahead
 from marsam.batch.rows import Row, spelled
 from marsam.errors import PictureError
 from marsam.imaging import metadata
@@ -50,9 +50,9 @@ class Describer:
         # 1. Files are read and decoded,
         looks = self.engine.looks(paths)
         # 2. described, several at once, while the next are read,
-        described = ahead(self._described(_chunks(looks, self.engine.few)), 2)
+        described = prefetch(self._described(_chunks(looks, self.engine.few)), 2)
         # 3. translated while the next are described,
-        translated = ahead(self._translated(described), 2, stop=self.engine.stop)
+        translated = prefetch(self._translated(described), 2, on_close=self.engine.stop)
         # 4. and painted from, if that was asked for.
         for rows in translated:
             for row in rows:

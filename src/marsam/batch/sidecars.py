@@ -5,14 +5,13 @@ somebody else wrote under such a name is never overwritten.
 """
 
 import hashlib
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
+from marsam.atomic import atomic_path, partial_path
 from marsam.batch.cache import Memory
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
-from marsam.imaging.image_io import PARTIAL
 from marsam.imaging.metadata import xmp
 from marsam.text.languages import language
 
@@ -33,8 +32,6 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
     path = picture.with_name(f"{picture.name}.{kind}")
     told = [(language(code).short, text) for code, text in row.texts.items()]
     content = (xmp(told) if kind is Sidecar.XMP else _txt(row)).encode()
-    # Not the picture's name: that may be as long as a name can be.
-    partial = path.with_name(f".{row.sha256[:16]}.{kind}{PARTIAL}")
     try:
         if path.exists():
             there = path.read_bytes()
@@ -44,11 +41,9 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
                 return None
         # Known before it is there: killed in between, it is still ours the next time.
         memory.writes(path, hashlib.sha256(content).hexdigest())
-        partial.write_bytes(content)
-        partial.replace(path)
+        with atomic_path(path, partial_path(path, name=f"{row.sha256[:16]}.{kind}")) as partial:
+            partial.write_bytes(content)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise OptionError(f"{path} cannot be written: {error.strerror}.") from error
     return path
 

@@ -2,16 +2,15 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from marsam.atomic import commit, partial_path
 from marsam.batch.rows import AFTER, BEFORE, Row, heading
 from marsam.errors import DiskFull, OptionError
-from marsam.imaging.image_io import PARTIAL, sync_folder
 
 GROUP = 1000
 """Rows of a Parquet row group: what is held in memory."""
@@ -41,7 +40,7 @@ class Output:
 
     def __init__(self, path: Path, make: Callable[[Path], Writer]) -> None:
         self.path = path
-        self._partial = path.with_name(f".{path.name}{PARTIAL}")
+        self._partial = partial_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = make(self._partial)
@@ -61,10 +60,7 @@ class Output:
         """Put the file in its place: from now on it is there, whatever happens."""
         with _room(self.path):
             self._writer.close()
-            with self._partial.open("rb+") as file:
-                os.fsync(file.fileno())
-            self._partial.replace(self.path)
-            sync_folder(self.path.parent)
+            commit(self._partial, self.path)
 
     def abandon(self) -> None:
         """Leave what is there as it is; nothing to do for a file that is finished."""

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import pyarrow
 
+from marsam.background import parallel_map
 from marsam.batch.cache import Words
 from marsam.batch.engine import READERS, Failed, Look, captioned, look_at, translated
 from marsam.batch.known import named, translation
-from marsam.batch.prefetch import pooled
 from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.options import BatchOptions
@@ -78,7 +78,7 @@ def unpacked(block: Any) -> list[Any]:
 
 def look_from_afar(block: Any) -> Any:
     """Look at files, whose pictures stay here."""
-    looks = pooled(_look, unpacked(block), workers=READERS, few=READERS)
+    looks = parallel_map(_look, unpacked(block), workers=READERS, max_queued=READERS)
     return packed([replace(far, look=replace(far.look, image=None)) for far in looks])
 
 
@@ -141,7 +141,9 @@ class CaptionerHand(_Hand):
     def _done(self, jobs: list[Job]) -> list[Job]:
         # The files are read while another thread's pictures are described.
         paths = [job.path for job in jobs if job.path is not None]
-        seen = dict(zip(paths, pooled(_look, paths, workers=READERS, few=READERS), strict=True))
+        seen = dict(
+            zip(paths, parallel_map(_look, paths, workers=READERS, max_queued=READERS), strict=True)
+        )
         images = {
             job.sha256: far.look.image
             for job in jobs

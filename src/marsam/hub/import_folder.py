@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from marsam.atomic import commit
 from marsam.errors import ModelDamaged, ModelMissing
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.download import Survey
@@ -146,7 +147,7 @@ def _copied(path: Path, blobs: Path, sha256: str | None, meter: Meter) -> str:
                 f"{path} is not the file this Marsam was made with, or it is damaged; "
                 "copy it again from where it came."
             )
-        partial.replace(blobs / digest.hexdigest())
+        commit(partial, blobs / digest.hexdigest())
     finally:
         partial.unlink(missing_ok=True)
     return digest.hexdigest()

@@ -11,14 +11,13 @@ from typing import Any, BinaryIO
 from PIL import Image, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 
+from marsam.atomic import atomic_path
 from marsam.errors import OptionError, PictureError
 
 FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ()))
 """What is read, told by content and never by name."""
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
-PARTIAL = ".partial"
-"""How the names of files end that are still being written."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -130,9 +129,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
-    """Write a picture: first under another name, so that no reader ever meets half a file.
-
-    It is on the disk when this returns, and so is its name in its folder.
+    """Write a picture whole or not at all; it is synced to the disk when this returns.
 
     Args:
         picture: saved as it is.
@@ -140,19 +137,8 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
         kind: Pillow's name of the format.
         encoding: what Pillow's encoder of that format takes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
-        with partial.open("wb") as file:
-            picture.save(file, kind, **encoding)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as partial:
+        picture.save(partial, kind, **encoding)
     return path
 
 
@@ -168,14 +154,3 @@ def saving(folder: Path) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or str(error)
         raise OptionError(f"Pictures cannot be saved in {folder}: {why}.") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder last; Windows has no such thing, and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from marsam.atomic import PARTIAL, atomic_path, partial_path
 from marsam.errors import JournalError
-from marsam.imaging.image_io import PARTIAL
 
 UNCLAIMED = 3600.0
 """Seconds after which a folder that no run owns was left by a process that died."""
@@ -81,16 +81,13 @@ class PictureStore:
         """Have a file of a run here."""
         if self._remote is None or path.is_file():
             return
-        partial = path.with_name(f".{path.name}{PARTIAL}.{secrets.token_hex(4)}")
+        # Two threads may fetch the same file.
+        unique = partial_path(path, name=f"{path.name}.{secrets.token_hex(4)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _reached():
+            with atomic_path(path, unique) as partial, _reached():
                 self._remote.get_file(self._name(path), str(partial))
-            partial.replace(path)
         except FileNotFoundError as error:
             raise JournalError("This picture is in the store no more.") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def remove(self, run: str) -> None:
         """Remove what a run has; what cannot be removed now is by a later :meth:`sweep`."""

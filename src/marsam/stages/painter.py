@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,12 @@ from typing import Any
 
 from PIL import Image
 
+from marsam.background import Emitter, iterate_in_thread
 from marsam.cpu import optimize
 from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import threads_for
 from marsam.device import Device
-from marsam.errors import Cancelled, ModelUnsupported, translated
+from marsam.errors import ModelUnsupported, translated
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
@@ -183,29 +183,11 @@ class DiffusionPainter:
     def _paint_one(
         self, prompt: str, options: PaintOptions, index: int, seed: int
     ) -> Iterator[Previewed | Painted]:
-        events: queue.SimpleQueue[Previewed | Painted | BaseException] = queue.SimpleQueue()
-        stop = threading.Event()
+        def work(emit: Emitter[Previewed | Painted]) -> None:
+            with self._lock:
+                emit(self._run(prompt, options, index, seed, emit))
 
-        def work() -> None:
-            try:
-                with self._lock:
-                    events.put(self._run(prompt, options, index, seed, events, stop))
-            except BaseException as error:  # carried to the reader's thread
-                events.put(error)
-
-        worker = threading.Thread(target=work, name=f"paint-{seed}", daemon=True)
-        worker.start()
-        try:
-            while True:
-                event = events.get()
-                if isinstance(event, BaseException):
-                    raise event
-                yield event
-                if isinstance(event, Painted):
-                    return
-        finally:
-            stop.set()
-            worker.join()
+        return iterate_in_thread(work, name=f"paint-{seed}")
 
     def _run(
         self,
@@ -213,13 +195,11 @@ class DiffusionPainter:
         options: PaintOptions,
         index: int,
         seed: int,
-        events: "queue.SimpleQueue[Previewed | Painted | BaseException]",
-        stop: threading.Event,
+        emit: Emitter[Previewed | Painted],
     ) -> Painted:
         import torch
 
-        if stop.is_set():
-            raise Cancelled("The work was stopped.")
+        emit.raise_if_closed()
         with translated("painting"), threads_for(self.folder), torch.inference_mode():
             pipe, shipped, adapter = self._loaded
             method = self.method(options.recipe)
@@ -237,15 +217,14 @@ class DiffusionPainter:
             def on_step(
                 pipe: Any, step: int, _timestep: Any, tensors: dict[str, Any]
             ) -> dict[str, Any]:
-                if stop.is_set():
-                    raise Cancelled("The work was stopped.")
+                emit.raise_if_closed()
                 # Some samplers (PNDM) call once more than there are steps.
                 done = min(step + 1, steps)
                 wanted = options.preview_every and done % options.preview_every == 0
                 sketch = None
                 if wanted and done < steps:
                     sketch = _sketch(pipe, small, tensors["latents"])
-                events.put(Previewed(index=index, step=done, steps=steps, image=sketch))
+                emit(Previewed(index=index, step=done, steps=steps, image=sketch))
                 if step + 1 == len(pipe.scheduler.timesteps):
                     trim_memory()  # what steps have used, decoding has no use for
                 return {}
