@@ -26,7 +26,7 @@ from marsam.errors import Refused
 from marsam.journal.journal import Journal
 from marsam.recipes import Method
 from marsam.results import PromptLength
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server.app import in_background, prune_hourly
 from marsam.server.security import MAX_BODY
 from marsam.stages.protocols import Painter
@@ -83,20 +83,20 @@ class SpacePainter:
             raise Refused(str(error.message), seconds=60) from error
 
 
-def open_studio() -> Workshop:
+def open_studio() -> Scheduler:
     """The models and the line in front of them; words need no lent GPU, so they are never lent."""
     studio = Studio.load()
     if ZERO_GPU:
         near = Studio.load(device="cpu")
         studio = replace(studio, captioner=near.captioner, translator=near.translator)
     studio = replace(studio, painter=SpacePainter(studio.painter))
-    workshop = Workshop(studio, Journal(), limit=WAITING, share=SHARE)
+    scheduler = Scheduler(studio, Journal(), limit=WAITING, share=SHARE)
     if ZERO_GPU:  # painting is for visitors only, as each has a quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:
-        in_background(get_ready, studio, workshop.pace)
-    in_background(prune_hourly, workshop.journal, 1.0, 2000.0)
-    return workshop
+        in_background(get_ready, studio, scheduler.estimator)
+    in_background(prune_hourly, scheduler.journal, 1.0, 2000.0)
+    return scheduler
 
 
 if __name__ == "__main__":

@@ -454,7 +454,7 @@ class Ours(Engine):
             journal = Journal(Path(folder))
             run = journal.begin("bench", prompt=prompt)
             with clock(times, "total"):
-                journal.paint(run, Painted(picture=told, seconds=1.0), prompt)
+                journal.save_picture(run, Painted(picture=told, seconds=1.0), prompt)
         return times
 
     def start(self) -> dict[str, float]:

@@ -47,5 +47,5 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MARSAM_JOURNAL", raising=False)
     monkeypatch.delenv("MARSAM_KEY", raising=False)
     monkeypatch.setenv("MARSAM_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("marsam.runs.eta.pace_file", lambda: tmp_path / "pace.json")
+    monkeypatch.setattr("marsam.runs.eta.timings_file", lambda: tmp_path / "estimator.json")
     monkeypatch.setattr("marsam.cpu.autotune.trial_file", lambda: tmp_path / "trials.json")

@@ -79,16 +79,16 @@ def _openapi() -> dict[str, Any]:
     """The description of the whole service; the stages do not matter to it."""
     from marsam.api.metrics import Figures
     from marsam.journal.journal import Journal
-    from marsam.runs.scheduler import Workshop
+    from marsam.runs.scheduler import Scheduler
     from marsam.server.app import application
     from marsam.testing import fake_studio
 
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
-        workshop = Workshop(fake_studio(), journal)
-        guard = application(workshop, page=False, figures=Figures())
+        scheduler = Scheduler(fake_studio(), journal)
+        guard = application(scheduler, page=False, figures=Figures())
         schema: dict[str, Any] = guard.app.openapi()
-        workshop.close()
+        scheduler.close()
         journal.close()
     return schema
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from marsam import Painted, PaintOptions, Previewed, Studio
 from marsam.journal.journal import Journal
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from tests.browser.conftest import Visit, arabic_first, both_languages
@@ -37,7 +37,7 @@ def slow(tmp_path: Path) -> Iterator[tuple[str, SlowPainter]]:
     painter = SlowPainter(steps=10, blocked_seeds=frozenset({8}))
     fakes = fake_studio()
     studio = Studio(captioner=fakes.captioner, translator=fakes.translator, painter=painter)
-    page = build(Workshop(studio, Journal(tmp_path / "data")))
+    page = build(Scheduler(studio, Journal(tmp_path / "data")))
     page.queue()
     port = free_port()
     page.launch(server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())

@@ -43,12 +43,12 @@ sys.exit(told["code"])
 _INTERRUPT = """
 from marsam import PaintOptions, RunOptions, Studio
 from marsam.journal.journal import Journal
-from marsam.runs.execution import begin
+from marsam.runs.execution import create_run
 
 journal = Journal()
 options = RunOptions(paint=PaintOptions(pictures=1, seed=7))
-run = begin(Studio.load(), journal, "command-line", options, prompt="a cat")
-journal.end(run, "interrupted")
+run = create_run(Studio.load(), journal, "command-line", options, prompt="a cat")
+journal.finish(run, "interrupted")
 print(run)
 """
 

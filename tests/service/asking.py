@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from marsam.journal.records import ENDED
+from marsam.journal.records import FINAL_STATES
 
 
 def picture(red: int = 10, green: int = 20, blue: int = 30, *, kind: str = "PNG") -> bytes:
@@ -29,7 +29,7 @@ def ended(client: httpx.Client, run: str, *, seconds: float = 30) -> dict[str, A
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         told: dict[str, Any] = client.get(f"/v1/runs/{run}").json()
-        if told["state"] in ENDED:
+        if told["state"] in FINAL_STATES:
             return told
         time.sleep(0.05)
     raise AssertionError(f"still {told['state']}")

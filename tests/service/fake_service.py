@@ -22,7 +22,7 @@ from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio
 from marsam.api.metrics import Figures
 from marsam.journal.journal import Journal
 from marsam.results import Caption
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server.app import application
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
@@ -81,8 +81,8 @@ def plant(wanted: str, after: int) -> None:
 
     left = [after]
     fsync, save, replace = os.fsync, Image.Image.save, pathlib.Path.replace
-    paint = Journal.paint
-    listening = execution.perform
+    paint = Journal.save_picture
+    listening = execution.execute_run
 
     def created(self: Image.Image, file: Any, *args: Any, **more: Any) -> None:
         if "marsam-" in str(getattr(file, "name", "")):
@@ -120,17 +120,17 @@ def plant(wanted: str, after: int) -> None:
     planted.setattr(Image.Image, "save", created)
     planted.setattr(os, "fsync", synced)
     planted.setattr(pathlib.Path, "replace", renamed)
-    planted.setattr(Journal, "paint", recorded)
-    planted.setattr(scheduler, "perform", announced)
+    planted.setattr(Journal, "save_picture", recorded)
+    planted.setattr(scheduler, "execute_run", announced)
 
 
 def main(port: int) -> None:
     if failpoint := os.environ.get("FAILPOINT"):
         plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
-    pytest.MonkeyPatch().setattr("marsam.runs.scheduler.SWEEP", 2.0)
+    pytest.MonkeyPatch().setattr("marsam.runs.scheduler.ORPHAN_CHECK_INTERVAL_S", 2.0)
     figures = Figures()
     pause = float(os.environ.get("SLOW", "0"))
-    scheduler = Workshop(
+    scheduler = Scheduler(
         fakes(pause),
         Journal(),
         limit=int(os.environ.get("QUEUE", "100")),

@@ -25,7 +25,7 @@ from marsam.errors import ModelDamaged, PictureError, translated
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server.app import application
 from marsam.testing import fake_studio
 from tests.service.conftest import Figure, Service
@@ -36,10 +36,10 @@ EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    workshop = Workshop(fake_studio(), Journal(tmp_path / "data"))
-    yield workshop
-    workshop.close()
+def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path / "data"))
+    yield scheduler
+    scheduler.close()
 
 
 def _encoded(picture: Image.Image, kind: str, **more: object) -> bytes:
@@ -134,9 +134,9 @@ def test_pictures(figure: Figure) -> None:
     assert outcomes["refused"] > 100
 
 
-async def test_pictures_through_the_api(workshop: Workshop, figure: Figure) -> None:
+async def test_pictures_through_the_api(scheduler: Scheduler, figure: Figure) -> None:
     rng, found = random.Random(SEED), Counter[int]()
-    transport = httpx.ASGITransport(app=application(workshop, page=False, figures=Figures()))
+    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for _ in range(2_000 if STRESS else 200):
             answer = await client.post("/v1/captions", files={"picture": _structured(rng)})
@@ -158,10 +158,10 @@ def _text(rng: random.Random) -> str:
     )
 
 
-async def test_texts(workshop: Workshop, figure: Figure) -> None:
+async def test_texts(scheduler: Scheduler, figure: Figure) -> None:
     rng, found = random.Random(SEED), Counter[int]()
     count = 10_000 if STRESS else 600
-    transport = httpx.ASGITransport(app=application(workshop, page=False, figures=Figures()))
+    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for number in range(count):
             text = _text(rng)

@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from marsam.api.metrics import Figures
 from marsam.errors import OptionError
 from marsam.journal.journal import Journal
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server.app import application
 from marsam.server.security import TRIES, require_key
 from marsam.testing import fake_studio
@@ -21,10 +21,10 @@ KEY = "a secret of sixteen"
 
 
 @pytest.fixture
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    workshop = Workshop(fake_studio(), Journal(tmp_path_factory.mktemp("guard")))
-    yield workshop
-    workshop.close()
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path_factory.mktemp("guard")))
+    yield scheduler
+    scheduler.close()
 
 
 def _paths(app: object, before: str = "") -> Iterator[tuple[str, str]]:
@@ -38,8 +38,8 @@ def _paths(app: object, before: str = "") -> Iterator[tuple[str, str]]:
                 yield method, before + route.path
 
 
-async def test_every_route_is_covered(workshop: Workshop) -> None:
-    app = application(workshop, keys=frozenset({KEY}), figures=Figures())
+async def test_every_route_is_covered(scheduler: Scheduler) -> None:
+    app = application(scheduler, keys=frozenset({KEY}), figures=Figures())
     assert isinstance(app.app, FastAPI)
     paths = {
         (method, path.replace("{", "").replace("}", "").replace(":path", ""))
@@ -70,17 +70,17 @@ async def test_every_route_is_covered(workshop: Workshop) -> None:
         {"auth": ("anybody", KEY)},
     ],
 )
-async def test_a_key_may_come_in_three_ways(workshop: Workshop, how: dict[str, object]) -> None:
+async def test_a_key_may_come_in_three_ways(scheduler: Scheduler, how: dict[str, object]) -> None:
     app = application(
-        workshop, page=False, keys=frozenset({KEY, "another of sixteen"}), figures=Figures()
+        scheduler, page=False, keys=frozenset({KEY, "another of sixteen"}), figures=Figures()
     )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         assert (await client.get("/healthz", **how)).status_code == 200  # type: ignore[arg-type]
 
 
-async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(workshop: Workshop) -> None:
-    app = application(workshop, page=False, keys=frozenset({KEY}), figures=Figures())
+async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(scheduler: Scheduler) -> None:
+    app = application(scheduler, page=False, keys=frozenset({KEY}), figures=Figures())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for path, query, status in (
@@ -165,9 +165,9 @@ def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) 
     ],
 )
 async def test_nothing_a_stranger_sends_breaks_the_guard(
-    workshop: Workshop, asked: dict[str, Any]
+    scheduler: Scheduler, asked: dict[str, Any]
 ) -> None:
-    app = application(workshop, page=False, keys=frozenset({KEY}), figures=Figures())
+    app = application(scheduler, page=False, keys=frozenset({KEY}), figures=Figures())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.post("/translate", **asked)

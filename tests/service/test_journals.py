@@ -17,10 +17,9 @@ import sqlalchemy as sa
 from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
 from marsam.journal.journal import Journal
-from marsam.journal.owner_lock import DatabaseKeeper
+from marsam.journal.owner_lock import PostgresOwnerLock
 from marsam.journal.records import Run
-from marsam.runs.execution import begin as begun
-from marsam.runs.execution import recorded
+from marsam.runs.execution import create_run, execute_and_record
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended
 from tests.service.conftest import ROOT, Figure, Service, empty
@@ -44,7 +43,9 @@ def _whole_run(folder: Path, url: str | None) -> Run:
     journal = Journal(folder, url=url)
     options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
     studio = fake_studio()
-    for _ in recorded(studio, journal, begun(studio, journal, "amal", options, prompt="a cat")):
+    for _ in execute_and_record(
+        studio, journal, create_run(studio, journal, "amal", options, prompt="a cat")
+    ):
         pass
     (run,) = journal.runs("amal")
     journal.close()
@@ -160,29 +161,29 @@ def test_a_database_that_goes_away_is_one_sentence_each_time(
     empty(postgres)
     journal = Journal(tmp_path, url=postgres)
     run = journal.begin("amal", asked="x")
-    journal.asked_to_stop()
+    journal.cancel_requests()
     connect = sa.Engine.connect
     with monkeypatch.context() as gone:
 
         def refused(_engine: sa.Engine) -> sa.Connection:
             raise sa.exc.OperationalError("connect", {}, OSError("refused"))
 
-        def lost(_keeper: DatabaseKeeper, held: sa.Connection) -> bool:
+        def lost(_keeper: PostgresOwnerLock, held: sa.Connection) -> bool:
             held.invalidate()
             return False
 
         gone.setattr(sa.Engine, "connect", refused)
-        gone.setattr(DatabaseKeeper, "_is_held", lost)
+        gone.setattr(PostgresOwnerLock, "_is_held", lost)
         for ask in (
-            journal.asked_to_stop,
+            journal.cancel_requests,
             journal.sweep,
             lambda: journal.begin("amal", asked="y"),
-            lambda: journal.describe(run, (), None),
+            lambda: journal.save_text(run, (), None),
         ):
             with pytest.raises(JournalError, match="database cannot be used"):
                 ask()
     assert sa.Engine.connect is connect
-    assert journal.asked_to_stop() == []
+    assert journal.cancel_requests() == []
     journal.begin("amal", asked="y")
     journal.close()
 

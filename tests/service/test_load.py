@@ -16,7 +16,7 @@ from PIL import Image
 from marsam import Painted, PaintOptions
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
-from marsam.journal.records import ENDED
+from marsam.journal.records import FINAL_STATES
 from marsam.testing import FakePainter
 from tests.service.asking import begin, ended, picture
 from tests.service.conftest import Figure, Service
@@ -77,7 +77,7 @@ async def one_client(
     for run, (said, seed) in mine.items():
         async with client.get(f"/v1/runs/{run}") as answer:
             told = await answer.json()
-        while told["state"] not in ENDED:
+        while told["state"] not in FINAL_STATES:
             await asyncio.sleep(rng.uniform(1, 5))
             async with client.get(f"/v1/runs/{run}") as answer:
                 told = await answer.json()

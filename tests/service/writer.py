@@ -16,7 +16,7 @@ def main(folder: str, count: str, url: str | None = None) -> None:
     for number in range(int(count)):
         run = journal.begin("writer", asked=f"words {number}", options=options)
         if number % 3 == 0:
-            journal.end(run, "finished")
+            journal.finish(run, "finished")
         sys.stdout.write(f"{run}\n")
         sys.stdout.flush()
 

@@ -25,7 +25,7 @@ from marsam.api.metrics import Figures
 from marsam.cli import main
 from marsam.journal.database import open_engine
 from marsam.journal.journal import Journal
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server import app
 from marsam.server.app import application, known_keys
 from marsam.server.security import require_key
@@ -39,8 +39,8 @@ FOUND = """
 import json, tempfile
 from huggingface_hub import constants
 from marsam.journal.journal import data_folder
-from marsam.runs.eta import pace_file
-print(json.dumps([str(data_folder()), constants.HF_HUB_CACHE, str(pace_file())]))
+from marsam.runs.eta import timings_file
+print(json.dumps([str(data_folder()), constants.HF_HUB_CACHE, str(timings_file())]))
 """
 
 
@@ -140,8 +140,8 @@ def test_the_health_check_is_well_with_a_living_service(
     keys: frozenset[str], tmp_path: Path
 ) -> None:
     figures, port = Figures(), free_port()
-    workshop = Workshop(fake_studio(), Journal(tmp_path), observer=figures.observe)
-    app = application(workshop, page=False, keys=keys, figures=figures)
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path), observer=figures.observe)
+    app = application(scheduler, page=False, keys=keys, figures=figures)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     check = json.loads(re.sub(r"^.*?CMD ", "", one("HEALTHCHECK")))
 

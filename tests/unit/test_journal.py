@@ -31,12 +31,12 @@ def painted(journal: Journal, visitor: str, *, blocked: frozenset[int] = frozens
                 captions = event.candidates
             case Prompted():
                 prompt = event.prompt
-                journal.describe(run, captions, prompt)
+                journal.save_text(run, captions, prompt)
             case Painted():
-                journal.paint(run, event, prompt)
+                journal.save_picture(run, event, prompt)
             case Checked():
-                journal.check(run, event)
-    journal.end(run, "finished")
+                journal.save_check(run, event)
+    journal.finish(run, "finished")
     return run
 
 
@@ -102,7 +102,7 @@ def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: 
     event = next(e for e in fake_studio().stream(PHOTO, OPTIONS) if isinstance(e, Painted))
     journal.delete("amal", run)
     with pytest.raises(RunMissing):
-        journal.paint(run, event, None)
+        journal.save_picture(run, event, None)
     assert list((tmp_path / "runs").iterdir()) == []
 
 

@@ -16,9 +16,9 @@ from marsam.cli.main import app
 from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
-from marsam.journal.owner_lock import FileKeeper
+from marsam.journal.owner_lock import FileOwnerLock
 from marsam.results import Checked, Painted, Translation
-from marsam.runs.execution import begin, perform, recorded, same_models
+from marsam.runs.execution import create_run, execute_and_record, execute_run, require_same_models
 from marsam.studio import Studio
 from marsam.testing import FakePainter, FakeTranslator, fake_studio
 
@@ -34,11 +34,11 @@ def journal(tmp_path: Path) -> Journal:
 def interrupted(journal: Journal, *, after: int = 2) -> str:
     """A run of which so many pictures are there."""
     run = journal.begin("amal", asked="a cat", options=OPTIONS)
-    with closing(perform(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
+    with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
         for event in events:
             if isinstance(event, Painted) and event.picture.index == after - 1:
                 break
-    journal.end(run, "interrupted")
+    journal.finish(run, "interrupted")
     return run
 
 
@@ -53,13 +53,13 @@ def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: J
     claimed = journal.claim(None, run)
     assert claimed.state == "queued"
     studio = fake_studio()
-    events = list(perform(studio, journal, claimed))
+    events = list(execute_run(studio, journal, claimed))
     assert isinstance(studio.painter, FakePainter)
     assert [seed for _, seed in studio.painter.asked] == [9, 10]
     assert [e.picture.index for e in events if isinstance(e, Painted)] == [2, 3]
-    journal.end(run, "finished")
+    journal.finish(run, "finished")
     whole = journal.begin("amal", asked="a cat", options=OPTIONS)
-    list(perform(fake_studio(), journal, journal.run(None, whole)))
+    list(execute_run(fake_studio(), journal, journal.run(None, whole)))
     for mine, theirs in zip(
         journal.run(None, run).pictures, journal.run(None, whole).pictures, strict=True
     ):
@@ -73,7 +73,7 @@ def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None
     journal.claim(None, done)
     with pytest.raises(RunMissing, match="nothing left"):
         journal.claim(None, done)
-    journal.end(done, "finished")
+    journal.finish(done, "finished")
     with pytest.raises(RunMissing):
         journal.claim(None, done)
     with pytest.raises(RunMissing):
@@ -82,16 +82,16 @@ def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None
 
 def test_a_run_ends_once(journal: Journal) -> None:
     run = journal.begin("amal", asked="a cat", options=OPTIONS)
-    assert journal.end(run, "stopped")
-    assert not journal.end(run, "finished")
+    assert journal.finish(run, "stopped")
+    assert not journal.finish(run, "finished")
     assert journal.run(None, run).state == "stopped"
 
 
 def test_a_picture_for_a_run_that_ended_is_refused(journal: Journal) -> None:
     run = journal.begin("amal", asked="a cat", options=OPTIONS)
-    events = perform(fake_studio(), journal, journal.run(None, run))
+    events = execute_run(fake_studio(), journal, journal.run(None, run))
     next(event for event in events if isinstance(event, Painted))
-    journal.end(run, "stopped")
+    journal.finish(run, "stopped")
     with pytest.raises(RunMissing):
         list(events)
     assert len(journal.run(None, run).pictures) == 1
@@ -105,13 +105,17 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
         painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
     )
     with pytest.raises(OutOfMemory):
-        list(recorded(studio, journal, begin(studio, journal, "amal", OPTIONS, prompt="a cat")))
+        list(
+            execute_and_record(
+                studio, journal, create_run(studio, journal, "amal", OPTIONS, prompt="a cat")
+            )
+        )
     (run,) = journal.runs("amal")
     assert run.state == "failed"
     assert run.error is not None
     assert run.error.code == "out_of_memory"
     with pytest.raises(PromptError):
-        begin(studio, journal, "amal", OPTIONS, prompt=" ")
+        create_run(studio, journal, "amal", OPTIONS, prompt=" ")
     assert len(journal.runs("amal")) == 1
 
 
@@ -179,8 +183,8 @@ def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Jou
             return super().translate(text, options)
 
     studio = replace(fake_studio(), translator=Slow())
-    run = begin(studio, journal, "amal", OPTIONS, prompt="قطة")
-    list(recorded(studio, journal, run))
+    run = create_run(studio, journal, "amal", OPTIONS, prompt="قطة")
+    list(execute_and_record(studio, journal, run))
     assert journal.run(None, run).seconds["translate"] >= 0.02
 
 
@@ -244,14 +248,14 @@ def test_a_journal_of_the_first_layout_is_brought_up_to_date(tmp_path: Path) -> 
 
 
 def test_a_dead_process_is_told_from_a_living_one(tmp_path: Path) -> None:
-    one, other = FileKeeper(tmp_path), FileKeeper(tmp_path)
-    assert other.alive(one.name)
-    assert one.alive(one.name)
-    assert not one.alive("nobody")
-    assert not one.alive(None)
-    name = one.name
+    one, other = FileOwnerLock(tmp_path), FileOwnerLock(tmp_path)
+    assert other.is_alive(one.owner_id)
+    assert one.is_alive(one.owner_id)
+    assert not one.is_alive("nobody")
+    assert not one.is_alive(None)
+    name = one.owner_id
     one.close()
-    assert not other.alive(name)
+    assert not other.is_alive(name)
 
 
 def test_half_a_picture_is_swept_away_with_the_process_that_left_it(tmp_path: Path) -> None:
@@ -284,12 +288,12 @@ def test_what_was_begun_and_never_written_down_goes(tmp_path: Path) -> None:
     known = interrupted(journal)
     for run in (known, "never"):
         (tmp_path / "runs" / run).mkdir(exist_ok=True)
-        mark = tmp_path / "marks" / run
+        mark = tmp_path / "pending" / run
         mark.touch()
         os.utime(mark, (0, 0))
     journal.sweep()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [known]
-    assert list((tmp_path / "marks").iterdir()) == []
+    assert list((tmp_path / "pending").iterdir()) == []
 
 
 def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
@@ -297,39 +301,39 @@ def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
 ) -> None:
     options = RunOptions(paint=PaintOptions(pictures=1, seed=7), keep_best=1)
     run = journal.begin("amal", asked="a cat", options=options)
-    with closing(perform(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
+    with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
         next(event for event in events if isinstance(event, Painted))
-    journal.end(run, "interrupted")
+    journal.finish(run, "interrupted")
     assert journal.run(None, run).pictures[0].fidelity is None
-    (event,) = perform(fake_studio(), journal, journal.claim(None, run))
+    (event,) = execute_run(fake_studio(), journal, journal.claim(None, run))
     assert isinstance(event, Checked)
     assert journal.run(None, run).pictures[0].fidelity is not None
 
 
 def test_a_run_is_gone_on_with_by_the_same_models_only(journal: Journal) -> None:
     studio = fake_studio()
-    run = begin(studio, journal, "amal", OPTIONS, prompt="a cat")
-    same_models(journal.run(None, run), studio)
+    run = create_run(studio, journal, "amal", OPTIONS, prompt="a cat")
+    require_same_models(journal.run(None, run), studio)
     other = Studio(
         captioner=studio.captioner,
         translator=studio.translator,
         painter=FakePainter(name="another-painter"),
     )
     with pytest.raises(OptionError, match="fake-painter"):
-        same_models(journal.run(None, run), other)
+        require_same_models(journal.run(None, run), other)
 
 
 def test_only_a_bare_run_of_ones_own_goes_on_to_paint(journal: Journal) -> None:
     prompt = fake_studio().run(prompt="a cat", pictures=1).prompt
     run = journal.begin("amal", asked="a cat")
-    assert not journal.paint_from("amal", run, prompt, OPTIONS)  # somebody works on it
-    journal.end(run, "finished")
-    assert not journal.paint_from("basim", run, prompt, OPTIONS)
-    assert journal.paint_from("amal", run, prompt, OPTIONS)
+    assert not journal.start_painting("amal", run, prompt, OPTIONS)  # somebody works on it
+    journal.finish(run, "finished")
+    assert not journal.start_painting("basim", run, prompt, OPTIONS)
+    assert journal.start_painting("amal", run, prompt, OPTIONS)
     assert journal.run(None, run).state == "running"
-    assert not journal.paint_from("amal", run, prompt, OPTIONS)
+    assert not journal.start_painting("amal", run, prompt, OPTIONS)
     painted = interrupted(journal)
-    assert not journal.paint_from("amal", painted, prompt, OPTIONS)
+    assert not journal.start_painting("amal", painted, prompt, OPTIONS)
 
 
 def test_the_seed_of_the_last_picture_counts_too() -> None:

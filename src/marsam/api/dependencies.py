@@ -18,9 +18,9 @@ from PIL import Image
 from marsam.errors import OptionError, PictureError, QueueFull, RunExists
 from marsam.imaging.image_io import MAX_BYTES, open_picture, read_bytes
 from marsam.journal.journal import Journal
-from marsam.journal.records import ENDED, Run
+from marsam.journal.records import FINAL_STATES, Run
 from marsam.options import CaptionOptions, PaintOptions, RunOptions, recipe_named
-from marsam.runs.scheduler import Ended, News, Workshop
+from marsam.runs.scheduler import RunEnded, RunEvent, Scheduler
 from marsam.studio import Studio
 from marsam.text.languages import language as language_named
 
@@ -34,18 +34,18 @@ LOOK = 1.0
 class Service:
     """What the routes work with."""
 
-    workshop: Workshop
+    scheduler: Scheduler
     _words: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
 
     @property
     def studio(self) -> Studio:
         """The stages."""
-        return self.workshop.studio
+        return self.scheduler.studio
 
     @property
     def journal(self) -> Journal:
         """Where results are kept."""
-        return self.workshop.journal
+        return self.scheduler.journal
 
     @contextmanager
     def words(self) -> Iterator[Studio]:
@@ -80,10 +80,10 @@ class Service:
             RunExists: when the idempotency key was used for another request.
             MarsamError: for a request that cannot be done, or not now.
         """
-        if key and (same := self.journal.find(client, key)):
+        if key and (same := self.journal.find_by_idempotency_key(client, key)):
             return _same(same, digest), False
         try:
-            run = self.workshop.request(
+            run = self.scheduler.enqueue_run(
                 client,
                 options,
                 picture=picture,
@@ -101,25 +101,25 @@ class Service:
             MarsamError: why it failed.
             Cancelled: when it was stopped.
         """
-        bell, told = asyncio.Event(), list[Ended]()
+        bell, told = asyncio.Event(), list[RunEnded]()
         loop = asyncio.get_running_loop()
 
-        def hear(news: News) -> None:
-            if isinstance(news, Ended) and news.state in ENDED:
+        def hear(news: RunEvent) -> None:
+            if isinstance(news, RunEnded) and news.state in FINAL_STATES:
                 told.append(news)
                 loop.call_soon_threadsafe(bell.set)
 
-        quiet = await anyio.to_thread.run_sync(self.workshop.listen, run, hear)
+        quiet = await anyio.to_thread.run_sync(self.scheduler.subscribe, run, hear)
         try:
             while not bell.is_set():
                 try:
                     await asyncio.wait_for(bell.wait(), LOOK)
                 except TimeoutError:
                     if await request.is_disconnected():
-                        await anyio.to_thread.run_sync(self.workshop.cancel, run)
+                        await anyio.to_thread.run_sync(self.scheduler.cancel, run)
         finally:
             quiet()
-        return await anyio.to_thread.run_sync(self.workshop.outcome, run, told[0])
+        return await anyio.to_thread.run_sync(self.scheduler.result, run, told[0])
 
 
 def _same(run: Run, digest: str) -> Run:

@@ -15,14 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from marsam.api.dependencies import Service
 from marsam.errors import MarsamError
 from marsam.results import Painted
-from marsam.runs.execution import spent
-from marsam.runs.scheduler import Ended, News
+from marsam.runs.execution import add_seconds
+from marsam.runs.scheduler import RunEnded, RunEvent
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Figures:
-    """What is counted; give :meth:`observe` to the workshop and :meth:`count` to the app."""
+    """What is counted; give :meth:`observe` to the scheduler and :meth:`count` to the app."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -37,22 +37,22 @@ class Figures:
         self.waiting = Gauge("marsam_runs_waiting", "Runs in line.", registry=self.registry)
         self.ready = Gauge("marsam_ready", "1 while new runs are done.", registry=self.registry)
 
-    def observe(self, _run: str, news: News) -> None:
+    def observe(self, _run: str, news: RunEvent) -> None:
         """Count what happens to runs."""
-        if isinstance(news, Ended):
+        if isinstance(news, RunEnded):
             self.runs.labels(news.state).inc()
             return
         if isinstance(news, Painted):
             self.pictures.inc()
         took: dict[str, float] = {}
-        spent(took, news)
+        add_seconds(took, news)
         for stage, seconds in took.items():
             self.seconds.labels(stage).inc(seconds)
 
     def text(self, service: Service) -> bytes:
         """All figures, as Prometheus reads them."""
-        self.waiting.set(service.workshop.waiting())
-        self.ready.set(service.workshop.ready)
+        self.waiting.set(service.scheduler.queued_count())
+        self.ready.set(service.scheduler.is_ready)
         return generate_latest(self.registry)
 
 
@@ -91,12 +91,12 @@ def routes(service: Service, figures: Figures) -> APIRouter:
             journal = True
         except MarsamError:
             journal = False
-        is_ready = journal and service.workshop.ready
+        is_ready = journal and service.scheduler.is_ready
         response.status_code = 200 if is_ready else 503
         return {
             "ready": is_ready,
             "models": service.studio.models,
-            "waiting": service.workshop.waiting(),
+            "waiting": service.scheduler.queued_count(),
         }
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)

@@ -13,7 +13,7 @@ from marsam.api.dependencies import Service, encoded, size_named
 from marsam.api.responses import client, kept
 from marsam.errors import OptionError
 from marsam.imaging.metadata import parameters, read
-from marsam.journal.records import KeptPicture, Run
+from marsam.journal.records import Run, StoredPicture
 from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language, languages, script_of
 
@@ -69,7 +69,7 @@ def routes(service: Service) -> APIRouter:
 
     async def painted(
         request: Request, prompt: str, paint: PaintOptions
-    ) -> tuple[Run, list[KeptPicture]]:
+    ) -> tuple[Run, list[StoredPicture]]:
         me, options = client(request), RunOptions(paint=paint)
         run, _ = await anyio.to_thread.run_sync(lambda: service.begin(me, options, prompt=prompt))
         done = await service.done(request, run.id)
@@ -83,7 +83,7 @@ def routes(service: Service) -> APIRouter:
         run, chosen = await painted(request, asked.prompt, paint)
         sent = run.prompt.english if run.prompt else asked.prompt
 
-        def told(picture: KeptPicture) -> dict[str, Any]:
+        def told(picture: StoredPicture) -> dict[str, Any]:
             if asked.response_format == "url":
                 where = f"v1/pictures/{run.id}-{picture.index}"
                 return {"url": f"{request.base_url}{where}", "revised_prompt": sent}
@@ -177,7 +177,7 @@ def _source(name: str, text: str) -> Any:
     return ARABIC if script_of(text) == "Arab" else ENGLISH
 
 
-def _as_web_ui(asked: PaintRequest, chosen: list[KeptPicture]) -> dict[str, Any]:
+def _as_web_ui(asked: PaintRequest, chosen: list[StoredPicture]) -> dict[str, Any]:
     records = [record for p in chosen if p.path and (record := read(p.path))]
     info = {
         "prompt": asked.prompt,
@@ -199,5 +199,5 @@ def _as_web_ui(asked: PaintRequest, chosen: list[KeptPicture]) -> dict[str, Any]
     }
 
 
-def _base64(picture: KeptPicture) -> str:
+def _base64(picture: StoredPicture) -> str:
     return base64.b64encode(picture.path.read_bytes()).decode() if picture.path else ""

@@ -25,7 +25,7 @@ from marsam.errors import (
     kinds,
     public,
 )
-from marsam.journal.records import Failure, KeptPicture, Run
+from marsam.journal.records import Run, RunFailure, StoredPicture
 from marsam.text.fidelity import best
 
 # The first that fits.
@@ -95,13 +95,13 @@ def client(request: Request) -> str:
     return str(getattr(request.state, "client", "local"))
 
 
-def failure_view(error: Failure) -> dict[str, str]:
+def failure_view(error: RunFailure) -> dict[str, str]:
     """Why a run failed, without the names of files."""
     told = _KINDS.get(error.code, MarsamError).told
     return {"code": error.code, "message": told or error.message}
 
 
-def picture_view(run: Run, picture: KeptPicture) -> dict[str, Any]:
+def picture_view(run: Run, picture: StoredPicture) -> dict[str, Any]:
     """One picture of a run, and where to get it."""
     name = f"{run.id}-{picture.index}"
     return {

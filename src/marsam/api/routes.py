@@ -9,12 +9,12 @@ from marsam.api import mcp, metrics, openai, runs, text
 from marsam.api.dependencies import Service
 from marsam.api.metrics import Counting, Figures
 from marsam.api.responses import add_errors
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 
 
-def add_api(app: FastAPI, workshop: Workshop, figures: Figures) -> None:
+def add_api(app: FastAPI, scheduler: Scheduler, figures: Figures) -> None:
     """Add every route of the API, MCP's included, to an app."""
-    service = Service(workshop)
+    service = Service(scheduler)
     add_errors(app)
     app.add_middleware(Counting, figures=figures)
     for router in (

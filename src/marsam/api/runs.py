@@ -17,10 +17,10 @@ from marsam.api.dependencies import Service, fingerprint, run_options, uploaded
 from marsam.api.responses import client, picture_view, run_view
 from marsam.errors import RunMissing, public
 from marsam.imaging.image_io import open_picture
-from marsam.journal.records import ENDED, Run
+from marsam.journal.records import FINAL_STATES, Run
 from marsam.options import RunOptions
 from marsam.results import Previewed
-from marsam.runs.scheduler import Ended, News
+from marsam.runs.scheduler import RunEnded, RunEvent
 
 QUIET = 1.0
 """Seconds between two looks at a run of which nothing is heard; another process may do it."""
@@ -31,10 +31,10 @@ LAST = 1_000_000
 def routes(service: Service) -> APIRouter:
     """``/v1/runs`` and ``/v1/pictures``."""
     router = APIRouter(prefix="/v1", tags=["runs"])
-    workshop, journal = service.workshop, service.journal
+    scheduler, journal = service.scheduler, service.journal
 
     def shown(run: Run) -> dict[str, Any]:
-        return run_view(run, position=workshop.position(run.id))
+        return run_view(run, position=scheduler.queue_position(run.id))
 
     @router.post("/runs", status_code=202, summary="Begin a run")
     def begin(
@@ -75,15 +75,15 @@ def routes(service: Service) -> APIRouter:
     @router.delete("/runs/{run_id}", summary="Cancel a run; finished pictures stay")
     def cancel(request: Request, run_id: str) -> dict[str, Any]:
         run = journal.run(client(request), run_id)
-        if not workshop.cancel(run.id):  # another process may be at it
-            journal.ask_to_stop(run.id)
+        if not scheduler.cancel(run.id):  # another process may be at it
+            journal.request_cancel(run.id)
         return shown(journal.run(client(request), run_id))
 
     @router.post("/runs/{run_id}/resume", status_code=202, summary="Go on with a run")
     def resume(request: Request, run_id: str) -> dict[str, Any]:
         """Paint the pictures that are missing, from the seeds they would have had."""
         me = client(request)
-        workshop.resume(me, run_id, line=me)
+        scheduler.resume(me, run_id, line=me)
         return shown(journal.run(me, run_id))
 
     def mine(request: Request, run_id: str) -> Run:
@@ -99,28 +99,30 @@ def routes(service: Service) -> APIRouter:
         last_event_id: Annotated[int, Header()] = 0,
     ) -> AsyncIterator[ServerSentEvent]:
         """Server-sent events; those with a number can be asked for again by ``Last-Event-ID``."""
-        bell, heard = asyncio.Event(), list[News]()
+        bell, heard = asyncio.Event(), list[RunEvent]()
         loop = asyncio.get_running_loop()
 
-        def take(news: News) -> None:
+        def take(news: RunEvent) -> None:
             if isinstance(news, Previewed):
-                heard[:] = [n for n in heard if isinstance(n, Ended)]
-            if isinstance(news, Previewed | Ended):
+                heard[:] = [n for n in heard if isinstance(n, RunEnded)]
+            if isinstance(news, Previewed | RunEnded):
                 heard.append(news)
             bell.set()
 
-        def hear(news: News) -> None:
+        def hear(news: RunEvent) -> None:
             with suppress(RuntimeError):  # the loop may be closed already
                 loop.call_soon_threadsafe(take, news)
 
         last, place = last_event_id, None
         if last >= LAST:  # it was told the end, and the run may have been gone on with
             last = 9 + 2 * (last - LAST)
-        quiet = await anyio.to_thread.run_sync(workshop.listen, run.id, hear)
+        quiet = await anyio.to_thread.run_sync(scheduler.subscribe, run.id, hear)
         try:
             while True:
                 bell.clear()
-                lost = next((n for n in heard if isinstance(n, Ended) and n.state in ENDED), None)
+                lost = next(
+                    (n for n in heard if isinstance(n, RunEnded) and n.state in FINAL_STATES), None
+                )
                 now = await anyio.to_thread.run_sync(journal.run, None, run.id)
                 for number, kind, told in _kept(now):
                     if number > last:
@@ -131,7 +133,7 @@ def routes(service: Service) -> APIRouter:
                 if lost is not None:  # over, but nothing can be written down at the moment
                     yield _event("ended", _lost(now, lost))
                     return
-                position = workshop.position(run.id)
+                position = scheduler.queue_position(run.id)
                 if position and position != place:
                     yield _event("queued", {"position": position})
                 place = position
@@ -182,7 +184,7 @@ def _kept(run: Run) -> Iterator[tuple[int, str, dict[str, Any]]]:
         yield LAST + len(run.pictures), "ended", run_view(run)
 
 
-def _lost(run: Run, ended: Ended) -> dict[str, Any]:
+def _lost(run: Run, ended: RunEnded) -> dict[str, Any]:
     error = ended.error and {"code": ended.error.code, "message": public(ended.error)}
     return run_view(run) | {"state": ended.state, "error": error}
 

@@ -35,13 +35,13 @@ def info(as_json: Json = False) -> None:
     """Show which models would do the work, on which device, and why."""
     from marsam.device import choose_device
     from marsam.hub.catalog import SETS
-    from marsam.runs.eta import Pace, pace_file
+    from marsam.runs.eta import TimeEstimator, timings_file
     from marsam.studio import Studio
 
     studio = Studio.load()
     device = studio.device or choose_device()
     parts = SETS[studio.models].parts if studio.models in SETS else ()
-    seconds = Pace(studio, pace_file()).per_picture()
+    seconds = TimeEstimator(studio, timings_file()).seconds_per_picture()
     facts = {
         "version": __version__,
         "models": {"name": studio.models, "reason": studio.reason},

@@ -123,7 +123,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Describe a picture in English and Arabic, and paint new ones from the English words."""
-    from marsam.runs.eta import Pace, pace_file
+    from marsam.runs.eta import TimeEstimator, timings_file
     from marsam.studio import Studio
 
     if like is not None:
@@ -143,7 +143,7 @@ def run(
     if not as_json:
         say_mini(studio)
     events = _kept(studio, image, options, prompt)
-    events = Pace(studio, pace_file()).listening(events)
+    events = TimeEstimator(studio, timings_file()).observe(events)
     tell(events, options, out, as_json=as_json)
 
 
@@ -152,15 +152,15 @@ def _kept(
 ) -> "Iterator[Event]":
     """A run that the journal remembers; without a journal, still a run."""
     from marsam.journal.journal import Journal
-    from marsam.runs.execution import begin, recorded
+    from marsam.runs.execution import create_run, execute_and_record
 
     try:
         journal = Journal()
-        run = begin(studio, journal, "command-line", options, picture=image, prompt=prompt)
+        run = create_run(studio, journal, "command-line", options, picture=image, prompt=prompt)
     except JournalError as error:
         typer.echo(f"{error} This run is not remembered.", err=True)
         return studio.stream(image, options, prompt=prompt)
-    return recorded(studio, journal, run)
+    return execute_and_record(studio, journal, run)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:

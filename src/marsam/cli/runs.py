@@ -74,7 +74,7 @@ def resume_run(
     device: DeviceOption = None,
 ) -> None:
     """Paint the pictures that are missing, from the seeds they would have had."""
-    from marsam.runs.execution import recorded, same_models
+    from marsam.runs.execution import execute_and_record, require_same_models
     from marsam.studio import Studio
 
     journal = _journal()
@@ -86,9 +86,9 @@ def resume_run(
         painter=painter,
         device=device,
     )
-    same_models(known, studio)
+    require_same_models(known, studio)
     run = journal.claim(None, run_id, state="running")
-    with bar() as shown, closing(recorded(studio, journal, run_id)) as events:  # type: ignore[type-var]
+    with bar() as shown, closing(execute_and_record(studio, journal, run_id)) as events:  # type: ignore[type-var]
         total = run.options.paint.pictures if run.options else None
         task = shown.add_task("…", total=total, completed=len(run.pictures))
         for event in events:

@@ -13,16 +13,16 @@ from typing import Any
 from marsam.atomic import PARTIAL, atomic_path, partial_path
 from marsam.errors import JournalError
 
-UNCLAIMED = 3600.0
+ORPHAN_AGE_SECONDS = 3600.0
 """Seconds after which a folder that no run owns was left by a process that died."""
 
 
 @dataclass(frozen=True)
-class KeptFile:
+class StoredFile:
     """A file of a run; it may have to be fetched from the store first."""
 
-    place: Path
-    store: "PictureStore | None" = field(default=None, compare=False, repr=False)
+    local_path: Path
+    store: "RunFileStore | None" = field(default=None, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
@@ -32,17 +32,17 @@ class KeptFile:
             JournalError: when the store cannot be reached, or does not have it.
         """
         if self.store is not None:
-            self.store.fetch(self.place)
-        return self.place
+            self.store.download(self.local_path)
+        return self.local_path
 
 
-class PictureStore:
+class RunFileStore:
     """Files of runs, a folder for each.
 
     Args:
         folder: on this machine; all there is, unless there is
         url: of a store behind it, as fsspec names it (``s3://bucket/marsam``). A file is there
-            before :meth:`keep` returns, and comes here when it is asked for.
+            before :meth:`upload` returns, and comes here when it is asked for.
 
     Raises:
         JournalError: for an address of no kind that is known here.
@@ -53,31 +53,31 @@ class PictureStore:
         if url is not None:
             _ = self._remote
 
-    def place(self, run: str) -> Path:
+    def local_path(self, run: str) -> Path:
         """The folder of a run on this machine."""
         return self.folder / "runs" / run
 
-    def file(self, run: str, name: str) -> KeptFile:
+    def file(self, run: str, name: str) -> StoredFile:
         """A file of a run, wherever it is now."""
-        return KeptFile(self.place(run) / name, self)
+        return StoredFile(self.local_path(run) / name, self)
 
-    def open(self, run: str) -> None:
-        """Make room for a run; unless :meth:`settle` follows, it is swept away one day."""
-        self._mark(run).touch()
-        self.place(run).mkdir(parents=True)
+    def create(self, run: str) -> None:
+        """Make room for a run; unless :meth:`commit` follows, it is swept away one day."""
+        self._pending(run).touch()
+        self.local_path(run).mkdir(parents=True)
 
-    def settle(self, run: str) -> None:
+    def commit(self, run: str) -> None:
         """The run is written down."""
         with suppress(OSError):
-            self._mark(run).unlink()
+            self._pending(run).unlink()
 
-    def keep(self, path: Path) -> None:
+    def upload(self, path: Path) -> None:
         """A file of a run was written: make sure that others find it."""
         if self._remote is not None:
             with _reached():
                 self._remote.put_file(str(path), self._name(path))
 
-    def fetch(self, path: Path) -> None:
+    def download(self, path: Path) -> None:
         """Have a file of a run here."""
         if self._remote is None or path.is_file():
             return
@@ -90,30 +90,30 @@ class PictureStore:
             raise JournalError("This picture is in the store no more.") from error
 
     def remove(self, run: str) -> None:
-        """Remove what a run has; what cannot be removed now is by a later :meth:`sweep`."""
+        """Remove what a run has; a later :meth:`collect_garbage` removes what is left."""
         with suppress(OSError):
-            self._mark(run).touch()
-        shutil.rmtree(self.place(run), ignore_errors=True)
+            self._pending(run).touch()
+        shutil.rmtree(self.local_path(run), ignore_errors=True)
         try:
             if self._remote is not None:
                 with _reached(), suppress(FileNotFoundError):
                     self._remote.rm(f"{self._root}/{run}", recursive=True)
         except JournalError:
             return
-        self.settle(run)
+        self.commit(run)
 
-    def clear(self, run: str) -> None:
+    def remove_partials(self, run: str) -> None:
         """Remove what was being written when the process that worked on a run died."""
-        for half in self.place(run).glob(f".*{PARTIAL}*"):
+        for half in self.local_path(run).glob(f".*{PARTIAL}*"):
             half.unlink(missing_ok=True)
 
-    def sweep(self, known: Callable[[str], bool]) -> None:
+    def collect_garbage(self, known: Callable[[str], bool]) -> None:
         """Remove what was begun and never written down, and the rest of what was deleted.
 
         Only what carries our mark: a folder that no journal knows of may be another's.
         """
-        before = time.time() - UNCLAIMED
-        for mark in (self.folder / "marks").glob("*"):
+        before = time.time() - ORPHAN_AGE_SECONDS
+        for mark in (self.folder / "pending").glob("*"):
             with suppress(OSError):  # another process may sweep as well
                 if mark.stat().st_mtime > before:
                     continue
@@ -122,8 +122,8 @@ class PictureStore:
                 else:
                     self.remove(mark.name)
 
-    def _mark(self, run: str) -> Path:
-        mark = self.folder / "marks" / run
+    def _pending(self, run: str) -> Path:
+        mark = self.folder / "pending" / run
         mark.parent.mkdir(exist_ok=True)
         return mark
 

@@ -24,16 +24,16 @@ from marsam.imaging.image_io import save_picture
 from marsam.imaging.metadata import embed, record_of
 from marsam.journal.database import open_engine, pictures, prepare, runs
 from marsam.journal.errors import URL_VARIABLE, kept_nowhere
-from marsam.journal.file_store import PictureStore
-from marsam.journal.owner_lock import DatabaseKeeper, FileKeeper
-from marsam.journal.records import ENDED, OPEN, KeptPicture, Run
+from marsam.journal.file_store import RunFileStore
+from marsam.journal.owner_lock import FileOwnerLock, PostgresOwnerLock
+from marsam.journal.records import ACTIVE_STATES, FINAL_STATES, Run, StoredPicture
 from marsam.journal.rows import SOURCE, file_of, run_of
 from marsam.options import RunOptions
 from marsam.results import Caption, Checked, Painted, Prompt
 
 DATA_VARIABLE = "MARSAM_DATA"
 STORE_VARIABLE = "MARSAM_PICTURES"
-IS_OPEN = sa.or_(*(runs.c.state == state for state in OPEN))
+IS_OPEN = sa.or_(*(runs.c.state == state for state in ACTIVE_STATES))
 
 
 def data_folder() -> Path:
@@ -73,15 +73,17 @@ class Journal:
         ours = self._engine.dialect.name == "sqlite"
         self._turn: AbstractContextManager[Any] = threading.Lock() if ours else nullcontext()
         # Locks of files are seen on one machine, those of the database by all who share it.
-        self._keeper = FileKeeper(self.folder / "keepers") if ours else DatabaseKeeper(self._engine)
-        self._store = PictureStore(self.folder, store)
+        self._owner_lock = (
+            FileOwnerLock(self.folder / "owners") if ours else PostgresOwnerLock(self._engine)
+        )
+        self._store = RunFileStore(self.folder, store)
         with self._begin() as database:
             prepare(database)
         self.sweep()
 
     def close(self) -> None:
         """Let go of the database; what is still open in our name is interrupted from now on."""
-        self._keeper.close()
+        self._owner_lock.close()
         self._engine.dispose()
 
     def sweep(self) -> int:
@@ -93,7 +95,7 @@ class Journal:
         with self._read() as database:
             owners = sa.select(runs.c.keeper).where(IS_OPEN).distinct()
             names = list(database.execute(owners).scalars())
-        dead = [name for name in names if not self._keeper.alive(name)]
+        dead = [name for name in names if not self._owner_lock.is_alive(name)]
         left: list[str] = []
         if dead:
             theirs = runs.c.keeper.in_([name for name in dead if name is not None])
@@ -103,8 +105,8 @@ class Journal:
                 left = list(database.execute(sa.select(runs.c.id).where(abandoned)).scalars())
                 database.execute(runs.update().where(abandoned).values(state="interrupted"))
         for run in left:
-            self._store.clear(run)
-        self._store.sweep(self._is_known)
+            self._store.remove_partials(run)
+        self._store.collect_garbage(self._is_known)
         return len(left)
 
     def _is_known(self, run: str) -> bool:
@@ -145,10 +147,10 @@ class Journal:
         """
         run = secrets.token_hex(8)
         try:
-            self._store.open(run)
+            self._store.create(run)
             if source is not None:
-                path = save_picture(source, self._store.place(run) / SOURCE, "PNG")
-                self._store.keep(path)
+                path = save_picture(source, self._store.local_path(run) / SOURCE, "PNG")
+                self._store.upload(path)
             row = {
                 "id": run,
                 "visitor": visitor,
@@ -160,27 +162,27 @@ class Journal:
                 "options": options.to_dict() if options else {},
                 "asked": asked,
                 "models": dict(models or {}),
-                "keeper": self._keeper.name,
+                "keeper": self._owner_lock.owner_id,
                 "once": once[0] if once else None,
                 "digest": once[1] if once else None,
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
-            self._store.settle(run)
+            self._store.commit(run)
         except (OSError, MarsamError) as error:
             self._store.remove(run)
-            if once and (same := self.find(visitor, once[0])):
+            if once and (same := self.find_by_idempotency_key(visitor, once[0])):
                 raise RunExists("This request was made before.", run=same.id) from error
             raise kept_nowhere(self.folder, error) from error
         return run
 
-    def describe(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
+    def save_text(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
         """Keep the words of a run, which is worked on from now if it was not before."""
         words = [c.to_dict() for c in captions]
         told = prompt.to_dict() if prompt else None
         self._change(run, captions=words, prompt=told, state="running")
 
-    def paint_from(
+    def start_painting(
         self, visitor: str, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
     ) -> bool:
         """A run that only had words goes on to paint; False when there is no such run."""
@@ -191,7 +193,7 @@ class Journal:
             changed = database.execute(
                 runs.update()
                 .where(mine & bare)
-                .values(state=state, keeper=self._keeper.name, error=None, **chosen)
+                .values(state=state, keeper=self._owner_lock.owner_id, error=None, **chosen)
             )
             return bool(changed.rowcount)
 
@@ -199,7 +201,7 @@ class Journal:
         """A queued run is worked on from now, unless it ended meanwhile."""
         self._change(run, state="running")
 
-    def paint(self, run: str, painted: Painted, prompt: Prompt | None) -> KeptPicture:
+    def save_picture(self, run: str, painted: Painted, prompt: Prompt | None) -> StoredPicture:
         """Keep a painted picture: the file first, then the row.
 
         Raises:
@@ -207,17 +209,17 @@ class Journal:
             JournalError: when it cannot be written.
         """
         picture = painted.picture
-        kept = KeptPicture(
+        kept = StoredPicture(
             index=picture.index, seed=picture.seed, file=None, seconds=painted.seconds
         )
         if picture.image is not None:
             file = file_of(run, picture.seed, self._store)
             kept = replace(kept, file=file)
             try:
-                embed(picture.image, record_of(picture, prompt), file.place)
+                embed(picture.image, record_of(picture, prompt), file.local_path)
             except OSError as error:
                 raise kept_nowhere(self.folder, error) from error
-            self._store.keep(file.place)
+            self._store.upload(file.local_path)
         row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.file is None}
         with self._begin() as database:
             mine = database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none()
@@ -228,14 +230,14 @@ class Journal:
             self._store.remove(run)
         raise RunMissing("There is no such run any more.")
 
-    def check(self, run: str, checked: Checked) -> None:
+    def save_check(self, run: str, checked: Checked) -> None:
         """Keep what a picture's check found."""
         fidelity = checked.fidelity.to_dict()
         here = (pictures.c.run == run) & (pictures.c.place == checked.index)
         with self._begin() as database:
             database.execute(pictures.update().where(here).values(fidelity=fidelity))
 
-    def end(
+    def finish(
         self,
         run: str,
         state: str,
@@ -247,11 +249,11 @@ class Journal:
 
         Args:
             run: which.
-            state: one of ``ENDED``.
+            state: one of ``FINAL_STATES``.
             error: why, when it failed.
             seconds: what the stages took.
         """
-        if state not in ENDED:
+        if state not in FINAL_STATES:
             raise ValueError(state)
         told: dict[str, Any] = {"state": state}
         if error is not None:
@@ -260,15 +262,15 @@ class Journal:
             told["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
         return self._change(run, **told)
 
-    def ask_to_stop(self, run: str) -> bool:
+    def request_cancel(self, run: str) -> bool:
         """Ask whoever works on a run to stop; False when nobody does."""
         with self._begin() as database:
             asked = runs.update().where((runs.c.id == run) & IS_OPEN).values(stopping=True)
             return bool(database.execute(asked).rowcount)
 
-    def asked_to_stop(self) -> list[str]:
+    def cancel_requests(self) -> list[str]:
         """The runs of ours that others asked to stop."""
-        mine = (runs.c.keeper == self._keeper.name) & IS_OPEN & runs.c.stopping
+        mine = (runs.c.keeper == self._owner_lock.owner_id) & IS_OPEN & runs.c.stopping
         with self._read() as database:
             return list(database.execute(sa.select(runs.c.id).where(mine)).scalars())
 
@@ -280,8 +282,8 @@ class Journal:
         """
         with self._begin() as database:
             row = self._owned(database, visitor, run)
-            unfinished = runs.c.state.in_([s for s in ENDED if s != "finished"])
-            name = self._keeper.name
+            unfinished = runs.c.state.in_([s for s in FINAL_STATES if s != "finished"])
+            name = self._owner_lock.owner_id
             mine = {"state": state, "keeper": name, "error": None, "stopping": None}
             if (
                 not row.options
@@ -309,7 +311,7 @@ class Journal:
         with self._read() as database:
             return self._run(database, self._owned(database, visitor, run))
 
-    def find(self, visitor: str, once: str) -> Run | None:
+    def find_by_idempotency_key(self, visitor: str, once: str) -> Run | None:
         """The visitor's run of this idempotency key."""
         same = (runs.c.visitor == visitor) & (runs.c.once == once)
         with self._read() as database:
@@ -329,18 +331,18 @@ class Journal:
         """
         with self._begin() as database:
             row = self._owned(database, visitor, run)
-            if ended and row.state in OPEN:
+            if ended and row.state in ACTIVE_STATES:
                 raise RunMissing("This run is being worked on.")
             database.execute(pictures.delete().where(pictures.c.run == run))
             database.execute(runs.delete().where(runs.c.id == run))
         self._store.remove(run)
 
-    def ended(self) -> Iterator[tuple[str, float, Path]]:
+    def finished_runs(self) -> Iterator[tuple[str, float, Path]]:
         """Every run nobody works on, the oldest first: id, when it began, and its folder."""
-        listed = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(ENDED))
+        listed = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(FINAL_STATES))
         with self._read() as database:
             rows = database.execute(listed.order_by(runs.c.created)).all()
-        return ((row.id, row.created, self._store.place(row.id)) for row in rows)
+        return ((row.id, row.created, self._store.local_path(row.id)) for row in rows)
 
     def _change(self, run: str, **values: Any) -> bool:
         """Write to a run we work on; False when it is not open, or not ours."""
@@ -349,7 +351,7 @@ class Journal:
             return bool(changed.rowcount)
 
     def _mine(self, run: str) -> Any:
-        ours = runs.c.keeper == self._keeper.name
+        ours = runs.c.keeper == self._owner_lock.owner_id
         return (runs.c.id == run) & ours & IS_OPEN
 
     @contextmanager

@@ -14,7 +14,7 @@ from marsam.errors import JournalError
 from marsam.journal.errors import NO_DATABASE
 
 
-class FileKeeper:
+class FileOwnerLock:
     """A name for this process, by which others on this machine can tell whether it still runs.
 
     Args:
@@ -26,7 +26,7 @@ class FileKeeper:
         self._naming = threading.Lock()
 
     @property
-    def name(self) -> str:
+    def owner_id(self) -> str:
         """Ours; the lock is taken when the name is first needed."""
         with self._naming:
             return self._name
@@ -39,7 +39,7 @@ class FileKeeper:
         self._lock.acquire()
         return name
 
-    def alive(self, name: str | None) -> bool:
+    def is_alive(self, name: str | None) -> bool:
         """Whether the process of that name still runs."""
         if name is None:
             return False
@@ -70,7 +70,7 @@ class FileKeeper:
         return self.folder / f"{name}.lock"
 
 
-class DatabaseKeeper:
+class PostgresOwnerLock:
     """A name for this process, by which all who share a PostgreSQL can tell whether it still runs.
 
     The lock belongs to a connection that stays open as long as the process; the server lets go of
@@ -87,7 +87,7 @@ class DatabaseKeeper:
         self._name = ""
 
     @property
-    def name(self) -> str:
+    def owner_id(self) -> str:
         """Ours; another one when the connection was lost, as others then took us for dead.
 
         Raises:
@@ -102,7 +102,7 @@ class DatabaseKeeper:
                 self._held, self._name = held, name
             return self._name
 
-    def alive(self, name: str | None) -> bool:
+    def is_alive(self, name: str | None) -> bool:
         """Whether the process of that name still runs.
 
         Raises:

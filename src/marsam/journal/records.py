@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from marsam.journal.file_store import KeptFile
+from marsam.journal.file_store import StoredFile
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
 from marsam.text.fidelity import Fidelity
 
-OPEN = ("queued", "running")
+ACTIVE_STATES = ("queued", "running")
 """States of a run that somebody works on, or will."""
-ENDED = ("finished", "stopped", "failed", "interrupted")
+FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 """States of a run that is over."""
 
 
-class Failure(NamedTuple):
+class RunFailure(NamedTuple):
     """Why a run failed: the kind of error, and its sentence."""
 
     code: str
@@ -24,12 +24,12 @@ class Failure(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptPicture:
+class StoredPicture:
     """A painted picture that was kept; ``file`` is None when it was withheld."""
 
     index: int
     seed: int
-    file: KeptFile | None
+    file: StoredFile | None
     fidelity: Fidelity | None = None
     seconds: float | None = None
 
@@ -49,7 +49,7 @@ class Run:
 
     Attributes:
         created: seconds since 1970.
-        state: one of ``OPEN`` or ``ENDED``.
+        state: one of ``ACTIVE_STATES`` or ``FINAL_STATES``.
         file: the picture it began with, as PNG; None when it began with words.
         captions: all that were offered; the best first.
         options: what was chosen; None when nothing was to be painted.
@@ -63,13 +63,13 @@ class Run:
     visitor: str = ""
     created: float
     state: str
-    file: KeptFile | None
+    file: StoredFile | None
     captions: tuple[Caption, ...]
     prompt: Prompt | None
     options: RunOptions | None
-    pictures: tuple[KeptPicture, ...]
+    pictures: tuple[StoredPicture, ...]
     asked: str | None = None
-    error: Failure | None = None
+    error: RunFailure | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
@@ -77,7 +77,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Nobody works on it any more."""
-        return self.state in ENDED
+        return self.state in FINAL_STATES
 
     @property
     def source(self) -> Path | None:

@@ -14,7 +14,7 @@ def prune(journal: Journal, *, days: float | None = None, megabytes: float | Non
     Returns:
         How many were deleted.
     """
-    oldest = list(journal.ended())
+    oldest = list(journal.finished_runs())
     sizes = {run: _size(place) for run, _, place in oldest} if megabytes is not None else {}
     left, gone = sum(sizes.values()), 0
     for run, created, _ in oldest:

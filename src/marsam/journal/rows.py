@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from marsam.journal.file_store import KeptFile, PictureStore
-from marsam.journal.records import Failure, KeptPicture, Run
+from marsam.journal.file_store import RunFileStore, StoredFile
+from marsam.journal.records import Run, RunFailure, StoredPicture
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
 from marsam.text.fidelity import Fidelity
@@ -13,12 +13,12 @@ SOURCE = "source.png"
 """The picture that a run began with."""
 
 
-def file_of(run: str, seed: int, store: PictureStore) -> KeptFile:
+def file_of(run: str, seed: int, store: RunFileStore) -> StoredFile:
     """The file of a picture that was painted."""
     return store.file(run, f"marsam-{seed}.png")
 
 
-def run_of(row: Any, painted: Iterable[Any], store: PictureStore) -> Run:
+def run_of(row: Any, painted: Iterable[Any], store: RunFileStore) -> Run:
     """A row of ``runs``, with its rows of ``pictures`` in their order."""
     return Run(
         id=row.id,
@@ -30,12 +30,12 @@ def run_of(row: Any, painted: Iterable[Any], store: PictureStore) -> Run:
         prompt=Prompt.from_dict(row.prompt) if row.prompt else None,
         options=RunOptions.from_dict(row.options) if row.options else None,
         asked=row.asked,
-        error=Failure(**row.error) if row.error else None,
+        error=RunFailure(**row.error) if row.error else None,
         seconds=row.seconds or {},
         models=row.models or {},
         digest=row.digest,
         pictures=tuple(
-            KeptPicture(
+            StoredPicture(
                 index=p.place,
                 seed=p.seed,
                 file=None if p.blocked else file_of(row.id, p.seed, store),

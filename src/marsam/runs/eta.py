@@ -13,17 +13,17 @@ from marsam.options import PaintOptions, Recipe, recipe_named
 from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
 
-KEPT = 0.5
+SMOOTHING = 0.5
 """How much of the old figure stays when a new one comes in."""
 
 
-def pace_file() -> Path:
+def timings_file() -> Path:
     """Where figures are remembered between starts."""
-    return Path(platformdirs.user_cache_dir("marsam")) / "pace.json"
+    return Path(platformdirs.user_cache_dir("marsam")) / "estimator.json"
 
 
 @dataclass
-class Pace:
+class TimeEstimator:
     """Seconds a pass of the U-Net takes, one picture at a time, by painter, device and size.
 
     Args:
@@ -43,7 +43,7 @@ class Pace:
             name: figure for name, figure in read_figures(self.file).items() if figure > 0
         }
 
-    def learn(self, picture: Picture, seconds: float) -> None:
+    def update(self, picture: Picture, seconds: float) -> None:
         """A picture took so long."""
         if picture.image is None or seconds <= 0:
             return
@@ -51,20 +51,20 @@ class Pace:
         key, new = self._key(*picture.image.size), seconds / method.passes(picture.steps)
         with self._lock:
             old = self._passes.get(key, new)
-            self._passes[key] = KEPT * old + (1 - KEPT) * new
+            self._passes[key] = SMOOTHING * old + (1 - SMOOTHING) * new
             self._passes[self._key(None, None)] = self._passes[key]
             if self.file is not None:
                 write_figures(self.file, self._passes)
 
-    def listening(self, events: Iterator[Event]) -> Iterator[Event]:
+    def observe(self, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what they tell about time is learnt on the way."""
         with closing(events):  # type: ignore[type-var]
             for event in events:
                 if isinstance(event, Painted):
-                    self.learn(event.picture, event.seconds)
+                    self.update(event.picture, event.seconds)
                 yield event
 
-    def expected(self, options: PaintOptions) -> float | None:
+    def estimate(self, options: PaintOptions) -> float | None:
         """Seconds the pictures will take, or None when nothing like them was measured yet."""
         one = self._passes.get(self._key(options.width, options.height))
         if one is None:
@@ -72,9 +72,9 @@ class Pace:
         method = self.studio.painter.method(options.recipe)
         return one * method.passes(options.steps or method.steps) * options.pictures
 
-    def per_picture(self) -> Mapping[Recipe, float | None]:
+    def seconds_per_picture(self) -> Mapping[Recipe, float | None]:
         """Seconds one picture takes with each recipe, at the model's own size."""
-        return {r: self.expected(PaintOptions(pictures=1, recipe=r)) for r in Recipe}
+        return {r: self.estimate(PaintOptions(pictures=1, recipe=r)) for r in Recipe}
 
     def _key(self, width: int | None, height: int | None) -> str:
         device = self.studio.device

@@ -25,7 +25,7 @@ from marsam.studio import Studio
 from marsam.text.cleaning import clean
 
 
-def perform(
+def execute_run(
     studio: Studio, journal: Journal, run: Run, *, given_up: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
     """Do what is left of a run that is ours, one event at a time; closing the iterator stops it.
@@ -67,14 +67,14 @@ def perform(
                     captions = event.candidates
                 case Prompted() if run.prompt is None:
                     prompt = event.prompt
-                    journal.describe(run.id, captions, prompt)
+                    journal.save_text(run.id, captions, prompt)
                 case Painted():
                     picture = replace(event.picture, index=event.picture.index + done)
                     event = replace(event, picture=picture)
-                    journal.paint(run.id, event, prompt)
+                    journal.save_picture(run.id, event, prompt)
                 case Checked():
                     event = replace(event, index=event.index + done)
-                    journal.check(run.id, event)
+                    journal.save_check(run.id, event)
                 case Previewed():
                     event = replace(event, index=event.index + done)
                 case Finished() if done:
@@ -92,11 +92,11 @@ def _unchecked(
         started = time.monotonic()
         fidelity = studio.compared(open_picture(picture.path), run.prompt.english)
         event = Checked(index=picture.index, fidelity=fidelity, seconds=time.monotonic() - started)
-        journal.check(run.id, event)
+        journal.save_check(run.id, event)
         yield event
 
 
-def begin(
+def create_run(
     studio: Studio,
     journal: Journal,
     visitor: str,
@@ -129,7 +129,7 @@ def begin(
     )
 
 
-def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
+def execute_and_record(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
     """A run that was begun, to its end, which is written down too.
 
     Raises:
@@ -139,9 +139,9 @@ def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
     seconds = dict(begun.seconds)
     state, failure = "stopped", None
     try:
-        with closing(perform(studio, journal, begun)) as events:  # type: ignore[type-var]
+        with closing(execute_run(studio, journal, begun)) as events:  # type: ignore[type-var]
             for event in events:
-                spent(seconds, event)
+                add_seconds(seconds, event)
                 yield event
         state = "finished"
     except Cancelled:
@@ -150,7 +150,7 @@ def recorded(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
         state, failure = "failed", error
         raise
     finally:
-        journal.end(run, state, error=failure, seconds=seconds)
+        journal.finish(run, state, error=failure, seconds=seconds)
 
 
 def _left(options: RunOptions, done: int) -> RunOptions:
@@ -163,7 +163,7 @@ def _left(options: RunOptions, done: int) -> RunOptions:
     return replace(options, paint=paint, keep_best=None)
 
 
-def same_models(run: Run, studio: Studio) -> None:
+def require_same_models(run: Run, studio: Studio) -> None:
     """Whether going on with a run would give what it would have given.
 
     Raises:
@@ -174,7 +174,7 @@ def same_models(run: Run, studio: Studio) -> None:
         raise OptionError(f"This run was begun with other models: {told}.")
 
 
-def spent(seconds: dict[str, float], event: Event) -> None:
+def add_seconds(seconds: dict[str, float], event: Event) -> None:
     """Count what an event says about time."""
     stage = {
         Captioned: "caption",

@@ -7,7 +7,7 @@ from collections.abc import Sized
 from marsam.errors import QueueFull, QuotaExceeded
 
 
-class Line:
+class FairQueue:
     """Jobs of clients; the next one is of the client who has waited longest for a turn.
 
     Args:
@@ -27,8 +27,8 @@ class Line:
         with self._changed:
             return self._waiting()
 
-    def promise(self, client: str, *, beyond: Sized = (), working: int = 0) -> None:
-        """A place for one more job; :meth:`join` or :meth:`give_back` must follow.
+    def reserve(self, client: str, *, beyond: Sized = (), working: int = 0) -> None:
+        """A place for one more job; :meth:`join` or :meth:`release` must follow.
 
         Args:
             client: whose.
@@ -53,25 +53,25 @@ class Line:
                 )
             self._promised[client] = self._promised.get(client, 0) + 1
 
-    def give_back(self, client: str) -> None:
+    def release(self, client: str) -> None:
         """The promised place is not needed."""
         with self._changed:
             self._promised[client] -= 1
             if not self._promised[client]:
                 del self._promised[client]
 
-    def join(self, client: str, job: str) -> None:
+    def enqueue_reserved(self, client: str, job: str) -> None:
         """Wait for a turn, in a place that was promised."""
-        self.give_back(client)
-        self.add(client, job)
+        self.release(client)
+        self.enqueue(client, job)
 
-    def add(self, client: str, job: str) -> None:
+    def enqueue(self, client: str, job: str) -> None:
         """Wait for a turn, whether or not there is a place: the job was let in before."""
         with self._changed:
             self._jobs.setdefault(client, deque()).append(job)
             self._changed.notify_all()
 
-    def take(self) -> str | None:
+    def pop(self) -> str | None:
         """The next job, as soon as there is one; None when the line is closed."""
         with self._changed:
             while not self._jobs and not self._closed:
@@ -85,7 +85,7 @@ class Line:
                 self._jobs[client] = jobs  # behind everybody else
             return job
 
-    def leave(self, job: str) -> bool:
+    def remove(self, job: str) -> bool:
         """Wait no longer; False when the job was not waiting."""
         with self._changed:
             for client, jobs in self._jobs.items():

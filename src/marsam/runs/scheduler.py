@@ -1,4 +1,4 @@
-"""One pair of hands for each kind of work, and one fair, bounded line of runs in front of them.
+"""One pair of worker for each kind of work, and one fair, bounded line of runs in front of them.
 
 A run first gets its words, then its pictures; while one is painted, the next is described. Whatever
 the page and the HTTP API want painted stands in the same line; words alone are answered beside it.
@@ -20,28 +20,28 @@ from marsam.journal.journal import Journal
 from marsam.journal.records import Run
 from marsam.options import QUEUE, SHARE, RunOptions
 from marsam.results import Event, Prompted
-from marsam.runs.eta import Pace
-from marsam.runs.execution import begin, perform, same_models, spent
-from marsam.runs.fair_queue import Line
+from marsam.runs.eta import TimeEstimator
+from marsam.runs.execution import add_seconds, create_run, execute_run, require_same_models
+from marsam.runs.fair_queue import FairQueue
 from marsam.studio import Studio
 
-PATIENCE = 900.0
+STEP_TIMEOUT_S = 900.0
 """Seconds a step may take before it counts as hung; reading large models is one step."""
-SWEEP = 30.0
+ORPHAN_CHECK_INTERVAL_S = 30.0
 """Seconds between two looks for runs of processes that died."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnded:
     """A run is over: ``finished``, ``stopped``, ``failed`` or ``interrupted``."""
 
     state: str
     error: MarsamError | None = None
 
 
-News = Event | Ended
-Listener = Callable[[News], None]
+RunEvent = Event | RunEnded
+Listener = Callable[[RunEvent], None]
 
 
 @dataclass
@@ -49,31 +49,31 @@ class _Job:
     run: str
     client: str
     stop: threading.Event = field(default_factory=threading.Event)
-    sign: float = field(default_factory=time.monotonic)
+    last_progress: float = field(default_factory=time.monotonic)
     """When the work last gave a sign of life."""
     seconds: dict[str, float] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
-    ended: Ended | None = None
+    ended: RunEnded | None = None
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     """Of whoever asked for it: where GPUs are lent, they are lent to a visitor."""
 
 
-class _Hands:
+class _Worker:
     """Somebody who does one thing at a time."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: FairQueue) -> None:
         self.line = line
         self.job: _Job | None = None
-        self.stuck = False
+        self.hung = False
 
 
-class Workshop:
+class Scheduler:
     """Does the runs that are handed in, in turn; every result is in the journal first.
 
     Args:
         studio: whose stages do the work.
         journal: where runs and results are kept.
-        pace: learns how long pictures take.
+        estimator: learns how long pictures take.
         limit: runs that may wait.
         share: those of one client that may wait or be worked on.
         patience: seconds without a sign after which a step counts as hung.
@@ -85,31 +85,31 @@ class Workshop:
         studio: Studio,
         journal: Journal,
         *,
-        pace: Pace | None = None,
+        estimator: TimeEstimator | None = None,
         limit: int = QUEUE,
         share: int = SHARE,
-        patience: float = PATIENCE,
-        observer: Callable[[str, News], None] | None = None,
+        patience: float = STEP_TIMEOUT_S,
+        observer: Callable[[str, RunEvent], None] | None = None,
     ) -> None:
         self.studio, self.journal = studio, journal
-        self.pace = pace or Pace(studio)
+        self.estimator = estimator or TimeEstimator(studio)
         self.patience, self.observer = patience, observer
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._unsettled: dict[str, Ended] = {}
-        self._words = _Hands(Line(limit=limit, share=share))
+        self._unsaved_ends: dict[str, RunEnded] = {}
+        self._text_worker = _Worker(FairQueue(limit=limit, share=share))
         # Whoever is in this line was let in by the other.
-        self._brushes = _Hands(Line(limit=limit, share=share))
+        self._paint_worker = _Worker(FairQueue(limit=limit, share=share))
         self._threads = [
-            threading.Thread(target=self._work, args=(hands,), name=name, daemon=True)
-            for hands, name in ((self._words, "words"), (self._brushes, "brushes"))
+            threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
+            for worker, name in ((self._text_worker, "words"), (self._paint_worker, "brushes"))
         ]
         self._threads.append(threading.Thread(target=self._watch, name="watch", daemon=True))
         for thread in self._threads:
             thread.start()
 
-    def request(
+    def enqueue_run(
         self,
         client: str,
         options: RunOptions,
@@ -126,7 +126,7 @@ class Workshop:
         """
 
         def begun() -> str:
-            return begin(
+            return create_run(
                 self.studio,
                 self.journal,
                 client,
@@ -137,7 +137,7 @@ class Workshop:
                 once=once,
             )
 
-        return self.submit(client, begun)
+        return self.enqueue(client, begun)
 
     def resume(self, client: str | None, run: str, *, line: str) -> str:
         """Go on with a run that did not finish; its id.
@@ -152,8 +152,8 @@ class Workshop:
             OptionError: when it was begun with other models.
             Refused: when there is no place for it.
         """
-        same_models(self.journal.run(client, run), self.studio)
-        return self.submit(line, lambda: self.journal.claim(client, run).id)
+        require_same_models(self.journal.run(client, run), self.studio)
+        return self.enqueue(line, lambda: self.journal.claim(client, run).id)
 
     def wait(self, run: str) -> Run:
         """The run, when it is over.
@@ -162,11 +162,11 @@ class Workshop:
             Cancelled: when it was stopped.
             MarsamError: why it failed.
         """
-        ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        self.listen(run, lambda news: ended.put(news) if isinstance(news, Ended) else None)
-        return self.outcome(run, ended.get())
+        ended: queue.SimpleQueue[RunEnded] = queue.SimpleQueue()
+        self.subscribe(run, lambda news: ended.put(news) if isinstance(news, RunEnded) else None)
+        return self.result(run, ended.get())
 
-    def outcome(self, run: str, ended: Ended) -> Run:
+    def result(self, run: str, ended: RunEnded) -> Run:
         """The finished run, or as an error how else it ended."""
         if ended.error is not None:
             raise ended.error
@@ -174,7 +174,7 @@ class Workshop:
             raise Cancelled("The run was stopped; what is finished is kept.")
         return self.journal.run(None, run)
 
-    def submit(self, client: str, begin: Callable[[], str]) -> str:
+    def enqueue(self, client: str, begin: Callable[[], str]) -> str:
         """Take a run in; ``begin`` writes it down, and is called only if there is a place for it.
 
         Returns:
@@ -185,16 +185,18 @@ class Workshop:
             QuotaExceeded: too much of this client's is.
             MarsamError: what ``begin`` raises.
         """
-        line = self._words.line
-        line.promise(client, beyond=self._brushes.line, working=self._working(client))
+        line = self._text_worker.line
+        line.reserve(
+            client, beyond=self._paint_worker.line, working=self._in_progress_count(client)
+        )
         try:
             run = begin()
         except BaseException:
-            line.give_back(client)
+            line.release(client)
             raise
         with self._lock:
             self._jobs[run] = _Job(run, client)
-        line.join(client, run)
+        line.enqueue_reserved(client, run)
         return run
 
     def cancel(self, run: str) -> bool:
@@ -204,59 +206,59 @@ class Workshop:
         if job is None or job.ended is not None:
             return False
         job.stop.set()
-        if self._words.line.leave(run) or self._brushes.line.leave(run):
-            self._end(job, Ended("stopped"))
+        if self._text_worker.line.remove(run) or self._paint_worker.line.remove(run):
+            self._end(job, RunEnded("stopped"))
         return True
 
-    def listen(self, run: str, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, run: str, listener: Listener) -> Callable[[], None]:
         """Hear of everything that happens to a run from now on; the answer ends that.
 
-        A run that is not here, or is over, is told as ``Ended`` at once.
+        A run that is not here, or is over, is told as ``RunEnded`` at once.
         """
         with self._lock:
             job = self._jobs.get(run)
             if job is not None and job.ended is None:
                 job.listeners.append(listener)
-                return lambda: self._forget(job, listener)
-        ended = job.ended if job else self._unsettled.get(run)
-        listener(ended or self._as_written(run))
+                return lambda: self._unsubscribe(job, listener)
+        ended = job.ended if job else self._unsaved_ends.get(run)
+        listener(ended or self._stored_end(run))
         return lambda: None
 
-    def _as_written(self, run: str) -> Ended:
+    def _stored_end(self, run: str) -> RunEnded:
         kept = self.journal.run(None, run)
-        return Ended(kept.state, kept.error and rebuilt(*kept.error))
+        return RunEnded(kept.state, kept.error and rebuilt(*kept.error))
 
-    def position(self, run: str) -> int | None:
+    def queue_position(self, run: str) -> int | None:
         """Its place in the line, from 1; 0 while it is worked on, None when it is over."""
         with self._lock:
             job = self._jobs.get(run)
         if job is None:
             return None
-        if job in (self._words.job, self._brushes.job):
+        if job in (self._text_worker.job, self._paint_worker.job):
             return 0
-        place = self._brushes.line.positions().get(run)
+        place = self._paint_worker.line.positions().get(run)
         if place is not None:
             return place
         # Its words come soon; what it waits for is a turn to be painted.
-        later = self._brushes.line.positions((job.client, run))[run]
-        return max(self._words.line.positions().get(run, 1), later)
+        later = self._paint_worker.line.positions((job.client, run))[run]
+        return max(self._text_worker.line.positions().get(run, 1), later)
 
-    def waiting(self) -> int:
+    def queued_count(self) -> int:
         """How many runs wait for a turn."""
-        return len(self._words.line) + len(self._brushes.line)
+        return len(self._text_worker.line) + len(self._paint_worker.line)
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether new runs would be worked on; not while a step hangs, or at the end."""
-        hung = self._words.stuck or self._brushes.stuck
+        hung = self._text_worker.hung or self._paint_worker.hung
         alive = all(thread.is_alive() for thread in self._threads)
         return alive and not hung and not self._closing.is_set()
 
     def close(self, seconds: float = 30.0) -> None:
         """Take nothing more, and stop between two steps; what is open is left interrupted."""
         self._closing.set()
-        for hands in (self._words, self._brushes):
-            hands.line.close()
+        for worker in (self._text_worker, self._paint_worker):
+            worker.line.close()
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -265,104 +267,106 @@ class Workshop:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         for job in jobs:
-            self._end(job, Ended("interrupted"))
+            self._end(job, RunEnded("interrupted"))
 
-    def _working(self, client: str) -> int:
+    def _in_progress_count(self, client: str) -> int:
         with self._lock:
             jobs = [job for job in self._jobs.values() if job.client == client]
-        waiting = self._words.line.positions()
+        waiting = self._text_worker.line.positions()
         return sum(job.run not in waiting for job in jobs)
 
-    def _forget(self, job: _Job, listener: Listener) -> None:
+    def _unsubscribe(self, job: _Job, listener: Listener) -> None:
         with self._lock, suppress(ValueError):
             job.listeners.remove(listener)
 
-    def _tell(self, job: _Job, news: News) -> None:
+    def _notify(self, job: _Job, news: RunEvent) -> None:
         with self._lock:
             listeners = list(job.listeners)
         for hear in listeners:
-            with self._surviving():
+            with self._log_errors():
                 hear(news)
         if self.observer is not None:
-            with self._surviving():
+            with self._log_errors():
                 self.observer(job.run, news)
 
-    def _work(self, hands: _Hands) -> None:
-        while (run := hands.line.take()) is not None:
+    def _work(self, worker: _Worker) -> None:
+        while (run := worker.line.pop()) is not None:
             with self._lock:
                 job = self._jobs.get(run)
             if job is None:
                 continue
-            job.sign, hands.job = time.monotonic(), job
+            job.last_progress, worker.job = time.monotonic(), job
             try:
-                # A copy: while one pair of hands lets go of a run, the other may have it already.
-                ended = job.context.copy().run(self._do, job, words=hands is self._words)
+                # A copy: while one pair of worker lets go of a run, the other may have it already.
+                ended = job.context.copy().run(
+                    self._execute, job, words=worker is self._text_worker
+                )
             except MarsamError as error:
-                ended = Ended("failed", error)
+                ended = RunEnded("failed", error)
             except MemoryError:
-                ended = Ended("failed", OutOfMemory("There is not enough memory for this run."))
+                ended = RunEnded("failed", OutOfMemory("There is not enough memory for this run."))
             except Exception as error:  # a defect; the next run has nothing to do with it
                 _log.exception("a run failed")
-                ended = Ended("failed", MarsamError(f"Something unexpected happened: {error}"))
+                ended = RunEnded("failed", MarsamError(f"Something unexpected happened: {error}"))
             finally:
-                hands.job, hands.stuck = None, False
+                worker.job, worker.hung = None, False
             if ended is not None:
-                with self._surviving():
+                with self._log_errors():
                     self._end(job, ended)
 
     @contextmanager
-    def _surviving(self) -> Iterator[None]:
-        """Whatever goes wrong with one run, these hands are needed for the next."""
+    def _log_errors(self) -> Iterator[None]:
+        """Whatever goes wrong with one run, these worker are needed for the next."""
         try:
             yield
         except Exception:
             _log.exception("the end of a run went wrong")
 
-    def _do(self, job: _Job, *, words: bool) -> Ended | None:
+    def _execute(self, job: _Job, *, words: bool) -> RunEnded | None:
         """Work on a run until it is over, or (None) has its words and goes on to be painted."""
-        stopped = Ended("interrupted" if self._closing.is_set() else "stopped")
+        stopped = RunEnded("interrupted" if self._closing.is_set() else "stopped")
         run = self.journal.run(None, job.run)
         if job.stop.is_set() or run.ended:
             return stopped
         if run.prompt is not None and run.state == "queued":
             self.journal.start(job.run)  # else its words will say so
         if words and run.prompt is not None:
-            self._brushes.line.add(job.client, job.run)
+            self._paint_worker.line.enqueue(job.client, job.run)
             return None
         job.seconds = job.seconds or dict(run.seconds)
-        events = self.pace.listening(
-            perform(self.studio, self.journal, run, given_up=lambda: job.ended is not None)
+        events = self.estimator.observe(
+            execute_run(self.studio, self.journal, run, given_up=lambda: job.ended is not None)
         )
         with closing(events):  # type: ignore[type-var]
             for event in events:
-                job.sign = time.monotonic()
-                spent(job.seconds, event)
+                job.last_progress = time.monotonic()
+                add_seconds(job.seconds, event)
                 if job.ended is None:
-                    self._tell(job, event)
+                    self._notify(job, event)
                 if job.stop.is_set():
-                    return Ended("interrupted" if self._closing.is_set() else "stopped")
+                    return RunEnded("interrupted" if self._closing.is_set() else "stopped")
                 if words and isinstance(event, Prompted):
-                    self._brushes.line.add(job.client, job.run)
+                    self._paint_worker.line.enqueue(job.client, job.run)
                     return None
-        return Ended("finished")
+        return RunEnded("finished")
 
-    def _end(self, job: _Job, ended: Ended) -> None:
+    def _end(self, job: _Job, ended: RunEnded) -> None:
         """Write the end down, once, and tell it."""
         with self._lock:
             if job.ended is not None:
                 return
             job.ended = ended
-        if not self._settle(job.run, ended, job):
-            self._unsettled[job.run] = ended
-        self._tell(job, ended)
+        if not self._persist_end(job.run, ended, job):
+            self._unsaved_ends[job.run] = ended
+        self._notify(job, ended)
         with self._lock:  # it may have been gone on with already, as another job
             if self._jobs.get(job.run) is job:
                 del self._jobs[job.run]
 
-    def _settle(self, run: str, ended: Ended, job: _Job | None = None) -> bool:
+    def _persist_end(self, run: str, ended: RunEnded, job: _Job | None = None) -> bool:
         """Write the end down; False when nothing can be written (the disk may be full)."""
         try:
-            self.journal.end(
+            self.journal.finish(
                 run,
                 ended.state,
                 error=ended.error,
@@ -379,22 +383,22 @@ class Workshop:
         """Find hung steps, settle what could not be settled, and look for runs of the dead."""
         swept = time.monotonic()
         while not self._closing.wait(min(1.0, self.patience / 4)):
-            for hands in (self._words, self._brushes):
-                job = hands.job
-                if job is None or job.ended or time.monotonic() - job.sign < self.patience:
+            for worker in (self._text_worker, self._paint_worker):
+                job = worker.job
+                if job is None or job.ended or time.monotonic() - job.last_progress < self.patience:
                     continue
-                hands.stuck = True
+                worker.hung = True
                 job.stop.set()
                 late = Overdue(f"A step took longer than {self.patience:.0f} seconds.")
-                with self._surviving():
-                    self._end(job, Ended("failed", late))
-            for run, ended in list(self._unsettled.items()):
-                if self._settle(run, ended):
-                    del self._unsettled[run]
+                with self._log_errors():
+                    self._end(job, RunEnded("failed", late))
+            for run, ended in list(self._unsaved_ends.items()):
+                if self._persist_end(run, ended):
+                    del self._unsaved_ends[run]
             with suppress(MarsamError, OSError):
-                for run in self.journal.asked_to_stop():
+                for run in self.journal.cancel_requests():
                     self.cancel(run)
-            if time.monotonic() - swept > SWEEP:
+            if time.monotonic() - swept > ORPHAN_CHECK_INTERVAL_S:
                 swept = time.monotonic()
                 with suppress(MarsamError, OSError):
                     self.journal.sweep()

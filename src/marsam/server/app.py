@@ -15,8 +15,8 @@ from marsam.errors import MarsamError, OptionError
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune
 from marsam.options import ELSEWHERE, QUEUE, SHARE
-from marsam.runs.eta import Pace, pace_file
-from marsam.runs.scheduler import Workshop
+from marsam.runs.eta import TimeEstimator, timings_file
+from marsam.runs.scheduler import Scheduler
 from marsam.server.security import MAX_BODY, Guard, is_loopback, require_key
 from marsam.studio import Studio
 from marsam.version import __version__
@@ -48,7 +48,7 @@ def known_keys(file: Path | None) -> frozenset[str]:
 
 
 def application(
-    workshop: Workshop,
+    scheduler: Scheduler,
     *,
     page: bool = True,
     api: bool = True,
@@ -59,18 +59,18 @@ def application(
     """The ASGI application.
 
     Args:
-        workshop: does the work; it is closed with the application.
+        scheduler: does the work; it is closed with the application.
         page: with the studio's page.
         api: with the API; ``figures`` (:class:`marsam.api.metrics.Figures`) are then needed.
         keys: of which one is asked for; none lets everybody in.
         hosts: names by which the machine is asked, beside loopback's.
-        figures: counted in; the workshop's observer.
+        figures: counted in; the scheduler's observer.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        workshop.close()
+        scheduler.close()
 
     app = FastAPI(
         title="Marsam",
@@ -85,11 +85,11 @@ def application(
     if api:
         from marsam.api.routes import add_api
 
-        add_api(app, workshop, figures)
+        add_api(app, scheduler, figures)
     if page:
         from marsam.web.page import mount
 
-        mount(app, workshop)
+        mount(app, scheduler)
     return Guard(app, keys=keys, hosts=hosts)
 
 
@@ -124,21 +124,21 @@ def serve(
         from marsam.api.metrics import Figures
 
         figures = Figures()
-    workshop = Workshop(
+    scheduler = Scheduler(
         studio,
         journal,
-        pace=Pace(studio, pace_file()),
+        estimator=TimeEstimator(studio, timings_file()),
         limit=queue,
         share=share or (SHARE if keys or not is_loopback(host) else ALONE),
         observer=figures.observe if figures else None,
     )
-    app = application(workshop, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
+    app = application(scheduler, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
     if keep_days is not None or keep_megabytes is not None:
         in_background(prune_hourly, journal, keep_days, keep_megabytes)
     if page:
         from marsam.web.page import get_ready
 
-        in_background(get_ready, studio, workshop.pace)
+        in_background(get_ready, studio, scheduler.estimator)
     listen(app, host=host, port=port)
 
 

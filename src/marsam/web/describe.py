@@ -95,8 +95,8 @@ class Reading:
                         desk.prompt = event.prompt
                         break
             desk.read.set()
-            self.journal.describe(run, desk.captions, desk.prompt)
-            self.journal.end(run, "finished")
+            self.journal.save_text(run, desk.captions, desk.prompt)
+            self.journal.finish(run, "finished")
             state = ""
             yield merged(self.view.words(desk), self.view.earlier(desk)) | {
                 parts.status: render.easel(both("words_ready"))
@@ -109,7 +109,7 @@ class Reading:
             desk.read.set()
             if run is not None and state:
                 with suppress(MarsamError):  # it may be the journal that fails
-                    self.journal.end(run, state)
+                    self.journal.finish(run, state)
 
     def edit(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
         """One text was changed; the other is out of date until it is synced."""

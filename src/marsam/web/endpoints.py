@@ -17,7 +17,7 @@ from marsam.options import (
     TranslateOptions,
     recipe_named,
 )
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.web.session import served
 
@@ -25,9 +25,9 @@ TOGETHER = 8
 """Programs that wait at once for one kind of answer; the line decides who is served."""
 
 
-def add(workshop: Workshop) -> None:
+def add(scheduler: Scheduler) -> None:
     """Add ``/caption``, ``/translate``, ``/paint`` and ``/run`` to the page being built."""
-    studio = workshop.studio
+    studio = scheduler.studio
     with gr.Column(visible=False):
         picture = gr.File(label="picture", type="filepath")
         text = gr.Textbox(label="text")
@@ -62,7 +62,7 @@ def add(workshop: Workshop) -> None:
             )
             # In the same line as everybody, and kept like everything.
             visitor = f"program:{client.session_hash}"
-            run = workshop.wait(workshop.request(visitor, RunOptions(paint=paint), **given))
+            run = scheduler.wait(scheduler.enqueue_run(visitor, RunOptions(paint=paint), **given))
             words = run.prompt
             saved = [served(p.path, files) for p in run.pictures if p.path is not None]
             return (words.english, words.arabic, saved) if words else ("", "", saved)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from marsam.journal.records import KeptPicture
+from marsam.journal.records import StoredPicture
 from marsam.results import Prompt
 
 _PAGE = """<!doctype html>
@@ -29,7 +29,7 @@ _FIGURE = """<figure><img src="{name}" alt="{english}"><figcaption>{seed}</figca
 """
 
 
-def bundle(pictures: Sequence[KeptPicture], prompt: Prompt, path: Path) -> Path | None:
+def bundle(pictures: Sequence[StoredPicture], prompt: Prompt, path: Path) -> Path | None:
     """Write the ZIP; None when there is no picture to put in.
 
     ``captions.json`` has both captions and each picture's seed; every PNG carries the same and all

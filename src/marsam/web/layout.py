@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions, Recipe
-from marsam.runs.eta import Pace
+from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
 from marsam.web import render
 from marsam.web.strings import ARABIC, ENGLISH, both, say
@@ -134,7 +134,7 @@ def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say("own_size", language), ""), *((size, size) for size in SIZES)]
 
 
-def lay_out(studio: Studio, pace: Pace, *, offer: bool = True) -> Parts:
+def lay_out(studio: Studio, estimator: TimeEstimator, *, offer: bool = True) -> Parts:
     """Build the page, in English; whoever reads Arabic gets it in Arabic on arrival.
 
     ``offer`` shows how to fetch the full models, where they are not used yet.
@@ -161,7 +161,7 @@ def lay_out(studio: Studio, pace: Pace, *, offer: bool = True) -> Parts:
             elem_id="language",
         )
     parts["visitor"] = gr.Textbox(visible=False)
-    parts["strip"] = html(render.strip(studio, pace), elem_id="strip")
+    parts["strip"] = html(render.strip(studio, estimator), elem_id="strip")
     with gr.Tabs() as parts["tabs"]:
         with gr.Tab(word("studio"), id="studio") as parts["studio_tab"], gr.Row():
             with gr.Column(scale=3, min_width=280):
@@ -173,7 +173,7 @@ def lay_out(studio: Studio, pace: Pace, *, offer: bool = True) -> Parts:
         with gr.Tab(word("history"), id="history") as parts["history_tab"]:
             _history(parts, html, button)
     with gr.Accordion(word("about"), open=False, elem_id="about") as parts["about"]:
-        parts["about_text"] = html(render.about(studio, pace))
+        parts["about_text"] = html(render.about(studio, estimator))
         offer = offer and studio.models == "mini"
         html(render.offer() if offer else "")
         with gr.Row():

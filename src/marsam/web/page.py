@@ -10,8 +10,8 @@ import gradio as gr
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.options import PaintOptions, Recipe, RunOptions
 from marsam.results import Painted
-from marsam.runs.eta import Pace
-from marsam.runs.scheduler import Workshop
+from marsam.runs.eta import TimeEstimator
+from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 from marsam.ui import theme
 from marsam.web import endpoints, render
@@ -31,23 +31,23 @@ WAITING = 64
 """Requests that may wait for that; more are turned away."""
 
 
-def build(workshop: Workshop, *, offer: bool = True) -> gr.Blocks:
-    """The page, on any workshop (tests give it one of fakes).
+def build(scheduler: Scheduler, *, offer: bool = True) -> gr.Blocks:
+    """The page, on any scheduler (tests give it one of fakes).
 
     Args:
-        workshop: does the work.
+        scheduler: does the work.
         offer: whether its readers may have the full models fetched onto this machine.
     """
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        endpoints.add(workshop)  # first: they have the right to the plain names
-        parts = lay_out(workshop.studio, workshop.pace, offer=offer)
-        _wire(page, parts, View(parts, workshop), offer=offer)
+        endpoints.add(scheduler)  # first: they have the right to the plain names
+        parts = lay_out(scheduler.studio, scheduler.estimator, offer=offer)
+        _wire(page, parts, View(parts, scheduler), offer=offer)
     page.queue(max_size=WAITING, api_open=False)
     return page
 
 
 def _wire(page: gr.Blocks, parts: Parts, view: View, *, offer: bool) -> None:
-    desks = Desks(view.workshop)
+    desks = Desks(view.scheduler)
     visit, reading = Visit(view, desks), Reading(view, desks)
     painting, history, fetching = (
         Painting(view, desks, reading),
@@ -149,7 +149,7 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def get_ready(studio: Studio, pace: Pace) -> None:
+def get_ready(studio: Studio, estimator: TimeEstimator) -> None:
     """Read the models while the reader looks around, and time the painter once.
 
     The first picture is then described at once, and the time it takes to paint is known before the
@@ -159,14 +159,14 @@ def get_ready(studio: Studio, pace: Pace) -> None:
     example = render.HERE / "examples" / "cat.png"
     for event in studio.stream(example, options):
         # The first picture also warms the models up; the second takes what a picture takes.
-        known = pace.expected(PaintOptions()) is not None
+        known = estimator.estimate(PaintOptions()) is not None
         if isinstance(event, Painted) and event.picture.index == 1 and not known:
-            pace.learn(event.picture, event.seconds)
+            estimator.update(event.picture, event.seconds)
 
 
-def mount(app: Any, workshop: Workshop) -> None:
+def mount(app: Any, scheduler: Scheduler) -> None:
     """Add the page to an app, at its root; routes that are there already come first."""
-    page = build(workshop)
+    page = build(scheduler)
     gr.mount_gradio_app(app, page, path="/", **launch_options())
     # Else Gradio would not look where the files lie that a request names: it could name any here.
     page.has_launched = True

@@ -11,7 +11,7 @@ from marsam.errors import MarsamError
 from marsam.imaging.image_io import open_picture
 from marsam.options import PaintOptions, RunOptions, new_seed
 from marsam.results import Checked, Painted, Previewed, Prompt
-from marsam.runs.scheduler import Ended, News
+from marsam.runs.scheduler import RunEnded, RunEvent
 from marsam.web import render
 from marsam.web.describe import Reading
 from marsam.web.session import Desk, Desks
@@ -32,8 +32,8 @@ class Painting:
 
     def __init__(self, view: View, desks: Desks, reading: Reading) -> None:
         self.view, self.desks, self.reading = view, desks, reading
-        self.parts, self.journal, self.pace = view.parts, view.journal, view.pace
-        self.studio, self.workshop = view.studio, view.workshop
+        self.parts, self.journal, self.estimator = view.parts, view.journal, view.estimator
+        self.studio, self.scheduler = view.studio, view.scheduler
 
     def paint(
         self,
@@ -98,7 +98,7 @@ class Painting:
     def stop(self, request: gr.Request) -> Update:
         """End the work after this step; what is finished stays."""
         if (run := self.desks.of(request).working) is not None:
-            self.workshop.cancel(run)
+            self.scheduler.cancel(run)
         return {self.parts.status: render.easel(both("stopping"))}
 
     def _painted(self, desk: Desk, options: PaintOptions) -> Iterator[Update]:
@@ -111,13 +111,13 @@ class Painting:
         steps = options.steps or self.studio.painter.method(options.recipe).steps
         seed = options.seed if options.seed is not None else new_seed()
         options = dataclasses.replace(options, seed=seed, preview_every=max(1, steps // PREVIEWS))
-        # The workshop has hands of its own: whatever becomes of the page, what is finished is kept.
-        told: queue.SimpleQueue[News] = queue.SimpleQueue()
+        # The scheduler has its own threads: finished pictures are kept even if the page is closed.
+        told: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
         try:
-            run = self.workshop.submit(
+            run = self.scheduler.enqueue(
                 desk.visitor, lambda: self._run_for(desk, prompt, RunOptions(paint=options))
             )
-            quiet = self.workshop.listen(run, told.put)
+            quiet = self.scheduler.subscribe(run, told.put)
         except MarsamError as error:
             desk.busy.release()
             self.view.tell(desk, error)
@@ -132,7 +132,7 @@ class Painting:
             desk.busy.release()
 
     def _followed(
-        self, desk: Desk, run: str, told: "queue.SimpleQueue[News]", options: PaintOptions
+        self, desk: Desk, run: str, told: "queue.SimpleQueue[RunEvent]", options: PaintOptions
     ) -> Iterator[Update]:
         parts = self.parts
         yield self.view.words(desk) | {
@@ -144,7 +144,7 @@ class Painting:
             parts.status: render.easel(self._waiting(run), share=0),
         }
         started, reported = time.monotonic(), 0.0
-        while not isinstance(news := self._next(told), Ended):
+        while not isinstance(news := self._next(told), RunEnded):
             match news:
                 case None:
                     yield {parts.status: render.easel(self._waiting(run), share=0)}
@@ -185,7 +185,7 @@ class Painting:
             return False
         return True
 
-    def _next(self, told: "queue.SimpleQueue[News]") -> News | None:
+    def _next(self, told: "queue.SimpleQueue[RunEvent]") -> RunEvent | None:
         try:
             return told.get(timeout=LOOK)
         except queue.Empty:
@@ -193,14 +193,16 @@ class Painting:
 
     def _waiting(self, run: str) -> str:
         """Whose turn it is."""
-        ahead = (self.workshop.position(run) or 1) - 1
+        ahead = (self.scheduler.queue_position(run) or 1) - 1
         return both("waiting_behind", runs_ahead(ahead)) if ahead else both("waiting")
 
     def _run_for(self, desk: Desk, prompt: Prompt, options: RunOptions) -> str:
         """Where to keep what is painted now: with its words, if nothing was painted from them."""
         bare = desk.run if not desk.pictures else None
         # Unless another page paints from it, or it was deleted: then this is a run of its own.
-        if bare and self.journal.paint_from(desk.visitor, bare, prompt, options, state="queued"):
+        if bare and self.journal.start_painting(
+            desk.visitor, bare, prompt, options, state="queued"
+        ):
             return bare
         run = self.journal.begin(
             desk.visitor,
@@ -218,7 +220,7 @@ class Painting:
         every = options.pictures * event.steps
         left = elapsed / done * (every - done)
         if done < 3:
-            left = self.pace.expected(options) or left
+            left = self.estimator.estimate(options) or left
         line = both(
             "painting",
             picture=event.index + 1,
@@ -239,5 +241,5 @@ class Painting:
             )
         except MarsamError:
             return {self.parts.expected: ""}
-        seconds = self.pace.expected(options)
+        seconds = self.estimator.estimate(options)
         return {self.parts.expected: render.expected(seconds, of_pictures(options.pictures))}

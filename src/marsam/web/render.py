@@ -11,11 +11,11 @@ from PIL import Image
 
 from marsam.hub.catalog import MINI, SETS, STANDARD, model_of
 from marsam.hub.download import is_present
-from marsam.journal.records import KeptPicture
+from marsam.journal.records import StoredPicture
 from marsam.notices import Notice
 from marsam.options import Recipe
 from marsam.results import Prompt
-from marsam.runs.eta import Pace
+from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio, stage_name
 from marsam.web.strings import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
 
@@ -35,7 +35,7 @@ def masthead() -> str:
     )
 
 
-def strip(studio: Studio, pace: Pace) -> str:
+def strip(studio: Studio, estimator: TimeEstimator) -> str:
     """One line: which models and why, on what, how fast."""
     which = f"set_{studio.models}" if studio.models in SETS else "set_custom"
     parts = [f"<b>{both(which)}</b>"]
@@ -47,7 +47,7 @@ def strip(studio: Studio, pace: Pace) -> str:
         parts.append(both("why_asked"))
     if studio.device:
         parts.append(f"{both(f'on_{studio.device.kind}')} ({bdi(studio.device.dtype)})")
-    if (seconds := pace.per_picture()[Recipe.BALANCED]) is not None:
+    if (seconds := estimator.seconds_per_picture()[Recipe.BALANCED]) is not None:
         parts.append(f"{both('per_picture')}: {_time(seconds)}")
     items = "".join(f"<li>{part}</li>" for part in parts)
     return f'<ul class="strip">{items}</ul>'
@@ -58,7 +58,7 @@ def _is_here() -> bool:
     return all(is_present(model) for model in STANDARD.models)
 
 
-def about(studio: Studio, pace: Pace) -> str:
+def about(studio: Studio, estimator: TimeEstimator) -> str:
     """Everything about what does the work: licences, times, what the mini set knows."""
     rows = []
     chosen = SETS.get(studio.models)
@@ -73,7 +73,7 @@ def about(studio: Studio, pace: Pace) -> str:
         rows.append(
             f"<tr><th scope=row>{both(stage)}</th><td>{bdi(name)}</td><td>{licence}</td></tr>"
         )
-    for recipe, seconds in pace.per_picture().items():
+    for recipe, seconds in estimator.seconds_per_picture().items():
         time = _time(seconds) if seconds is not None else both("unknown")
         rows.append(
             f"<tr><th scope=row>{both(recipe)}</th><td>{both('per_picture')}</td>"
@@ -200,7 +200,7 @@ def expected(seconds: float | None, count: Word) -> str:
     return f'<p class="expected">{line}</p>'
 
 
-def results(pictures: Sequence[KeptPicture]) -> str:
+def results(pictures: Sequence[StoredPicture]) -> str:
     """A line for each new picture: its seed, and what was found in it."""
     lines = []
     for picture in pictures:
@@ -216,7 +216,7 @@ def results(pictures: Sequence[KeptPicture]) -> str:
     return f'<ul class="results">{"".join(lines)}</ul>' if lines else ""
 
 
-def caption_of(picture: KeptPicture, prompt: Prompt | None, language: str) -> str:
+def caption_of(picture: StoredPicture, prompt: Prompt | None, language: str) -> str:
     """What stands under a picture, and is its alt text: the words and the seed."""
     words = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
     seed = say("seed_of", language, picture.seed)

@@ -27,11 +27,11 @@ from marsam.errors import (
     Refused,
     RunMissing,
 )
-from marsam.journal.file_store import KeptFile
-from marsam.journal.records import KeptPicture, Run
+from marsam.journal.file_store import StoredFile
+from marsam.journal.records import Run, StoredPicture
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt, PromptLength
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.text.fidelity import Fidelity
 from marsam.web.strings import ENGLISH
 
@@ -85,7 +85,7 @@ class Desk:
     read: threading.Event = field(default_factory=_set)
     run: str | None = None
     working: str | None = None
-    pictures: list[KeptPicture] = field(default_factory=list)
+    pictures: list[StoredPicture] = field(default_factory=list)
     options: PaintOptions | None = None
     listed: tuple[str, ...] = ()
     chosen: str | None = None
@@ -113,8 +113,8 @@ class Desk:
 class Desks:
     """The desks of the open pages, by Gradio's session."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
         self._desks: dict[str, Desk] = {}
 
     def of(self, request: gr.Request) -> Desk:
@@ -127,7 +127,7 @@ class Desks:
         if desk is not None:
             desk.fetch_stop.set()
             if desk.working is not None:
-                self._workshop.cancel(desk.working)
+                self._scheduler.cancel(desk.working)
 
 
 def digest(path: Path | str) -> str:
@@ -167,7 +167,7 @@ def example() -> Run:
         id="example",
         created=0.0,
         state="finished",
-        file=KeptFile(EXAMPLE / "source.png"),
+        file=StoredFile(EXAMPLE / "source.png"),
         captions=(Caption(text=data["english"]),),
         prompt=Prompt(
             english=data["english"],
@@ -179,10 +179,10 @@ def example() -> Run:
         ),
         options=None,
         pictures=tuple(
-            KeptPicture(
+            StoredPicture(
                 index=i,
                 seed=picture["seed"],
-                file=KeptFile(EXAMPLE / f"marsam-{picture['seed']}.png"),
+                file=StoredFile(EXAMPLE / f"marsam-{picture['seed']}.png"),
                 fidelity=Fidelity.from_dict(picture["fidelity"]),
             )
             for i, picture in enumerate(data["pictures"])

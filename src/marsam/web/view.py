@@ -11,7 +11,7 @@ import gradio as gr
 from marsam.errors import MarsamError
 from marsam.journal.records import Run
 from marsam.options import PaintOptions
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.text.languages import ARABIC as ARABIC_LANGUAGE
 from marsam.web import render
 from marsam.web.export_zip import bundle
@@ -28,9 +28,13 @@ _log = logging.getLogger(__name__)
 class View:
     """Turns desks into updates of the page's parts."""
 
-    def __init__(self, parts: Parts, workshop: Workshop) -> None:
-        self.parts, self.workshop = parts, workshop
-        self.studio, self.journal, self.pace = workshop.studio, workshop.journal, workshop.pace
+    def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
+        self.parts, self.scheduler = parts, scheduler
+        self.studio, self.journal, self.estimator = (
+            scheduler.studio,
+            scheduler.journal,
+            scheduler.estimator,
+        )
 
     def desk(self, desk: Desk, *, picture: bool = True) -> Update:
         """Everything on a desk; ``picture=False`` leaves the picture box as it is."""
@@ -108,8 +112,8 @@ class View:
     def means(self) -> Update:
         """What does the work, and how fast."""
         return {
-            self.parts.strip: render.strip(self.studio, self.pace),
-            self.parts.about_text: render.about(self.studio, self.pace),
+            self.parts.strip: render.strip(self.studio, self.estimator),
+            self.parts.about_text: render.about(self.studio, self.estimator),
         }
 
     def earlier(self, desk: Desk) -> Update:

@@ -22,7 +22,7 @@ from marsam.hub.catalog import MINI, bundled_folder
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune
-from marsam.runs.scheduler import Workshop
+from marsam.runs.scheduler import Scheduler
 from marsam.server.app import application
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended, picture
@@ -68,11 +68,11 @@ class Disk:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
+def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
     # It looks after what is left over four times in its patience.
-    workshop = Workshop(fake_studio(), Journal(tmp_path / "data"), patience=2.0)
-    yield workshop
-    workshop.close()
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path / "data"), patience=2.0)
+    yield scheduler
+    scheduler.close()
 
 
 async def _asked(client: httpx.AsyncClient, run: str) -> dict[str, Any]:
@@ -85,10 +85,10 @@ async def _asked(client: httpx.AsyncClient, run: str) -> dict[str, Any]:
 
 
 async def test_a_full_disk_at_fifty_points(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, figure: Figure
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
-    app = application(workshop, page=False, figures=Figures())
-    disk = Disk(monkeypatch, workshop.journal._engine)
+    app = application(scheduler, page=False, figures=Figures())
+    disk = Disk(monkeypatch, scheduler.journal._engine)
     transport = httpx.ASGITransport(app=app)
     outcomes: list[str] = []
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -104,7 +104,7 @@ async def test_a_full_disk_at_fifty_points(
             if answer.status_code == 202:
                 run = answer.json()["id"]
                 if point < 40:
-                    while workshop.position(run) is not None:
+                    while scheduler.queue_position(run) is not None:
                         await asyncio.sleep(0.01)
                     refused = await client.post("/v1/runs", data=form, files=files)
                     assert refused.status_code in (507, 202)
@@ -204,8 +204,8 @@ async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     studio = Studio.load("mini", captioner=str(folder))
-    workshop = Workshop(studio, Journal(tmp_path / "data"))
-    transport = httpx.ASGITransport(app=application(workshop, page=False, figures=Figures()))
+    scheduler = Scheduler(studio, Journal(tmp_path / "data"))
+    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.post("/v1/captions", files={"picture": picture()})
         assert answer.status_code == 503
@@ -217,14 +217,14 @@ async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
         assert told["error"]["code"] == "model_damaged"
         assert str(tmp_path) not in str(told)
         assert (await client.get("/healthz")).status_code == 200
-    workshop.close()
+    scheduler.close()
 
 
 def test_retention_takes_the_oldest_and_never_what_is_open(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     runs = [journal.begin("amal", source=Image.effect_noise((200, 200), 90)) for _ in range(4)]
     for run in runs[:3]:
-        journal.end(run, "finished")
+        journal.finish(run, "finished")
     assert prune(journal, days=1) == 0
     size = sum(file.stat().st_size for file in (tmp_path / "runs" / runs[0]).iterdir()) / 1e6
     assert prune(journal, megabytes=1.5 * size) == 2

@@ -9,19 +9,19 @@ import fsspec
 import pytest
 
 from marsam.errors import JournalError
-from marsam.journal.file_store import PictureStore
+from marsam.journal.file_store import RunFileStore
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> PictureStore:
+def store(tmp_path: Path) -> RunFileStore:
     elsewhere = tmp_path / "elsewhere" / "run"
     elsewhere.mkdir(parents=True)
     (elsewhere / "a.png").write_bytes(b"ab" * 1000)
-    return PictureStore(tmp_path / "here", (tmp_path / "elsewhere").as_uri())
+    return RunFileStore(tmp_path / "here", (tmp_path / "elsewhere").as_uri())
 
 
 def test_two_who_ask_at_once_both_get_it_whole(
-    store: PictureStore, monkeypatch: pytest.MonkeyPatch
+    store: RunFileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = threading.Barrier(2, timeout=10)
     files: Any = fsspec.get_filesystem_class("file")
@@ -37,10 +37,10 @@ def test_two_who_ask_at_once_both_get_it_whole(
     with ThreadPoolExecutor(2) as threads:
         told = list(threads.map(lambda _: store.file("run", "a.png").path.read_bytes(), range(2)))
     assert told == [b"ab" * 1000] * 2
-    assert [path.name for path in store.place("run").iterdir()] == ["a.png"]
+    assert [path.name for path in store.local_path("run").iterdir()] == ["a.png"]
 
 
-def test_a_picture_that_is_nowhere_is_one_sentence(store: PictureStore) -> None:
+def test_a_picture_that_is_nowhere_is_one_sentence(store: RunFileStore) -> None:
     with pytest.raises(JournalError, match="in the store no more"):
         _ = store.file("run", "b.png").path
-    assert list(store.place("run").iterdir()) == []
+    assert list(store.local_path("run").iterdir()) == []

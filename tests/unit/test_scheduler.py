@@ -1,4 +1,4 @@
-"""The workshop goes on, whatever goes wrong with one run."""
+"""The scheduler goes on, whatever goes wrong with one run."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from marsam import PaintOptions, RunOptions
 from marsam.errors import Cancelled, OutOfMemory, QueueFull
 from marsam.journal.journal import Journal
-from marsam.runs.scheduler import Ended, News, Workshop
+from marsam.runs.scheduler import RunEnded, RunEvent, Scheduler
 from marsam.studio import Studio
 from marsam.testing import FakePainter, fake_studio
 
@@ -18,64 +18,64 @@ OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    workshop = Workshop(fake_studio(), Journal(tmp_path))
-    yield workshop
-    workshop.close()
+def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path))
+    yield scheduler
+    scheduler.close()
 
 
-def _ended(workshop: Workshop, run: str) -> Ended:
-    told: list[News] = []
-    workshop.listen(run, told.append)
+def _ended(scheduler: Scheduler, run: str) -> RunEnded:
+    told: list[RunEvent] = []
+    scheduler.subscribe(run, told.append)
     for _ in range(200):
-        if ends := [news for news in told if isinstance(news, Ended)]:
+        if ends := [news for news in told if isinstance(news, RunEnded)]:
             return ends[0]
         time.sleep(0.02)
     raise AssertionError("it never ended")
 
 
-def test_a_run_is_done_and_its_end_told(workshop: Workshop) -> None:
-    run = workshop.request("amal", OPTIONS, prompt="a cat")
-    done = workshop.wait(run)
+def test_a_run_is_done_and_its_end_told(scheduler: Scheduler) -> None:
+    run = scheduler.enqueue_run("amal", OPTIONS, prompt="a cat")
+    done = scheduler.wait(run)
     assert done.state == "finished"
     assert [p.seed for p in done.pictures] == [7, 8]
-    assert _ended(workshop, run) == Ended("finished")
-    assert workshop.position(run) is None
+    assert _ended(scheduler, run) == RunEnded("finished")
+    assert scheduler.queue_position(run) is None
 
 
 def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a listener broke")
 
-    workshop = Workshop(fake_studio(), Journal(tmp_path), observer=broken)
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path), observer=broken)
     for _ in range(2):
-        run = workshop.request("amal", OPTIONS, prompt="a cat")
-        assert workshop.wait(run).state == "finished"
-    assert workshop.ready
-    workshop.close()
+        run = scheduler.enqueue_run("amal", OPTIONS, prompt="a cat")
+        assert scheduler.wait(run).state == "finished"
+    assert scheduler.is_ready
+    scheduler.close()
 
 
 def test_an_end_that_cannot_be_written_is_written_later(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end, broken = workshop.journal.end, [True]
+    end, broken = scheduler.journal.finish, [True]
 
     def ending(*args: object, **more: object) -> bool:
         if broken[0]:
             raise RuntimeError("not even a sentence of ours")
         return end(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workshop.journal, "end", ending)
-    run = workshop.request("amal", OPTIONS, prompt="a cat")
-    assert _ended(workshop, run).state == "finished"
-    assert workshop.journal.run(None, run).state == "running"
-    assert workshop.ready
+    monkeypatch.setattr(scheduler.journal, "finish", ending)
+    run = scheduler.enqueue_run("amal", OPTIONS, prompt="a cat")
+    assert _ended(scheduler, run).state == "finished"
+    assert scheduler.journal.run(None, run).state == "running"
+    assert scheduler.is_ready
     broken[0] = False
     for _ in range(100):
-        if workshop.journal.run(None, run).state == "finished":
+        if scheduler.journal.run(None, run).state == "finished":
             break
         time.sleep(0.05)
-    assert workshop.journal.run(None, run).state == "finished"
+    assert scheduler.journal.run(None, run).state == "finished"
 
 
 def test_gone_on_with_at_the_very_moment_it_ends(tmp_path: Path) -> None:
@@ -83,15 +83,15 @@ def test_gone_on_with_at_the_very_moment_it_ends(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     again: list[str] = []
 
-    def observer(run: str, news: News) -> None:
-        if isinstance(news, Ended) and news.state == "stopped" and not again:
+    def observer(run: str, news: RunEvent) -> None:
+        if isinstance(news, RunEnded) and news.state == "stopped" and not again:
             again.append(shop.resume("amal", run, line="amal"))
 
     fakes = fake_studio()
     painter = SlowPainter()
     studio = Studio(captioner=fakes.captioner, translator=fakes.translator, painter=painter)
-    shop = Workshop(studio, journal, observer=observer)
-    run = shop.request("amal", OPTIONS, prompt="a cat")
+    shop = Scheduler(studio, journal, observer=observer)
+    run = shop.enqueue_run("amal", OPTIONS, prompt="a cat")
     shop.cancel(run)
     for _ in range(500):
         if journal.run(None, run).state == "finished":
@@ -119,24 +119,24 @@ def test_how_a_run_ended_is_raised_to_whoever_waits(tmp_path: Path) -> None:
         translator=fakes.translator,
         painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
     )
-    workshop = Workshop(studio, Journal(tmp_path))
+    scheduler = Scheduler(studio, Journal(tmp_path))
     with pytest.raises(OutOfMemory):
-        workshop.wait(workshop.request("amal", OPTIONS, prompt="a cat"))
+        scheduler.wait(scheduler.enqueue_run("amal", OPTIONS, prompt="a cat"))
     with pytest.raises(Cancelled):
-        workshop.outcome("x", Ended("stopped"))
-    workshop.close()
+        scheduler.result("x", RunEnded("stopped"))
+    scheduler.close()
     with pytest.raises(QueueFull):
-        workshop.request("amal", OPTIONS, prompt="a cat")
-    assert not workshop.ready
+        scheduler.enqueue_run("amal", OPTIONS, prompt="a cat")
+    assert not scheduler.is_ready
 
 
 def test_who_asks_late_hears_why_a_run_failed(tmp_path: Path) -> None:
     fakes = fake_studio()
     failing = FakePainter(error=OutOfMemory("There is not enough memory."))
-    workshop = Workshop(replace(fakes, painter=failing), Journal(tmp_path))
-    run = workshop.request("amal", OPTIONS, prompt="a cat")
-    while not workshop.journal.run("amal", run).ended or workshop.position(run) is not None:
+    scheduler = Scheduler(replace(fakes, painter=failing), Journal(tmp_path))
+    run = scheduler.enqueue_run("amal", OPTIONS, prompt="a cat")
+    while not scheduler.journal.run("amal", run).ended or scheduler.queue_position(run) is not None:
         time.sleep(0.02)
     with pytest.raises(OutOfMemory, match="not enough memory"):
-        workshop.wait(run)
-    workshop.close()
+        scheduler.wait(run)
+    scheduler.close()

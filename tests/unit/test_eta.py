@@ -8,7 +8,7 @@ from PIL import Image
 
 from marsam import PaintOptions, Picture, Recipe
 from marsam.recipes import recipes
-from marsam.runs.eta import Pace
+from marsam.runs.eta import TimeEstimator
 from marsam.testing import fake_studio
 
 
@@ -27,43 +27,43 @@ def painted(steps: int) -> Picture:
 
 
 def test_nothing_is_known_before_it_was_measured() -> None:
-    assert Pace(fake_studio()).expected(PaintOptions()) is None
+    assert TimeEstimator(fake_studio()).estimate(PaintOptions()) is None
 
 
 def test_one_picture_tells_about_every_recipe() -> None:
-    pace = Pace(fake_studio())
+    estimator = TimeEstimator(fake_studio())
     methods = recipes(adapter=False)
     balanced = methods[Recipe.BALANCED]
-    pace.learn(painted(balanced.steps), 10.0)
-    assert pace.expected(PaintOptions(pictures=4)) == pytest.approx(40)
-    times = pace.per_picture()
+    estimator.update(painted(balanced.steps), 10.0)
+    assert estimator.estimate(PaintOptions(pictures=4)) == pytest.approx(40)
+    times = estimator.seconds_per_picture()
     # By how often the U-Net looks: twice in a guided step.
     assert times[Recipe.DRAFT] == pytest.approx(10 * 16 / (2 * balanced.steps))
     assert times[Recipe.FAITHFUL] == pytest.approx(10 * 100 / (2 * balanced.steps))
 
 
 def test_the_figure_is_remembered_by_the_next_start(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "pace.json"
-    Pace(fake_studio(), file).learn(painted(10), 5.0)
-    assert Pace(fake_studio(), file).expected(PaintOptions(pictures=1, steps=10)) == 5.0
+    file = tmp_path / "new" / "estimator.json"
+    TimeEstimator(fake_studio(), file).update(painted(10), 5.0)
+    assert TimeEstimator(fake_studio(), file).estimate(PaintOptions(pictures=1, steps=10)) == 5.0
 
 
 def test_another_size_is_another_matter() -> None:
-    pace = Pace(fake_studio())
-    pace.learn(painted(10), 5.0)
-    assert pace.expected(PaintOptions(width=512, height=512)) is None
+    estimator = TimeEstimator(fake_studio())
+    estimator.update(painted(10), 5.0)
+    assert estimator.estimate(PaintOptions(width=512, height=512)) is None
 
 
 def test_a_withheld_picture_teaches_nothing() -> None:
-    pace = Pace(fake_studio())
-    pace.learn(dataclasses.replace(painted(10), image=None, blocked=True), 5.0)
-    assert pace.expected(PaintOptions()) is None
+    estimator = TimeEstimator(fake_studio())
+    estimator.update(dataclasses.replace(painted(10), image=None, blocked=True), 5.0)
+    assert estimator.estimate(PaintOptions()) is None
 
 
 @pytest.mark.parametrize("junk", [b"", b"[1, 2]", b'{"a": "b"}', b"\xff\xfe"])
 def test_a_damaged_file_is_measured_anew(tmp_path: Path, junk: bytes) -> None:
-    file = tmp_path / "pace.json"
+    file = tmp_path / "estimator.json"
     file.write_bytes(junk)
-    pace = Pace(fake_studio(), file)
-    pace.learn(painted(10), 5.0)
-    assert pace.expected(PaintOptions(pictures=1, steps=10)) == 5.0
+    estimator = TimeEstimator(fake_studio(), file)
+    estimator.update(painted(10), 5.0)
+    assert estimator.estimate(PaintOptions(pictures=1, steps=10)) == 5.0

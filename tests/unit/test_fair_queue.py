@@ -1,0 +1,80 @@
+"""The waiting queue: bounded, and fair between clients."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marsam.errors import QueueFull, QuotaExceeded
+from marsam.runs.fair_queue import FairQueue
+
+
+def _joined(queue: FairQueue, *jobs: tuple[str, str]) -> None:
+    for client, job in jobs:
+        queue.reserve(client)
+        queue.enqueue_reserved(client, job)
+
+
+def test_clients_take_turns() -> None:
+    queue = FairQueue(limit=10, share=10)
+    _joined(queue, ("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2"))
+    served = [queue.pop() for _ in range(6)]
+    assert served == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_a_full_line_and_a_used_up_share_say_so() -> None:
+    queue = FairQueue(limit=3, share=2)
+    _joined(queue, ("a", "a1"), ("a", "a2"))
+    with pytest.raises(QuotaExceeded, match="2 of your runs"):
+        queue.reserve("a")
+    queue.reserve("b")
+    with pytest.raises(QueueFull, match="3 runs"):
+        queue.reserve("c")
+    queue.release("b")
+    queue.reserve("c")
+
+
+def test_what_is_worked_on_counts_as_ones_share_and_what_waits_beyond_as_waiting() -> None:
+    queue = FairQueue(limit=3, share=2)
+    queue.reserve("a", working=1)
+    queue.release("a")
+    with pytest.raises(QuotaExceeded):
+        queue.reserve("a", working=2)
+    with pytest.raises(QueueFull):
+        queue.reserve("a", beyond=range(3))
+
+
+def test_whoever_leaves_is_not_served() -> None:
+    queue = FairQueue(limit=9, share=9)
+    _joined(queue, ("a", "a1"), ("b", "b1"))
+    assert queue.remove("a1")
+    assert not queue.remove("a1")
+    assert queue.pop() == "b1"
+    assert len(queue) == 0
+
+
+def test_closing_wakes_whoever_waits_for_a_job() -> None:
+    queue, got = FairQueue(limit=1, share=1), list[str | None]()
+    waiting = threading.Thread(target=lambda: got.append(queue.pop()))
+    waiting.start()
+    queue.close()
+    waiting.join(timeout=5)
+    assert got == [None]
+    with pytest.raises(QueueFull):
+        queue.reserve("a")
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30))
+def test_positions_are_the_order_of_service(clients: list[str]) -> None:
+    queue = FairQueue(limit=30, share=30)
+    jobs = [(client, f"{client}{number}") for number, client in enumerate(clients)]
+    _joined(queue, *jobs[:-1])
+    foreseen = queue.positions(jobs[-1])
+    _joined(queue, jobs[-1])
+    assert queue.positions() == foreseen
+    served = [queue.pop() for _ in jobs]
+    assert served == sorted(foreseen, key=lambda job: foreseen[job])
+    # Nobody is served twice while another, who was there from the first, still waits for a turn.
+    first = {client: next(job for c, job in jobs if c == client) for client in set(clients)}
+    assert set(served[: len(first)]) == set(first.values())
