@@ -1,4 +1,4 @@
-"""Two directives that ask Marsam itself: what its command line and its HTTP API offer."""
+"""Two Sphinx directives: reference pages generated from the command line and the HTTP API."""
 
 import re
 import tempfile
@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
-class _Written(SphinxDirective, ABC):
-    """A directive whose content is Markdown that a program writes."""
+class _Generated(SphinxDirective, ABC):
+    """A directive whose content is generated Markdown."""
 
     has_content = False
 
@@ -24,18 +24,18 @@ class _Written(SphinxDirective, ABC):
         """The Markdown."""
 
     def run(self) -> list[nodes.Node]:
-        """The Markdown, parsed where the directive stands."""
-        place = nodes.Element()
-        written = StringList(list(self.lines()), self.get_source_info()[0])
-        self.state.nested_parse(written, self.content_offset, place, match_titles=True)
-        return place.children
+        """Parse the Markdown at the position of the directive."""
+        parent = nodes.Element()
+        content = StringList(list(self.lines()), self.get_source_info()[0])
+        self.state.nested_parse(content, self.content_offset, parent, match_titles=True)
+        return parent.children
 
 
-class Commands(_Written):
-    """Every command with its arguments and options, as ``--help`` says them."""
+class Commands(_Generated):
+    """Every command with its arguments and options, as in ``--help``."""
 
     def lines(self) -> Iterator[str]:
-        """A section a command; those of a group follow it."""
+        """One section per command; the commands of a group follow it."""
         from marsam.cli.main import app
 
         root = typer.main.get_command(app)
@@ -46,21 +46,21 @@ def _command(command: Any, context: Any) -> Iterator[str]:
     yield from (f"## {context.command_path}", "", _plain(command.help or ""), "")
     yield from ("```text", command.get_usage(context).removeprefix("Usage: "), "```", "")
     rows = [
-        (f"`{_cell(names)}`", _plain(says))
+        (f"`{_cell(names)}`", _plain(description))
         for parameter in command.get_params(context)
         if (record := parameter.get_help_record(context)) is not None
-        for names, says in [record]
+        for names, description in [record]
     ]
-    yield from _table(("argument or option", "what it does"), rows)
-    for name, below in getattr(command, "commands", {}).items():
-        yield from _command(below, typer.Context(below, parent=context, info_name=name))
+    yield from _table(("Argument or option", "Description"), rows)
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _command(child, typer.Context(child, parent=context, info_name=name))
 
 
-class Routes(_Written):
-    """Every route of the HTTP API, from its own description (``/openapi.json``)."""
+class Routes(_Generated):
+    """Every route of the HTTP API, from its OpenAPI description (``/openapi.json``)."""
 
     def lines(self) -> Iterator[str]:
-        """A section for each group of routes, and in it one for each route."""
+        """One section per tag, with one subsection per route."""
         schema = _openapi()
         routes = [
             (method.upper(), path, route)
@@ -76,7 +76,7 @@ class Routes(_Written):
 
 
 def _openapi() -> dict[str, Any]:
-    """The description of the whole service; the stages do not matter to it."""
+    """The OpenAPI document of the whole service; fake stages are enough for it."""
     from marsam.api.metrics import Figures
     from marsam.journal.journal import Journal
     from marsam.runs.scheduler import Scheduler
@@ -106,12 +106,12 @@ def _route(method: str, path: str, route: dict[str, Any], schema: dict[str, Any]
         body = _resolved(content["schema"], schema)
         where = {"application/json": "JSON"}.get(kind, "form")
         for name, field in body.get("properties", {}).items():
-            if name in rows:  # the same, sent in another way
+            if name in rows:  # the same parameter, accepted in several places
                 rows[name][0] += f" or {where}"
             else:
-                needed = name in body.get("required", ())
-                rows[name] = [where, *_field(_resolved(field, schema), needed)]
-    head = ("name", "in", "kind", "unless given")
+                required = name in body.get("required", ())
+                rows[name] = [where, *_field(_resolved(field, schema), required)]
+    head = ("Name", "In", "Type", "Default")
     yield from _table(head, [(f"`{name}`", *row) for name, row in rows.items()])
 
 
@@ -121,21 +121,22 @@ def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return field
 
 
-def _field(field: dict[str, Any], needed: bool) -> tuple[str, str]:
-    kinds = [_kind(one) for one in field.get("anyOf", [field])]
+def _field(field: dict[str, Any], required: bool) -> tuple[str, str]:
+    """The type and the default of a field."""
+    types = [_type(option) for option in field.get("anyOf", [field])]
     default = field.get("default")
     shown = "" if default in (None, "") else f"`{str(default).lower()}`"
-    return " or ".join(kind for kind in kinds if kind != "null"), "needed" if needed else shown
+    return " or ".join(name for name in types if name != "null"), "required" if required else shown
 
 
-def _kind(field: dict[str, Any]) -> str:
+def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
-        return " or ".join(f"`{one}`" for one in field["enum"])
+        return " or ".join(f"`{value}`" for value in field["enum"])
     if field.get("contentMediaType") or field.get("format") == "binary":
         return "file"
     if field.get("type") == "array":
-        return f"list of {_kind(field.get('items', {}))}"
-    return str(field.get("type", "anything"))
+        return f"list of {_type(field.get('items', {}))}"
+    return str(field.get("type", "any"))
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -149,20 +150,20 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _cell(code: str) -> str:
-    """Code inside a table: a bar would end the cell."""
+    """Escape ``|``, which would end a table cell."""
     return code.replace("|", "\\|")
 
 
 def _plain(text: str) -> str:
-    """A sentence on one line: nothing in it is markup but ``code``."""
-    pieces = " ".join(text.split()).split("``")
-    for place, piece in enumerate(pieces):
-        pieces[place] = f"`{piece}`" if place % 2 else re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", piece)
-    return "".join(pieces)
+    """Join a text into one line and escape its Markdown; only ``code`` is kept as markup."""
+    parts = " ".join(text.split()).split("``")
+    for index, part in enumerate(parts):
+        parts[index] = f"`{part}`" if index % 2 else re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", part)
+    return "".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Called by Sphinx."""
+    """Register the directives (called by Sphinx)."""
     app.add_directive("marsam-commands", Commands)
     app.add_directive("marsam-routes", Routes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,8 +18,11 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "README.ar.md", *sorted((ROOT / "docs").
 EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
 ADDRESS = "http://127.0.0.1:7860"
 
-RUN = {"sh", "python", "json"}
-"""Kinds of fences that are executed (JSON: read, and compared with what was just printed)."""
+RUN = {"sh", "python", "javascript", "json"}
+"""Kinds of fences that are executed (JSON: read, and compared with what was just printed).
+
+The ``javascript`` blocks of a document are one program, which runs after everything else.
+"""
 SHOWN = {"text", "toml", "yaml", "powershell"}
 """Kinds that are not; a ``text`` right after a block that ran must be what it printed."""
 PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
@@ -135,6 +138,7 @@ class Reader:
         printed: by the last block, when it ran.
         exported: what the shell remembers from block to block.
         run: the id of one that was interrupted, once it is wanted.
+        javascript: the blocks read so far.
         log: everything that was printed.
     """
 
@@ -145,6 +149,7 @@ class Reader:
     printed: str | None = None
     exported: list[str] = field(default_factory=list)
     run: str = ""
+    javascript: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -167,6 +172,9 @@ class Reader:
             self._type(block)
         elif block.kind == "python":
             self._run(block)
+        elif block.kind == "javascript":
+            self.javascript.append(block.text)
+            self.printed = None
         elif block.kind == "json":
             told = json.loads(block.text)
             if self.printed is not None:
@@ -178,6 +186,23 @@ class Reader:
                 got = self.printed.strip()
                 assert re.fullmatch(wanted, got, re.DOTALL), f"{block} printed:\n{got}"
             self.printed = None
+
+    def finish(self) -> None:
+        """Run the JavaScript of the document."""
+        if not self.javascript:
+            return
+        script = "\n".join(self.javascript).replace(ADDRESS, self.service())
+        done = subprocess.run(
+            [_node(), "--input-type=module", "-"],
+            cwd=self.place,
+            env=self.terminal.environment(self.place),
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{self.document.name}: {done.stdout}\n{done.stderr}"
+        self.log.append(done.stdout)
 
     def _type(self, block: Block) -> None:
         told = []
@@ -209,7 +234,7 @@ class Reader:
             address = self.service()
             if re.search(r"\bRUN\b", statement):
                 statement = re.sub(r"\bRUN\b", self.terminal.latest(address), statement)
-            return f"{statement.replace(ADDRESS, address)} --fail --silent"
+            return f"{statement.replace(ADDRESS, address)} --fail --silent --show-error"
         if program == "marsam" and re.search(r"\bRUN\b", statement):
             self.run = self.run or self.terminal.interrupted(self.place)
             statement = re.sub(r"\bRUN\b", self.run, statement)
@@ -225,6 +250,13 @@ class Reader:
             text = text.replace(ADDRESS, self.service())
         self.printed = self.terminal.python(self.place, text, str(block))
         self.log.append(self.printed)
+
+
+def _node() -> str:
+    """Node.js: the installed one, or the one that Playwright brings along."""
+    import playwright
+
+    return shutil.which("node") or str(Path(playwright.__file__).parent / "driver" / "node")
 
 
 def _shape(data: Any) -> Any:

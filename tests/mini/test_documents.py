@@ -30,7 +30,16 @@ from tests.serving import free_port, served
 
 PROMISED = {
     "README.md": ["Captioned\nTranslated\n", *["Painted\n"] * 4],
-    "http-api.md": ["event: painted"] * 2 + ["event: ended", '"state": "finished"', "سيارة"],
+    "http-api.md": [
+        *["event: painted"] * 2,
+        "event: ended",
+        '"state": "finished"',
+        "سيارة",
+        # Python and JavaScript, each: followed, cancelled, resumed, translated.
+        *["image 0 seed 7\nimage 1 seed 8\nfinished a car on a green background"] * 2,
+        *["stopped 0\nfinished 3"] * 2,
+        "three lions",
+    ],
 }
 """What some documents say only in words must be among what their blocks print."""
 READ = [
@@ -71,6 +80,7 @@ def test_a_document_works_as_written(
     reader = Reader(document=document, place=place, terminal=terminal, service=service)
     for block in blocks(document):
         reader.read(block)
+    reader.finish()
     told = "".join(reader.log)
     promised = PROMISED.get(document.name, [])
     assert [words for words in promised if told.count(words) < promised.count(words)] == []
