@@ -1,11 +1,11 @@
-# The service in a container: CPU by default, CUDA with --build-arg TORCH=cuda.
-# How to use it: docs/docker.md
+# Container image of `marsam serve`: CPU by default, CUDA with --build-arg TORCH=cuda.
+# See docs/docker.md.
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
 RUN python -m venv /opt/marsam
 ENV PATH=/opt/marsam/bin:$PATH
-# By itself, so that a change of ours fetches nothing large again.
+# PyTorch has its own layer, so that a change of Marsam does not download it again.
 ARG TORCH=cpu
 RUN case "$TORCH" in \
         cpu) set -- --index-url https://download.pytorch.org/whl/cpu ;; \
@@ -17,12 +17,12 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY LICENSES LICENSES
 COPY src src
-# Which versions is said in pyproject.toml.
+# The versions are in pyproject.toml.
 # hadolint ignore=DL3013
 RUN pip install --no-cache-dir ".[parquet,postgres,s3]"
 
 FROM python:${PYTHON}
-# Pillow loads it when Arabic is written into a picture; without it the letters stand apart.
+# Pillow needs libfribidi to draw Arabic text; without it the letters are not joined.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libfribidi0 \
@@ -30,7 +30,7 @@ RUN apt-get update \
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin marsam \
     && install -d -o marsam -g marsam /data
 COPY --from=build /opt/marsam /opt/marsam
-# Everything that is written goes into the volume: runs, models, and what libraries keep at home.
+# All data is written to the volume: runs, models, and the libraries' files in the home folder.
 ENV PATH=/opt/marsam/bin:$PATH \
     HOME=/data \
     MARSAM_DATA=/data/runs \
@@ -40,12 +40,12 @@ USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 7860
-# 401 is as good as 200: it answers, and wants the key that this check has not.
+# 401 also means that the service responds: this check has no key.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "\
 import http.client as http, os; \
-asked = http.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
-asked.request('GET', '/healthz'); \
-raise SystemExit(asked.getresponse().status not in (200, 401))"]
+connection = http.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
+connection.request('GET', '/healthz'); \
+raise SystemExit(connection.getresponse().status not in (200, 401))"]
 ENTRYPOINT ["marsam"]
-# Others can reach it here, so it wants MARSAM_KEY before it starts.
+# It listens on all interfaces and therefore requires MARSAM_KEY.
 CMD ["serve", "--host", "0.0.0.0"]

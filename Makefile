@@ -1,10 +1,10 @@
-# Two commands matter: `make run` opens the studio, `make test` runs the tests.
+# `make run` installs Marsam and opens the Studio; `make test` runs the tests.
 PYTHON ?= python3
 PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
-# Most modules that are installed are never imported: each is compiled when it first is, and kept so,
-# whatever a shell says.
+# --no-compile saves time: most installed modules are never imported. Python compiles and caches a
+# module on its first import, for which the shell must not set PYTHONDONTWRITEBYTECODE.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -17,7 +17,7 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
-# What runs at once is shown one after the other, where make can do that (macOS has an old one).
+# Group the output of parallel targets, if make supports it (the one of macOS is too old).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 check: $(VENV)/.dev
@@ -28,8 +28,8 @@ check: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The tests in two halves, for `make check` to run at once: each waits for pages, servers and
-# machines of its own about half of the time.
+# Two halves of the tests, which `make check` runs in parallel: each spends about half of its time
+# waiting for browsers, servers and worker processes.
 HALF := tests/browser tests/cluster tests/hub tests/unit
 
 test-half: $(VENV)/.dev
@@ -38,36 +38,36 @@ test-half: $(VENV)/.dev
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest $(HALF:%=--ignore=%)
 
-# The full-size architectures with random weights; five minutes once these are
-# built, and as much memory as painting takes.
+# Tests of the full-size architectures with random weights: five minutes once the weights exist, and
+# as much memory as generating an image.
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
-# The tests of the service and of batches in their long forms, as docs/guarantees.md quotes them,
-# and those of the page in both languages throughout.
+# Long versions of the service and batch tests, whose figures are in docs/guarantees.md, and the
+# browser tests in both languages.
 stress: $(VENV)/.dev
 	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py tests/browser
 
-# Ours, the seed's way and peers at full size; an hour, 20 GB of memory and 10 GB of disk.
-# stable-diffusion.cpp is compiled for it; where there is no C++ compiler, its row is left out.
+# Marsam, the baseline (the original code) and other programs with full-size models: one hour, 20 GB
+# of memory and 10 GB of disk. Compiles stable-diffusion.cpp; without a C++ compiler its row is missing.
 bench: $(VENV)/.dev
 	$(INSTALL) --editable '.[bench]'
 	-$(INSTALL) 'stable-diffusion-cpp-python>=0.4'
 	$(BIN)/python -m benchmarks.yardstick
 
-# What the recipes cost in quality, on the trained mini painter.
+# Image quality of the presets (recipes), measured with the trained mini painter.
 bench-recipes: $(VENV)/.train
 	$(BIN)/python -m benchmarks.recipes
 
-# How long a reader of the studio waits, in a real browser.
+# Waiting times in the Studio, measured in a real browser.
 bench-studio: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.studio
 
-# A folder described by `marsam batch` and by a plain loop, with the mini set.
+# `marsam batch` compared with a simple loop, with the mini set.
 bench-folder: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.folder
 
-# Rebuilds the mini set: hours of computing, resumed where it stopped.
+# Train the mini set: several hours; resumes after an interruption.
 train: $(VENV)/.train
 	$(BIN)/python -m training.export
 	$(BIN)/python tools/pin.py mini
@@ -79,19 +79,19 @@ evaluate: $(VENV)/.train
 	$(BIN)/python -m training.evaluate
 	$(BIN)/python -m training.card
 
-# The documentation, in build/docs; every warning is an error.
+# Build the documentation in build/docs; warnings are errors.
 docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -b html -E -W --keep-going -n -q docs build/docs
 
-# The walk-through, filmed in the real studio; needs Chromium.
+# Record the film of the Studio in the documentation; needs Chromium.
 film: $(VENV)/.dev
 	$(BIN)/python -m tools.film
 
-# The notebook's outputs, made again.
+# Execute the notebook and save its outputs.
 notebook: $(VENV)/.dev
 	$(BIN)/python -m examples.refresh
 
-# The wheel and the sdist, looked into, installed in a clean environment, and at work there.
+# Build the sdist and the wheel, check their content, and test the wheel in a clean environment.
 dist: $(VENV)/.dev
 	$(BIN)/python -m tools.release --tag '$(TAG)'
 
@@ -102,7 +102,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/pip
 	$(INSTALL) --editable .
 	touch $@
 
-# What is here is also all that `make run` needs: one installation, not two.
+# This installation includes everything that `make run` needs.
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
 	$(INSTALL) --editable '.[dev]'
 	touch $(VENV)/.run $@

@@ -1,8 +1,8 @@
-"""Marsam as a Gradio Space: the studio, for anybody who comes.
+"""The Studio as a Gradio Space on Hugging Face; see docs/space.md.
 
-It runs as it is on a processor, on a GPU and on ZeroGPU, with the standard set where the Space has
-preloaded it and else with the bundled mini set. What a visitor makes is theirs alone, and is
-deleted after a day. The Space's own variables are Marsam's: ``MARSAM_MODELS``, ``MARSAM_DATA``.
+It runs on a CPU, on a GPU and on ZeroGPU. It uses the standard set if the Space has preloaded it,
+otherwise the bundled mini set. Visitors see only their own runs, which are deleted after a day.
+``MARSAM_MODELS`` and ``MARSAM_DATA`` can be set as variables of the Space.
 """
 
 import os
@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 try:
-    import spaces  # before torch, which it watches over on ZeroGPU
+    import spaces  # must be imported before torch, which it patches on ZeroGPU
 except ImportError:
     spaces = None
 
-sys.path.insert(0, str(Path(__file__).parent / "src"))  # a Space installs requirements.txt alone
+sys.path.insert(0, str(Path(__file__).parent / "src"))  # a Space installs only requirements.txt
 
 import gradio as gr
 
@@ -39,59 +39,59 @@ ZERO_GPU = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() 
     "true",
 )
 WAITING, SHARE = 20, 2
-"""Runs that may wait, and those of one visitor."""
+"""Limits of queued runs: of all visitors, and of one visitor."""
 PASSES = 400
-"""Of the U-Net over 512 x 512 pixels, in one run: as many as four faithful pictures take."""
+"""Limit of U-Net forward passes at 512 x 512 pixels in one run: those of four faithful images."""
 START, PASS = 20.0, 0.05
-"""Seconds of a GPU to get ready, and for a pass: generous, so that no picture is cut off."""
+"""Estimated GPU seconds for loading and for one forward pass; high enough for slow starts."""
 
 
 class SpacePainter:
-    """A painter that does not do more than a visitor may ask for, on a GPU that may be lent."""
+    """A painter with a limit of work per run; on ZeroGPU it allocates a GPU for each run."""
 
     def __init__(self, painter: Painter) -> None:
         self.painter, self.name = painter, painter.name
         self.measure: Callable[[str], PromptLength] = painter.measure
         self.method: Callable[[Recipe], Method] = painter.method
-        lend = spaces.GPU(duration=self.seconds) if spaces else lambda work: work
-        self._work = lend(painter.paint)
+        allocate = spaces.GPU(duration=self.seconds) if spaces else lambda work: work
+        self._work = allocate(painter.paint)
 
     def passes(self, options: PaintOptions) -> float:
-        """How much work the pictures are."""
+        """Return the work of a run in U-Net forward passes at 512 x 512 pixels."""
         method = self.method(options.recipe)
         area = (options.width or 512) * (options.height or 512) / 512**2
         return options.pictures * method.passes(options.steps or method.steps) * area
 
     def seconds(self, _prompt: str, options: PaintOptions) -> float:
-        """How long a GPU is needed for them."""
+        """Return the GPU seconds to request from ZeroGPU."""
         return START + PASS * self.passes(options)
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Paint as the painter does.
+        """Generate the images.
 
         Raises:
-            OptionError: when it would be too much work.
-            Refused: when no GPU is to be had.
+            OptionError: the run exceeds the limit of work.
+            Refused: ZeroGPU has no GPU, or the visitor has no quota left.
         """
         if self.passes(options) > PASSES:
             raise OptionError(
-                "That is too much for a shared Space; ask for fewer, or smaller ones."
+                "This run is too large for a shared Space; choose fewer or smaller images."
             )
         try:
             yield from self._work(prompt, options)
-        except gr.Error as error:  # of ZeroGPU: no quota is left, or no GPU came
+        except gr.Error as error:  # from ZeroGPU: no quota left, or no GPU available
             raise Refused(str(error.message), seconds=60) from error
 
 
 def open_studio() -> Scheduler:
-    """The models and the line in front of them; words need no lent GPU, so they are never lent."""
+    """Load the models and start the scheduler; on ZeroGPU only the painter uses a GPU."""
     studio = Studio.load()
     if ZERO_GPU:
-        near = Studio.load(device="cpu")
-        studio = replace(studio, captioner=near.captioner, translator=near.translator)
+        on_cpu = Studio.load(device="cpu")
+        studio = replace(studio, captioner=on_cpu.captioner, translator=on_cpu.translator)
     studio = replace(studio, painter=SpacePainter(studio.painter))
     scheduler = Scheduler(studio, Journal(), limit=WAITING, share=SHARE)
-    if ZERO_GPU:  # painting is for visitors only, as each has a quota
+    if ZERO_GPU:  # warm up captioner and translator only: a GPU is charged to a visitor's quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:
         in_background(get_ready, studio, scheduler.estimator)

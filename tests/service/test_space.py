@@ -248,7 +248,7 @@ def test_a_visitor_finds_their_own_work_and_nobody_elses(plain: str) -> None:
 
 
 def test_nobody_asks_for_more_than_their_share(client: Client) -> None:
-    with pytest.raises(Exception, match="too much for a shared Space"):
+    with pytest.raises(Exception, match="too large for a shared Space"):
         client.predict("a cat", 5, 1, "faithful", api_name="/paint")
     jobs = [client.submit("a cat", 4, 1, "draft", api_name="/paint") for _ in range(5)]
     ends = [job.exception(timeout=120) for job in jobs]
