@@ -34,13 +34,15 @@ def served(folder: Path, *, command: str = "studio", **more: str) -> Iterator[st
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(1200):
+        for _ in range(6000):  # a busy machine takes more than a minute to load everything
             try:
                 urllib.request.urlopen(address, timeout=5).close()
                 break
             except OSError:
                 assert server.poll() is None, "the studio ended by itself"
                 time.sleep(0.05)
+        else:
+            raise AssertionError("the studio does not answer")
         yield address
     finally:
         server.terminate()
