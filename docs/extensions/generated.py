@@ -99,20 +99,35 @@ def _route(method: str, path: str, route: dict[str, Any], schema: dict[str, Any]
     if "description" in route:
         yield from (_plain(route["description"]), "")
     rows = {
-        entry["name"]: [entry["in"], *_field(entry["schema"], entry.get("required", False))]
+        entry["name"]: [entry["in"], *_field(entry, entry["schema"], entry.get("required", False))]
         for entry in route.get("parameters", ())
     }
     for kind, content in route.get("requestBody", {}).get("content", {}).items():
         body = _resolved(content["schema"], schema)
         where = {"application/json": "JSON"}.get(kind, "form")
         for name, field in body.get("properties", {}).items():
-            if name in rows:  # the same parameter, accepted in several places
+            if name in rows:  # the same parameter, accepted in several ways
                 rows[name][0] += f" or {where}"
             else:
                 required = name in body.get("required", ())
-                rows[name] = [where, *_field(_resolved(field, schema), required)]
-    head = ("Name", "In", "Type", "Default")
+                rows[name] = [where, *_field(field, _resolved(field, schema), required)]
+    head = ("Name", "In", "Type", "Default", "Description")
     yield from _table(head, [(f"`{name}`", *row) for name, row in rows.items()])
+    yield from _response(route, schema)
+
+
+def _response(route: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    """The fields of a successful JSON response, if the route declares them."""
+    content: dict[str, Any] = {}
+    for status, response in route.get("responses", {}).items():
+        if status.startswith("2"):
+            content = response.get("content", {}).get("application/json", {})
+    fields = _resolved(content.get("schema", {}), schema).get("properties", {})
+    rows = []
+    for name, field in fields.items():
+        kind, _, description = _field(field, _resolved(field, schema), required=False)
+        rows.append((f"`{name}`", kind, description))
+    yield from _table(("Response field", "Type", "Description"), rows)
 
 
 def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -121,12 +136,14 @@ def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return field
 
 
-def _field(field: dict[str, Any], required: bool) -> tuple[str, str]:
-    """The type and the default of a field."""
-    types = [_type(option) for option in field.get("anyOf", [field])]
+def _field(entry: dict[str, Any], field: dict[str, Any], required: bool) -> tuple[str, str, str]:
+    """The type, the default and the description of a field."""
+    types = dict.fromkeys(_type(option) for option in field.get("anyOf", [field]))
     default = field.get("default")
     shown = "" if default in (None, "") else f"`{str(default).lower()}`"
-    return " or ".join(name for name in types if name != "null"), "required" if required else shown
+    description = entry.get("description") or field.get("description", "")
+    kind = " or ".join(name for name in types if name != "null")
+    return kind, "required" if required else shown, _plain(description)
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -134,6 +151,8 @@ def _type(field: dict[str, Any]) -> str:
         return " or ".join(f"`{value}`" for value in field["enum"])
     if field.get("contentMediaType") or field.get("format") == "binary":
         return "file"
+    if "$ref" in field:
+        return "object"
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}))}"
     return str(field.get("type", "any"))

@@ -37,7 +37,7 @@ PROMISED = {
         "سيارة",
         # Python and JavaScript, each: followed, cancelled, resumed, translated.
         *["image 0 seed 7\nimage 1 seed 8\nfinished a car on a green background"] * 2,
-        *["stopped 0\nfinished 3"] * 2,
+        *["stopped 0\nfinished 2"] * 2,
         "three lions",
     ],
 }

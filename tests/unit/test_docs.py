@@ -142,6 +142,13 @@ def test_every_extra_named_exists_and_none_comes_from_an_index() -> None:
     assert re.findall(rf"{install}{name}(?![\w./\[]| @ git)", text) == []
 
 
+def test_the_tests_of_the_guarantees_exist() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:tests/)?((?:\w+/)?test_\w+\.py)`", page))
+    assert len(named) > 10
+    assert [name for name in named if not list((ROOT / "tests").glob(f"**/{name}"))] == []
+
+
 def test_arabic_pages_read_from_right_to_left(built: Path) -> None:
     text = (built / "ar.html").read_text(encoding="utf-8")
     page = re.search(r'<div dir="rtl" lang="ar">(.*)</section>\s*</div>', text, re.DOTALL)
