@@ -9,17 +9,17 @@ from training.lexicon import COLOURS, THINGS
 
 LICENCE_NAMES = {"CC-BY-4.0": "CC BY 4.0", "MIT": "MIT", "Apache-2.0": "Apache-2.0"}
 ROWS = {
-    "captioner_training_styles": "captioner: things, count and background, training styles",
-    "captioner_unseen_style": f"captioner: the thing, in a style it never saw ({JUDGING_SET.name})",
-    "translator_to_arabic": "translator: exact, unseen sentences, English to Arabic",
-    "translator_to_english": "translator: exact, unseen sentences, Arabic to English",
-    "translator_names": "translator: exact, names alone, both ways",
-    "painter_things": "painter: the thing, named by a classifier trained apart",
+    "captioner_training_styles": "captioner: things, count and background, in the styles of the training set",
+    "captioner_unseen_style": f"captioner: the thing, in a style not in the training set ({JUDGING_SET.name})",
+    "translator_to_arabic": "translator: exact match, new sentences of its grammar, English to Arabic",
+    "translator_to_english": "translator: exact match, new sentences of its grammar, Arabic to English",
+    "translator_names": "translator: exact match, names only, both directions",
+    "painter_things": "painter: the thing, as named by a separately trained classifier",
     "painter_backgrounds": "painter: the background",
-    "painter_pairs_and_counts": "painter: pairs and counts, each thing named by that classifier",
-    "painter_pairs_read_back": "painter: the same, read back whole by the captioner",
-    "fidelity_agreement": "fidelity hint: agrees with the truth, right and wrong prompts",
-    "judge_on_drawings": "(that classifier itself, on real drawings)",
+    "painter_pairs_and_counts": "painter: pairs and counts, each thing as named by that classifier",
+    "painter_pairs_read_back": "painter: pairs and counts, whole caption by the captioner",
+    "fidelity_agreement": "fidelity hint: correct, for matching and wrong prompts",
+    "judge_on_drawings": "(the classifier itself, on original drawings)",
 }
 
 
@@ -43,12 +43,12 @@ def card() -> str:
     colours = ", ".join(colour.en for colour in COLOURS)
     return f"""# The mini set
 
-Three small models, trained by Marsam's own `training/` on a small world of pictograms. They are real
-models of the same families as the full-size ones, and load through the same code. They are **not**
-the full-size ones: they know {len(THINGS)} things, {len(COLOURS)} background colours, and the
-sentences that describe them, and nothing else.
+Three small models, trained by Marsam's own `training/` on pictograms. They belong to the same model
+families as the full-size models, and the same code loads them. They are **not** the full-size models:
+they know only {len(THINGS)} things, {len(COLOURS)} background colours, and the sentences that describe
+them.
 
-| stage | class | weights |
+| Stage | Class | Parameters, image size |
 |---|---|---|
 | captioner | `BlipForConditionalGeneration` | 6 M, 128×128 pixels |
 | translator | `M2M100ForConditionalGeneration`, `NllbTokenizer` (eng_Latn, arb_Arab) | 3 M |
@@ -56,7 +56,7 @@ sentences that describe them, and nothing else.
 
 ## What they know
 
-One thing, two different things side by side, or two or three of the same, on a plain background.
+One thing, two different things side by side, or two or three of the same thing, on a plain background.
 
 Things: {names}.
 
@@ -64,39 +64,40 @@ Backgrounds: {colours}.
 
 ## Figures
 
-Measured by `make evaluate` through the package, on compositions and sentences drawn afresh.
+Measured by `make evaluate` through the package, on scenes and sentences that were newly generated.
 
-| what | right | goal |
+| Measurement | Correct | Goal |
 |---|---|---|
 {table}
 
-What the painter makes of pairs and counts:
-`docs/mini-pairs.png`; of every single thing: `docs/mini-things.png`.
+`docs/mini-pairs.png` shows generated pairs and counts, `docs/mini-things.png` every single thing.
 
 ## Data and licences
 
-Drawings, from the npm registry, changed in colour, outline, place and size for training:
+The drawings come from the npm registry. For training, their colour, outline, position and size were
+varied:
 
 {drawings}
 
-The captioner learned to tell {len(strangers())} other emoji of the same three sets apart as well;
-nothing else came in. Its vision tower learned as convolutions, and is a transformer all the same: each
-head looks at one neighbour of a patch.
+The captioner was also trained to distinguish {len(strangers())} other emoji of the same three sets. No
+other data was used. Its vision encoder was trained as a convolutional network and then converted exactly
+to transformer weights: each attention head reads one neighbour of a patch.
 
-The painter draws in the style of `{PAINTER_STYLE}`, with a white rim. `@iconify-json/{JUDGING_SET.name}`
-({JUDGING_SET.author}, {LICENCE_NAMES[JUDGING_SET.licence]}) was used for judging only.
+The painter draws in the style of `{PAINTER_STYLE}`, with a white outline. `@iconify-json/{JUDGING_SET.name}`
+({JUDGING_SET.author}, {LICENCE_NAMES[JUDGING_SET.licence]}) was used for evaluation only.
 
 English names are those of the pictograms and their Unicode CLDR short names (Unicode License v3);
-the Arabic was written for this project. The weights are released under Apache-2.0, like Marsam; the
-drawings keep their authors' licences, and CC BY 4.0 asks you to name Twemoji's authors when you pass
-its drawings on.
+the Arabic was written for this project. The weights are released under Apache-2.0, like Marsam. The
+drawings keep their authors' licences; CC BY 4.0 requires that you name Twemoji's authors when you
+distribute its drawings.
 
 ## Limits
 
-Photographs, people, actions, other objects and other sentences are outside this world: the
-captioner will name the nearest thing it knows, the translator will garble what it never met, the
-painter will paint something. For real work fetch the full-size models:
-`marsam models pull standard`.
+Photographs, people, actions, other objects and other sentences are outside the training data. The
+captioner then names the nearest thing that it knows, the translator gives a wrong translation, and the
+painter generates a wrong image. There may be no warning. Arabic with another spelling or wording
+(an article, ه in place of ة, a missing hamza) is also outside. For real work, download the full-size
+models: `marsam models pull standard`.
 """
 
 
