@@ -82,10 +82,10 @@ class Engine:
         return split(ends, started, ended)
 
 
-class Seed(Engine):
-    """Every default of its time: fp32 BLIP, bf16 NLLB, fp32 Stable Diffusion with 50 PNDM steps."""
+class Baseline(Engine):
+    """The original notebook: fp32 BLIP, bf16 NLLB, fp32 Stable Diffusion with 50 PNDM steps."""
 
-    picture = "seed.png"
+    picture = "baseline.png"
 
     @cached_property
     def blip(self) -> Any:
@@ -160,8 +160,8 @@ def number_format() -> str:
     return choose_device("cpu").dtype
 
 
-class Diffusers(Seed):
-    """Plain diffusers in the processor's number format; in float32 that is the seed's way."""
+class Diffusers(Baseline):
+    """Plain diffusers in the CPU's fastest dtype; in float32 it equals the baseline."""
 
     picture = "diffusers.png"
 
@@ -170,7 +170,7 @@ class Diffusers(Seed):
         return self._pipe(number_format())
 
 
-class OpenVino(Seed):
+class OpenVino(Baseline):
     """The same pipeline with its U-Net and its decoder compiled by OpenVINO."""
 
     picture = "openvino.png"
@@ -466,7 +466,7 @@ class Ours(Engine):
 
 
 ENGINES: dict[str, Callable[[], Any]] = {
-    "seed": Seed,
+    "baseline": Baseline,
     "marsam": Ours,
     "diffusers": Diffusers,
     "openvino": OpenVino,

@@ -1,4 +1,4 @@
-"""Ours, the seed's way and peers, side by side in one run, on full-size models of random weights.
+"""Compare Marsam, the baseline and peers on full-size models with random weights.
 
 ``python -m benchmarks.yardstick`` (``make bench``) prints the table and writes
 ``benchmarks/RESULTS.md``, or ``RESULTS-float32.md`` where the processor does not compute bfloat16
@@ -144,10 +144,14 @@ def measure(count: int) -> dict[str, Any]:
     """Everything that is measured, as plain data; times by ``engine unit``."""
     own = engines.number_format()
     peaks = {kind: matrix_peak(getattr(torch, kind)) for kind in ("float32", own)}
-    starts = {name: [alone(name, "start")["wall"] for _ in range(2)] for name in ("seed", "marsam")}
+    starts = {
+        name: [alone(name, "start")["wall"] for _ in range(2)] for name in ("baseline", "marsam")
+    }
     units = ("caption", "translate", "folder", "caption_greedy", "translate_greedy")
-    words = rounds({"seed": ("caption", "translate"), "marsam": units}, 2 * count)
-    painted = rounds({"seed": ("faithful",), "marsam": ("faithful", "balanced", "draft")}, count)
+    words = rounds({"baseline": ("caption", "translate"), "marsam": units}, 2 * count)
+    painted = rounds(
+        {"baseline": ("faithful",), "marsam": ("faithful", "balanced", "draft")}, count
+    )
     peers: dict[str, list[Times]] = {}
     for peer in ("diffusers", "openvino"):
         # Three engines of float32 at once would need more than 24 GB of memory.
@@ -158,7 +162,9 @@ def measure(count: int) -> dict[str, Any]:
         # A step of it takes as long as eight of ours: once, and for three, shows where it stands.
         peers["stable-diffusion.cpp faithful"] = [alone("stable-diffusion.cpp", "faithful")]
     around = rounds({"marsam": ("caption", "translate", "balanced", "sketch", "save")}, 1)
-    ours, seeds = (Image.open(fullsize.CACHE / f"{name}.png") for name in ("faithful", "seed"))
+    ours, baseline = (
+        Image.open(fullsize.CACHE / f"{name}.png") for name in ("faithful", "baseline")
+    )
     return {
         "full": engines.STEPS is None,
         "peaks": peaks,
@@ -167,7 +173,7 @@ def measure(count: int) -> dict[str, Any]:
         "painted": painted,
         "peers": peers,
         "around": around,
-        "likeness": psnr(ours, seeds),
+        "likeness": psnr(ours, baseline),
     }
 
 
@@ -214,8 +220,8 @@ def report(
 ) -> str:
     """The table, with every goal beside its figure."""
     own = own_format(peaks)
-    seed_picture = made["seed faithful"].median
-    seed_words = words["seed caption"].median + words["seed translate"].median
+    baseline_picture = made["baseline faithful"].median
+    baseline_words = words["baseline caption"].median + words["baseline translate"].median
     our_words = words["marsam caption"].median + words["marsam translate"].median
     balanced = made["marsam balanced"].median
     sketch = min(t["total"] for t in around["marsam sketch"])
@@ -223,29 +229,29 @@ def report(
     share = (PREVIEWS * sketch + save) / (balanced + PREVIEWS * sketch + save)
     memory = max(t["peak"] for told in around.values() for t in told)
     held = max(t["resident"] for told in around.values() for t in told)
-    nllb = words["seed translate"].median / words["marsam translate_greedy"].median
+    nllb = words["baseline translate"].median / words["marsam translate_greedy"].median
     ours = made["marsam faithful"].median
     near = beside["marsam faithful"].median
     goals = [
-        ("faithful, one picture", seed_picture / ours, 2.0, "×"),
+        ("faithful, one picture", baseline_picture / ours, 2.0, "×"),
         (f"faithful, PSNR to the fp32 picture ({steps_timed or 50} steps)", likeness, 30.0, " dB"),
-        ("balanced, one picture", seed_picture / balanced, 8.0, "×"),
-        ("draft, one picture", seed_picture / made["marsam draft"].median, 35.0, "×"),
-        ("caption and Arabic, one picture", seed_words / our_words, 2.5, "×"),
+        ("balanced, one picture", baseline_picture / balanced, 8.0, "×"),
+        ("draft, one picture", baseline_picture / made["marsam draft"].median, 35.0, "×"),
+        ("caption and Arabic translation, one picture", baseline_words / our_words, 2.5, "×"),
         (
-            "captions of a folder, per picture",
-            seed_words / words["marsam folder"].median,
+            "the same, per picture of a folder",
+            baseline_words / words["marsam folder"].median,
             2.5,
             "×",
         ),
-        ("NLLB against bf16, both greedy", nllb, 2.0, "×"),
+        ("NLLB against bf16 baseline, both greedy", nllb, 2.0, "×"),
         (
-            "first words against the seed's first sign (one picture asked for)",
-            (seed_words + seed_picture) / words["marsam caption"].median,
+            "first caption against the baseline's first output (one picture)",
+            (baseline_words + baseline_picture) / words["marsam caption"].median,
             100.0,
             "×",
         ),
-        ("command to first caption", starts["seed"].median / starts["marsam"].median, 2.0, "×"),
+        ("command to first caption", starts["baseline"].median / starts["marsam"].median, 2.0, "×"),
         (
             f"faithful against plain diffusers in {own}",
             beside["diffusers faithful"].median / near,
@@ -263,50 +269,51 @@ def report(
         ratio = beside["stable-diffusion.cpp faithful"].median / near
         goals.append(("faithful against stable-diffusion.cpp in float16", ratio, 1.0, "×"))
     lines = [
-        "# How fast, and against what",
+        "# Benchmark results",
         "",
-        "Written by `make bench`. Full-size architectures with random weights: speed does not",
-        "depend on what weights say, and nothing here is about quality (that is",
-        "`make bench-recipes`, on the trained mini set). Pictures are 512×512. Balanced ones and",
-        "drafts are painted whole; faithful ones, the seed's and the peers'"
-        + (f" are timed for {steps_timed} steps and reckoned up" if steps_timed else " as well"),
-        f"to {PNDM} looks of the U-Net (PNDM takes one more than its 50 steps). Medians, ranges.",
-        "stable-diffusion.cpp, where it is installed, is timed once, for three steps (or all).",
-        "The peak is of plain operations: convolutions with fewer multiplications may pass it.",
+        "Written by `make bench`: full-size architectures with random weights. Speed does not",
+        "depend on the values of weights; `make bench-recipes` measures quality, on the mini set.",
+        "Pictures are 512×512. The baseline is the original notebook: BLIP and Stable Diffusion",
+        "(50 PNDM steps) in fp32, NLLB in bf16. Times are medians, with the range in brackets.",
+        "`balanced` and `draft` pictures are timed whole; `faithful` ones"
+        + (f" for {steps_timed} steps, extrapolated to" if steps_timed else " as well, with"),
+        f"{PNDM} U-Net calls (PNDM makes one more than its 50 steps). stable-diffusion.cpp, if",
+        "installed, is timed once, for three steps (or all). The share of the peak counts the",
+        "operations of direct convolutions, so Winograd convolutions can exceed 100 %.",
         "",
         f"Machine: {processor_name()}, {torch.get_num_threads()} threads; "
-        f"torch {torch.__version__}. Its best matrix product:",
+        f"torch {torch.__version__}. Peak of a matrix product:",
         ", ".join(f"{peak:.0f} GFLOPS in {kind}" for kind, peak in peaks.items())
-        + ("." if own == "bfloat16" else ". It does not compute bfloat16 itself."),
+        + ("." if own == "bfloat16" else ". No native bfloat16."),
         "",
-        "| what | figure | goal | |",
+        "| metric | result | target | |",
         "|---|---|---|---|",
     ]
     for name, value, goal, unit in goals:
-        met = "reached" if value >= goal else "**short**"
+        met = "met" if value >= goal else "**missed**"
         lines.append(f"| {name} | {value:.1f}{unit} | ≥ {goal:g}{unit} | {met} |")
     for name, value, goal, unit in (
-        ("previews and saving, of a balanced picture", 100 * share, 2.0, " %"),
-        ("memory at the most, standard set loaded and painting", memory, 6.0, " GB"),
+        ("previews and saving, share of a balanced picture", 100 * share, 2.0, " %"),
+        ("peak memory, standard set loaded and painting", memory, 6.0, " GB"),
     ):
-        met = "reached" if value <= goal else "**short**"
+        met = "met" if value <= goal else "**missed**"
         lines.append(f"| {name} | {value:.1f}{unit} | ≤ {goal:g}{unit} | {met} |")
     work = unet_work()
     lines += [
         "",
-        f"Held after painting: {held:.1f} GB.",
+        f"Resident memory after painting: {held:.1f} GB.",
         "",
-        "| engine | picture | seconds | best step | share of the chip's peak |",
+        "| engine | recipe | one picture | fastest step | share of peak |",
         "|---|---|---|---|---|",
     ]
     for key, figure in (beside | made).items():
         name, recipe = key.split()
         step = steps[key]
-        kind = "float32" if name in ("seed", "stable-diffusion.cpp") else own
+        kind = "float32" if name in ("baseline", "stable-diffusion.cpp") else own
         done = work / 2 if key == "marsam draft" else work
         reach = 100 * done / step / peaks[kind]
         lines.append(f"| {name} | {recipe} | {figure} | {step:.2f} s | {reach:.0f} % of {kind} |")
-    lines += ["", "| engine | words | seconds |", "|---|---|---|"]
+    lines += ["", "| engine | task | time |", "|---|---|---|"]
     lines += [f"| {key.replace(' ', ' | ')} | {figure} |" for key, figure in words.items()]
     lines += [
         f"| {name} | command to first caption | {figure} |" for name, figure in starts.items()
@@ -316,7 +323,7 @@ def report(
     else:
         lines += [
             "",
-            "What was kept and what was dropped, and why, is in [RESULTS.md](RESULTS.md).",
+            "The optimisations, kept and dropped, are in [RESULTS.md](RESULTS.md).",
         ]
     return "\n".join(lines) + "\n"
 
