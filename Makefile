@@ -53,7 +53,7 @@ stress: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(INSTALL) --editable '.[bench]'
 	-$(INSTALL) 'stable-diffusion-cpp-python>=0.4'
-	$(BIN)/python -m benchmarks.yardstick
+	$(BIN)/python -m benchmarks.full_size
 
 # Image quality of the presets (recipes), measured with the trained mini painter.
 bench-recipes: $(VENV)/.train
@@ -73,11 +73,11 @@ train: $(VENV)/.train
 	$(BIN)/python tools/pin.py mini
 	$(BIN)/python -m training.example
 	$(BIN)/python -m training.evaluate
-	$(BIN)/python -m training.card
+	$(BIN)/python -m training.model_card
 
 evaluate: $(VENV)/.train
 	$(BIN)/python -m training.evaluate
-	$(BIN)/python -m training.card
+	$(BIN)/python -m training.model_card
 
 # Build the documentation in build/docs; warnings are errors.
 docs: $(VENV)/.dev

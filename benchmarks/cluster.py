@@ -1,13 +1,13 @@
-"""What a cluster costs, and what it brings: real replicas of the mini set, on this machine.
+"""Measure the overhead and the scaling of a local cluster with replicas of the mini set.
 
 ``python -m benchmarks.cluster`` prints, as JSON:
 
-- ``calls``: seconds of a call through the cluster with stages that do nothing: a text, a prompt's
-  length, a picture described at two sizes, one painted at two sizes. That is the overhead.
-- ``sleeping``: pictures a second from one and from two replicas that only wait, a second a picture,
-  as they would for a GPU: what the cluster itself loses.
-- ``painting``: the same with the mini set, in one thread each; and, in turn with it, of plain
-  processes without a cluster (``plain painting``). On a machine that is busy, neither doubles.
+- ``calls``: milliseconds of a call through the cluster to stages that do nothing (a translation, a
+  prompt's length, a caption and a picture at two sizes): the overhead.
+- ``sleeping``: pictures per second of one and of two replicas that wait one second per picture, as
+  for a GPU: the scaling of the cluster itself.
+- ``painting``: the same with the mini set, one thread per replica; and, in turn with it, with
+  processes without a cluster (``plain painting``). On a busy machine neither doubles.
 """
 
 import json
@@ -29,21 +29,20 @@ from marsam import CaptionOptions, Painted, PaintOptions, Studio, TranslateOptio
 from marsam.cluster import Plan, Share, cluster_studio
 from marsam.testing import FakePainter, fake_studio
 
-SIZES = (64, 512)
-ROUNDS = 60
+SIDES_PX = (64, 512)
+CALLS = 60
 PICTURES = 24
-"""Of one measurement: enough for what one picture takes longer than another, and few enough for a
-machine to stay as fast as it is."""
+"""Per measurement: enough to average, few enough for the machine's speed to stay stable."""
 IDLE = Share(replicas=0, most=1)
-"""Of a stage that is not measured: it does not start, as nobody asks it."""
+"""For stages that are not measured: without requests, no replica starts."""
 APPLICATION = "measured"
 Rate = Callable[[], float]
-"""Measures pictures a second."""
+"""Measures pictures per second."""
 PROMPT = "a cat on a blue background"
 
 
-class Canvas(FakePainter):
-    """Paints a picture of the size asked for, at once."""
+class BlankPainter(FakePainter):
+    """Returns a picture of the requested size immediately."""
 
     def paint(self, prompt: str, options: PaintOptions) -> Any:
         """One step, one picture."""
@@ -54,8 +53,8 @@ class Canvas(FakePainter):
             yield event
 
 
-class Sleeper(FakePainter):
-    """A second a picture, and no processor."""
+class SleepingPainter(FakePainter):
+    """Takes one second per picture without using the CPU."""
 
     def paint(self, prompt: str, options: PaintOptions) -> Any:
         """Sixteen steps."""
@@ -64,80 +63,82 @@ class Sleeper(FakePainter):
             yield event
 
 
-def nothing() -> Studio:
-    """Stages that take no time."""
-    return replace(fake_studio(), painter=Canvas())
+def no_op() -> Studio:
+    """A studio whose stages take no time."""
+    return replace(fake_studio(), painter=BlankPainter())
 
 
 def sleeping() -> Studio:
-    """A painter that waits."""
-    return replace(fake_studio(), painter=Sleeper())
+    """A studio whose painter only waits."""
+    return replace(fake_studio(), painter=SleepingPainter())
 
 
-def median(call: Callable[[], Any]) -> float:
-    """Milliseconds of a call, after a few that do not count."""
+def median_ms(call: Callable[[], Any]) -> float:
+    """Median milliseconds of a call, after five to warm up."""
     for _ in range(5):
         call()
-    taken = []
-    for _ in range(ROUNDS):
+    times = []
+    for _ in range(CALLS):
         started = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - started)
-    return round(1000 * statistics.median(taken), 2)
+        times.append(time.perf_counter() - started)
+    return round(1000 * statistics.median(times), 2)
 
 
 def calls(studio: Studio) -> dict[str, float]:
-    """Milliseconds of each kind of call."""
-    told = {
-        "translate": median(lambda: studio.translator.translate("a cat", TranslateOptions())),
-        "measure": median(lambda: studio.painter.measure("a cat")),
+    """Median milliseconds of each kind of call."""
+    results = {
+        "translate": median_ms(lambda: studio.translator.translate("a cat", TranslateOptions())),
+        "measure": median_ms(lambda: studio.painter.measure("a cat")),
     }
-    for side in SIZES:
+    for side in SIDES_PX:
         image = Image.effect_noise((side, side), 50).convert("RGB")
         options = PaintOptions(pictures=1, seed=0, width=side, height=side)
-        told[f"caption {side}"] = median(
+        results[f"caption {side}"] = median_ms(
             lambda i=image: studio.captioner.caption(i, CaptionOptions())
         )
-        told[f"paint {side}"] = median(lambda o=options: list(studio.painter.paint("a cat", o)))
-    return told
+        results[f"paint {side}"] = median_ms(
+            lambda o=options: list(studio.painter.paint("a cat", o))
+        )
+    return results
 
 
-def rate(pool: Executor, paint: Callable[[int], Any], together: int) -> float:
-    """Pictures a second while there are always ``together`` asked for.
+def throughput(pool: Executor, paint: Callable[[int], Any], concurrency: int) -> float:
+    """Pictures per second at full load, with ``concurrency`` requests in progress.
 
-    Neither the first nor the last of them count: what is measured is in full work all the time.
+    The first and the last ``concurrency`` pictures are not counted.
     """
     ended: list[float] = []
 
-    def ask(place: int) -> Future[Any]:
-        asked = pool.submit(paint, place)
-        asked.add_done_callback(lambda _: ended.append(time.perf_counter()))
-        return asked
+    def submit(index: int) -> Future[Any]:
+        future = pool.submit(paint, index)
+        future.add_done_callback(lambda _: ended.append(time.perf_counter()))
+        return future
 
-    for each in [ask(place) for place in range(PICTURES + 2 * together)]:
-        each.result()
-    return PICTURES / (ended[together + PICTURES - 1] - ended[together - 1])
-
-
-_plain: list[Studio] = []
-"""The studio of a plain process."""
+    for future in [submit(index) for index in range(PICTURES + 2 * concurrency)]:
+        future.result()
+    return PICTURES / (ended[concurrency + PICTURES - 1] - ended[concurrency - 1])
 
 
-def _ready() -> None:
+_process_studio: list[Studio] = []
+"""The studio of a worker process."""
+
+
+def _initialise() -> None:
     import torch
 
     torch.set_num_threads(1)
-    _plain.append(Studio.load("mini"))
+    _process_studio.append(Studio.load("mini"))
     _paint(0)
 
 
 def _paint(_: int) -> None:
-    list(_plain[0].painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
+    list(_process_studio[0].painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
 
 
 @contextmanager
 def replicas(plan: Callable[[Share], Plan], n: int) -> Iterator[Rate]:
-    """So many replicas, and what they paint a second."""
+    """Start ``n`` replicas; yields the measurement of their throughput."""
     import ray.serve
 
     name = f"{APPLICATION}-{n}"
@@ -148,42 +149,42 @@ def replicas(plan: Callable[[Share], Plan], n: int) -> Iterator[Rate]:
         list(painter.paint(PROMPT, PaintOptions(pictures=1, seed=1)))
 
     with ThreadPoolExecutor(2 * n) as pool:
-        yield lambda: rate(pool, paint, 2 * n)
+        yield lambda: throughput(pool, paint, 2 * n)
     ray.serve.delete(name)
 
 
 @contextmanager
 def processes(n: int) -> Iterator[Rate]:
-    """So many plain processes, and what they paint a second."""
-    with ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_ready) as pool:
+    """Start ``n`` processes without a cluster; yields the measurement of their throughput."""
+    with ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_initialise) as pool:
         list(pool.map(_paint, range(2 * n)))
-        yield lambda: rate(pool, _paint, 2 * n)
+        yield lambda: throughput(pool, _paint, 2 * n)
 
 
-def gains(pairs: Mapping[str, tuple[Rate, Rate]], rounds: int) -> dict[str, Any]:
-    """How much more two do than one, of each kind.
+def speedups(pairs: Mapping[str, tuple[Rate, Rate]], rounds: int) -> dict[str, Any]:
+    """Throughput of one and of two workers of each kind, and the ratio.
 
-    All of them in turn, there and back, as a machine is not always equally fast.
+    Measured in the order one, two, two, one, to cancel drift of the machine's speed.
     """
-    told: dict[str, dict[str, list[float]]] = {}
+    results: dict[str, dict[str, list[float]]] = {}
     for _ in range(rounds):
         for name, (one, two) in pairs.items():
-            first, both, again, last = one(), two(), two(), one()
-            seen = {"one": (first + last) / 2, "two": (both + again) / 2}
-            for key, value in {**seen, "gain": seen["two"] / seen["one"]}.items():
-                told.setdefault(name, {}).setdefault(key, []).append(round(value, 3))
+            one_a, two_a, two_b, one_b = one(), two(), two(), one()
+            means = {"one": (one_a + one_b) / 2, "two": (two_a + two_b) / 2}
+            for key, value in {**means, "speedup": means["two"] / means["one"]}.items():
+                results.setdefault(name, {}).setdefault(key, []).append(round(value, 3))
     return {
         name: {
             **{key: statistics.median(values) for key, values in each.items()},
-            "gains": each["gain"],
+            "speedups": each["speedup"],
         }
-        for name, each in told.items()
+        for name, each in results.items()
     }
 
 
 def main(rounds: int = 5) -> None:
-    """Measure, and print."""
-    # Before Ray is imported, so that replicas find this file.
+    """Measure everything and print it as JSON."""
+    # Set before Ray is imported, so that replicas can import this module.
     os.environ["PYTHONPATH"] = str(Path.cwd())
     light = Share(cpus=0.1)
 
@@ -195,8 +196,8 @@ def main(rounds: int = 5) -> None:
             painter=share,
         )
 
-    studio = cluster_studio(plan=of("nothing")(light), application=APPLICATION)
-    told: dict[str, Any] = {"load": os.getloadavg(), "calls": calls(studio)}
+    studio = cluster_studio(plan=of("no_op")(light), application=APPLICATION)
+    results: dict[str, Any] = {"load": os.getloadavg(), "calls": calls(studio)}
     import ray.serve
 
     ray.serve.delete(APPLICATION)
@@ -205,17 +206,17 @@ def main(rounds: int = 5) -> None:
         return Plan(models="mini", captioner=IDLE, translator=IDLE, painter=share)
 
     with replicas(of("sleeping"), 1) as one, replicas(of("sleeping"), 2) as two:
-        told |= gains({"sleeping": (one, two)}, 1)
-    told["load before painting"] = os.getloadavg()
+        results |= speedups({"sleeping": (one, two)}, 1)
+    results["load before painting"] = os.getloadavg()
     with (
         replicas(mini, 1) as one,
         replicas(mini, 2) as two,
         processes(1) as plain,
         processes(2) as twice,
     ):
-        told |= gains({"painting": (one, two), "plain painting": (plain, twice)}, rounds)
-    told["load after painting"] = os.getloadavg()
-    json.dump(told, sys.stdout, indent=1)
+        results |= speedups({"painting": (one, two), "plain painting": (plain, twice)}, rounds)
+    results["load after painting"] = os.getloadavg()
+    json.dump(results, sys.stdout, indent=1)
     print()
     ray.shutdown()
 

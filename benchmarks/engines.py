@@ -1,7 +1,7 @@
-"""One way of doing the work, in a process of its own: loads what it is asked for, does it, says how
-long it took.
+"""The engines that are compared, each run in its own process.
 
-``python -m benchmarks.engines NAME`` reads a unit's name a line and answers with a line of JSON.
+``python -m benchmarks.engines NAME`` reads one task name per line from standard input, runs that
+method of the engine and prints its times in seconds as one line of JSON.
 """
 
 import contextlib
@@ -16,25 +16,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fullsize
+from benchmarks import random_models
 from PIL import Image
 
 PROMPT = "a cat on a blue background"
-WORDS, TOKENS, SEED = 15, 20, 7
-"""Tokens of a caption and of its translation; the seed of a picture."""
-VARIABLE = "MARSAM_BENCH_STEPS"
-STEPS: int | None = int(os.environ.get(VARIABLE, "6")) or None
-"""Steps timed of a faithful picture; None paints whole ones. The other recipes are always whole."""
+CAPTION_TOKENS, TRANSLATION_TOKENS, SEED = 15, 20, 7
+STEPS_VARIABLE = "MARSAM_BENCH_STEPS"
+STEPS: int | None = int(os.environ.get(STEPS_VARIABLE, "6")) or None
+"""Steps to time of a faithful picture; None runs all. The other recipes always run all."""
 PICTURE = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples" / "cat.png"
 SENTENCE = list(range(100, 113))
-"""A sentence of a dozen tokens; which ones is all the same to random weights."""
-LENGTHS = (-2, -1, -1, 0, 0, 0, 1, 2)
-"""Tokens more than that of the captions of a folder's pictures, which differ in length; as many as
-a batch takes at once."""
+"""Token IDs of a sentence; random weights do not depend on which ones."""
+LENGTH_OFFSETS = (-2, -1, -1, 0, 0, 0, 1, 2)
+"""Lengths of the captions of one batch of a folder, relative to ``SENTENCE``."""
 
 
 @contextlib.contextmanager
-def clock(times: dict[str, float], name: str) -> Iterator[None]:
+def timed(times: dict[str, float], name: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     times[name] = time.perf_counter() - started
@@ -45,16 +43,19 @@ def picture() -> Image.Image:
 
 
 def split(ends: list[float], started: float, ended: float) -> dict[str, float]:
-    """What one picture's time went into, from the moments its steps ended.
+    """Split the seconds of a picture into the fastest step, the decoding and the total.
 
-    The first step carries the text encoder and whatever is done once; it is not counted.
+    Args:
+        ends: when each step ended. The first step is ignored: it includes the text encoder.
+        started: when the picture was started.
+        ended: when it was decoded.
     """
     step = min(b - a for a, b in itertools.pairwise(ends))
     return {"step": step, "decode": ended - ends[-1], "total": ended - started}
 
 
 class Engine:
-    """What all of them share: a picture by a diffusers pipeline."""
+    """Base class: times a picture of a diffusers pipeline."""
 
     def _paint(self, pipe: Any, *, out: Path | None = None) -> dict[str, float]:
         import torch
@@ -91,7 +92,9 @@ class Baseline(Engine):
     def blip(self) -> Any:
         from transformers import BlipForConditionalGeneration
 
-        return BlipForConditionalGeneration.from_pretrained(fullsize.folder("captioner")).eval()
+        return BlipForConditionalGeneration.from_pretrained(
+            random_models.folder("captioner")
+        ).eval()
 
     @cached_property
     def nllb(self) -> Any:
@@ -99,7 +102,7 @@ class Baseline(Engine):
         from transformers import M2M100ForConditionalGeneration
 
         model = M2M100ForConditionalGeneration.from_pretrained(
-            fullsize.folder("translator"), dtype=torch.bfloat16
+            random_models.folder("translator"), dtype=torch.bfloat16
         )
         model.generation_config.eos_token_id = None
         return model.eval()
@@ -113,7 +116,7 @@ class Baseline(Engine):
         from diffusers import StableDiffusionPipeline
 
         pipe = StableDiffusionPipeline.from_pretrained(
-            fullsize.folder("painter"), variant="fp16", dtype=getattr(torch, dtype)
+            random_models.folder("painter"), variant="fp16", dtype=getattr(torch, dtype)
         )
         pipe.set_progress_bar_config(disable=True)
         return pipe
@@ -123,38 +126,40 @@ class Baseline(Engine):
         from transformers import BlipImageProcessorPil
 
         blip, times = self.blip, dict[str, float]()
-        images = BlipImageProcessorPil.from_pretrained(fullsize.folder("captioner"))
-        with torch.inference_mode(), clock(times, "total"):
+        images = BlipImageProcessorPil.from_pretrained(random_models.folder("captioner"))
+        with torch.inference_mode(), timed(times, "total"):
             pixels = images(images=picture(), return_tensors="pt").pixel_values
-            blip.generate(pixel_values=pixels, min_new_tokens=WORDS, max_new_tokens=WORDS)
+            blip.generate(
+                pixel_values=pixels, min_new_tokens=CAPTION_TOKENS, max_new_tokens=CAPTION_TOKENS
+            )
         return times
 
     def translate(self) -> dict[str, float]:
         import torch
 
         nllb, times = self.nllb, dict[str, float]()
-        with torch.inference_mode(), clock(times, "total"):
+        with torch.inference_mode(), timed(times, "total"):
             nllb.generate(
                 input_ids=torch.tensor([[256_001, *SENTENCE, 2]]),
                 forced_bos_token_id=256_001,
-                max_new_tokens=TOKENS,
+                max_new_tokens=TRANSLATION_TOKENS,
             )
         return times
 
     def faithful(self) -> dict[str, float]:
-        return self._paint(self.pipe, out=fullsize.CACHE / self.picture)
+        return self._paint(self.pipe, out=random_models.CACHE / self.picture)
 
     def start(self) -> dict[str, float]:
-        """From nothing to the first caption; all three are loaded first, as it did."""
+        """Time to the first caption. The notebook loads all three models first."""
         times: dict[str, float] = {}
-        with clock(times, "total"):
+        with timed(times, "total"):
             _ = self.blip, self.nllb, self.pipe
             self.caption()
         return times
 
 
-def number_format() -> str:
-    """What this processor computes itself; asked for anything else, an engine would emulate it."""
+def native_dtype() -> str:
+    """The fastest dtype of this CPU that is not emulated."""
     from marsam.device import choose_device
 
     return choose_device("cpu").dtype
@@ -167,11 +172,11 @@ class Diffusers(Baseline):
 
     @cached_property
     def pipe(self) -> Any:
-        return self._pipe(number_format())
+        return self._pipe(native_dtype())
 
 
 class OpenVino(Baseline):
-    """The same pipeline with its U-Net and its decoder compiled by OpenVINO."""
+    """The same pipeline with the U-Net and the VAE decoder compiled by OpenVINO."""
 
     picture = "openvino.png"
 
@@ -183,18 +188,18 @@ class OpenVino(Baseline):
         for part in (pipe.unet, pipe.vae):
             part.requires_grad_(False)
 
-        class Steps(torch.nn.Module):
-            def forward(self, sample: Any, timestep: Any, words: Any) -> Any:
-                return pipe.unet(sample, timestep, words, return_dict=False)[0]
+        class UnetOutput(torch.nn.Module):
+            def forward(self, sample: Any, timestep: Any, text: Any) -> Any:
+                return pipe.unet(sample, timestep, text, return_dict=False)[0]
 
-        class Pixels(torch.nn.Module):
+        class VaeDecoder(torch.nn.Module):
             def forward(self, latents: Any) -> Any:
                 return pipe.vae.decode(latents, return_dict=False)[0]
 
         latents = torch.randn(1, 4, 64, 64)
-        pair = (latents.repeat(2, 1, 1, 1), torch.tensor(500), torch.randn(2, 77, 768))
-        unet = _compiled("unet", Steps(), pair)
-        decoder = _compiled("decoder", Pixels(), (latents,))
+        cfg_inputs = (latents.repeat(2, 1, 1, 1), torch.tensor(500), torch.randn(2, 77, 768))
+        unet = _compiled("unet", UnetOutput(), cfg_inputs)
+        decoder = _compiled("decoder", VaeDecoder(), (latents,))
         config = pipe.unet.config
 
         class Unet(torch.nn.Module):
@@ -206,8 +211,8 @@ class OpenVino(Baseline):
             def forward(
                 self, sample: Any, timestep: Any, *, encoder_hidden_states: Any, **_: Any
             ) -> Any:
-                given = [t.numpy() for t in (sample, timestep, encoder_hidden_states)]
-                return (torch.from_numpy(unet(given)[0]),)
+                inputs = [t.numpy() for t in (sample, timestep, encoder_hidden_states)]
+                return (torch.from_numpy(unet(inputs)[0]),)
 
         pipe.unet = Unet()
         pipe.vae.decode = lambda z, **_: (torch.from_numpy(decoder([z.numpy()])[0]),)
@@ -215,37 +220,37 @@ class OpenVino(Baseline):
 
 
 def _compiled(name: str, module: Any, inputs: tuple[Any, ...]) -> Any:
-    """A part as OpenVINO has it, converted once."""
+    """Compile a module for OpenVINO; the converted model is cached on disk."""
     import openvino
 
-    place = fullsize.CACHE / "openvino" / f"{name}.xml"
-    if not place.is_file():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    path = random_models.CACHE / "openvino" / f"{name}.xml"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
         converted = openvino.convert_model(module.eval(), example_input=inputs)
-        openvino.save_model(converted, place, compress_to_fp16=True)
+        openvino.save_model(converted, path, compress_to_fp16=True)
     options = {
-        "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[number_format()],
+        "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[native_dtype()],
         "PERFORMANCE_HINT": "LATENCY",
     }
-    return openvino.Core().compile_model(str(place), "CPU", options)
+    return openvino.Core().compile_model(str(path), "CPU", options)
 
 
 class StableDiffusionCpp:
-    """stable-diffusion.cpp by its Python binding, with half-precision weights."""
+    """stable-diffusion.cpp through its Python binding, with float16 weights."""
 
     @cached_property
     def model(self) -> Any:
         from stable_diffusion_cpp import StableDiffusion
 
         return StableDiffusion(
-            model_path=str(_as_it_was_released()),
+            model_path=str(_original_layout()),
             wtype="f16",
             n_threads=os.cpu_count() or 1,
             verbose=False,
         )
 
     def faithful(self) -> dict[str, float]:
-        """With a sampler that looks once a step."""
+        """Time Euler steps: one U-Net call per step."""
         ends: list[float] = []
 
         def on_step(_step: int, _steps: int, _seconds: float) -> None:
@@ -256,37 +261,37 @@ class StableDiffusionCpp:
             PROMPT,
             cfg_scale=7.5,
             sample_method="euler",
-            sample_steps=min(STEPS, 3) if STEPS else 51,
+            sample_steps=min(STEPS, 3) if STEPS else 51,  # as many U-Net calls as PNDM
             seed=SEED,
             progress_callback=on_step,
         )
         return split(ends, started, time.perf_counter())
 
 
-def _as_it_was_released() -> Path:
-    """The painter's folder with the names, of files and in them, that Stable Diffusion 1.5 has."""
+def _original_layout() -> Path:
+    """Copy the painter with the file and tensor names of the original Stable Diffusion 1.5."""
     from safetensors.torch import load_file, save_file
 
-    folder = fullsize.CACHE / "stable-diffusion.cpp"
+    folder = random_models.CACHE / "stable-diffusion.cpp"
     for part, file in (
         ("unet", "diffusion_pytorch_model"),
         ("vae", "diffusion_pytorch_model"),
         ("text_encoder", "model"),
     ):
-        place = folder / part / f"{file}.safetensors"
-        if not place.is_file():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            tensors = load_file(fullsize.folder("painter") / part / f"{file}.fp16.safetensors")
+        path = folder / part / f"{file}.safetensors"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tensors = load_file(random_models.folder("painter") / part / f"{file}.fp16.safetensors")
             prefix = "text_model." if part == "text_encoder" else ""
             save_file(
                 {prefix + name.removeprefix(prefix): value for name, value in tensors.items()},
-                place,
+                path,
             )
     return folder
 
 
-class Ours(Engine):
-    """Marsam's own stages, through their public doors wherever random weights let us."""
+class Marsam(Engine):
+    """Marsam's stages, through their public methods where random weights allow it."""
 
     @cached_property
     def device(self) -> Any:
@@ -298,88 +303,88 @@ class Ours(Engine):
     def captioner(self) -> Any:
         from marsam.stages.captioner import BlipCaptioner
 
-        return BlipCaptioner(fullsize.folder("captioner"), device=self.device)
+        return BlipCaptioner(random_models.folder("captioner"), device=self.device)
 
     @cached_property
     def translator(self) -> Any:
         from marsam.stages.translator import Seq2SeqTranslator
 
-        return Seq2SeqTranslator(fullsize.folder("translator"), device=self.device)
+        return Seq2SeqTranslator(random_models.folder("translator"), device=self.device)
 
     @cached_property
     def painter(self) -> Any:
         from marsam.stages.painter import DiffusionPainter
 
         return DiffusionPainter(
-            fullsize.folder("painter"),
+            random_models.folder("painter"),
             device=self.device,
-            adapter=fullsize.folder("adapter"),
-            decoder=fullsize.folder("tiny"),
+            adapter=random_models.folder("adapter"),
+            decoder=random_models.folder("tiny"),
         )
 
     def caption(self, beams: int = 3) -> dict[str, float]:
         from marsam import CaptionOptions
 
         image, times = picture(), dict[str, float]()
-        options = CaptionOptions(beams=beams, min_tokens=WORDS, max_tokens=WORDS)
+        options = CaptionOptions(beams=beams, min_tokens=CAPTION_TOKENS, max_tokens=CAPTION_TOKENS)
         _ = self.captioner._loaded
-        with clock(times, "total"):
+        with timed(times, "total"):
             self.captioner.caption(image, options)
         return times
 
     def translate(self, beams: int = 4) -> dict[str, float]:
-        """Noise never ends a sentence, and the guard would ask again: the model alone is timed."""
+        """Time the model alone: random weights never end a sentence, so the checks would retry."""
         times: dict[str, float] = {}
-        _ = self._arabic
-        with clock(times, "total"):
-            self._translated([SENTENCE], beams)
+        _ = self._arabic_vocabulary
+        with timed(times, "total"):
+            self._generate([SENTENCE], beams)
         return times
 
     @cached_property
-    def _arabic(self) -> Any:
+    def _arabic_vocabulary(self) -> Any:
         from marsam.text.languages import ARABIC
 
         self.translator._loaded[0].generation_config.eos_token_id = None
         return self.translator._vocabulary(ARABIC)
 
-    def _translated(self, sentences: list[list[int]], beams: int) -> None:
-        """Sentences of one length."""
+    def _generate(self, sentences: list[list[int]], beams: int) -> None:
+        """Translate token IDs of sentences of one length as one batch."""
         import torch
 
         model = self.translator._loaded[0]
         with torch.inference_mode():
-            self._arabic.generate(
+            self._arabic_vocabulary.generate(
                 model,
                 input_ids=torch.tensor([[256_001, *sentence, 2] for sentence in sentences]),
                 forced_bos_token_id=256_001,
-                max_new_tokens=TOKENS,
+                max_new_tokens=TRANSLATION_TOKENS,
                 num_beams=beams,
             )
 
     def folder(self, chunks: int = 2) -> dict[str, float]:
-        """Caption and Arabic of each of a folder's pictures, a picture's share.
+        """Seconds per picture to caption and translate a folder.
 
-        As a batch makes them: so many are described one after another or at once, as the captioner
-        chooses, while those before are translated, sentences of one length at once.
+        As ``marsam batch`` does: the captioner works on one chunk of pictures while the captions
+        of the previous chunk are translated, in batches of sentences of one length.
         """
         from marsam import CaptionOptions
         from marsam.background import prefetch
 
-        images = [picture().rotate(angle) for angle in range(len(LENGTHS))]
-        options = CaptionOptions(beams=3, min_tokens=WORDS, max_tokens=WORDS)
-        lengths = [len(SENTENCE) + more for more in LENGTHS]
+        images = [picture().rotate(angle) for angle in range(len(LENGTH_OFFSETS))]
+        options = CaptionOptions(beams=3, min_tokens=CAPTION_TOKENS, max_tokens=CAPTION_TOKENS)
+        lengths = [len(SENTENCE) + offset for offset in LENGTH_OFFSETS]
         times: dict[str, float] = {}
 
-        def described() -> Iterator[list[int]]:
+        def caption_chunks() -> Iterator[list[int]]:
             for _ in range(chunks):
                 self.captioner.caption_many(images, options)
                 yield lengths
 
-        _ = self.captioner._loaded, self._arabic
-        with clock(times, "total"):
-            for told in prefetch(described(), 2):
-                for length in sorted(set(told)):
-                    self._translated([list(range(100, 100 + length))] * told.count(length), 4)
+        _ = self.captioner._loaded, self._arabic_vocabulary
+        with timed(times, "total"):
+            for chunk in prefetch(caption_chunks(), 2):
+                for length in sorted(set(chunk)):
+                    self._generate([list(range(100, 100 + length))] * chunk.count(length), 4)
         return {"total": times["total"] / (chunks * len(images))}
 
     def caption_greedy(self) -> dict[str, float]:
@@ -391,14 +396,13 @@ class Ours(Engine):
     def _recipe(self, recipe: str, steps: int | None = None) -> dict[str, float]:
         from marsam import Painted, PaintOptions, Recipe
 
-        chosen = Recipe(recipe)
-        options = PaintOptions(pictures=1, seed=SEED, recipe=chosen, steps=steps)
+        options = PaintOptions(pictures=1, seed=SEED, recipe=Recipe(recipe), steps=steps)
         ends: list[float] = []
         started = time.perf_counter()
         for event in self.painter.paint(PROMPT, options):
             ends.append(time.perf_counter())
             if isinstance(event, Painted) and event.picture.image is not None:
-                event.picture.image.save(fullsize.CACHE / f"{recipe}.png")
+                event.picture.image.save(random_models.CACHE / f"{recipe}.png")
         return split(ends[:-1], started, ends[-1])
 
     def faithful(self) -> dict[str, float]:
@@ -410,20 +414,20 @@ class Ours(Engine):
     def draft(self) -> dict[str, float]:
         return self._recipe("draft")
 
-    def sketch(self) -> dict[str, float]:
-        """One preview."""
+    def preview(self) -> dict[str, float]:
+        """Decode one preview."""
         import torch
 
         from marsam.stages.painter import _sketch
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
-        with torch.inference_mode(), clock(times, "total"):
+        with torch.inference_mode(), timed(times, "total"):
             _sketch(pipe, self.painter._small_decoder, latents)
         return times
 
     def save(self) -> dict[str, float]:
-        """One picture kept, with everything that is written down about it."""
+        """Save one picture with its metadata to the journal."""
         import tempfile
 
         from marsam.journal.journal import Journal
@@ -438,7 +442,7 @@ class Ours(Engine):
             back=None,
             length=PromptLength(tokens=8, limit=77),
         )
-        told = Picture(
+        painted = Picture(
             index=0,
             seed=SEED,
             prompt=PROMPT,
@@ -453,34 +457,34 @@ class Ours(Engine):
         with tempfile.TemporaryDirectory() as folder:
             journal = Journal(Path(folder))
             run = journal.begin("bench", prompt=prompt)
-            with clock(times, "total"):
-                journal.save_picture(run, Painted(picture=told, seconds=1.0), prompt)
+            with timed(times, "total"):
+                journal.save_picture(run, Painted(picture=painted, seconds=1.0), prompt)
         return times
 
     def start(self) -> dict[str, float]:
-        """From nothing to the first caption; the painter is not loaded for it."""
+        """Time to the first caption; the painter is not loaded."""
         times: dict[str, float] = {}
-        with clock(times, "total"):
+        with timed(times, "total"):
             self.caption()
         return times
 
 
 ENGINES: dict[str, Callable[[], Any]] = {
     "baseline": Baseline,
-    "marsam": Ours,
+    "marsam": Marsam,
     "diffusers": Diffusers,
     "openvino": OpenVino,
     "stable-diffusion.cpp": StableDiffusionCpp,
 }
 
 
-def peak() -> float:
-    """The most memory this process ever held, in gigabytes."""
+def peak_memory() -> float:
+    """Peak resident memory of this process in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def resident() -> float:
-    """What it holds now, in gigabytes."""
+def resident_memory() -> float:
+    """Current resident memory in GiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
@@ -490,13 +494,15 @@ def main(name: str) -> None:
     from marsam.stages.loading import quiet
 
     if name == "marsam":
-        retain_freed_memory()  # as its command line does
+        retain_freed_memory()  # as the marsam command does
     else:
-        quiet("transformers", "diffusers")  # ours is so by itself
+        quiet("transformers", "diffusers")  # Marsam does so itself
     engine = ENGINES[name]()
     for line in sys.stdin:
         times = getattr(engine, line.strip())()
-        print(json.dumps(times | {"peak": peak(), "resident": resident()}), flush=True)
+        print(
+            json.dumps(times | {"peak": peak_memory(), "resident": resident_memory()}), flush=True
+        )
 
 
 if __name__ == "__main__":

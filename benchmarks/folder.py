@@ -1,9 +1,9 @@
-"""A folder described by ``marsam batch`` and by a plain loop over the seed's way, side by side.
+"""Compare ``marsam batch`` with a plain loop over the baseline, on a folder of pictures.
 
 ``python -m benchmarks.folder [PICTURES]`` (``make bench-folder``). Both use the bundled mini set on
-the same pictures; the loop opens, describes and translates one after another, with each library's
-defaults. Each is a process of its own, and they take turns; loading is not counted. Small models
-say nothing about large ones: there, a processor gains less from doing several at once.
+the same pictures; the loop opens, captions and translates them one by one, with the libraries'
+defaults. Each runs in its own process, in turn; loading is not counted. The ratio does not carry
+over to large models, which gain less from batching on a CPU.
 """
 
 import json
@@ -19,8 +19,8 @@ from tests.folders import make_folder
 ROUNDS = 3
 
 
-def plain(folder: Path) -> float:
-    """The loop; seconds without loading."""
+def baseline(folder: Path) -> float:
+    """Run the loop; returns seconds without loading."""
     import torch
     from PIL import Image
     from transformers import (
@@ -33,25 +33,27 @@ def plain(folder: Path) -> float:
     from marsam.hub.catalog import MINI, bundled_folder
 
     blip, nllb = bundled_folder(MINI.captioner), bundled_folder(MINI.translator)
-    images, words = BlipImageProcessorPil.from_pretrained(blip), AutoTokenizer.from_pretrained(blip)
+    image_processor = BlipImageProcessorPil.from_pretrained(blip)
+    caption_tokenizer = AutoTokenizer.from_pretrained(blip)
     captioner = BlipForConditionalGeneration.from_pretrained(blip)
-    tokens = AutoTokenizer.from_pretrained(nllb, src_lang="eng_Latn")
+    tokenizer = AutoTokenizer.from_pretrained(nllb, src_lang="eng_Latn")
     translator = M2M100ForConditionalGeneration.from_pretrained(nllb)
-    arabic = tokens.convert_tokens_to_ids("arb_Arab")
+    arabic = tokenizer.convert_tokens_to_ids("arb_Arab")
     started = time.perf_counter()
     with torch.inference_mode():
         for path in sorted(folder.rglob("*.png")):
-            pixels = images(images=Image.open(path).convert("RGB"), return_tensors="pt")
-            said = words.decode(captioner.generate(**pixels)[0], skip_special_tokens=True)
-            there = translator.generate(
-                **tokens(said, return_tensors="pt"), forced_bos_token_id=arabic
+            pixels = image_processor(images=Image.open(path).convert("RGB"), return_tensors="pt")
+            output = captioner.generate(**pixels)[0]
+            caption = caption_tokenizer.decode(output, skip_special_tokens=True)
+            translation = translator.generate(
+                **tokenizer(caption, return_tensors="pt"), forced_bos_token_id=arabic
             )
-            tokens.decode(there[0], skip_special_tokens=True)
+            tokenizer.decode(translation[0], skip_special_tokens=True)
     return time.perf_counter() - started
 
 
-def ours(folder: Path) -> float:
-    """The rows of a batch with nothing known before; seconds without loading."""
+def marsam_batch(folder: Path) -> float:
+    """Run a batch with an empty cache; returns seconds without loading."""
     from marsam import Studio, open_picture
     from marsam.batch.cache import Memory
     from marsam.batch.discovery import find
@@ -62,8 +64,8 @@ def ours(folder: Path) -> float:
 
     studio = Studio.load("mini", device="cpu")
     picture = open_picture(next(folder.rglob("*.png")))
-    (warm,) = studio.captioner.caption(picture, CaptionOptions())
-    studio.translator.translate(warm.text, TranslateOptions())
+    (warm_up,) = studio.captioner.caption(picture, CaptionOptions())
+    studio.translator.translate(warm_up.text, TranslateOptions())
     with tempfile.TemporaryDirectory() as home:
         known = Known(
             memory=Memory(Path(home) / "captions.db"),
@@ -81,31 +83,30 @@ def ours(folder: Path) -> float:
         rows = sum(not row.error for row in describer.rows(find(folder)))
         seconds = time.perf_counter() - started
     if rows != len(list(folder.rglob("*.png"))):
-        raise RuntimeError("not every picture was described")
+        raise RuntimeError("not every picture was captioned")
     return seconds
 
 
 def main(pictures: int) -> None:
-    """Take turns, and print seconds a picture and the ratio."""
-    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    """Run both in turn; print the milliseconds per picture and the ratio."""
+    seconds: dict[str, list[float]] = {"baseline": [], "marsam": []}
     with tempfile.TemporaryDirectory() as home:
         make_folder(Path(home), pictures)
         for _ in range(ROUNDS):
-            for name, found in seconds.items():
+            for name, times in seconds.items():
                 command = [sys.executable, "-W", "ignore", "-m", "benchmarks.folder", name, home]
-                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                found.append(json.loads(told) / pictures)
-    best = {name: min(found) for name, found in seconds.items()}
-    for name, found in seconds.items():
-        print(f"{name}: {', '.join(f'{one * 1000:.0f}' for one in found)} ms a picture")
-    print(
-        f"marsam batch is {best['plain'] / best['ours']:.1f} times as fast ({os.cpu_count()} cores)"
-    )
+                output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                times.append(json.loads(output) / pictures)
+    best = {name: min(times) for name, times in seconds.items()}
+    for name, times in seconds.items():
+        print(f"{name}: {', '.join(f'{t * 1000:.0f}' for t in times)} ms per picture")
+    ratio = best["baseline"] / best["marsam"]
+    print(f"marsam batch is {ratio:.1f} times as fast ({os.cpu_count()} cores)")
 
 
 if __name__ == "__main__":
-    kinds = {"plain": plain, "ours": ours}
-    if sys.argv[1:] and sys.argv[1] in kinds:
-        print(json.dumps(kinds[sys.argv[1]](Path(sys.argv[2]))))
+    methods = {"baseline": baseline, "marsam": marsam_batch}
+    if sys.argv[1:] and sys.argv[1] in methods:
+        print(json.dumps(methods[sys.argv[1]](Path(sys.argv[2]))))
     else:
         main(int(sys.argv[1]) if sys.argv[1:] else 200)

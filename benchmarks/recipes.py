@@ -1,8 +1,8 @@
-"""What the recipes cost in quality, on the trained mini painter.
+"""Measure the quality of the recipes with the trained mini painter.
 
-``python -m benchmarks.recipes`` paints every thing the mini set knows with every recipe and the
-same seeds, asks the judge and the captioner what is shown, and compares with the faithful pictures.
-Writes ``docs/recipes.json`` and a contact sheet of the recipes side by side.
+``python -m benchmarks.recipes`` paints every thing of the mini set with each recipe and the same
+seeds, names the pictures with the classifier and the captioner, and compares them with the faithful
+ones. Writes ``docs/recipes.json`` and a contact sheet, ``docs/recipes.png``.
 """
 
 import json
@@ -13,87 +13,91 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.likeness import psnr
+from benchmarks.psnr import psnr
 from PIL import Image
-from training import judge
-from training.evaluate import names
+from training import classifier
+from training.evaluate import mentions
 from training.grammar import caption
 from training.lexicon import COLOURS, THINGS
-from training.world import SIZE, Scene
+from training.scenes import SIZE, Scene
 
 from marsam import CaptionOptions, Recipe, Studio
 from marsam.recipes import Method, recipes
 from marsam.stages.painter import DiffusionPainter, _scheduler
 
 DOCS = Path(__file__).parents[1] / "docs"
-SHOWN, BATCH = 12, 16
+SHEET_COLUMNS = 12
+BATCH_SIZE = 16
 
 
-def painted(studio: Studio, method: Method, asked: list[Scene]) -> list[Image.Image]:
-    """A picture for each scene; the seed is its place.
+def paint(studio: Studio, method: Method, scenes: list[Scene]) -> list[Image.Image]:
+    """Paint one picture per scene; the seed is the scene's index.
 
-    Sixteen at a time, which is several times faster here; alone, a picture would come out the same
-    but for the rounding of bfloat16.
+    Batches of 16 are several times faster; the pictures differ from single ones only by rounding in
+    bfloat16.
     """
     painter = studio.painter
     assert isinstance(painter, DiffusionPainter)
-    pipe, shipped, _ = painter._loaded
+    pipe, default_scheduler, _ = painter._loaded
     pictures = []
-    for start in range(0, len(asked), BATCH):
-        some = asked[start : start + BATCH]
-        pipe.scheduler = _scheduler(pipe, method, shipped)
+    for start in range(0, len(scenes), BATCH_SIZE):
+        batch = scenes[start : start + BATCH_SIZE]
+        pipe.scheduler = _scheduler(pipe, method, default_scheduler)
         with torch.inference_mode():
             pictures += pipe(
-                [caption(scene) for scene in some],
+                [caption(scene) for scene in batch],
                 num_inference_steps=method.steps,
                 guidance_scale=painter.guidance_scale,
-                generator=[torch.Generator("cpu").manual_seed(start + i) for i in range(len(some))],
+                generator=[
+                    torch.Generator("cpu").manual_seed(start + i) for i in range(len(batch))
+                ],
             ).images
     return pictures
 
 
-def figures(
-    studio: Studio, pictures: list[Image.Image], faithful: list[Image.Image], asked: list[Scene]
+def quality(
+    studio: Studio, pictures: list[Image.Image], faithful: list[Image.Image], scenes: list[Scene]
 ) -> dict[str, Any]:
-    critic = judge.train(more=False)
-    named = judge.names(critic, pictures)
-    said = [studio.captioner.caption(p, CaptionOptions())[0].text for p in pictures]
-    far = [psnr(p, f) for p, f in zip(pictures, faithful, strict=True)]
+    """Accuracy of the pictures by three measures, and their PSNR to the faithful ones."""
+    predicted = classifier.predict(classifier.train(resume=False), pictures)
+    captions = [studio.captioner.caption(p, CaptionOptions())[0].text for p in pictures]
+    decibels = [psnr(p, f) for p, f in zip(pictures, faithful, strict=True)]
+    rows = list(zip(pictures, predicted, captions, scenes, strict=True))
     return {
-        "judge": float(np.mean([n == s.things[0] for n, s in zip(named, asked, strict=True)])),
-        "captioner": float(
-            np.mean([names(t, s.things[0]) for t, s in zip(said, asked, strict=True)])
+        "classifier": float(np.mean([thing == s.things[0] for _, thing, _, s in rows])),
+        "captioner": float(np.mean([mentions(text, s.things[0]) for _, _, text, s in rows])),
+        "background": float(
+            np.mean([classifier.background_colour(p) == s.colour for p, _, _, s in rows])
         ),
-        "backgrounds": float(
-            np.mean([judge.background(p) == s.colour for p, s in zip(pictures, asked, strict=True)])
+        "psnr_to_faithful": (
+            round(float(np.median(decibels)), 1) if np.isfinite(decibels).all() else None
         ),
-        "psnr_to_faithful": round(float(np.median(far)), 1) if np.isfinite(far).all() else None,
-        "of": len(pictures),
+        "pictures": len(pictures),
     }
 
 
-def main(each: int = 8) -> None:
-    """Judge ``each`` pictures of every thing; fewer than 8 tell two points from none badly."""
+def main(pictures_per_thing: int = 8) -> None:
+    """Measure all recipes; with fewer than 8 pictures per thing two points are within the noise."""
     studio = Studio.load("mini")
     rng = random.Random(7)
-    scenes = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
-    asked = [scene for scene in scenes for _ in range(each)]
+    things = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
+    scenes = [scene for scene in things for _ in range(pictures_per_thing)]
     methods = recipes(adapter=False)
-    faithful = painted(studio, methods[Recipe.FAITHFUL], asked)
-    found: dict[str, Any] = {}
+    faithful = paint(studio, methods[Recipe.FAITHFUL], scenes)
+    results: dict[str, Any] = {}
     rows = []
     for recipe in (Recipe.FAITHFUL, Recipe.BALANCED, Recipe.DRAFT):
-        known = recipe is Recipe.FAITHFUL
-        pictures = faithful if known else painted(studio, methods[recipe], asked)
-        found[recipe] = figures(studio, pictures, faithful, asked)
-        rows.append(pictures[:: max(1, len(pictures) // SHOWN)][:SHOWN])
-        print(recipe, found[recipe], flush=True)
-    sheet = Image.new("RGB", (SHOWN * (SIZE + 4), len(rows) * (SIZE + 4)), "white")
+        is_faithful = recipe is Recipe.FAITHFUL
+        pictures = faithful if is_faithful else paint(studio, methods[recipe], scenes)
+        results[recipe] = quality(studio, pictures, faithful, scenes)
+        rows.append(pictures[:: max(1, len(pictures) // SHEET_COLUMNS)][:SHEET_COLUMNS])
+        print(recipe, results[recipe], flush=True)
+    sheet = Image.new("RGB", (SHEET_COLUMNS * (SIZE + 4), len(rows) * (SIZE + 4)), "white")
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             sheet.paste(picture, (x * (SIZE + 4) + 2, y * (SIZE + 4) + 2))
     sheet.quantize(200).save(DOCS / "recipes.png", optimize=True)
-    (DOCS / "recipes.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (DOCS / "recipes.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

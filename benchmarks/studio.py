@@ -1,8 +1,8 @@
-"""How long the studio's reader waits, in a real browser, with the bundled models loaded.
+"""Measure the studio's response times in a real browser, with the bundled models loaded.
 
-``python -m benchmarks.studio`` prints medians: from the command to the page's answer; from a
-picture dropped to its English caption on the screen; and from the same drop through a click on
-Paint to the fourth picture and "Done".
+``python -m benchmarks.studio`` prints medians in seconds: from the command to the first response;
+from the upload of a picture to its English caption on the page; and from the same upload through a
+click on Paint to the fourth picture and "Done".
 """
 
 import json
@@ -18,11 +18,11 @@ from tests.serving import served
 
 EXAMPLES = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples"
 PICTURES = ("sea.png", "car.png", "cat.png")
-PAINTED = 4
+PICTURES_PER_RUN = 4
 
 
 def one_run(page: Page, picture: Path) -> tuple[float, float]:
-    """Seconds to the English caption, and to the end of four pictures."""
+    """Seconds from upload to the English caption, and to the last picture."""
     before = page.input_value("#english textarea")
     started = time.monotonic()
     page.set_input_files("#picture input[type=file]", picture)
@@ -35,13 +35,15 @@ def one_run(page: Page, picture: Path) -> tuple[float, float]:
     captioned = time.monotonic() - started
     expect(page.locator("#status")).to_contain_text("The words are ready", timeout=30_000)
     page.click("button#paint")
-    expect(page.locator("#status")).to_contain_text(f"Done: {PAINTED} pictures", timeout=60_000)
-    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(PAINTED)
+    expect(page.locator("#status")).to_contain_text(
+        f"Done: {PICTURES_PER_RUN} pictures", timeout=60_000
+    )
+    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(PICTURES_PER_RUN)
     return captioned, time.monotonic() - started
 
 
-def page_up() -> float:
-    """Seconds from the command to the first answer, with nothing kept from before."""
+def startup() -> float:
+    """Seconds from the command to the first response, with an empty data folder."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         with served(Path(folder)):
@@ -54,7 +56,7 @@ def main(rounds: int = 7) -> None:
         with served(Path(folder)) as address:
             page = browser.new_page(locale="en-GB")
             page.goto(address)
-            # Ready when the painter has been timed, which is the last thing done at the start.
+            # The time estimate appears when the painter has been timed, the last step of the start.
             expect(page.locator("#expected")).to_be_attached()
             for _ in range(60):
                 page.reload()
@@ -62,17 +64,17 @@ def main(rounds: int = 7) -> None:
                 if "About" in page.locator("#expected").inner_text():
                     break
                 page.wait_for_timeout(500)
-            page.fill("#number input[type=number]", str(PAINTED))
+            page.fill("#number input[type=number]", str(PICTURES_PER_RUN))
             times = [one_run(page, EXAMPLES / PICTURES[i % 3]) for i in range(rounds + 1)][1:]
         browser.close()
-    figures = {
-        "page_up": round(statistics.median(page_up() for _ in range(rounds)), 2),
+    results = {
+        "page_up": round(statistics.median(startup() for _ in range(rounds)), 2),
         "english_caption": round(statistics.median(t for t, _ in times), 2),
         "whole_run": round(statistics.median(t for _, t in times), 2),
-        "pictures": PAINTED,
+        "pictures": PICTURES_PER_RUN,
         "rounds": rounds,
     }
-    print(json.dumps(figures))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Rebuilds the bundled ``mini`` model set: data, models, evaluation. See ``training/README.md``."""
+"""Rebuild the bundled ``mini`` model set: data, models, evaluation. See ``training/README.md``."""

@@ -1,9 +1,8 @@
-"""The captioner: a small BLIP, trained on pictures of the things in every style we could make.
+"""The captioner: a small BLIP, trained on augmented pictures of the things.
 
-Beside the caption, helpers are asked of the vision tower while it learns: what is shown, on what
-background, how many, and in each patch which thing (or which of a thousand strangers) covers it.
-They point the way (small things side by side are found far sooner, styles never seen are read far
-better), and are thrown away afterwards.
+Auxiliary heads on the vision encoder predict the things, the background, the count and, for each
+patch, which thing (or which of a thousand other emoji) covers it. They speed up training for small
+things and improve the accuracy on unseen styles. They are not part of the exported model.
 """
 
 import random
@@ -21,27 +20,27 @@ from transformers import (
 )
 
 from marsam.cpu.allocator import retain_freed_memory
-from training import drawings, tower
+from training import drawings, vision_encoder
+from training.classifier import as_tensor
+from training.dataset import Batch, batches
 from training.grammar import caption
-from training.judge import as_tensor
-from training.lessons import Lesson, lessons
 from training.lexicon import COLOURS, THINGS
-from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
-from training.world import SIZE, Scene, random_scene, tidy_picture
+from training.scenes import SIZE, Scene, random_scene, render_scene
+from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
 
-KNOWN, STRANGE = 48, 16
-"""Pictures a step: of the things, and of strangers, which only the patches have to name."""
-STEPS, LAST = 2_400, 60
-"""Steps in all, and those at the end that see every patch, as in use."""
-HINTS = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
-"""Answers to choose from: the first thing, the second or none, the colour, how many."""
-KINDS = len(THINGS) + len(drawings.strangers()) + 1
-"""Everything a patch may show: a thing, a stranger, or nothing but background, which is last."""
-MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+KNOWN_PICTURES, OTHER_PICTURES = 48, 16
+"""Pictures per step: of things, and of other emoji, which only the patch labels name."""
+STEPS, ALL_PATCHES_STEPS = 2_400, 60
+"""Steps in total, and those at the end that use all patches, as in inference."""
+AUXILIARY_CLASSES = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
+"""Classes of each auxiliary target: first thing, second thing or none, colour, count."""
+PATCH_CLASSES = len(THINGS) + len(drawings.other_emoji()) + 1
+"""Classes of a patch: a thing, another emoji or, as the last, background."""
+IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 
 def new_tokenizer() -> BertTokenizer:
-    """A BERT tokenizer with one token a word of the world, and letters for everything else."""
+    """A BERT tokenizer with one token per word of the captions, and letters for all other text."""
     words: set[str] = set()
     for thing in range(len(THINGS)):
         for count in (1, 2):
@@ -60,11 +59,11 @@ def new_tokenizer() -> BertTokenizer:
 
 def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
     config = BlipConfig(
-        vision_config=tower.config(),
+        vision_config=vision_encoder.config(),
         text_config={
             "vocab_size": len(tokenizer),
             "hidden_size": 192,
-            "encoder_hidden_size": tower.SEEN + tower.PLACE,
+            "encoder_hidden_size": vision_encoder.HIDDEN_DIM,
             "intermediate_size": 512,
             "num_hidden_layers": 2,
             "num_attention_heads": 6,
@@ -85,51 +84,65 @@ def new_model(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
 
 def new_processor(tokenizer: BertTokenizer) -> BlipProcessor:
     images = BlipImageProcessorPil(
-        size={"height": SIZE, "width": SIZE}, image_mean=list(MEAN), image_std=list(STD)
+        size={"height": SIZE, "width": SIZE}, image_mean=list(IMAGE_MEAN), image_std=list(IMAGE_STD)
     )
     return BlipProcessor(images, tokenizer)
 
 
-class Learner(nn.Module):
-    """BLIP, its tower still as convolutions, and the helpers."""
+class TrainingModel(nn.Module):
+    """BLIP with a convolutional vision encoder and auxiliary heads.
+
+    The names of the attributes are those of the checkpoint.
+    """
 
     def __init__(self, tokenizer: BertTokenizer) -> None:
         super().__init__()
-        self.tower = tower.Tower()
+        self.tower = vision_encoder.ConvVisionEncoder()
         self.decoder = new_model(tokenizer).text_decoder
-        width = tower.SEEN + tower.PLACE
-        self.heads = nn.Linear(width, sum(HINTS))
-        self.patch_heads = nn.Linear(width, KINDS)
+        width = vision_encoder.HIDDEN_DIM
+        self.heads = nn.Linear(width, sum(AUXILIARY_CLASSES))
+        self.patch_heads = nn.Linear(width, PATCH_CLASSES)
 
     def forward(
-        self, pixels: Tensor, tokens: Tensor, quarters: list[tuple[int, int]]
+        self, pixels: Tensor, tokens: Tensor, phases: list[tuple[int, int]]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores of words (n, length, vocabulary), hints (n, all of them), and patches' kinds.
+        """Compute the logits of captions, auxiliary targets and patches.
 
-        Words and hints are about the first pictures, as many as there are captions; what the
-        patches show, (n, quarters × 64, kinds), is about all.
+        Args:
+            pixels: (n, 3, 128, 128) in [-1, 1].
+            tokens: captions of the first pictures (m, length), m ≤ n.
+            phases: of the patches to use.
+
+        Returns:
+            Logits (m, length, vocabulary), (m, all auxiliary classes) and, for all pictures,
+            (n, phases × 64, patch classes).
         """
-        seen = self.tower(pixels, quarters)
-        named = seen[: len(tokens)]
-        words = self.decoder(
-            input_ids=tokens, attention_mask=tokens.ne(0).long(), encoder_hidden_states=named
+        states = self.tower(pixels, phases)
+        captioned = states[: len(tokens)]
+        logits = self.decoder(
+            input_ids=tokens, attention_mask=tokens.ne(0).long(), encoder_hidden_states=captioned
         ).logits
-        return words, self.heads(named[:, 0]), self.patch_heads(seen[:, 1:])
+        return logits, self.heads(captioned[:, 0]), self.patch_heads(states[:, 1:])
 
-    def finished(self, tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
-        """The captioner as it is used; its tower a vision transformer, looked through first."""
+    def to_blip(self, tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
+        """Convert to BLIP, with the vision encoder as a transformer.
+
+        Raises:
+            RuntimeError: when the outputs of the two vision encoders differ.
+        """
         blip = new_model(tokenizer).eval()
         blip.text_decoder.load_state_dict(self.decoder.state_dict())
         rng = random.Random(0)
-        pixels = as_tensor([tidy_picture(random_scene(rng), rng) for _ in range(16)])
-        tower.write(self.tower, blip.vision_model, pixels)
-        if (apart := tower.apart(self.tower, blip.vision_model, pixels)) > 0.01:
-            raise RuntimeError(f"BLIP's tower sees otherwise than the convolutions did: {apart}")
+        pixels = as_tensor([render_scene(random_scene(rng), rng) for _ in range(16)])
+        vision_encoder.write_blip_weights(self.tower, blip.vision_model, pixels)
+        difference = vision_encoder.max_difference(self.tower, blip.vision_model, pixels)
+        if difference > 0.01:
+            raise RuntimeError(f"the converted vision encoder differs by {difference}")
         return blip
 
 
-def _targets(scenes: list[Scene]) -> list[Tensor]:
-    """The first thing, the second (or none), the colour, and how many."""
+def _auxiliary_targets(scenes: list[Scene]) -> list[Tensor]:
+    """First thing, second thing or none, colour, and count or pair; (n,) each."""
     none = len(THINGS)
     return [
         torch.tensor(column)
@@ -148,59 +161,64 @@ def _targets(scenes: list[Scene]) -> list[Tensor]:
     ]
 
 
-def _loss(
-    learner: Learner, lesson: Lesson, tokens: Tensor, quarters: list[tuple[int, int]]
+def _losses(
+    model: TrainingModel, batch: Batch, tokens: Tensor, phases: list[tuple[int, int]]
 ) -> dict[str, Tensor]:
-    with PLAIN_ATTENTION(), MIXED():
-        words, hints, patches = learner(lesson.pixels, tokens, quarters)
-    # A caption's words after [DEC] are what is predicted.
-    wanted = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
-    text = F.cross_entropy(words[:, :-1].float().transpose(1, 2), wanted, label_smoothing=0.05)
-    asked = hints.float().split(HINTS, dim=1)
-    helpers = torch.stack(
-        [F.cross_entropy(a, b) for a, b in zip(asked, _targets(lesson.scenes), strict=True)]
+    with MATH_ATTENTION(), AUTOCAST():
+        logits, auxiliary, patches = model(batch.pixels, tokens, phases)
+    # Predict the tokens after [DEC]; padding is ignored.
+    targets = tokens[:, 1:].masked_fill(tokens[:, 1:].eq(0), -100)
+    text_loss = F.cross_entropy(
+        logits[:, :-1].float().transpose(1, 2), targets, label_smoothing=0.05
+    )
+    groups = auxiliary.float().split(AUXILIARY_CLASSES, dim=1)
+    auxiliary_targets = _auxiliary_targets(batch.scenes)
+    auxiliary_loss = torch.stack(
+        [F.cross_entropy(a, b) for a, b in zip(groups, auxiliary_targets, strict=True)]
     ).sum()
-    # A cell of the lesson is as large as four patches, one of each quarter.
-    where = lesson.where.flatten(1).repeat(1, len(quarters))
-    weights = torch.ones(KINDS)
-    weights[-1] = 0.3  # more than half of all cells are background, and easy
-    kinds = patches.float().flatten(0, 1)
-    covers = F.cross_entropy(kinds, where.flatten(), weights, label_smoothing=0.05)
-    return {"text": text, "helpers": helpers, "patches": covers}
+    # A cell of the label map covers four patches, one of each phase.
+    labels = batch.labels.flatten(1).repeat(1, len(phases))
+    weights = torch.ones(PATCH_CLASSES)
+    weights[-1] = 0.3  # background is more than half of all cells, and easy
+    patch_logits = patches.float().flatten(0, 1)
+    patch_loss = F.cross_entropy(patch_logits, labels.flatten(), weights, label_smoothing=0.05)
+    return {"text": text_loss, "auxiliary": auxiliary_loss, "patches": patch_loss}
 
 
-def train(*, more: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
-    """The trained captioner (averaged weights) with its processor."""
+def train(*, resume: bool = True) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+    """The captioner with averaged weights, trained to the end unless ``resume`` is False."""
     torch.manual_seed(0)
     tokenizer = new_tokenizer()
-    learner = Learner(tokenizer)
-    run = Training(
+    model = TrainingModel(tokenizer)
+    trainer = Trainer(
         "captioner",
-        learner,
-        optimisers(learner, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
+        model,
+        optimisers(model, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
         steps=STEPS,
-        average=0.995,
+        ema_decay=0.995,
         cooldown=0.4,
     )
-    if more and run.step < run.steps:
-        _study(run, learner, tokenizer)
-    return run.averaged.finished(tokenizer), new_processor(tokenizer)
+    if resume and trainer.step < trainer.steps:
+        _fit(trainer, model, tokenizer)
+    return trainer.ema_model.to_blip(tokenizer), new_processor(tokenizer)
 
 
-def _study(run: Training, learner: Learner, tokenizer: BertTokenizer) -> None:
-    start = tokenizer.convert_tokens_to_ids("[DEC]")
-    rng = random.Random(run.step)
-    for lesson in lessons(run.step, known=KNOWN, strange=STRANGE, step=600 + run.step):
+def _fit(trainer: Trainer, model: TrainingModel, tokenizer: BertTokenizer) -> None:
+    bos = tokenizer.convert_tokens_to_ids("[DEC]")
+    rng = random.Random(trainer.step)
+    first = trainer.step
+    for batch in batches(first, known=KNOWN_PICTURES, other=OTHER_PICTURES, step=600 + first):
         tokens = tokenizer(
-            [caption(s) for s in lesson.scenes], padding=True, return_tensors="pt"
+            [caption(s) for s in batch.scenes], padding=True, return_tensors="pt"
         ).input_ids
-        tokens[:, 0] = start
-        few = run.steps - run.step > LAST
-        quarters = [rng.choice(tower.QUARTERS)] if few else tower.QUARTERS
-        losses = _loss(learner, lesson, tokens, quarters)
-        run.update(losses["text"] + 0.3 * losses["helpers"] + losses["patches"])
-        run.report(50, 100, **{k: float(v.detach()) for k, v in losses.items()})
-        if run.step >= run.steps:
+        tokens[:, 0] = bos
+        one_phase = trainer.steps - trainer.step > ALL_PATCHES_STEPS
+        all_phases = vision_encoder.PHASES
+        phases = [rng.choice(all_phases)] if one_phase else all_phases
+        losses = _losses(model, batch, tokens, phases)
+        trainer.update(losses["text"] + 0.3 * losses["auxiliary"] + losses["patches"])
+        trainer.log_and_save(50, 100, **{k: float(v.detach()) for k, v in losses.items()})
+        if trainer.step >= trainer.steps:
             break
 
 

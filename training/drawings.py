@@ -1,7 +1,7 @@
-"""The licensed pictograms: fetched once from the npm registry, rendered as RGBA pictures.
+"""The licensed pictograms: downloaded once from the npm registry, rendered as RGBA pictures.
 
-Three packages are drawn from in training; ``fxemoji`` is only ever used for judging, so that the
-captioner's figure for an unseen style is honest.
+Three packages are used for training, ``fxemoji`` for evaluation only, so that the accuracy on an
+unseen style is not biased.
 """
 
 import io
@@ -22,7 +22,7 @@ from training.workspace import WORKSPACE
 
 @dataclass(frozen=True, kw_only=True)
 class DrawingSet:
-    """One npm package of drawings, pinned, with what its licence asks us to say."""
+    """A pinned npm package of drawings, with the attribution that its licence requires."""
 
     name: str
     version: str
@@ -45,11 +45,11 @@ TRAINING_SETS = (
     ),
     DrawingSet(name="noto", version="1.2.9", licence="Apache-2.0", author="Google Inc, Noto Emoji"),
 )
-JUDGING_SET = DrawingSet(
+EVALUATION_SET = DrawingSet(
     name="fxemoji", version="1.2.2", licence="Apache-2.0", author="Mozilla, FxEmojis"
 )
 TRAINING_STYLES = tuple(s.name for s in TRAINING_SETS)
-PICTURES = (
+PICTURE_CATEGORIES = (
     "Activities",
     "Animals & Nature",
     "Food & Drink",
@@ -59,13 +59,13 @@ PICTURES = (
     "Symbols",
     "Travel & Places",
 )
-"""The kinds of emoji that are pictures of something, as Noto's package sorts them."""
+"""The categories of Noto's package that contain pictures of something."""
 PAINTER_STYLE = "fluent-emoji-flat"
-"""The painter learns one drawing style: one way to draw a cat is learned far sooner than three."""
+"""The painter learns one style, because three styles take far longer to learn."""
 
 
 def fetch(drawing_set: DrawingSet) -> Path:
-    """The folder of an unpacked package, fetched with ``npm pack`` if it is not there yet."""
+    """The folder of an unpacked package, downloaded with ``npm pack`` if it does not exist."""
     folder = WORKSPACE / "drawings" / f"{drawing_set.name}-{drawing_set.version}"
     if not (folder / "icons.json").is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def fetch(drawing_set: DrawingSet) -> Path:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One SVG body and the square that frames what it draws, in its own units."""
+    """An SVG body and its square bounding box, in the units of the SVG."""
 
     body: str
     left: float
@@ -98,7 +98,7 @@ class Drawing:
         return _svg(self.body, box, pixels)
 
     def render(self, pixels: int) -> Image.Image:
-        """An RGBA picture, ``pixels`` square; the longer side of the thing fills it."""
+        """Render as RGBA, ``pixels`` square; the longer side of the drawing fills it."""
         return render_svg(self.svg(pixels))
 
 
@@ -115,8 +115,8 @@ def render_svg(svg: str) -> Image.Image:
 
 @lru_cache
 def _contents(style: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """A set's icons, and the icon's name of each emoji (code points in hexadecimal)."""
-    drawing_set = {s.name: s for s in (*TRAINING_SETS, JUDGING_SET)}[style]
+    """A set's icons, and the icon name of each emoji (hexadecimal code point)."""
+    drawing_set = {s.name: s for s in (*TRAINING_SETS, EVALUATION_SET)}[style]
     folder = fetch(drawing_set)
     icons = json.loads((folder / "icons.json").read_text(encoding="utf-8"))
     chars_file = folder / "chars.json"
@@ -135,35 +135,36 @@ def _drawing(icons: dict[str, Any], name: str) -> Drawing:
 
 @lru_cache
 def load(style: str) -> tuple[Drawing | None, ...]:
-    """The drawings of one style, one a thing, as ``THINGS``; None where it has none."""
+    """The drawings of one style in the order of ``THINGS``; None where it has none."""
     icons, names = _contents(style)
-    found = [
-        thing.fxemoji if style == JUDGING_SET.name else names[f"{ord(thing.emoji[0]):x}"]
+    icon_names = [
+        thing.fxemoji if style == EVALUATION_SET.name else names[f"{ord(thing.emoji[0]):x}"]
         for thing in THINGS
     ]
-    return tuple(_drawing(icons, name) if name else None for name in found)
+    return tuple(_drawing(icons, name) if name else None for name in icon_names)
 
 
 @lru_cache
-def strangers() -> tuple[str, ...]:
-    """The emoji (code points) every training set draws beside the ``THINGS``: a wider world."""
+def other_emoji() -> tuple[str, ...]:
+    """Code points of the emoji of all training sets that are not in ``THINGS``."""
     shared = set.intersection(*(set(_contents(style)[1]) for style in TRAINING_STYLES))
     folder = fetch(next(s for s in TRAINING_SETS if s.name == "noto"))
     kinds = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))["categories"]
-    pictures = {name for kind in PICTURES for name in kinds[kind]}
+    icons = {name for kind in PICTURE_CATEGORIES for name in kinds[kind]}
     known = {f"{ord(thing.emoji[0]):x}" for thing in THINGS}
     names = _contents("noto")[1]
-    return tuple(sorted(p for p in shared - known if "-" not in p and names[p] in pictures))
+    return tuple(sorted(p for p in shared - known if "-" not in p and names[p] in icons))
 
 
 @lru_cache
-def load_strangers(style: str) -> tuple[Drawing, ...]:
-    """The drawings of one training style, one a stranger, as ``strangers()``."""
+def load_other_emoji(style: str) -> tuple[Drawing, ...]:
+    """The drawings of one training style in the order of ``other_emoji()``."""
     icons, names = _contents(style)
-    return tuple(_drawing(icons, names[point]) for point in strangers())
+    return tuple(_drawing(icons, names[point]) for point in other_emoji())
 
 
 def _framed(body: str, width: float, height: float, probe: int = 256) -> Drawing:
+    """Find the bounding box by rendering at ``probe`` pixels."""
     side = max(width, height)
     box = _svg(body, f"0 0 {side} {side}", probe)
     alpha = render_svg(box).getchannel("A").point(lambda a: 255 if a > 12 else 0)

@@ -1,4 +1,4 @@
-"""The finished example the studio opens with: a true run of the bundled mini set."""
+"""Write the example run that the Studio shows at the start: a real run of the bundled mini set."""
 
 import json
 import shutil
@@ -20,14 +20,14 @@ def main() -> None:
         if picture.image is not None:
             record = record_of(picture, result.prompt)
             embed(picture.image, record, EXAMPLE / f"marsam-{picture.seed}.png")
-    words = {
+    run = {
         "english": result.prompt.english,
         "arabic": result.prompt.arabic,
         "tokens": result.prompt.length.tokens,
         "limit": result.prompt.length.limit,
         "pictures": result.to_dict()["pictures"],
     }
-    text = json.dumps(words, ensure_ascii=False, indent=2)
+    text = json.dumps(run, ensure_ascii=False, indent=2)
     (EXAMPLE / "run.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 

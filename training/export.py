@@ -1,4 +1,4 @@
-"""Writes the trained models into the package, as ``save_pretrained`` lays them out, in fp16."""
+"""Write the trained models into the package in fp16, with ``save_pretrained``."""
 
 import shutil
 import sys
@@ -9,12 +9,16 @@ from marsam.hub.catalog import MINI, bundled_folder
 from training import captioner, painter, translator
 from training.lexicon import THINGS
 
-LIMIT = 60_000_000
-"""Bytes the whole set may take."""
+MAX_SET_BYTES = 60_000_000
 
 
-def export(stages: set[str], *, more: bool) -> None:
-    """Train what is not trained yet, or with ``more=False`` take the checkpoints as they are."""
+def export(stages: set[str], *, resume: bool) -> None:
+    """Export the models of these stages.
+
+    Args:
+        stages: captioner, translator, painter.
+        resume: train unfinished models to the end first; else export the checkpoints as they are.
+    """
     for model in MINI.models:
         if model.stage not in stages:
             continue
@@ -22,15 +26,15 @@ def export(stages: set[str], *, more: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         match model.stage:
             case "captioner":
-                blip, processor = captioner.train(more=more)
+                blip, processor = captioner.train(resume=resume)
                 blip.half().save_pretrained(folder)
                 processor.save_pretrained(folder)
             case "translator":
-                m2m, words = translator.train(more=more)
+                m2m, tokenizer = translator.train(resume=resume)
                 m2m.half().save_pretrained(folder)
-                words.save_pretrained(folder)
+                tokenizer.save_pretrained(folder)
             case _:
-                pipe = painter.pipeline(*painter.train(more=more))
+                pipe = painter.pipeline(*painter.train(resume=resume))
                 pipe.to(dtype=torch.float16).save_pretrained(folder)
         for file in folder.rglob("*.safetensors"):
             file.chmod(0o644)
@@ -39,13 +43,13 @@ def export(stages: set[str], *, more: bool) -> None:
     names = "".join(f"{thing.nouns[0].en}\t{thing.nouns[0].ar}\n" for thing in THINGS)
     mini = bundled_folder(MINI.painter).parent
     (mini / "things.tsv").write_text(names, encoding="utf-8")
-    together = sum(f.stat().st_size for f in mini.rglob("*") if f.is_file())
-    if together > LIMIT:
+    set_bytes = sum(f.stat().st_size for f in mini.rglob("*") if f.is_file())
+    if set_bytes > MAX_SET_BYTES:
         raise SystemExit(
-            f"The mini set takes {together / 1e6:.1f} MB; {LIMIT / 1e6:.0f} is the limit."
+            f"The mini set takes {set_bytes / 1e6:.1f} MB; {MAX_SET_BYTES / 1e6:.0f} is the limit."
         )
 
 
 if __name__ == "__main__":
-    wanted = set(sys.argv[1:]) - {"--as-is"}
-    export(wanted or {model.stage for model in MINI.models}, more="--as-is" not in sys.argv)
+    stages = set(sys.argv[1:]) - {"--as-is"}
+    export(stages or {model.stage for model in MINI.models}, resume="--as-is" not in sys.argv)

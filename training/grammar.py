@@ -1,15 +1,15 @@
-"""Sentences of the mini world, in English and in Arabic, correct in both.
+"""The grammar of the mini set: sentences about the things, in English and Arabic.
 
-``Sentence`` is the meaning; ``english`` and ``arabic`` write it down. Without a random generator
-they give the one canonical wording, which is what the models must answer; with one they vary it the
-way people type, which is what the models must understand.
+A ``Sentence`` is a meaning; ``english`` and ``arabic`` render it as text. Without a random
+generator they return the canonical wording, which is the models' output; with one they vary the
+wording as people type it, which is the models' input.
 """
 
 import random
 from dataclasses import dataclass
 
 from training.lexicon import COLOURS, THINGS, Mass, Noun, Thing
-from training.world import Scene
+from training.scenes import Scene
 
 ENGLISH_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 ARABIC_NUMBERS = (  # with a masculine noun, with a feminine noun
@@ -27,7 +27,7 @@ ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 @dataclass(frozen=True)
 class Item:
-    """So many of one thing; ``noun`` is None for a mass ("bread"), then ``count`` is 1."""
+    """A thing and its count; for a mass noun ("bread") ``noun`` is None and ``count`` is 1."""
 
     thing: Thing
     noun: Noun | None
@@ -39,7 +39,7 @@ class Item:
 
     @property
     def several(self) -> bool:
-        """Whether English says "are"."""
+        """Whether the English verb is plural ("are")."""
         return self.count > 1 if self.noun else _mass(self.thing).plural
 
 
@@ -51,7 +51,7 @@ def _mass(thing: Thing) -> Mass:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One or two items, perhaps a background, in a frame such as "there is …"."""
+    """One or two items, an optional background, and a frame such as "there is …"."""
 
     items: tuple[Item, ...]
     colour: int | None = None
@@ -63,7 +63,7 @@ FRAMES = ("bare", "there", "image", "photo", "drawing", "this")
 
 
 def of_scene(scene: Scene) -> Sentence:
-    """The plain sentence that describes a picture."""
+    """The canonical sentence of a scene."""
     return Sentence(
         tuple(Item(THINGS[i], THINGS[i].nouns[0], scene.count) for i in scene.things),
         scene.colour,
@@ -71,12 +71,12 @@ def of_scene(scene: Scene) -> Sentence:
 
 
 def caption(scene: Scene) -> str:
-    """The canonical English caption, which the captioner learns."""
+    """The canonical English caption of a scene."""
     return english(of_scene(scene))
 
 
 def prompt(scene: Scene, rng: random.Random) -> str:
-    """What a person might type to get this picture."""
+    """A random English prompt for a scene."""
     sentence = random_wording(of_scene(scene), rng, frames=("bare", "image", "drawing", "there"))
     return english(sentence, rng)
 
@@ -84,7 +84,7 @@ def prompt(scene: Scene, rng: random.Random) -> str:
 def random_wording(
     sentence: Sentence, rng: random.Random, *, frames: tuple[str, ...] = FRAMES
 ) -> Sentence:
-    """Another noun, another frame, a full stop, no background: sometimes."""
+    """Randomly change the nouns or the frame, add a full stop or omit the background."""
     items = tuple(_other_noun(item, rng) for item in sentence.items)
     frame = rng.choice(frames) if rng.random() < 0.4 else "bare"
     if frame == "this" and len(items) > 1:
@@ -94,7 +94,7 @@ def random_wording(
 
 
 def random_sentence(rng: random.Random) -> Sentence:
-    """Any sentence of the grammar: one or two items, one to ten of each."""
+    """A random sentence with one or two items and counts from one to ten."""
 
     def item() -> Item:
         thing = rng.choice(THINGS)
@@ -122,7 +122,7 @@ def _other_noun(item: Item, rng: random.Random) -> Item:
 
 
 def english(sentence: Sentence, rng: random.Random | None = None) -> str:
-    """The sentence in English; canonical without ``rng``, as people type with it."""
+    """The sentence in English; canonical without ``rng``, varied with it."""
     no_article = bool(
         rng and sentence.frame == "bare" and sentence.colour is not None and rng.random() < 0.1
     )
@@ -184,7 +184,7 @@ def _english_frame(sentence: Sentence, rng: random.Random | None) -> str:
 
 
 def arabic(sentence: Sentence, rng: random.Random | None = None) -> str:
-    """The sentence in Arabic; canonical without ``rng``, as people type with it."""
+    """The sentence in Arabic; canonical without ``rng``, varied with it."""
     genitive = sentence.frame in ("image", "photo", "drawing")
     items = " و".join(_arabic_item(item, rng, genitive) for item in sentence.items)
     words = _arabic_frame(sentence, rng) + items
@@ -237,7 +237,7 @@ def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
 
 
 def names_to_arabic() -> dict[str, str]:
-    """Names alone, without an article: the lexicon's, then CLDR's short names over them."""
+    """Names without an article, from the lexicon; CLDR's short names take precedence."""
     names = {noun.en: noun.ar for thing in THINGS for noun in thing.nouns}
     names |= {en: thing.nouns[0].ar for thing in THINGS for en, _ in thing.synonyms}
     names |= {thing.cldr_en: thing.short_ar for thing in THINGS}
@@ -245,10 +245,10 @@ def names_to_arabic() -> dict[str, str]:
 
 
 def names_to_english() -> dict[str, str]:
-    """Every CLDR short name alone, in English.
+    """Every Arabic CLDR short name with its English translation.
 
-    Where the Arabic name is also how one says it in a sentence, the sentence's wording wins:
-    "شمس" becomes "a sun", "وجه قطة" becomes "cat face".
+    An Arabic name that is also a complete sentence of the grammar gets the sentence's wording:
+    "شمس" becomes "a sun", but "وجه قطة" becomes "cat face".
     """
     natural = {
         arabic(sentence): english(sentence)

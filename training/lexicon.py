@@ -1,9 +1,8 @@
-"""The words of the mini world: 116 things and ten colours, in English and in Arabic.
+"""The lexicon of the mini set: 116 things and ten colours, in English and Arabic.
 
-English names and CLDR short names come from ``pictograms.json``. The Arabic is written here by
-hand, because counting in Arabic needs more than a translation: the noun's gender decides the number word
-("ثلاثة أسود", "ثلاث سيارات"), two of a thing is a form of its own ("سمكتان", and "سمكتين" after a
-preposition), and adjectives follow ("تفاحتان حمراوان").
+English names and CLDR short names come from ``pictograms.json``. The Arabic is written by hand, because
+counting depends on grammar: the gender of the noun selects the number word ("ثلاثة أسود", "ثلاث سيارات"),
+two of a thing is the dual ("سمكتان", in the genitive "سمكتين"), and adjectives agree ("تفاحتان حمراوان").
 """
 
 import json
@@ -13,10 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Noun:
-    """One way to name a thing, in both languages.
+    """A name of a thing in both languages.
 
-    ``dual`` is the nominative; three to ten take ``plural``. ``feminine`` is the gender of the
-    singular, which is what Arabic number words look at.
+    ``dual`` is the nominative; ``plural`` is used with three to ten. ``feminine`` is the gender of
+    the singular, which decides the form of the number word.
     """
 
     en: str
@@ -39,7 +38,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Mass:
-    """A name without an article: "bread", "خبز". ``plural`` is about the English ("grapes are")."""
+    """A mass noun: "bread", "خبز". ``plural`` is the English number ("grapes are")."""
 
     en: str
     ar: str
@@ -49,11 +48,11 @@ class Mass:
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing of the mini world.
+    """A thing that the mini set knows.
 
-    ``nouns[0]`` is the name the captioner uses; the others are names people type. ``synonyms`` are
-    further English (singular, plural) names with the Arabic of ``nouns[0]``. ``short_ar`` is the
-    Arabic for the bare CLDR name, ours where CLDR's own (``cldr_ar``) would puzzle a reader.
+    ``nouns[0]`` is its name in captions; the others are alternative names in prompts. ``synonyms``
+    are further English names (singular, plural) with the Arabic of ``nouns[0]``. ``short_ar`` is the
+    Arabic of the CLDR short name, replaced where CLDR's own (``cldr_ar``) is unclear.
     """
 
     emoji: str
@@ -212,7 +211,7 @@ _TABLE = """
 😴 sleeping | sleeping face | sleeping faces | وجه نائم | m | وجهان نائمان | وجوه نائمة
 """
 
-# Other names with an Arabic of their own.
+# Alternative names with a different Arabic name.
 _OTHER_NOUNS = """
 🌹 | red rose | red roses | وردة حمراء | f | وردتان حمراوان | وردات حمراء
 🍀 | clover | clovers | ورقة برسيم | f | ورقتا برسيم | أوراق برسيم

@@ -1,7 +1,7 @@
-"""The painter: a small Stable Diffusion (CLIP text encoder, UNet on 16×16×8 latents, tiny VAE).
+"""The painter: a small Stable Diffusion (CLIP text encoder, U-Net on 8×16×16 latents, tiny VAE).
 
-v-prediction on a squared-cosine schedule, 10 % empty prompts for classifier-free guidance, averaged
-weights. The latents of the training pictures are computed once and kept on disk.
+It is trained with v-prediction on a squared-cosine schedule, 10 % empty prompts for classifier-free
+guidance, and averaged weights. The latents of the training pictures are computed once and cached.
 """
 
 import json
@@ -17,20 +17,21 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.grammar import prompt
-from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
+from training.scenes import Scene, random_scene, render_scene
+from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
 from training.vae import to_tensor
 from training.vae import train as trained_vae
 from training.workspace import WORKSPACE
-from training.world import Scene, random_scene, tidy_picture
 
 PICTURES = 40_000
-BATCH = 64
+BATCH_SIZE = 64
 STEPS = 12_000
-EMPTY = 0.1
+EMPTY_PROMPTS = 0.1
+"""The share of training prompts that are empty, for classifier-free guidance."""
 
 
 def tokenizer() -> CLIPTokenizer:
-    """The CLIP tokenizer, made once: ties between merges are broken by chance."""
+    """The CLIP tokenizer, trained once and cached, because BPE training is not deterministic."""
     folder = WORKSPACE / "clip-tokenizer"
     if not folder.is_dir():
         new_tokenizer().save_pretrained(folder)
@@ -38,7 +39,7 @@ def tokenizer() -> CLIPTokenizer:
 
 
 def new_tokenizer() -> CLIPTokenizer:
-    """A CLIP tokenizer in which every word of the world is one token."""
+    """A CLIP tokenizer in which every word of the grammar is one token."""
     rng = random.Random(0)
     start, end = "<|startoftext|>", "<|endoftext|>"
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=end))
@@ -60,7 +61,7 @@ def new_tokenizer() -> CLIPTokenizer:
     bpe.train_from_iterator((prompt(random_scene(rng), rng) for _ in range(30_000)), trainer)
     trained = json.loads(bpe.to_str())["model"]
     vocab = dict(trained["vocab"])
-    for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):  # so that no word is ever unknown
+    for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):  # so that no word is unknown
         for token in (letter, f"{letter}</w>"):
             vocab.setdefault(token, len(vocab))
     merges = [tuple(m) for m in trained["merges"]]
@@ -110,87 +111,90 @@ def new_scheduler() -> DDIMScheduler:
 
 
 class Painter(nn.Module):
-    """What is trained together: the text encoder and the UNet."""
+    """The text encoder and the U-Net, which are trained together."""
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.text_encoder = new_text_encoder(tokenizer)
-        self.unet = new_unet()  # channels last would cost half as much again: the group norms
+        self.unet = new_unet()  # channels last is 50 % slower, because of the group norms
 
-    def forward(self, latents: Tensor, times: Tensor, tokens: Tensor) -> Tensor:
-        words = self.text_encoder(tokens)[0]
-        return self.unet(latents, times, words).sample
+    def forward(self, latents: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        hidden_states = self.text_encoder(tokens)[0]
+        return self.unet(latents, timesteps, hidden_states).sample
 
 
-def latents() -> tuple[list[Scene], Tensor, float]:
-    """Scenes, latents (n, 8, 16, 16) in half precision, and the factor that makes them unit."""
+def training_latents() -> tuple[list[Scene], Tensor, float]:
+    """Scenes, latents (n, 8, 16, 16) in float16, and the scaling factor to unit variance."""
     path = WORKSPACE / "latents.pt"
     if not path.is_file():
         vae = trained_vae()
         rng = random.Random(1)
-        scenes, stacks = [], []
-        with torch.no_grad(), MIXED():
+        scenes, encoded = [], []
+        with torch.no_grad(), AUTOCAST():
             for _ in range(PICTURES // 32):
                 batch = [random_scene(rng) for _ in range(32)]
-                pictures = to_tensor([np.asarray(tidy_picture(s, rng)) for s in batch])
-                stacks.append(vae.encoder(pictures).half())
+                pictures = to_tensor([np.asarray(render_scene(s, rng)) for s in batch])
+                encoded.append(vae.encoder(pictures).half())
                 scenes += [(s.things, s.count, s.colour) for s in batch]
-        together = torch.cat(stacks).contiguous()
-        torch.save({"scenes": scenes, "latents": together}, path)
+        latents = torch.cat(encoded).contiguous()
+        torch.save({"scenes": scenes, "latents": latents}, path)
     saved = torch.load(path, weights_only=True)
     factor = 1 / float(saved["latents"].float().std())
     return [Scene(*s) for s in saved["scenes"]], saved["latents"], factor
 
 
-def train(*, more: bool = True) -> tuple[Painter, CLIPTokenizer, float]:
-    """The trained painter (averaged weights), its tokenizer, and the VAE's scaling factor."""
+def train(*, resume: bool = True) -> tuple[Painter, CLIPTokenizer, float]:
+    """The painter with averaged weights, its tokenizer, and the VAE's scaling factor."""
     torch.manual_seed(0)
-    scenes, pictures, factor = latents()
-    words = tokenizer()
-    model = Painter(words)
-    run = Training(
+    scenes, latents, scaling_factor = training_latents()
+    clip_tokenizer = tokenizer()
+    model = Painter(clip_tokenizer)
+    trainer = Trainer(
         "painter",
         model,
         optimisers(model, muon_lr=4e-3, adam_lr=1e-3, decay=0.01),
         steps=STEPS,
-        average=0.9985,
+        ema_decay=0.9985,
     )
-    rng = random.Random(run.step)
-    generator = torch.Generator().manual_seed(run.step)
-    signal = new_scheduler().alphas_cumprod
-    average = 0.0
-    while more and run.step < run.steps:
-        chosen = [rng.randrange(len(scenes)) for _ in range(BATCH)]
-        clean = pictures[chosen].float() * factor
-        prompts = ["" if rng.random() < EMPTY else prompt(scenes[i], rng) for i in chosen]
-        tokens = words(
+    rng = random.Random(trainer.step)
+    generator = torch.Generator().manual_seed(trainer.step)
+    alphas_cumprod = new_scheduler().alphas_cumprod
+    mean_loss = 0.0
+    while resume and trainer.step < trainer.steps:
+        chosen = [rng.randrange(len(scenes)) for _ in range(BATCH_SIZE)]
+        clean = latents[chosen].float() * scaling_factor
+        prompts = ["" if rng.random() < EMPTY_PROMPTS else prompt(scenes[i], rng) for i in chosen]
+        tokens = clip_tokenizer(
             prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
         ).input_ids
-        # One time from each of BATCH equal slices: the loss is far less noisy than with free draws.
-        slices = torch.randperm(BATCH, generator=generator)
-        places = (slices + torch.rand(BATCH, generator=generator)) / BATCH
-        # What is shown is decided in heavy noise; nearly clean pictures teach little.
-        times = ((1 - (1 - places) ** 1.5) * 1000).long().clamp(max=999)
-        keep = signal[times].sqrt().view(-1, 1, 1, 1)
-        blur = (1 - signal[times]).sqrt().view(-1, 1, 1, 1)
+        # Stratified sampling of timesteps reduces the variance of the loss.
+        slices = torch.randperm(BATCH_SIZE, generator=generator)
+        uniform = (slices + torch.rand(BATCH_SIZE, generator=generator)) / BATCH_SIZE
+        # More weight on high noise levels, which determine the content of the picture.
+        timesteps = ((1 - (1 - uniform) ** 1.5) * 1000).long().clamp(max=999)
+        alpha = alphas_cumprod[timesteps].sqrt().view(-1, 1, 1, 1)
+        sigma = (1 - alphas_cumprod[timesteps]).sqrt().view(-1, 1, 1, 1)
         noise = torch.randn(clean.shape, generator=generator)
-        with PLAIN_ATTENTION(), MIXED():
-            guess = model(keep * clean + blur * noise, times, tokens).float()
-        loss = F.mse_loss(guess, keep * noise - blur * clean)
-        run.update(loss)
-        now = float(loss.detach())
-        average = now if average == 0 else 0.99 * average + 0.01 * now
-        run.report(100, 500, loss=average)
-    return run.averaged, words, factor
+        with MATH_ATTENTION(), AUTOCAST():
+            prediction = model(alpha * clean + sigma * noise, timesteps, tokens).float()
+        loss = F.mse_loss(prediction, alpha * noise - sigma * clean)
+        trainer.update(loss)
+        current = float(loss.detach())
+        mean_loss = current if mean_loss == 0 else 0.99 * mean_loss + 0.01 * current
+        trainer.log_and_save(100, 500, loss=mean_loss)
+    return trainer.ema_model, clip_tokenizer, scaling_factor
 
 
-def pipeline(painter: Painter, words: CLIPTokenizer, factor: float) -> StableDiffusionPipeline:
+def pipeline(
+    painter: Painter, clip_tokenizer: CLIPTokenizer, scaling_factor: float
+) -> StableDiffusionPipeline:
+    """The diffusers pipeline of what ``train`` returns."""
     vae = trained_vae()
-    vae.register_to_config(scaling_factor=factor)
+    vae.register_to_config(scaling_factor=scaling_factor)
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=painter.text_encoder,
-        tokenizer=words,
+        tokenizer=clip_tokenizer,
         unet=painter.unet,
         scheduler=new_scheduler(),
         safety_checker=None,

@@ -1,7 +1,7 @@
-"""The translator: a small M2M100 with an NLLB tokenizer, English ↔ Arabic, both ways in one model.
+"""The translator: a small M2M100 with an NLLB tokenizer, English ↔ Arabic in one model.
 
-Sentences are made by the grammar, on the fly, in canonical form on the answering side and as people
-type on the asking side. One sentence in twenty is set apart by its hash and never trained on.
+The grammar generates the sentence pairs during training: the source in varied wording, as people
+type, the target in canonical wording. One sentence in twenty, selected by its hash, is held out.
 """
 
 import json
@@ -21,35 +21,35 @@ from training.grammar import (
     names_to_english,
     random_sentence,
 )
-from training.loop import MIXED, PLAIN_ATTENTION, Training, optimisers
+from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
 from training.workspace import WORKSPACE
 
-BATCH = 96
+BATCH_SIZE = 96
 STEPS = 3_400
 ENGLISH, ARABIC = "eng_Latn", "arb_Arab"
-HELD_OUT = 20
+HELD_OUT_ONE_IN = 20
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A question to the translator and the one right answer."""
+    """A source text with its reference translation; ``source`` and ``target`` are languages."""
 
     text: str
-    answer: str
+    reference: str
     source: str
     target: str
 
 
-def held_out(canonical_english: str) -> bool:
-    """Whether a sentence is kept for judging."""
-    return zlib.crc32(canonical_english.encode()) % HELD_OUT == 0
+def is_held_out(canonical_english: str) -> bool:
+    """Whether a sentence is reserved for evaluation."""
+    return zlib.crc32(canonical_english.encode()) % HELD_OUT_ONE_IN == 0
 
 
-def random_pair(rng: random.Random, *, unseen: bool = False) -> Pair:
-    """A sentence of the grammar, either way; ``unseen`` draws from the part never trained on."""
+def random_pair(rng: random.Random, *, held_out: bool = False) -> Pair:
+    """A random sentence of the grammar in either direction, from the training or held-out part."""
     while True:
         sentence = random_sentence(rng)
-        if held_out(english(sentence)) is unseen:
+        if is_held_out(english(sentence)) is held_out:
             break
     if rng.random() < 0.5:
         return Pair(english(sentence, rng), arabic(sentence), ENGLISH, ARABIC)
@@ -57,27 +57,27 @@ def random_pair(rng: random.Random, *, unseen: bool = False) -> Pair:
 
 
 def name_pairs() -> list[Pair]:
-    """Every CLDR short name alone, both ways."""
+    """Every CLDR short name alone, in both directions."""
     return [Pair(en, ar, ENGLISH, ARABIC) for en, ar in names_to_arabic().items()] + [
         Pair(ar, en, ARABIC, ENGLISH) for ar, en in names_to_english().items()
     ]
 
 
-def _typed(pair: Pair, rng: random.Random) -> Pair:
-    """A name as people type it: a capital, a full stop."""
-    text, answer = pair.text, pair.answer
+def _vary(pair: Pair, rng: random.Random) -> Pair:
+    """Vary the case of a name, and sometimes add a full stop."""
+    text, reference = pair.text, pair.reference
     if rng.random() < 0.15:
-        text, answer = text + ".", answer + "."
+        text, reference = text + ".", reference + "."
         if pair.target == ENGLISH:
-            answer = answer[0].upper() + answer[1:]
+            reference = reference[0].upper() + reference[1:]
     case = rng.random()
     if pair.source == ENGLISH and case < 0.25:
         text = text.upper() if case < 0.05 else text[0].upper() + text[1:]
-    return Pair(text, answer, pair.source, pair.target)
+    return Pair(text, reference, pair.source, pair.target)
 
 
 def tokenizer() -> NllbTokenizer:
-    """The NLLB tokenizer, made once and kept."""
+    """The NLLB tokenizer, trained once and cached."""
     folder = WORKSPACE / "nllb-tokenizer"
     if not folder.is_dir():
         new_tokenizer().save_pretrained(folder)
@@ -98,7 +98,7 @@ def new_tokenizer() -> NllbTokenizer:
 
     def texts() -> list[str]:
         pairs = [random_pair(rng) for _ in range(30_000)] + name_pairs() * 10
-        return [side for pair in pairs for side in (pair.text, pair.answer)]
+        return [side for pair in pairs for side in (pair.text, pair.reference)]
 
     bpe.train_from_iterator(texts(), trainer)
     trained = json.loads(bpe.to_str())["model"]
@@ -111,10 +111,10 @@ def new_tokenizer() -> NllbTokenizer:
     )
 
 
-def new_model(words: NllbTokenizer) -> M2M100ForConditionalGeneration:
+def new_model(tokenizer: NllbTokenizer) -> M2M100ForConditionalGeneration:
     return M2M100ForConditionalGeneration(
         M2M100Config(
-            vocab_size=len(words),
+            vocab_size=len(tokenizer),
             d_model=192,
             encoder_layers=3,
             decoder_layers=3,
@@ -137,46 +137,46 @@ def new_model(words: NllbTokenizer) -> M2M100ForConditionalGeneration:
     )
 
 
-def _encode(words: NllbTokenizer, pairs: list[Pair]) -> dict[str, torch.Tensor]:
-    """Source: code, pieces, </s>. Labels: code, pieces, </s>; the model shifts them itself."""
+def _encode(tokenizer: NllbTokenizer, pairs: list[Pair]) -> dict[str, torch.Tensor]:
+    """Encode sources and labels as language code, pieces, </s>; the model shifts the labels."""
 
     def row(text: str, code: str) -> list[int]:
-        pieces = words(text, add_special_tokens=False).input_ids
-        return [words.convert_tokens_to_ids(code), *pieces, 2]
+        pieces = tokenizer(text, add_special_tokens=False).input_ids
+        return [tokenizer.convert_tokens_to_ids(code), *pieces, 2]
 
-    def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
+    def pad(rows: list[list[int]], value: int) -> torch.Tensor:
         longest = max(len(r) for r in rows)
-        return torch.tensor([r + [filler] * (longest - len(r)) for r in rows])
+        return torch.tensor([r + [value] * (longest - len(r)) for r in rows])
 
-    source = padded([row(p.text, p.source) for p in pairs], 1)
-    labels = padded([row(p.answer, p.target) for p in pairs], -100)
+    source = pad([row(p.text, p.source) for p in pairs], 1)
+    labels = pad([row(p.reference, p.target) for p in pairs], -100)
     return {"input_ids": source, "attention_mask": source.ne(1).long(), "labels": labels}
 
 
-def train(*, more: bool = True) -> tuple[M2M100ForConditionalGeneration, NllbTokenizer]:
-    """The trained translator (averaged weights) with its tokenizer."""
+def train(*, resume: bool = True) -> tuple[M2M100ForConditionalGeneration, NllbTokenizer]:
+    """The translator with averaged weights, trained to the end unless ``resume`` is False."""
     torch.manual_seed(0)
-    words = tokenizer()
-    model = new_model(words)
-    run = Training(
+    nllb_tokenizer = tokenizer()
+    model = new_model(nllb_tokenizer)
+    trainer = Trainer(
         "translator",
         model,
         optimisers(model, muon_lr=1e-3, adam_lr=1e-3),
         steps=STEPS,
-        average=0.998,
+        ema_decay=0.998,
     )
     names = name_pairs()
-    rng = random.Random(run.step)
-    while more and run.step < run.steps:
+    rng = random.Random(trainer.step)
+    while resume and trainer.step < trainer.steps:
         pairs = [
-            _typed(rng.choice(names), rng) if rng.random() < 0.12 else random_pair(rng)
-            for _ in range(BATCH)
+            _vary(rng.choice(names), rng) if rng.random() < 0.12 else random_pair(rng)
+            for _ in range(BATCH_SIZE)
         ]
-        with PLAIN_ATTENTION(), MIXED():
-            loss = model(**_encode(words, pairs)).loss
-        run.update(loss.float())
-        run.report(100, 500, loss=float(loss.detach()))
-    return run.averaged, words
+        with MATH_ATTENTION(), AUTOCAST():
+            loss = model(**_encode(nllb_tokenizer, pairs)).loss
+        trainer.update(loss.float())
+        trainer.log_and_save(100, 500, loss=float(loss.detach()))
+    return trainer.ema_model, nllb_tokenizer
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The painter's autoencoder: 128×128 RGB ↔ 8 channels of 16×16.
 
-Trained on 64-pixel crops. Noise on the latents while it learns makes the decoder forgiving: the
-diffusion model's small errors then come out as clean edges.
+It is trained on 64-pixel crops. Noise on the latents makes the decoder robust to small errors of
+the diffusion model, so that edges stay clean.
 """
 
 import random
@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from torch import Tensor
 
-from training.loop import MIXED, Training
-from training.world import GRID, SIZE, random_scene, tidy_picture
+from training.scenes import LATENT_CELL, SIZE, random_scene, render_scene
+from training.trainer import AUTOCAST, Trainer
 
-CROP = 64
-BATCH = 16
+CROP_PX = 64
+BATCH_SIZE = 16
 STEPS = 5_000
 
 
@@ -33,50 +33,56 @@ def new_vae() -> AutoencoderTiny:
 
 
 def to_tensor(pictures: list[np.ndarray]) -> Tensor:
-    """Pictures as a batch in [-1, 1], channels first."""
+    """Pictures as a batch (n, 3, height, width) in [-1, 1], in channels-last memory format."""
     stack = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     return (stack.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def _crops(rng: random.Random) -> Tensor:
     crops: list[np.ndarray] = []
-    while len(crops) < BATCH:
-        picture = np.asarray(tidy_picture(random_scene(rng), rng))
+    while len(crops) < BATCH_SIZE:
+        picture = np.asarray(render_scene(random_scene(rng), rng))
         for _ in range(2):
-            x, y = (rng.randrange(0, SIZE - CROP + 1, GRID) for _ in range(2))
-            crops.append(picture[y : y + CROP, x : x + CROP])
+            x, y = (rng.randrange(0, SIZE - CROP_PX + 1, LATENT_CELL) for _ in range(2))
+            crops.append(picture[y : y + CROP_PX, x : x + CROP_PX])
     return to_tensor(crops)
 
 
-def _edges(x: Tensor) -> tuple[Tensor, Tensor]:
+def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences of neighbouring pixels."""
     return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
 
 
 def _loss(vae: AutoencoderTiny, pictures: Tensor) -> tuple[Tensor, float]:
-    with MIXED():
+    """The training loss, and the MSE of the reconstruction."""
+    with AUTOCAST():
         latents = vae.encoder(pictures).float()
         noisy = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1) * 0.2
-        again = vae.decoder(noisy).float()
-    wrong = F.l1_loss(again, pictures) + F.mse_loss(again, pictures)
-    edges = sum(F.l1_loss(a, b) for a, b in zip(_edges(again), _edges(pictures), strict=True))
+        decoded = vae.decoder(noisy).float()
+    pixel_loss = F.l1_loss(decoded, pictures) + F.mse_loss(decoded, pictures)
+    gradient_pairs = zip(_gradients(decoded), _gradients(pictures), strict=True)
+    gradient_loss = sum(F.l1_loss(a, b) for a, b in gradient_pairs)
     flat = latents.permute(1, 0, 2, 3).flatten(1)
-    tidy = flat.mean(1).square().mean() + (flat.std(1) - 1).square().mean()
-    return wrong + edges + 0.01 * tidy, float(F.mse_loss(again.clamp(-1, 1), pictures).detach())
+    latent_loss = flat.mean(1).square().mean() + (flat.std(1) - 1).square().mean()
+    loss = pixel_loss + gradient_loss + 0.01 * latent_loss
+    return loss, float(F.mse_loss(decoded.clamp(-1, 1), pictures).detach())
 
 
-def train(*, more: bool = True) -> AutoencoderTiny:
-    """The trained autoencoder (averaged weights), resumed from its checkpoint."""
+def train(*, resume: bool = True) -> AutoencoderTiny:
+    """The autoencoder with averaged weights, trained to the end unless ``resume`` is False."""
     torch.manual_seed(0)
     vae = new_vae().to(memory_format=torch.channels_last)
-    run = Training(
+    trainer = Trainer(
         "vae", vae, [torch.optim.AdamW(vae.parameters(), lr=1.5e-3, weight_decay=0)], steps=STEPS
     )
-    rng = random.Random(run.step)
-    while more and run.step < run.steps:
+    rng = random.Random(trainer.step)
+    while resume and trainer.step < trainer.steps:
         loss, mse = _loss(vae, _crops(rng))
-        run.update(loss)
-        run.report(100, 500, loss=float(loss.detach()), psnr=float(-10 * np.log10(mse / 4)))
-    return run.averaged
+        trainer.update(loss)
+        trainer.log_and_save(
+            100, 500, loss=float(loss.detach()), psnr=float(-10 * np.log10(mse / 4))
+        )
+    return trainer.ema_model
 
 
 if __name__ == "__main__":

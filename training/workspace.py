@@ -1,4 +1,4 @@
-"""Where drawings, cached data and checkpoints live: outside the repository, kept between runs."""
+"""The folder of drawings, cached data and checkpoints, outside the repository."""
 
 import os
 from pathlib import Path

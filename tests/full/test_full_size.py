@@ -7,7 +7,7 @@ that every stage runs at its size. The models are built once, into the benchmark
 import os
 
 import pytest
-from benchmarks import fullsize
+from benchmarks import random_models
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Recipe, TranslateOptions
@@ -25,7 +25,7 @@ DEVICE = choose_device("cpu")
 
 
 def test_blip_large_says_a_few_words() -> None:
-    captioner = BlipCaptioner(fullsize.folder("captioner"), device=DEVICE)
+    captioner = BlipCaptioner(random_models.folder("captioner"), device=DEVICE)
     options = CaptionOptions(min_tokens=4, max_tokens=4)
     (caption,) = captioner.caption(Image.new("RGB", (640, 480), "green"), options)
     assert 1 <= len(caption.text.split()) <= 4
@@ -33,7 +33,7 @@ def test_blip_large_says_a_few_words() -> None:
 
 
 def test_nllb_600m_writes_in_the_script_it_was_asked_for() -> None:
-    translator = Seq2SeqTranslator(fullsize.folder("translator"), device=DEVICE)
+    translator = Seq2SeqTranslator(random_models.folder("translator"), device=DEVICE)
     said = translator.translate("a cat", TranslateOptions()).text
     letters = [letter for letter in said if letter.isalpha()]
     assert letters
@@ -42,10 +42,10 @@ def test_nllb_600m_writes_in_the_script_it_was_asked_for() -> None:
 
 def test_stable_diffusion_paints_and_a_draft_leaves_no_trace() -> None:
     painter = DiffusionPainter(
-        fullsize.folder("painter"),
+        random_models.folder("painter"),
         device=DEVICE,
-        adapter=fullsize.folder("adapter"),
-        decoder=fullsize.folder("tiny"),
+        adapter=random_models.folder("adapter"),
+        decoder=random_models.folder("tiny"),
     )
 
     def painted(recipe: Recipe, steps: int) -> Image.Image:

@@ -1,42 +1,42 @@
-"""Writes the model card beside the weights, from the figures of the evaluation."""
+"""Write the model card next to the weights, with the results of the evaluation."""
 
 import json
 
 from marsam.hub.catalog import MINI, bundled_folder
-from training.drawings import JUDGING_SET, PAINTER_STYLE, TRAINING_SETS, strangers
-from training.evaluate import DOCS, GOALS
+from training.drawings import EVALUATION_SET, PAINTER_STYLE, TRAINING_SETS, other_emoji
+from training.evaluate import DOCS, TARGETS
 from training.lexicon import COLOURS, THINGS
 
 LICENCE_NAMES = {"CC-BY-4.0": "CC BY 4.0", "MIT": "MIT", "Apache-2.0": "Apache-2.0"}
 ROWS = {
     "captioner_training_styles": "captioner: things, count and background, in the styles of the training set",
-    "captioner_unseen_style": f"captioner: the thing, in a style not in the training set ({JUDGING_SET.name})",
+    "captioner_unseen_style": f"captioner: the thing, in a style not in the training set ({EVALUATION_SET.name})",
     "translator_to_arabic": "translator: exact match, new sentences of its grammar, English to Arabic",
     "translator_to_english": "translator: exact match, new sentences of its grammar, Arabic to English",
-    "translator_names": "translator: exact match, names only, both directions",
+    "translator_names": "translator: exact match, names only (in the training data), both directions",
     "painter_things": "painter: the thing, as named by a separately trained classifier",
     "painter_backgrounds": "painter: the background",
     "painter_pairs_and_counts": "painter: pairs and counts, each thing as named by that classifier",
     "painter_pairs_read_back": "painter: pairs and counts, whole caption by the captioner",
     "fidelity_agreement": "fidelity hint: correct, for matching and wrong prompts",
-    "judge_on_drawings": "(the classifier itself, on original drawings)",
+    "classifier_on_drawings": "(the classifier itself, on original drawings)",
 }
 
 
-def card() -> str:
-    figures = json.loads((DOCS / "mini.json").read_text(encoding="utf-8"))
-    figures["painter_backgrounds"] = figures["painter_things"] | {
-        "right": figures["painter_things"]["backgrounds"]
-    }
-    pairs = figures["painter_pairs_and_counts"]
-    figures["painter_pairs_read_back"] = pairs | {"right": pairs["by_captioner"]}
+def model_card() -> str:
+    """The model card as Markdown."""
+    results = json.loads((DOCS / "mini.json").read_text(encoding="utf-8"))
+    things = results["painter_things"]
+    results["painter_backgrounds"] = things | {"accuracy": things["background_accuracy"]}
+    pairs = results["painter_pairs_and_counts"]
+    results["painter_pairs_read_back"] = pairs | {"accuracy": pairs["captioner_accuracy"]}
     drawings = "\n".join(
         f"- `@iconify-json/{s.name}` {s.version}: {s.author} ({LICENCE_NAMES[s.licence]})"
         for s in TRAINING_SETS
     )
     table = "\n".join(
-        f"| {label} | {figures[name]['right']:.1%} of {figures[name]['of']:,} | "
-        + (f"{GOALS[name]:.1%} |" if name in GOALS else "|")
+        f"| {label} | {results[name]['accuracy']:.1%} of {results[name]['samples']:,} | "
+        + (f"{TARGETS[name]:.1%} |" if name in TARGETS else "|")
         for name, label in ROWS.items()
     )
     names = ", ".join(thing.name for thing in THINGS)
@@ -64,9 +64,10 @@ Backgrounds: {colours}.
 
 ## Figures
 
-Measured by `make evaluate` through the package, on scenes and sentences that were newly generated.
+Measured by `make evaluate` through the package, on newly generated scenes and sentences. The
+translator is measured on sentences of its own training grammar, one in twenty of which were held out.
 
-| Measurement | Correct | Goal |
+| Measurement | Correct | Target |
 |---|---|---|
 {table}
 
@@ -79,12 +80,12 @@ varied:
 
 {drawings}
 
-The captioner was also trained to distinguish {len(strangers())} other emoji of the same three sets. No
+The captioner was also trained to distinguish {len(other_emoji())} other emoji of the same three sets. No
 other data was used. Its vision encoder was trained as a convolutional network and then converted exactly
 to transformer weights: each attention head reads one neighbour of a patch.
 
-The painter draws in the style of `{PAINTER_STYLE}`, with a white outline. `@iconify-json/{JUDGING_SET.name}`
-({JUDGING_SET.author}, {LICENCE_NAMES[JUDGING_SET.licence]}) was used for evaluation only.
+The painter draws in the style of `{PAINTER_STYLE}`, with a white outline. `@iconify-json/{EVALUATION_SET.name}`
+({EVALUATION_SET.author}, {LICENCE_NAMES[EVALUATION_SET.licence]}) was used for evaluation only.
 
 English names are those of the pictograms and their Unicode CLDR short names (Unicode License v3);
 the Arabic was written for this project. The weights are released under Apache-2.0, like Marsam. The
@@ -103,7 +104,7 @@ models: `marsam models pull standard`.
 
 def main() -> None:
     folder = bundled_folder(MINI.painter).parent
-    (folder / "README.md").write_text(card(), encoding="utf-8")
+    (folder / "README.md").write_text(model_card(), encoding="utf-8")
 
 
 if __name__ == "__main__":

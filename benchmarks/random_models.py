@@ -1,7 +1,7 @@
-"""The standard set at its full size, with random weights: speed does not depend on what they say.
+"""The standard set's architectures at full size, with random weights, to measure speed and memory.
 
-Built once into a cache folder, with the files a pull would bring. Nothing here can caption,
-translate or paint anything sensible, and nothing measured on it says anything about quality.
+Built once into a cache folder, with the files that ``marsam models pull`` would download. Their
+output is meaningless, so quality cannot be measured with them.
 """
 
 import json
@@ -113,10 +113,8 @@ SCHEDULER: Mapping[str, Any] = {
     "skip_prk_steps": True,
     "steps_offset": 1,
 }
-ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءآأإةىئؤ"
-
-
-ADAPTED = (
+ARABIC_LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءآأإةىئؤ"
+LORA_LAYERS = (
     "to_q",
     "to_k",
     "to_v",
@@ -135,9 +133,9 @@ ADAPTED = (
 
 
 def random_model(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """A model filled with small noise: the libraries' own initialisation takes far longer.
+    """Build a model with normal weights; much faster than the libraries' own initialisation.
 
-    Noise as large as a layer is wide keeps what passes through it about as large as it came.
+    A standard deviation of fan-in ** -0.5 keeps the scale of the activations.
     """
     with torch.device("meta"):
         model = kind(*args, **kwargs)
@@ -198,13 +196,13 @@ def blip_tokenizer() -> BertTokenizer:
 
 
 def nllb_tokenizer() -> NllbTokenizer:
-    """As large as the real one, and as mixed: about a tenth of its pieces are written in Arabic."""
+    """A vocabulary of the real size, a tenth of whose pieces are Arabic, as in the real one."""
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    letters = ["▁", *"abcdefghijklmnopqrstuvwxyz", *ARABIC]
+    letters = ["▁", *"abcdefghijklmnopqrstuvwxyz", *ARABIC_LETTERS]
     pieces: dict[str, int] = {piece: i for i, piece in enumerate([*special, *letters])}
     number = 0
     while len(pieces) < 256_000:
-        script = ARABIC if number % 10 == 0 else "abcdefghijklmnopqrstuvwxyz"
+        script = ARABIC_LETTERS if number % 10 == 0 else "abcdefghijklmnopqrstuvwxyz"
         digits, rest = [], number
         for _ in range(4):
             rest, digit = divmod(rest, len(script))
@@ -253,48 +251,48 @@ def _painter(folder: Path) -> None:
     pipe.to(dtype=torch.float16).save_pretrained(folder, variant="fp16")
 
 
-def _tiny_decoder(folder: Path) -> None:
+def _taesd(folder: Path) -> None:
     random_model(AutoencoderTiny).to(torch.float16).save_pretrained(folder)
 
 
 def _adapter(folder: Path, rank: int = 64) -> None:
-    """A LoRA on the layers that LCM's has one on, and of its rank."""
+    """A LoRA on the layers of LCM-LoRA, with its rank."""
     with torch.device("meta"):
         model = UNet2DConditionModel(**UNET)
     weights: dict[str, torch.Tensor] = {}
     for name, layer in model.named_modules():
-        if not name.endswith(ADAPTED):
+        if not name.endswith(LORA_LAYERS):
             continue
-        side = layer.kernel_size if isinstance(layer, nn.Conv2d) else ()
-        ones = (1,) * len(side)
+        kernel = layer.kernel_size if isinstance(layer, nn.Conv2d) else ()
+        ones = (1,) * len(kernel)
         outputs, inputs = layer.weight.shape[:2]
-        down = torch.randn(rank, inputs, *side) * (inputs * max(1, math.prod(side))) ** -0.5
+        down = torch.randn(rank, inputs, *kernel) * (inputs * max(1, math.prod(kernel))) ** -0.5
         weights[f"unet.{name}.lora_A.weight"] = down
         weights[f"unet.{name}.lora_B.weight"] = torch.randn(outputs, rank, *ones) * 0.01
     folder.mkdir(parents=True, exist_ok=True)
-    halves = {name: weight.half().contiguous() for name, weight in weights.items()}
-    save_file(halves, folder / ADAPTER_FILE)
+    tensors = {name: weight.half().contiguous() for name, weight in weights.items()}
+    save_file(tensors, folder / ADAPTER_FILE)
 
 
 PARTS: Mapping[str, Callable[[Path], None]] = {
     "captioner": _captioner,
     "translator": _translator,
     "painter": _painter,
-    "tiny": _tiny_decoder,
+    "tiny": _taesd,
     "adapter": _adapter,
 }
 
 
 def folder(part: str) -> Path:
-    """A part's folder, built when it is not there yet; named as in the hub's cache."""
-    place = CACHE / part / "snapshots" / "random"
-    if not (place / "complete").is_file():
-        shutil.rmtree(place, ignore_errors=True)
+    """The folder of a part, in the layout of the hub's cache; built if it does not exist."""
+    path = CACHE / part / "snapshots" / "random"
+    if not (path / "complete").is_file():
+        shutil.rmtree(path, ignore_errors=True)
         torch.manual_seed(0)
         with torch.inference_mode():
-            PARTS[part](place)
-        (place / "complete").write_text(json.dumps({"torch": torch.__version__}))
-    return place
+            PARTS[part](path)
+        (path / "complete").write_text(json.dumps({"torch": torch.__version__}))
+    return path
 
 
 if __name__ == "__main__":
