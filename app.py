@@ -27,8 +27,9 @@ from marsam.journal.journal import Journal
 from marsam.recipes import Method
 from marsam.results import PromptLength
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import in_background, prune_hourly
-from marsam.server.security import MAX_BODY
+from marsam.server.app import prune_hourly
+from marsam.server.listen import run_in_background
+from marsam.server.security import MAX_BODY_BYTES
 from marsam.stages.protocols import Painter
 from marsam.web.layout import EXAMPLES
 from marsam.web.page import build, get_ready, launch_options
@@ -94,12 +95,12 @@ def open_studio() -> Scheduler:
     if ZERO_GPU:  # warm up captioner and translator only: a GPU is charged to a visitor's quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:
-        in_background(get_ready, studio, scheduler.estimator)
-    in_background(prune_hourly, scheduler.journal, 1.0, 2000.0)
+        run_in_background(get_ready, studio, scheduler.estimator)
+    run_in_background(prune_hourly, scheduler.journal, 1.0, 2000.0)
     return scheduler
 
 
 if __name__ == "__main__":
     os.environ.setdefault("MARSAM_DATA", tempfile.mkdtemp(prefix="marsam-"))
     page = build(open_studio(), offer=False)
-    page.launch(app_kwargs={"max_body_size": MAX_BODY}, **launch_options())
+    page.launch(app_kwargs={"max_body_size": MAX_BODY_BYTES}, **launch_options())

@@ -77,17 +77,17 @@ class Routes(_Generated):
 
 def _openapi() -> dict[str, Any]:
     """The OpenAPI document of the whole service; fake stages are enough for it."""
-    from marsam.api.metrics import Figures
+    from marsam.api.metrics import Metrics
     from marsam.journal.journal import Journal
     from marsam.runs.scheduler import Scheduler
-    from marsam.server.app import application
+    from marsam.server.app import create_app
     from marsam.testing import fake_studio
 
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
         scheduler = Scheduler(fake_studio(), journal)
-        guard = application(scheduler, page=False, figures=Figures())
-        schema: dict[str, Any] = guard.app.openapi()
+        app = create_app(scheduler, page=False, metrics=Metrics())
+        schema: dict[str, Any] = app.app.openapi()
         scheduler.close()
         journal.close()
     return schema

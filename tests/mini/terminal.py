@@ -24,7 +24,7 @@ from unittest.mock import patch
 import httpx
 import uvicorn
 
-from marsam.server import app
+from marsam.server import listen
 from tests.commands import marsam
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,7 @@ class _Answering(socketserver.StreamRequestHandler):
             patch.dict(os.environ, told),
             patch.object(sys, "argv", sys.argv),
             patch.object(sys, "stdin", io.StringIO(asked.get("input", ""))),
-            patch.object(app, "_bound", _anywhere),
+            patch.object(listen, "_bind", _anywhere),
             patch.object(uvicorn.Server, "run", _ask_and_stop),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

@@ -33,7 +33,11 @@ class Service:
 
     def start(self, **more: str) -> None:
         """Start it, again if need be, on the same port and data."""
-        own = {"MARSAM_DATA": str(self.folder), "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
+        own = {
+            "MARSAM_DATA": str(self.folder),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+            "NO_PROXY": "127.0.0.1",
+        }
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -19,11 +19,11 @@ import uvicorn
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio
-from marsam.api.metrics import Figures
+from marsam.api.metrics import Metrics
 from marsam.journal.journal import Journal
 from marsam.results import Caption
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import application
+from marsam.server.app import create_app
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
@@ -128,7 +128,7 @@ def main(port: int) -> None:
     if failpoint := os.environ.get("FAILPOINT"):
         plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
     pytest.MonkeyPatch().setattr("marsam.runs.scheduler.ORPHAN_CHECK_INTERVAL_S", 2.0)
-    figures = Figures()
+    metrics = Metrics()
     pause = float(os.environ.get("SLOW", "0"))
     scheduler = Scheduler(
         fakes(pause),
@@ -136,7 +136,7 @@ def main(port: int) -> None:
         limit=int(os.environ.get("QUEUE", "100")),
         share=int(os.environ.get("SHARE", "1000000")),
         patience=float(os.environ.get("PATIENCE", "900")),
-        observer=figures.observe,
+        observer=metrics.observe,
     )
     if os.environ.get("LEAK"):
         kept, begin = [], scheduler.journal.run
@@ -147,7 +147,7 @@ def main(port: int) -> None:
 
         pytest.MonkeyPatch().setattr(scheduler.journal, "run", leaking)
     keys = frozenset(filter(None, os.environ.get("KEYS", "").split(",")))
-    app = application(scheduler, page=False, api=True, keys=keys, figures=figures)
+    app = create_app(scheduler, page=False, keys=keys, metrics=metrics)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=2)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from marsam.api.runs import LAST
+from marsam.api.runs import END_EVENT_ID_BASE
 from marsam.atomic import PARTIAL
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
@@ -164,7 +164,7 @@ def test_stopped_by_its_operator_a_run_can_be_gone_on_with(serve: Callable[..., 
             assert ended(client, one)["state"] == "finished"
         assert client.post(f"/v1/runs/{run}/resume").status_code == 404
         # A reader who heard of the end before it was gone on with hears of what came after.
-        told = events(client, run, last=LAST + 1)
+        told = events(client, run, last=END_EVENT_ID_BASE + 1)
         assert [kind for _, kind, _ in told] == ["painted", "painted", "ended"]
 
 

@@ -17,13 +17,13 @@ import sqlalchemy as sa
 from PIL import Image
 
 from marsam import Studio
-from marsam.api.metrics import Figures
+from marsam.api.metrics import Metrics
 from marsam.hub.catalog import MINI, bundled_folder
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import application
+from marsam.server.app import create_app
 from marsam.testing import fake_studio
 from tests.service.asking import begin, ended, picture
 from tests.service.conftest import Figure, Service
@@ -87,7 +87,7 @@ async def _asked(client: httpx.AsyncClient, run: str) -> dict[str, Any]:
 async def test_a_full_disk_at_fifty_points(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
-    app = application(scheduler, page=False, figures=Figures())
+    app = create_app(scheduler, page=False, metrics=Metrics())
     disk = Disk(monkeypatch, scheduler.journal._engine)
     transport = httpx.ASGITransport(app=app)
     outcomes: list[str] = []
@@ -205,7 +205,7 @@ async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:5000])
     studio = Studio.load("mini", captioner=str(folder))
     scheduler = Scheduler(studio, Journal(tmp_path / "data"))
-    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
+    transport = httpx.ASGITransport(app=create_app(scheduler, page=False, metrics=Metrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.post("/v1/captions", files={"picture": picture()})
         assert answer.status_code == 503

@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 from safetensors.torch import load_file, save
 
-from marsam.api.metrics import Figures
+from marsam.api.metrics import Metrics
 from marsam.errors import ModelDamaged, PictureError, translated
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import application
+from marsam.server.app import create_app
 from marsam.testing import fake_studio
 from tests.service.conftest import Figure, Service
 
@@ -136,7 +136,7 @@ def test_pictures(figure: Figure) -> None:
 
 async def test_pictures_through_the_api(scheduler: Scheduler, figure: Figure) -> None:
     rng, found = random.Random(SEED), Counter[int]()
-    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
+    transport = httpx.ASGITransport(app=create_app(scheduler, page=False, metrics=Metrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for _ in range(2_000 if STRESS else 200):
             answer = await client.post("/v1/captions", files={"picture": _structured(rng)})
@@ -161,7 +161,7 @@ def _text(rng: random.Random) -> str:
 async def test_texts(scheduler: Scheduler, figure: Figure) -> None:
     rng, found = random.Random(SEED), Counter[int]()
     count = 10_000 if STRESS else 600
-    transport = httpx.ASGITransport(app=application(scheduler, page=False, figures=Figures()))
+    transport = httpx.ASGITransport(app=create_app(scheduler, page=False, metrics=Metrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for number in range(count):
             text = _text(rng)

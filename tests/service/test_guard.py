@@ -8,12 +8,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 
-from marsam.api.metrics import Figures
+from marsam.api.metrics import Metrics
 from marsam.errors import OptionError
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import application
-from marsam.server.security import TRIES, require_key
+from marsam.server.app import create_app
+from marsam.server.security import MAX_WRONG_KEYS, require_key
 from marsam.testing import fake_studio
 from tests.service.conftest import Service
 
@@ -39,7 +39,7 @@ def _paths(app: object, before: str = "") -> Iterator[tuple[str, str]]:
 
 
 async def test_every_route_is_covered(scheduler: Scheduler) -> None:
-    app = application(scheduler, keys=frozenset({KEY}), figures=Figures())
+    app = create_app(scheduler, keys=frozenset({KEY}), metrics=Metrics())
     assert isinstance(app.app, FastAPI)
     paths = {
         (method, path.replace("{", "").replace("}", "").replace(":path", ""))
@@ -71,8 +71,8 @@ async def test_every_route_is_covered(scheduler: Scheduler) -> None:
     ],
 )
 async def test_a_key_may_come_in_three_ways(scheduler: Scheduler, how: dict[str, object]) -> None:
-    app = application(
-        scheduler, page=False, keys=frozenset({KEY, "another of sixteen"}), figures=Figures()
+    app = create_app(
+        scheduler, page=False, keys=frozenset({KEY, "another of sixteen"}), metrics=Metrics()
     )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -80,7 +80,7 @@ async def test_a_key_may_come_in_three_ways(scheduler: Scheduler, how: dict[str,
 
 
 async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(scheduler: Scheduler) -> None:
-    app = application(scheduler, page=False, keys=frozenset({KEY}), figures=Figures())
+    app = create_app(scheduler, page=False, keys=frozenset({KEY}), metrics=Metrics())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for path, query, status in (
@@ -97,9 +97,9 @@ def test_guessing_is_slowed_down(serve: Callable[..., Service]) -> None:
     with httpx.Client(base_url=service.url) as client:
         wrong = [
             client.get("/healthz", headers={"X-API-Key": f"guess {i}"}).status_code
-            for i in range(TRIES + 2)
+            for i in range(MAX_WRONG_KEYS + 2)
         ]
-        assert wrong == [401] * TRIES + [429] * 2
+        assert wrong == [401] * MAX_WRONG_KEYS + [429] * 2
         locked = client.get("/healthz", headers={"X-API-Key": KEY})
         assert locked.status_code == 429  # else the answer would tell that the key is right
         assert int(locked.headers["Retry-After"]) > 0
@@ -167,7 +167,7 @@ def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) 
 async def test_nothing_a_stranger_sends_breaks_the_guard(
     scheduler: Scheduler, asked: dict[str, Any]
 ) -> None:
-    app = application(scheduler, page=False, keys=frozenset({KEY}), figures=Figures())
+    app = create_app(scheduler, page=False, keys=frozenset({KEY}), metrics=Metrics())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.post("/translate", **asked)

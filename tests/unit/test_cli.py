@@ -10,8 +10,8 @@ from PIL import Image
 
 from marsam import Studio
 from marsam.errors import JournalError, OptionError
-from marsam.server.app import listen
-from marsam.server.security import Guard
+from marsam.server.listen import listen
+from marsam.server.security import SecurityMiddleware
 from marsam.studio import NOT_HERE
 from marsam.testing import FakePainter, fake_studio
 from tests.commands import marsam
@@ -192,10 +192,10 @@ def test_a_text_that_is_not_utf8_is_one_sentence(
 def test_an_address_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(OptionError, match=f"Nothing can listen on 127.0.0.1, port {port}"):
-            listen(Guard(nobody), host="127.0.0.1", port=port)
-    with pytest.raises(OptionError, match="choose another"):
-        listen(Guard(nobody), host="no.such.host.invalid", port=port)
+        with pytest.raises(OptionError, match=f"Cannot listen on 127.0.0.1, port {port}"):
+            listen(SecurityMiddleware(nobody), host="127.0.0.1", port=port)
+    with pytest.raises(OptionError, match="Choose another"):
+        listen(SecurityMiddleware(nobody), host="no.such.host.invalid", port=port)
     assert capsys.readouterr().out == ""  # the other's address is not ours
     assert marsam("studio", "--port", "99999") == 2
 
@@ -218,11 +218,11 @@ def test_every_address_of_a_name_is_listened_to(monkeypatch: pytest.MonkeyPatch)
             one.close()
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
-    listen(Guard(nobody), host="marsam.example", port=port)
+    listen(SecurityMiddleware(nobody), host="marsam.example", port=port)
     assert heard == [["127.0.0.1", "127.0.0.2"]]
     del found[1:]
-    with pytest.raises(OptionError, match="Nothing can listen"):
-        listen(Guard(nobody), host="marsam.example", port=port)
+    with pytest.raises(OptionError, match="Cannot listen"):
+        listen(SecurityMiddleware(nobody), host="marsam.example", port=port)
 
 
 async def nobody(*_: object) -> None:
@@ -258,7 +258,7 @@ def test_info_gives_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("run", "standard if here, else mini"),
         ("batch", "by the picture's content"),
-        ("serve", "20; alone, all"),
+        ("serve", "20; no limit on 127.0.0.1"),
     ],
 )
 def test_help_says_the_defaults(

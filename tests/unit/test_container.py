@@ -21,13 +21,15 @@ import yaml  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
 from marsam import OptionError
-from marsam.api.metrics import Figures
+from marsam.api.metrics import Metrics
 from marsam.cli import main
 from marsam.journal.database import open_engine
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server import app
-from marsam.server.app import application, known_keys
+from marsam.server.app import create_app
+from marsam.server.listen import load_keys
+from marsam.server.options import ServerOptions
 from marsam.server.security import require_key
 from marsam.testing import fake_studio
 from tests.serving import free_port
@@ -88,13 +90,13 @@ def compose(file: str = "compose.yaml") -> dict[str, Any]:
 
 def listening(
     command: list[str], monkeypatch: pytest.MonkeyPatch, **environment: str
-) -> dict[str, Any]:
+) -> ServerOptions:
     """What ``marsam serve`` would be started with."""
-    started: dict[str, Any] = {}
-    monkeypatch.setattr(app, "serve", lambda **given: started.update(given))
+    started: list[ServerOptions] = []
+    monkeypatch.setattr(app, "serve", started.append)
     done = CliRunner().invoke(main.app, command, env=environment)
     assert done.exit_code == 0, done.output
-    return started
+    return started[0]
 
 
 def test_it_does_not_run_as_root_and_cannot_change_the_program() -> None:
@@ -129,20 +131,20 @@ def test_what_it_writes_goes_into_the_volume(tmp_path: Path) -> None:
 def test_it_starts_the_service_where_the_health_check_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(one("ENTRYPOINT")) == list(PROJECT["project"]["scripts"])
     started = listening(json.loads(one("CMD")), monkeypatch, PORT=settings()["PORT"])
-    assert started["api"]
-    assert str(started["port"]) == settings()["PORT"] == one("EXPOSE")
+    assert started.api
+    assert str(started.port) == settings()["PORT"] == one("EXPOSE")
     with pytest.raises(OptionError, match="MARSAM_KEY"):
-        require_key(started["host"], known_keys(None), insecure=started["insecure"])
+        require_key(started.host, load_keys(None), insecure=started.insecure)
 
 
 @pytest.mark.parametrize("keys", [frozenset[str](), frozenset({"k" * 32})])
 def test_the_health_check_is_well_with_a_living_service(
     keys: frozenset[str], tmp_path: Path
 ) -> None:
-    figures, port = Figures(), free_port()
-    scheduler = Scheduler(fake_studio(), Journal(tmp_path), observer=figures.observe)
-    app = application(scheduler, page=False, keys=keys, figures=figures)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    metrics, port = Metrics(), free_port()
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path), observer=metrics.observe)
+    application = create_app(scheduler, page=False, keys=keys, metrics=metrics)
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error"))
     check = json.loads(re.sub(r"^.*?CMD ", "", one("HEALTHCHECK")))
 
     def ask() -> int:
@@ -220,9 +222,9 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
         if name != "PATH":
             monkeypatch.setenv(name, value)
     started = listening(ours.get("command", json.loads(one("CMD"))), monkeypatch)
-    require_key(started["host"], known_keys(None), insecure=started["insecure"])
+    require_key(started.host, load_keys(None), insecure=started.insecure)
     published = ours["ports"][0].rsplit(":", 2)
-    assert published == ["127.0.0.1", "7860", str(started["port"])]
+    assert published == ["127.0.0.1", "7860", str(started.port)]
 
     address = sa.make_url(ours["environment"]["MARSAM_JOURNAL"])
     assert (address.host, address.username, address.database) == (

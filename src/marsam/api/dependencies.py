@@ -1,153 +1,190 @@
-"""What requests have in common: pictures and options that come in, and runs that are waited for."""
+"""What routes and tools share: the run service, the client's ID, and images in requests."""
 
 import asyncio
 import base64
 import binascii
-import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio.to_thread
-from fastapi import Form, Request
+from fastapi import Depends, Path, Request, UploadFile
 from PIL import Image
 
-from marsam.errors import OptionError, PictureError, QueueFull, RunExists
+from marsam.errors import PictureError, QueueFull, RunExists
 from marsam.imaging.image_io import MAX_BYTES, open_picture, read_bytes
 from marsam.journal.journal import Journal
-from marsam.journal.records import FINAL_STATES, Run
-from marsam.options import CaptionOptions, PaintOptions, RunOptions, recipe_named
+from marsam.journal.records import FINAL_STATES, Run, StoredPicture
+from marsam.options import PaintOptions, RunOptions
 from marsam.runs.scheduler import RunEnded, RunEvent, Scheduler
 from marsam.studio import Studio
-from marsam.text.languages import language as language_named
 
-AT_ONCE = 8
-"""Requests for words alone that may wait for the models; beyond, they are sent away at once."""
-LOOK = 1.0
-"""Seconds between two looks whether a waiting client is still there."""
+MAX_CONCURRENT_TEXT_REQUESTS = 8
+"""Captions and translations that may wait for the models; further requests get status 503."""
+DISCONNECT_POLL_S = 1.0
+"""How often a waiting request checks that its client is still connected."""
 
 
 @dataclass(frozen=True)
-class Service:
-    """What the routes work with."""
+class RunService:
+    """Start runs and wait for them; limit the requests that need text models only."""
 
     scheduler: Scheduler
-    _words: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
+    _text_slots: BoundedSemaphore = field(
+        default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_TEXT_REQUESTS)
+    )
 
     @property
     def studio(self) -> Studio:
-        """The stages."""
+        """The models."""
         return self.scheduler.studio
 
     @property
     def journal(self) -> Journal:
-        """Where results are kept."""
+        """The storage of runs."""
         return self.scheduler.journal
 
     @contextmanager
-    def words(self) -> Iterator[Studio]:
-        """The stages, for an answer at once.
+    def text_slot(self) -> Iterator[Studio]:
+        """The models, for a request that does not queue; one of a limited number at a time.
 
         Raises:
-            QueueFull: when too many are waiting for that.
+            QueueFull: when all slots are taken.
         """
-        if not self._words.acquire(blocking=False):
-            raise QueueFull("Too many are asking for words; try again in a few seconds.")
+        if not self._text_slots.acquire(blocking=False):
+            raise QueueFull("Too many text requests at the moment. Try again in a few seconds.")
         try:
             yield self.studio
         finally:
-            self._words.release()
+            self._text_slots.release()
 
-    def begin(
+    def create(
         self,
         client: str,
         options: RunOptions,
         *,
-        picture: Image.Image | None = None,
+        image: Image.Image | None = None,
         prompt: str | None = None,
-        key: str | None = None,
-        digest: str = "",
+        idempotency_key: str | None = None,
+        request_digest: str = "",
     ) -> tuple[Run, bool]:
-        """Take a run in, or find the one that the same request began before.
+        """Create a run and enqueue it, or find the run that the same request created before.
 
         Returns:
             The run, and whether it is new.
 
         Raises:
             RunExists: when the idempotency key was used for another request.
-            MarsamError: for a request that cannot be done, or not now.
+            MarsamError: when the request is invalid, or cannot be accepted at the moment.
         """
-        if key and (same := self.journal.find_by_idempotency_key(client, key)):
-            return _same(same, digest), False
+        if idempotency_key and (
+            run := self.journal.find_by_idempotency_key(client, idempotency_key)
+        ):
+            return _require_same(run, request_digest), False
         try:
-            run = self.scheduler.enqueue_run(
+            run_id = self.scheduler.enqueue_run(
                 client,
                 options,
-                picture=picture,
+                picture=image,
                 prompt=prompt,
-                once=(key, digest) if key else None,
+                once=(idempotency_key, request_digest) if idempotency_key else None,
             )
-        except RunExists as error:
-            return _same(self.journal.run(client, error.run), digest), False
-        return self.journal.run(client, run), True
+        except RunExists as error:  # created by a request at the same moment
+            return _require_same(self.journal.run(client, error.run), request_digest), False
+        return self.journal.run(client, run_id), True
 
-    async def done(self, request: Request, run: str) -> Run:
-        """Wait for a run; a client that goes away takes it along.
+    async def wait(self, request: Request, run_id: str) -> Run:
+        """Wait until a run has ended; cancel it when the client disconnects.
 
         Raises:
-            MarsamError: why it failed.
-            Cancelled: when it was stopped.
+            MarsamError: when the run failed, with the reason.
+            Cancelled: when it was cancelled.
         """
-        bell, told = asyncio.Event(), list[RunEnded]()
+        changed, ended = asyncio.Event(), list[RunEnded]()
         loop = asyncio.get_running_loop()
 
-        def hear(news: RunEvent) -> None:
-            if isinstance(news, RunEnded) and news.state in FINAL_STATES:
-                told.append(news)
-                loop.call_soon_threadsafe(bell.set)
+        def on_event(event: RunEvent) -> None:
+            if isinstance(event, RunEnded) and event.state in FINAL_STATES:
+                ended.append(event)
+                loop.call_soon_threadsafe(changed.set)
 
-        quiet = await anyio.to_thread.run_sync(self.scheduler.subscribe, run, hear)
+        unsubscribe = await anyio.to_thread.run_sync(self.scheduler.subscribe, run_id, on_event)
         try:
-            while not bell.is_set():
+            while not changed.is_set():
                 try:
-                    await asyncio.wait_for(bell.wait(), LOOK)
+                    await asyncio.wait_for(changed.wait(), DISCONNECT_POLL_S)
                 except TimeoutError:
                     if await request.is_disconnected():
-                        await anyio.to_thread.run_sync(self.scheduler.cancel, run)
+                        await anyio.to_thread.run_sync(self.scheduler.cancel, run_id)
         finally:
-            quiet()
-        return await anyio.to_thread.run_sync(self.scheduler.result, run, told[0])
+            unsubscribe()
+        return await anyio.to_thread.run_sync(self.scheduler.result, run_id, ended[0])
+
+    async def generate(
+        self, request: Request, client: str, prompt: str, paint: PaintOptions
+    ) -> tuple[Run, list[StoredPicture]]:
+        """Create a run from a prompt and wait for it; the run and its pictures that have a file.
+
+        Raises:
+            MarsamError: as :meth:`create` and :meth:`wait`.
+        """
+        options = RunOptions(paint=paint)
+        run, _ = await anyio.to_thread.run_sync(lambda: self.create(client, options, prompt=prompt))
+        run = await self.wait(request, run.id)
+        return run, [picture for picture in run.pictures if picture.path is not None]
 
 
-def _same(run: Run, digest: str) -> Run:
-    if run.digest != digest:
+def _require_same(run: Run, request_digest: str) -> Run:
+    if run.digest != request_digest:
         raise RunExists("This idempotency key was used for another request.", run=run.id)
     return run
 
 
-def fingerprint(options: RunOptions, picture: bytes | None, prompt: str | None) -> str:
-    """Tells whether two requests ask for the same."""
-    told = json.dumps([options.to_dict(), prompt], sort_keys=True).encode()
-    return hashlib.sha256(told + b"\0" + (picture or b"")).hexdigest()
+def get_service(request: Request) -> RunService:
+    """The app's run service."""
+    service: RunService = request.app.state.service
+    return service
 
 
-def uploaded(file: Any) -> bytes | None:
-    """The bytes of an uploaded file; its name is of no interest.
+def client_id(request: Request) -> str:
+    """Whose request it is, as the security middleware found out: a key or an address."""
+    return str(getattr(request.state, "client", "local"))
+
+
+ServiceDep = Annotated[RunService, Depends(get_service)]
+ClientDep = Annotated[str, Depends(client_id)]
+
+
+def get_run(
+    service: ServiceDep, client: ClientDep, run_id: Annotated[str, Path(description="ID of a run.")]
+) -> Run:
+    """The run in the path.
+
+    Raises:
+        RunMissing: when there is none, or it is another client's.
+    """
+    return service.journal.run(client, run_id)
+
+
+RunDep = Annotated[Run, Depends(get_run)]
+
+
+def read_upload(file: UploadFile) -> bytes:
+    """The bytes of an uploaded file; its name is not used.
 
     Raises:
         PictureError: when it is too large.
     """
-    return None if file is None else read_bytes(file.file)
+    return read_bytes(file.file)
 
 
-def encoded(text: str) -> Image.Image:
-    """A picture in base64, as it is or in a data URL.
+def decode_base64_image(text: str) -> Image.Image:
+    """Decode an image in base64, with or without a data URL around it.
 
     Raises:
-        PictureError: when it is no such thing, or no picture we read.
+        PictureError: when the text is not base64, or not an image that can be read.
     """
     data = text.partition(",")[2] if text.startswith("data:") else text
     if len(data) > MAX_BYTES * 4 // 3 + 4:
@@ -155,52 +192,4 @@ def encoded(text: str) -> Image.Image:
     try:
         return open_picture(base64.b64decode(data, validate=True))
     except (binascii.Error, ValueError) as error:
-        raise PictureError("This is not a picture in base64.") from error
-
-
-def size_named(size: str | None) -> tuple[int | None, int | None]:
-    """Width and height of "512x512"; the model's own for ``auto`` or nothing.
-
-    Raises:
-        OptionError: for anything else.
-    """
-    if size in (None, "", "auto"):
-        return None, None
-    width, _, height = str(size).partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(str(size)) < 12):
-        raise OptionError("size must be like 512x512.")
-    return int(width), int(height)
-
-
-def run_options(
-    pictures: Annotated[int, Form()] = PaintOptions.pictures,
-    seed: Annotated[int | None, Form()] = None,
-    recipe: Annotated[str, Form()] = str(PaintOptions.recipe),
-    steps: Annotated[int | None, Form()] = None,
-    guidance_scale: Annotated[float | None, Form()] = None,
-    negative_prompt: Annotated[str, Form(max_length=2000)] = "",
-    width: Annotated[int | None, Form()] = None,
-    height: Annotated[int | None, Form()] = None,
-    candidates: Annotated[int, Form()] = CaptionOptions.candidates,
-    prefix: Annotated[str, Form(max_length=200)] = "",
-    language: Annotated[str | None, Form(max_length=100)] = None,
-    check: Annotated[bool, Form()] = RunOptions.check,
-    keep_best: Annotated[int | None, Form()] = None,
-) -> RunOptions:
-    """The options of a run, from the fields of a form."""
-    return RunOptions(
-        caption=CaptionOptions(candidates=candidates, prefix=prefix),
-        paint=PaintOptions(
-            pictures=pictures,
-            seed=seed,
-            recipe=recipe_named(recipe),
-            steps=steps,
-            guidance_scale=guidance_scale,
-            negative_prompt=negative_prompt,
-            width=width,
-            height=height,
-        ),
-        language=language_named(language).code if language else None,
-        check=check,
-        keep_best=keep_best,
-    )
+        raise PictureError("This is not an image in base64.") from error

@@ -1,8 +1,8 @@
-"""Whether the service is well, and figures for Prometheus."""
+"""Health checks, and metrics for Prometheus."""
 
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -10,9 +10,10 @@ from prometheus_client import (
     Gauge,
     generate_latest,
 )
+from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marsam.api.dependencies import Service
+from marsam.api.dependencies import RunService, ServiceDep
 from marsam.errors import MarsamError
 from marsam.results import Painted
 from marsam.runs.execution import add_seconds
@@ -21,86 +22,129 @@ from marsam.runs.scheduler import RunEnded, RunEvent
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class Figures:
-    """What is counted; give :meth:`observe` to the scheduler and :meth:`count` to the app."""
+class Metrics:
+    """Prometheus metrics of a server.
+
+    The scheduler calls :meth:`observe`; :class:`MetricsMiddleware` counts the requests.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "marsam_requests", "Answers.", ["method", "route", "status"], registry=self.registry
+            "marsam_requests",
+            "HTTP requests, by method, route and status code.",
+            ["method", "route", "status"],
+            registry=self.registry,
         )
-        self.runs = Counter("marsam_runs", "Runs that ended.", ["state"], registry=self.registry)
-        self.pictures = Counter("marsam_pictures", "Pictures painted.", registry=self.registry)
+        self.runs = Counter(
+            "marsam_runs", "Runs that ended, by final state.", ["state"], registry=self.registry
+        )
+        self.pictures = Counter("marsam_pictures", "Generated images.", registry=self.registry)
         self.seconds = Counter(
-            "marsam_stage_seconds", "Time stages took.", ["stage"], registry=self.registry
+            "marsam_stage_seconds",
+            "Seconds spent in each stage of the workflow.",
+            ["stage"],
+            registry=self.registry,
         )
-        self.waiting = Gauge("marsam_runs_waiting", "Runs in line.", registry=self.registry)
-        self.ready = Gauge("marsam_ready", "1 while new runs are done.", registry=self.registry)
+        self.waiting = Gauge("marsam_runs_waiting", "Queued runs.", registry=self.registry)
+        self.ready = Gauge(
+            "marsam_ready", "1 if new runs are executed, else 0.", registry=self.registry
+        )
 
-    def observe(self, _run: str, news: RunEvent) -> None:
-        """Count what happens to runs."""
-        if isinstance(news, RunEnded):
-            self.runs.labels(news.state).inc()
+    def observe(self, _run_id: str, event: RunEvent) -> None:
+        """Count an event of a run."""
+        if isinstance(event, RunEnded):
+            self.runs.labels(event.state).inc()
             return
-        if isinstance(news, Painted):
+        if isinstance(event, Painted):
             self.pictures.inc()
-        took: dict[str, float] = {}
-        add_seconds(took, news)
-        for stage, seconds in took.items():
-            self.seconds.labels(stage).inc(seconds)
+        seconds: dict[str, float] = {}
+        add_seconds(seconds, event)
+        for stage, taken in seconds.items():
+            self.seconds.labels(stage).inc(taken)
 
-    def text(self, service: Service) -> bytes:
-        """All figures, as Prometheus reads them."""
+    def text(self, service: RunService) -> bytes:
+        """All metrics in Prometheus' text format."""
         self.waiting.set(service.scheduler.queued_count())
         self.ready.set(service.scheduler.is_ready)
         return generate_latest(self.registry)
 
 
-class Counting:
-    """An ASGI layer that counts answers by route."""
+class MetricsMiddleware:
+    """Count HTTP requests by method, route and status code."""
 
-    def __init__(self, app: ASGIApp, figures: Figures) -> None:
-        self.app, self.figures = app, figures
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count one answer."""
+        """Pass a request on, and count it when its response starts."""
 
-        async def counted(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # The route's template, not the path: IDs would make a time series each.
                 route = getattr(scope.get("route"), "path", "other")
                 status = str(message["status"])
                 method = scope["method"] if scope["method"] in METHODS else "other"
-                self.figures.requests.labels(method, route, status).inc()
+                self.metrics.requests.labels(method, route, status).inc()
             await send(message)
 
-        await self.app(scope, receive, counted if scope["type"] == "http" else send)
+        await self.app(scope, receive, send_counted if scope["type"] == "http" else send)
 
 
-def routes(service: Service, figures: Figures) -> APIRouter:
-    """``/healthz``, ``/readyz`` and ``/metrics``."""
-    router = APIRouter(tags=["health"])
+class Health(BaseModel):
+    """The server responds."""
 
-    @router.get("/healthz", summary="The process answers")
-    def healthy() -> dict[str, str]:
-        return {"status": "ok"}
+    status: str = Field(default="ok", description="Always `ok`.")
 
-    @router.get("/readyz", summary="New runs would be done")
-    def ready(response: Response) -> dict[str, Any]:
-        try:
-            service.journal.runs(None, limit=1)
-            journal = True
-        except MarsamError:
-            journal = False
-        is_ready = journal and service.scheduler.is_ready
-        response.status_code = 200 if is_ready else 503
-        return {
-            "ready": is_ready,
-            "models": service.studio.models,
-            "waiting": service.scheduler.queued_count(),
-        }
 
-    @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
-    def metrics() -> Response:
-        return Response(figures.text(service), media_type=CONTENT_TYPE_LATEST)
+class Readiness(BaseModel):
+    """Whether new runs are executed."""
 
-    return router
+    ready: bool = Field(description="False if runs cannot be stored, or a step hangs.")
+    models: str = Field(description="Name of the model set.", examples=["standard"])
+    waiting: int = Field(description="Number of queued runs.")
+
+
+def get_metrics(request: Request) -> Metrics:
+    """The app's metrics."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Check that the server responds")
+def health() -> Health:
+    """Does not look at models or storage."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    summary="Check that new runs are executed",
+    responses={503: {"model": Readiness, "description": "New runs are not executed."}},
+)
+def readiness(service: ServiceDep, response: Response) -> Readiness:
+    """Status 503 if runs cannot be stored, or a step of a run hangs."""
+    try:
+        service.journal.runs(None, limit=1)
+        storage = True
+    except MarsamError:
+        storage = False
+    ready = storage and service.scheduler.is_ready
+    response.status_code = 200 if ready else 503
+    return Readiness(
+        ready=ready, models=service.studio.models, waiting=service.scheduler.queued_count()
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Get metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
+)
+def prometheus(service: ServiceDep, metrics: Annotated[Metrics, Depends(get_metrics)]) -> Response:
+    """Requests, runs, pictures and the time of each stage."""
+    return Response(metrics.text(service), media_type=CONTENT_TYPE_LATEST)

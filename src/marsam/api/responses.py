@@ -1,10 +1,12 @@
-"""What the API says: runs and errors as JSON."""
+"""JSON responses: runs, pictures and errors."""
 
+import base64
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from marsam.errors import (
@@ -28,7 +30,7 @@ from marsam.errors import (
 from marsam.journal.records import Run, RunFailure, StoredPicture
 from marsam.text.fidelity import best
 
-# The first that fits.
+# The first class that fits decides.
 _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
     (RunMissing, 404),
     (RunExists, 409),
@@ -46,102 +48,190 @@ _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
 )
 _KINDS = kinds()
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_DESCRIPTIONS = {
+    401: "A valid API key is required.",
+    403: "The Host or Origin header is not allowed.",
+    404: "There is no such run or picture, or it is another client's.",
+    409: "The run was cancelled, or the idempotency key was used for another request.",
+    413: "The request is too large.",
+    422: "The request is invalid; the message says why.",
+    429: "The client has too many unfinished runs, or sent too many wrong keys.",
+    503: "The queue is full, or a model or the storage cannot be used at the moment.",
+    504: "A step took too long.",
+    507: "There is not enough memory or disk space.",
+}
+
+
+class ErrorBody(BaseModel):
+    """The body of every error response."""
+
+    code: str = Field(description="Kind of error, for programs.", examples=["option_error"])
+    message: str = Field(
+        description="What is wrong, in one or two sentences for people.",
+        examples=["size must be like 512x512."],
+    )
+    request_id: str = Field(
+        description="ID of the request, also sent as `X-Request-ID`.",
+        examples=["9f86d081884c7d65"],
+    )
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route, for its OpenAPI description."""
+    return {
+        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses
+    }
 
 
 def add_errors(app: FastAPI) -> None:
-    """Every error of the app as ``{code, message, request_id}``."""
+    """Make every error of the app a response with an :class:`ErrorBody`."""
 
     @app.exception_handler(MarsamError)
-    def _ours(request: Request, error: MarsamError) -> JSONResponse:
+    def _marsam_error(request: Request, error: MarsamError) -> JSONResponse:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, Refused) else {}
         if isinstance(error, (Cancelled, OutOfMemory, Overdue)):
-            # Clients of OpenAI ask again by themselves; the same would only happen again.
+            # OpenAI's clients retry by themselves, and the same would happen again.
             headers["X-Should-Retry"] = "false"
-        return _answer(request, status, error.code, public(error), headers)
+        return _error_response(request, status, error.code, public(error), headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return _answer(request, 422, "invalid_request", f"{where}: {first['msg']}.")
+        field = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        return _error_response(request, 422, "invalid_request", f"{field}: {first['msg']}.")
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = _HTTP.get(error.status_code, "http_error")
-        return _answer(
+        return _error_response(
             request, error.status_code, code, f"{error.detail}.", dict(error.headers or {})
         )
 
     @app.exception_handler(Exception)
     def _unexpected(request: Request, _error: Exception) -> JSONResponse:
-        return _answer(request, 500, "internal", "Something unexpected happened.")
+        return _error_response(request, 500, "internal", "An unexpected error occurred.")
 
 
-def _answer(
+def _error_response(
     request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    told = {"code": code, "message": message, "request_id": request_id(request)}
-    return JSONResponse(told, status, headers)
+    request_id = str(getattr(request.state, "request_id", ""))
+    body = ErrorBody(code=code, message=message, request_id=request_id)
+    return JSONResponse(body.model_dump(), status, headers)
 
 
-def request_id(request: Request) -> str:
-    """The name of a request, which its answer carries as well."""
-    return str(getattr(request.state, "request_id", ""))
+class FailureView(BaseModel):
+    """Why a run failed."""
+
+    code: str = Field(description="Kind of error, for programs.", examples=["out_of_memory"])
+    message: str = Field(description="What is wrong, in one or two sentences for people.")
 
 
-def client(request: Request) -> str:
-    """Whose request it is."""
-    return str(getattr(request.state, "client", "local"))
+class Bilingual(BaseModel):
+    """A text in English and Arabic."""
+
+    en: str = Field(description="English.")
+    ar: str = Field(description="Arabic.")
 
 
-def failure_view(error: RunFailure) -> dict[str, str]:
-    """Why a run failed, without the names of files."""
-    told = _KINDS.get(error.code, MarsamError).told
-    return {"code": error.code, "message": told or error.message}
+class PictureView(BaseModel):
+    """A generated image."""
+
+    id: str = Field(description="ID of the picture.", examples=["5d41402abc4b2a76-0"])
+    index: int = Field(description="Position in the run, from 0.")
+    seed: int = Field(description="Seed it was generated from.")
+    url: str | None = Field(
+        description="Path to download the PNG file; null if the picture was blocked."
+    )
+    blocked: bool = Field(description="The safety checker blocked the picture.")
+    fidelity: dict[str, Any] | None = Field(
+        description="How well the picture matches the prompt; null if not checked."
+    )
 
 
-def picture_view(run: Run, picture: StoredPicture) -> dict[str, Any]:
-    """One picture of a run, and where to get it."""
+class RunView(BaseModel):
+    """A run and its results so far."""
+
+    id: str = Field(description="ID of the run.", examples=["5d41402abc4b2a76"])
+    state: str = Field(
+        description="`queued`, `running`, `finished`, `stopped`, `failed` or `interrupted`."
+    )
+    position: int | None = Field(
+        description="Queue position from 1; 0 while the run is executed, null after its end."
+    )
+    created: float = Field(description="Unix time of its creation, in seconds.")
+    caption: Bilingual | None = Field(
+        description="Prompt in English and Arabic; null until it is known."
+    )
+    captions: list[dict[str, Any]] = Field(
+        description="English captions of the input image, best first."
+    )
+    prompt: dict[str, Any] | None = Field(
+        description="Prompt sent to the painter, its translations, and how much of it fits."
+    )
+    pictures: list[PictureView] = Field(description="Pictures generated so far.")
+    kept: list[int] = Field(
+        description="Indices of the pictures to keep: all, or the best if `keep_best` was set."
+    )
+    options: dict[str, Any] | None = Field(description="Options of the run.")
+    models: dict[str, str] = Field(description="Model of each stage.")
+    seconds: dict[str, float] = Field(description="Seconds spent in each stage.")
+    error: FailureView | None = Field(description="Why the run failed; null if it did not fail.")
+
+
+def failure_view(error: RunFailure) -> FailureView:
+    """Why a run failed, without file names."""
+    message = _KINDS.get(error.code, MarsamError).told
+    return FailureView(code=error.code, message=message or error.message)
+
+
+def picture_view(run: Run, picture: StoredPicture) -> PictureView:
+    """One picture of a run."""
     name = f"{run.id}-{picture.index}"
-    return {
-        "id": name,
-        "index": picture.index,
-        "seed": picture.seed,
-        "url": None if picture.file is None else f"/v1/pictures/{name}",
-        "blocked": picture.file is None,
-        "fidelity": picture.fidelity.to_dict() if picture.fidelity else None,
-    }
+    return PictureView(
+        id=name,
+        index=picture.index,
+        seed=picture.seed,
+        url=None if picture.file is None else f"/v1/pictures/{name}",
+        blocked=picture.file is None,
+        fidelity=picture.fidelity.to_dict() if picture.fidelity else None,
+    )
 
 
-def run_view(run: Run, *, position: int | None = None) -> dict[str, Any]:
-    """A run, as far as it has come.
+def run_view(run: Run, *, position: int | None = None) -> RunView:
+    """A run and its results so far.
 
     Args:
-        run: which.
-        position: in the waiting line; None when it does not wait.
+        run: the run.
+        position: its queue position; 0 while it is executed, None after its end.
     """
-    words = run.prompt
-    return {
-        "id": run.id,
-        # Of a run that is worked on, nothing may have been written down yet.
-        "state": "running" if run.state == "queued" and position == 0 else run.state,
-        "position": position,
-        "created": round(run.created, 3),
-        "caption": {"en": words.english, "ar": words.arabic} if words else None,
-        "captions": [caption.to_dict() for caption in run.captions],
-        "prompt": words.to_dict() if words else None,
-        "pictures": [picture_view(run, picture) for picture in run.pictures],
-        "kept": list(kept(run)),
-        "options": run.options.to_dict() if run.options else None,
-        "models": dict(run.models),
-        "seconds": dict(run.seconds),
-        "error": failure_view(run.error) if run.error else None,
-    }
+    prompt = run.prompt
+    return RunView(
+        id=run.id,
+        # The journal learns that a run is executed only with its first result.
+        state="running" if run.state == "queued" and position == 0 else run.state,
+        position=position,
+        created=round(run.created, 3),
+        caption=Bilingual(en=prompt.english, ar=prompt.arabic) if prompt else None,
+        captions=[caption.to_dict() for caption in run.captions],
+        prompt=prompt.to_dict() if prompt else None,
+        pictures=[picture_view(run, picture) for picture in run.pictures],
+        kept=list(kept_indices(run)),
+        options=run.options.to_dict() if run.options else None,
+        models=dict(run.models),
+        seconds=dict(run.seconds),
+        error=failure_view(run.error) if run.error else None,
+    )
 
 
-def kept(run: Run) -> tuple[int, ...]:
-    """The pictures to keep: all, or the best when that was asked for."""
-    wanted = run.options.keep_best if run.options else None
-    chosen = best([picture.fidelity for picture in run.pictures], wanted)
-    return tuple(run.pictures[place].index for place in chosen)
+def kept_indices(run: Run) -> tuple[int, ...]:
+    """Indices of the pictures to keep: all, or the best if ``keep_best`` was set."""
+    keep_best = run.options.keep_best if run.options else None
+    chosen = best([picture.fidelity for picture in run.pictures], keep_best)
+    return tuple(run.pictures[index].index for index in chosen)
+
+
+def base64_file(picture: StoredPicture) -> str:
+    """The PNG file of a picture in base64; empty when it was blocked."""
+    return base64.b64encode(picture.path.read_bytes()).decode() if picture.path else ""

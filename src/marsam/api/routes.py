@@ -1,30 +1,37 @@
-"""Everything the API adds to an app."""
+"""Add the whole HTTP API to an app."""
 
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 
-from marsam.api import mcp, metrics, openai, runs, text
-from marsam.api.dependencies import Service
-from marsam.api.metrics import Counting, Figures
-from marsam.api.responses import add_errors
+from marsam.api import libretranslate, mcp, metrics, openai, runs, sdwebui, text
+from marsam.api.dependencies import RunService
+from marsam.api.metrics import Metrics, MetricsMiddleware
+from marsam.api.responses import add_errors, errors
 from marsam.runs.scheduler import Scheduler
 
+_KEY_NOTE = "An API key. Not needed if the server runs without keys."
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": _KEY_NOTE},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _KEY_NOTE},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": f"{_KEY_NOTE} The key is the password; the user name is ignored.",
+    },
+}
 
-def add_api(app: FastAPI, scheduler: Scheduler, figures: Figures) -> None:
-    """Add every route of the API, MCP's included, to an app."""
-    service = Service(scheduler)
+
+def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
+    """Add the API's routes, the MCP tools, error responses and metrics to an app."""
+    app.state.service, app.state.metrics = RunService(scheduler), app_metrics
     add_errors(app)
-    app.add_middleware(Counting, figures=figures)
-    for router in (
-        runs.routes(service),
-        text.routes(service),
-        openai.routes(service),
-        metrics.routes(service, figures),
-    ):
-        app.include_router(router)
-    server = mcp.tools(service)
+    _add_security_schemes(app)
+    app.add_middleware(MetricsMiddleware, metrics=app_metrics)
+    for module in (runs, text, openai, libretranslate, sdwebui, metrics):
+        app.include_router(module.router, responses=errors(401, 403, 429))
+    server = mcp.mcp_server()
     app.router.routes.extend(server.streamable_http_app().routes)
     before = app.router.lifespan_context
 
@@ -34,3 +41,19 @@ def add_api(app: FastAPI, scheduler: Scheduler, figures: Figures) -> None:
             yield state
 
     app.router.lifespan_context = lifespan
+
+
+def _add_security_schemes(app: FastAPI) -> None:
+    """Describe in the OpenAPI document what the security middleware checks: one key, sent one way.
+
+    FastAPI's own security dependencies would check again, and reject what the middleware accepts.
+    """
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = describe()
+        schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+        schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,199 +1,344 @@
-"""Runs: begun, watched, cancelled, gone on with; and the pictures they made."""
+"""Runs: create, list, follow, cancel and resume them, and download their pictures."""
 
 import asyncio
-import base64
-import io
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
+from fastapi import APIRouter, File, Header, Path, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import Service, fingerprint, run_options, uploaded
-from marsam.api.responses import client, picture_view, run_view
+from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep, read_upload
+from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public
 from marsam.imaging.image_io import open_picture
 from marsam.journal.records import FINAL_STATES, Run
-from marsam.options import RunOptions
+from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, recipe_named
 from marsam.results import Previewed
 from marsam.runs.scheduler import RunEnded, RunEvent
+from marsam.text.languages import language
 
-QUIET = 1.0
-"""Seconds between two looks at a run of which nothing is heard; another process may do it."""
-LAST = 1_000_000
-"""The number of the end of a run, beside how many pictures there are by then."""
+EVENT_POLL_S = 1.0
+"""How often a run without events is read from the journal: another process may execute it."""
+END_EVENT_ID_BASE = 1_000_000
+"""ID of the last event of a run, minus the number of its pictures by then."""
+
+router = APIRouter(prefix="/v1", tags=["runs"])
 
 
-def routes(service: Service) -> APIRouter:
-    """``/v1/runs`` and ``/v1/pictures``."""
-    router = APIRouter(prefix="/v1", tags=["runs"])
-    scheduler, journal = service.scheduler, service.journal
+class RunForm(BaseModel):
+    """Form that creates a run: a picture or a prompt, and options."""
 
-    def shown(run: Run) -> dict[str, Any]:
-        return run_view(run, position=scheduler.queue_position(run.id))
-
-    @router.post("/runs", status_code=202, summary="Begin a run")
-    def begin(
-        request: Request,
-        response: Response,
-        options: Annotated[RunOptions, Depends(run_options)],
-        picture: Annotated[UploadFile | None, File()] = None,
-        prompt: Annotated[str | None, Form(max_length=10_000)] = None,
-        idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
-    ) -> dict[str, Any]:
-        """Describe a picture, or take a prompt in any language, and paint from the words.
-
-        Answers at once; follow the run by its ``events`` or by asking for it.
-        """
-        data = uploaded(picture)
-        run, new = service.begin(
-            client(request),
-            options,
-            picture=None if data is None else open_picture(data),
-            prompt=prompt,
-            key=idempotency_key,
-            digest=fingerprint(options, data, prompt),
-        )
-        response.headers["Location"] = f"/v1/runs/{run.id}"
-        if not new:
-            response.headers["Idempotent-Replayed"] = "true"
-        return shown(run)
-
-    @router.get("/runs", summary="Your runs, the latest first")
-    def listed(request: Request, limit: int = 50) -> dict[str, Any]:
-        mine = journal.runs(client(request), limit=min(max(limit, 1), 200))
-        return {"runs": [shown(run) for run in mine]}
-
-    @router.get("/runs/{run_id}", summary="A run, as far as it has come")
-    def show(request: Request, run_id: str) -> dict[str, Any]:
-        return shown(journal.run(client(request), run_id))
-
-    @router.delete("/runs/{run_id}", summary="Cancel a run; finished pictures stay")
-    def cancel(request: Request, run_id: str) -> dict[str, Any]:
-        run = journal.run(client(request), run_id)
-        if not scheduler.cancel(run.id):  # another process may be at it
-            journal.request_cancel(run.id)
-        return shown(journal.run(client(request), run_id))
-
-    @router.post("/runs/{run_id}/resume", status_code=202, summary="Go on with a run")
-    def resume(request: Request, run_id: str) -> dict[str, Any]:
-        """Paint the pictures that are missing, from the seeds they would have had."""
-        me = client(request)
-        scheduler.resume(me, run_id, line=me)
-        return shown(journal.run(me, run_id))
-
-    def mine(request: Request, run_id: str) -> Run:
-        return journal.run(client(request), run_id)
-
-    @router.get(
-        "/runs/{run_id}/events",
-        response_class=EventSourceResponse,
-        summary="What happens to a run, as it happens",
+    picture: UploadFile | None = Field(
+        default=None, description="Input image: JPEG, PNG or WebP, at most 20 MB. Or send `prompt`."
     )
-    async def events(
-        run: Annotated[Run, Depends(mine)],
-        last_event_id: Annotated[int, Header()] = 0,
-    ) -> AsyncIterator[ServerSentEvent]:
-        """Server-sent events; those with a number can be asked for again by ``Last-Event-ID``."""
-        bell, heard = asyncio.Event(), list[RunEvent]()
-        loop = asyncio.get_running_loop()
+    prompt: str | None = Field(
+        default=None,
+        max_length=5 * MAX_TEXT,
+        description="Prompt in any language, at most 2000 characters. Or send `picture`.",
+        examples=["a cat on a blue background"],
+    )
+    pictures: int = Field(
+        default=PaintOptions.pictures,
+        description="Number of pictures to generate, 1 to 10.",
+        examples=[2],
+    )
+    seed: int | None = Field(
+        default=None,
+        description="Seed of the first picture; each of the others adds 1. Default: random.",
+        examples=[7],
+    )
+    recipe: str = Field(
+        default=str(PaintOptions.recipe),
+        description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).",
+    )
+    steps: int | None = Field(
+        default=None, description="Denoising steps, 1 to 200. Default: the preset's."
+    )
+    guidance_scale: float | None = Field(
+        default=None,
+        description="How closely to follow the prompt, 1 to 30. Default: the preset's.",
+        examples=[7.5],
+    )
+    negative_prompt: str = Field(
+        default="", max_length=MAX_TEXT, description="What should not be in the pictures."
+    )
+    width: int | None = Field(
+        default=None,
+        description="Width in pixels: a multiple of 8, 64 to 2048. Default: the model's.",
+        examples=[512],
+    )
+    height: int | None = Field(
+        default=None,
+        description="Height in pixels: a multiple of 8, 64 to 2048. Default: the model's.",
+        examples=[512],
+    )
+    candidates: int = Field(
+        default=CaptionOptions.candidates,
+        description="Number of alternative captions of the input image, 1 to 5.",
+    )
+    prefix: str = Field(
+        default="",
+        max_length=200,
+        description="Words the caption of the input image starts with.",
+        examples=["a photograph of"],
+    )
+    language: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Language of the prompt: a name, BCP 47 tag or NLLB code. "
+        "Default: Arabic or English, by its script.",
+        examples=["ar", "French", "fra_Latn"],
+    )
+    check: bool = Field(
+        default=RunOptions.check,
+        description="Caption every picture again and compare it with the prompt.",
+    )
+    keep_best: int | None = Field(
+        default=None,
+        description="Keep only this many pictures, those that match the prompt best. Default: all.",
+    )
 
-        def take(news: RunEvent) -> None:
-            if isinstance(news, Previewed):
-                heard[:] = [n for n in heard if isinstance(n, RunEnded)]
-            if isinstance(news, Previewed | RunEnded):
-                heard.append(news)
-            bell.set()
+    def options(self) -> RunOptions:
+        """The options of the run.
 
-        def hear(news: RunEvent) -> None:
-            with suppress(RuntimeError):  # the loop may be closed already
-                loop.call_soon_threadsafe(take, news)
-
-        last, place = last_event_id, None
-        if last >= LAST:  # it was told the end, and the run may have been gone on with
-            last = 9 + 2 * (last - LAST)
-        quiet = await anyio.to_thread.run_sync(scheduler.subscribe, run.id, hear)
-        try:
-            while True:
-                bell.clear()
-                lost = next(
-                    (n for n in heard if isinstance(n, RunEnded) and n.state in FINAL_STATES), None
-                )
-                now = await anyio.to_thread.run_sync(journal.run, None, run.id)
-                for number, kind, told in _kept(now):
-                    if number > last:
-                        yield _event(kind, told, number)
-                        last = number
-                if now.ended:
-                    return
-                if lost is not None:  # over, but nothing can be written down at the moment
-                    yield _event("ended", _lost(now, lost))
-                    return
-                position = scheduler.queue_position(run.id)
-                if position and position != place:
-                    yield _event("queued", {"position": position})
-                place = position
-                for preview in [n for n in heard if isinstance(n, Previewed)]:
-                    heard.remove(preview)
-                    if preview.index < len(now.pictures):
-                        continue  # it is finished by now
-                    yield _event("previewed", _preview(preview))
-                try:
-                    await asyncio.wait_for(bell.wait(), QUIET)
-                except TimeoutError:
-                    continue
-        except RunMissing:
-            return  # deleted meanwhile
-        finally:
-            quiet()
-
-    @router.head("/pictures/{picture_id}", include_in_schema=False)
-    @router.get("/pictures/{picture_id}", response_class=FileResponse, summary="A picture, as PNG")
-    def picture(request: Request, picture_id: str) -> FileResponse:
-        run_id, _, index = picture_id.rpartition("-")
-        run = journal.run(client(request), run_id)
-        for one in run.pictures:
-            if str(one.index) == index and one.path is not None and one.path.is_file():
-                return FileResponse(one.path, media_type="image/png", filename=one.path.name)
-        raise RunMissing("There is no such picture.")
-
-    return router
+        Raises:
+            MarsamError: when a value is out of range, or a name is unknown.
+        """
+        return RunOptions(
+            caption=CaptionOptions(candidates=self.candidates, prefix=self.prefix),
+            paint=PaintOptions(
+                pictures=self.pictures,
+                seed=self.seed,
+                recipe=recipe_named(self.recipe),
+                steps=self.steps,
+                guidance_scale=self.guidance_scale,
+                negative_prompt=self.negative_prompt,
+                width=self.width,
+                height=self.height,
+            ),
+            language=language(self.language).code if self.language else None,
+            check=self.check,
+            keep_best=self.keep_best,
+        )
 
 
-def _event(kind: str, told: dict[str, Any], number: int | None = None) -> ServerSentEvent:
-    data = json.dumps(told, ensure_ascii=False)
-    return ServerSentEvent(raw_data=data, event=kind, id=None if number is None else str(number))
+class RunList(BaseModel):
+    """Runs of a client."""
+
+    runs: list[RunView] = Field(description="The newest first.")
 
 
-def _kept(run: Run) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """What has happened to a run, by number: the journal knows it, after any restart."""
+@router.post(
+    "/runs", status_code=202, summary="Create a run", responses=errors(409, 413, 422, 503, 507)
+)
+def create(
+    form: Annotated[RunForm, File()],
+    service: ServiceDep,
+    client: ClientDep,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            max_length=255,
+            description="A key of your choice. A repeated request with the same key creates no "
+            "second run.",
+        ),
+    ] = None,
+) -> RunView:
+    """Caption an image, or translate a prompt, and generate pictures from the text.
+
+    The response comes at once. Follow the run with its events, or request it again.
+    """
+    options = form.options()
+    data = read_upload(form.picture) if form.picture else None
+    run, new = service.create(
+        client,
+        options,
+        image=None if data is None else open_picture(data),
+        prompt=form.prompt,
+        idempotency_key=idempotency_key,
+        request_digest=request_digest(options, data, form.prompt),
+    )
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    if not new:
+        response.headers["Idempotent-Replayed"] = "true"
+    return _view(service, run)
+
+
+@router.get("/runs", summary="List your runs", responses=errors(422, 503))
+def list_runs(
+    service: ServiceDep,
+    client: ClientDep,
+    limit: Annotated[int, Query(description="Number of runs, at most 200.")] = 50,
+) -> RunList:
+    """The newest runs first."""
+    runs = service.journal.runs(client, limit=min(max(limit, 1), 200))
+    return RunList(runs=[_view(service, run) for run in runs])
+
+
+@router.get("/runs/{run_id}", summary="Get a run", responses=errors(404, 422, 503))
+def show(run: RunDep, service: ServiceDep) -> RunView:
+    """The run and its results so far."""
+    return _view(service, run)
+
+
+@router.delete("/runs/{run_id}", summary="Cancel a run", responses=errors(404, 422, 503))
+def cancel(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
+    """Finished pictures are kept."""
+    if not service.scheduler.cancel(run.id):  # another process may execute it
+        service.journal.request_cancel(run.id)
+    return _view(service, service.journal.run(client, run.id))
+
+
+@router.post(
+    "/runs/{run_id}/resume",
+    status_code=202,
+    summary="Resume a run",
+    responses=errors(404, 422, 503, 507),
+)
+def resume(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
+    """Generate the missing pictures of a stopped, failed or interrupted run, from their seeds."""
+    service.scheduler.resume(client, run.id, line=client)
+    return _view(service, service.journal.run(client, run.id))
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    response_class=EventSourceResponse,
+    summary="Follow a run",
+    responses=errors(404, 422, 503),
+)
+async def events(
+    run: RunDep,
+    service: ServiceDep,
+    last_event_id: Annotated[
+        int, Header(description="ID of the last event received; earlier ones are left out.")
+    ] = 0,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events about a run and its results.
+
+    The events are `queued`, `captioned`, `prompted`, `previewed`, `painted`, `checked` and `ended`.
+    Results are read from the journal, so that their events have the same IDs after a restart, and
+    come from whichever process executes the run.
+    """
+    changed, received = asyncio.Event(), list[RunEvent]()
+    loop = asyncio.get_running_loop()
+
+    def receive(event: RunEvent) -> None:
+        if isinstance(event, Previewed):  # replaces an earlier one that was not sent yet
+            received[:] = [one for one in received if isinstance(one, RunEnded)]
+        if isinstance(event, Previewed | RunEnded):
+            received.append(event)
+        changed.set()
+
+    def on_event(event: RunEvent) -> None:
+        with suppress(RuntimeError):  # the loop may be closed already
+            loop.call_soon_threadsafe(receive, event)
+
+    last_id, last_position = last_event_id, None
+    if last_id >= END_EVENT_ID_BASE:  # the client saw an end; the run may have been resumed since
+        last_id = 9 + 2 * (last_id - END_EVENT_ID_BASE)
+    unsubscribe = await anyio.to_thread.run_sync(service.scheduler.subscribe, run.id, on_event)
+    try:
+        while True:
+            changed.clear()
+            ended = next(
+                (e for e in received if isinstance(e, RunEnded) and e.state in FINAL_STATES), None
+            )
+            run = await anyio.to_thread.run_sync(service.journal.run, None, run.id)
+            for event_id, kind, data in _stored_events(run):
+                if event_id > last_id:
+                    yield _event(kind, data, event_id)
+                    last_id = event_id
+            if run.ended:
+                return
+            if ended is not None:  # the journal cannot be written at the moment
+                yield _event("ended", _unstored_end(run, ended))
+                return
+            position = service.scheduler.queue_position(run.id)
+            if position and position != last_position:
+                yield _event("queued", {"position": position})
+            last_position = position
+            for preview in [event for event in received if isinstance(event, Previewed)]:
+                received.remove(preview)
+                if preview.index >= len(run.pictures):  # else the picture is finished
+                    yield _event(
+                        "previewed",
+                        {"index": preview.index, "step": preview.step, "steps": preview.steps},
+                    )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), EVENT_POLL_S)
+    except RunMissing:
+        return  # deleted meanwhile
+    finally:
+        unsubscribe()
+
+
+@router.head("/pictures/{picture_id}", include_in_schema=False)
+@router.get(
+    "/pictures/{picture_id}",
+    response_class=FileResponse,
+    summary="Download a picture",
+    responses={
+        200: {"content": {"image/png": {}}, "description": "PNG file with Marsam metadata."},
+        **errors(404, 422, 503),
+    },
+)
+def picture(
+    service: ServiceDep,
+    client: ClientDep,
+    picture_id: Annotated[str, Path(description="ID of a picture of one of your runs.")],
+) -> FileResponse:
+    """The PNG file, with its prompt, seed and settings in the metadata."""
+    run_id, _, index = picture_id.rpartition("-")
+    for one in service.journal.run(client, run_id).pictures:
+        if str(one.index) == index and one.path is not None and one.path.is_file():
+            return FileResponse(one.path, media_type="image/png", filename=one.path.name)
+    raise RunMissing("There is no such picture.")
+
+
+def request_digest(options: RunOptions, image: bytes | None, prompt: str | None) -> str:
+    """SHA-256 of everything a request asks for; equal requests have equal digests."""
+    text = json.dumps([options.to_dict(), prompt], sort_keys=True).encode()
+    return hashlib.sha256(text + b"\0" + (image or b"")).hexdigest()
+
+
+def _view(service: RunService, run: Run) -> RunView:
+    return run_view(run, position=service.scheduler.queue_position(run.id))
+
+
+def _event(
+    kind: str, data: BaseModel | dict[str, Any], event_id: int | None = None
+) -> ServerSentEvent:
+    plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
+    return ServerSentEvent(
+        raw_data=json.dumps(plain, ensure_ascii=False),
+        event=kind,
+        id=None if event_id is None else str(event_id),
+    )
+
+
+def _stored_events(run: Run) -> Iterator[tuple[int, str, BaseModel | dict[str, Any]]]:
+    """The events of a run's stored results, with IDs that follow from the results alone."""
     if run.captions:
         yield 1, "captioned", {"captions": [caption.to_dict() for caption in run.captions]}
     if run.prompt is not None:
         yield 2, "prompted", run.prompt.to_dict()
     for picture in run.pictures:
         view = picture_view(run, picture)
-        yield 10 + 2 * picture.index, "painted", view | {"fidelity": None}
+        yield 10 + 2 * picture.index, "painted", view.model_copy(update={"fidelity": None})
         if picture.fidelity is not None:
             yield 11 + 2 * picture.index, "checked", view
     if run.ended:
-        yield LAST + len(run.pictures), "ended", run_view(run)
+        yield END_EVENT_ID_BASE + len(run.pictures), "ended", run_view(run)
 
 
-def _lost(run: Run, ended: RunEnded) -> dict[str, Any]:
-    error = ended.error and {"code": ended.error.code, "message": public(ended.error)}
-    return run_view(run) | {"state": ended.state, "error": error}
-
-
-def _preview(event: Previewed) -> dict[str, Any]:
-    told: dict[str, Any] = {"index": event.index, "step": event.step, "steps": event.steps}
-    if event.image is not None:
-        buffer = io.BytesIO()
-        event.image.save(buffer, "JPEG", quality=70)
-        sketch = base64.b64encode(buffer.getvalue()).decode()
-        told["image"] = f"data:image/jpeg;base64,{sketch}"
-    return told
+def _unstored_end(run: Run, ended: RunEnded) -> RunView:
+    error = ended.error and FailureView(code=ended.error.code, message=public(ended.error))
+    return run_view(run).model_copy(update={"state": ended.state, "error": error})

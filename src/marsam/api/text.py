@@ -1,53 +1,117 @@
-"""Words alone: captions and translations, answered at once."""
+"""Captions and translations, in the response to the request."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, UploadFile
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import Service, uploaded
+from marsam.api.dependencies import ServiceDep, read_upload
+from marsam.api.responses import errors
 from marsam.imaging.image_io import open_picture
 from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
-
-class Text(BaseModel):
-    """A text to translate; languages by name, tag or NLLB code."""
-
-    text: str = Field(max_length=5 * MAX_TEXT)
-    source: str = Field(default=ENGLISH.short, max_length=100)
-    target: str = Field(default=ARABIC.short, max_length=100)
-    back: bool = False
+router = APIRouter(prefix="/v1", tags=["text"], responses=errors(422, 503, 507))
 
 
-def routes(service: Service) -> APIRouter:
-    """``/v1/captions`` and ``/v1/translations``."""
-    router = APIRouter(prefix="/v1", tags=["words"])
+class CaptionForm(BaseModel):
+    """Form of a caption request."""
 
-    @router.post("/captions", summary="Describe a picture in English and Arabic")
-    def caption(
-        picture: Annotated[UploadFile, File()],
-        candidates: Annotated[int, Form()] = CaptionOptions.candidates,
-        prefix: Annotated[str, Form(max_length=200)] = "",
-    ) -> dict[str, Any]:
-        options = CaptionOptions(candidates=candidates, prefix=prefix)
-        image = open_picture(uploaded(picture) or b"")
-        with service.words() as studio:
-            words = studio.describe(image, options)
-        told = [
-            c.to_dict() | {"ar": a.text, "warnings": [str(n) for n in (*c.warnings, *a.warnings)]}
-            for c, a in words
-        ]
-        return {"en": told[0]["text"], "ar": told[0]["ar"], "candidates": told}
+    picture: UploadFile = Field(description="JPEG, PNG or WebP image, at most 20 MB.")
+    candidates: int = Field(
+        default=CaptionOptions.candidates,
+        description="Number of alternative captions, 1 to 5.",
+        examples=[3],
+    )
+    prefix: str = Field(
+        default="",
+        max_length=200,
+        description="Words every caption starts with.",
+        examples=["a photograph of"],
+    )
 
-    @router.post("/translations", summary="Translate a text")
-    def translate(asked: Text) -> dict[str, Any]:
-        options = TranslateOptions(
-            source=language(asked.source).code,
-            target=language(asked.target).code,
-            back=asked.back,
+
+class CaptionCandidate(BaseModel):
+    """A caption in English and Arabic."""
+
+    text: str = Field(description="Caption in English.")
+    score: float = Field(
+        description="Mean log-probability of a token, at most 0; higher is better."
+    )
+    warnings: list[str] = Field(description="Codes of what to check, in either language.")
+    ar: str = Field(description="Caption in Arabic.")
+
+
+class Captions(BaseModel):
+    """Captions of an image."""
+
+    en: str = Field(description="Best caption in English.")
+    ar: str = Field(description="Best caption in Arabic.")
+    candidates: list[CaptionCandidate] = Field(description="All captions, best first.")
+
+
+class TranslationRequest(BaseModel):
+    """Body of a translation request."""
+
+    text: str = Field(
+        max_length=5 * MAX_TEXT,
+        description="Text to translate, at most 2000 characters.",
+        examples=["a cat on a blue background"],
+    )
+    source: str = Field(
+        default=ENGLISH.short,
+        max_length=100,
+        description="Language of the text: a name, BCP 47 tag or NLLB code.",
+        examples=["en", "English", "eng_Latn"],
+    )
+    target: str = Field(
+        default=ARABIC.short,
+        max_length=100,
+        description="Language to translate into: a name, BCP 47 tag or NLLB code.",
+        examples=["ar", "Arabic", "arb_Arab"],
+    )
+    back: bool = Field(
+        default=False, description="Also translate the result back into the source language."
+    )
+
+
+class TranslationView(BaseModel):
+    """A translated text."""
+
+    text: str = Field(description="Translation.")
+    source: str = Field(description="NLLB code of the source language.", examples=["eng_Latn"])
+    target: str = Field(description="NLLB code of the target language.", examples=["arb_Arab"])
+    back: str | None = Field(description="Back translation; null unless requested.")
+    standard: str | None = Field(
+        description="Modern Standard Arabic; null unless the target is an experimental variety."
+    )
+    warnings: list[str] = Field(description="Codes of what to check.")
+
+
+@router.post("/captions", summary="Caption an image in English and Arabic")
+def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captions:
+    """The response comes at once; no run is created."""
+    options = CaptionOptions(candidates=form.candidates, prefix=form.prefix)
+    image = open_picture(read_upload(form.picture))
+    with service.text_slot() as studio:
+        pairs = studio.describe(image, options)
+    candidates = [
+        CaptionCandidate(
+            text=english.text,
+            score=round(english.score, 4),
+            ar=arabic.text,
+            warnings=[str(notice) for notice in (*english.warnings, *arabic.warnings)],
         )
-        with service.words() as studio:
-            return studio.translator.translate(asked.text, options).to_dict()
+        for english, arabic in pairs
+    ]
+    return Captions(en=candidates[0].text, ar=candidates[0].ar, candidates=candidates)
 
-    return router
+
+@router.post("/translations", summary="Translate a text", response_model=TranslationView)
+def translate(body: TranslationRequest, service: ServiceDep) -> dict[str, Any]:
+    """Between any two of the translator's languages. The response comes at once."""
+    options = TranslateOptions(
+        source=language(body.source).code, target=language(body.target).code, back=body.back
+    )
+    with service.text_slot() as studio:
+        return studio.translator.translate(body.text, options).to_dict()

@@ -43,10 +43,10 @@ def review(
 
     from marsam.review.images import Pictures
     from marsam.review.table import Review
-    from marsam.server.app import known_keys
+    from marsam.server.listen import load_keys
     from marsam.server.security import require_key
 
-    keys = known_keys(key_file)
+    keys = load_keys(key_file)
     require_key(host, keys, insecure=insecure)
     if folder is not None and not folder.is_dir():
         raise OptionError(f"There is no folder {folder}.")

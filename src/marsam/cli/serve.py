@@ -14,12 +14,13 @@ from marsam.cli.options import (
     Port,
     Translator,
 )
-from marsam.options import QUEUE, SHARE
+from marsam.options import SHARE
+from marsam.server.options import ServerOptions
 
 
 def studio(
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
+    host: Host = ServerOptions.host,
+    port: Port = ServerOptions.port,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
@@ -28,25 +29,24 @@ def studio(
     insecure: Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
-    from marsam.server.app import serve
-
-    serve(
-        host=host,
-        port=port,
-        page=True,
-        api=False,
-        models=models,
-        translator=translator,
-        device=device,
-        key_file=key_file,
-        hosts=host_name or (),
-        insecure=insecure,
+    _serve(
+        ServerOptions(
+            api=False,
+            host=host,
+            port=port,
+            models=models,
+            translator=translator,
+            device=device,
+            key_file=key_file,
+            hosts=tuple(host_name or ()),
+            insecure=insecure,
+        )
     )
 
 
 def serve(
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
+    host: Host = ServerOptions.host,
+    port: Port = ServerOptions.port,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
@@ -54,42 +54,58 @@ def serve(
     host_name: HostNames = None,
     insecure: Insecure = False,
     page: Annotated[
-        bool, typer.Option("--page/--no-page", help="With the studio's page beside the API.")
-    ] = True,
-    queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = QUEUE,
+        bool, typer.Option("--page/--no-page", help="Serve the studio page beside the API.")
+    ] = ServerOptions.page,
+    queue: Annotated[int, typer.Option(min=1, help="Maximum queued runs.")] = ServerOptions.queue,
     share: Annotated[
         int | None,
-        typer.Option(min=1, help="Of these, one client's.", show_default=f"{SHARE}; alone, all"),
+        typer.Option(
+            min=1,
+            help="Maximum queued runs per client.",
+            show_default=f"{SHARE}; no limit on 127.0.0.1 without a key",
+        ),
     ] = None,
     keep_days: Annotated[
-        float | None, typer.Option(min=0, help="Delete older runs.", show_default="keep all")
+        float | None,
+        typer.Option(min=0, help="Delete runs older than this.", show_default="keep all"),
     ] = None,
     keep_megabytes: Annotated[
         float | None,
-        typer.Option(min=0, help="Delete the oldest runs beyond.", show_default="keep all"),
+        typer.Option(
+            min=0,
+            help="Delete the oldest runs when all take more than this.",
+            show_default="keep all",
+        ),
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(help="Ray's machines do the work: local, auto or HOST:PORT of its head."),
+        typer.Option(
+            help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head.",
+        ),
     ] = None,
 ) -> None:
-    """Serve the HTTP API, for programs, and the studio beside it."""
-    from marsam.server.app import serve as start
-
-    start(
-        host=host,
-        port=port,
-        page=page,
-        api=True,
-        models=models,
-        translator=translator,
-        device=device,
-        key_file=key_file,
-        hosts=host_name or (),
-        insecure=insecure,
-        queue=queue,
-        share=share,
-        keep_days=keep_days,
-        keep_megabytes=keep_megabytes,
-        cluster=cluster,
+    """Serve the HTTP API, for programs, and the studio page beside it."""
+    _serve(
+        ServerOptions(
+            host=host,
+            port=port,
+            page=page,
+            models=models,
+            translator=translator,
+            device=device,
+            cluster=cluster,
+            key_file=key_file,
+            hosts=tuple(host_name or ()),
+            insecure=insecure,
+            queue=queue,
+            share=share,
+            keep_days=keep_days,
+            keep_megabytes=keep_megabytes,
+        )
     )
+
+
+def _serve(options: ServerOptions) -> None:
+    from marsam.server import app  # imports the models' libraries, which --help can do without
+
+    app.serve(options)

@@ -1,4 +1,4 @@
-"""The review page, served: behind the same guard as the studio, with the pictures of its rows."""
+"""The server of the review page and its pictures, behind the same middleware as the studio."""
 
 import os
 from collections.abc import AsyncIterator, Iterable
@@ -13,8 +13,8 @@ from marsam.review.images import Pictures
 from marsam.review.layout import served_with
 from marsam.review.page import build
 from marsam.review.table import Review
-from marsam.server.app import listen
-from marsam.server.security import Guard
+from marsam.server.listen import listen
+from marsam.server.security import SecurityMiddleware
 from marsam.version import __version__
 
 
@@ -24,7 +24,7 @@ def application(
     *,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
-) -> Guard:
+) -> SecurityMiddleware:
     """The ASGI application; ``review`` is closed with it."""
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ def application(
     gr.mount_gradio_app(app, page, path="/", **served_with())
     # As on the studio's page: else a request could name any file here.
     page.has_launched = True
-    return Guard(app, keys=keys, hosts=hosts)
+    return SecurityMiddleware(app, keys=keys, hosts=hosts)
 
 
 def serve(

@@ -1,70 +1,48 @@
-"""A served Marsam: the page, the API or both, in one process, with one line and one guard."""
+"""The server's ASGI application: the studio page, the HTTP API or both, with one run queue."""
 
-import errno
-import os
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from marsam.errors import MarsamError, OptionError
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune
-from marsam.options import ELSEWHERE, QUEUE, SHARE
+from marsam.options import ELSEWHERE, SHARE
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
-from marsam.server.security import MAX_BODY, Guard, is_loopback, require_key
+from marsam.server.listen import listen, load_keys, run_in_background
+from marsam.server.options import ServerOptions
+from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, is_loopback, require_key
 from marsam.studio import Studio
 from marsam.version import __version__
 
-KEY_VARIABLE = "MARSAM_KEY"
-ALONE = 1_000_000
-"""The share of programs on one's own machine: they are all one client's."""
+if TYPE_CHECKING:
+    from marsam.api.metrics import Metrics
+
+UNLIMITED_SHARE = 1_000_000
+"""Runs of one client where all requests come from this machine and count as one client."""
 
 
-def known_keys(file: Path | None) -> frozenset[str]:
-    """The keys of a file, one a line; without one, that of ``MARSAM_KEY``.
-
-    Raises:
-        OptionError: when the file cannot be read, holds none, or one that is too short.
-    """
-    if file is None:
-        given = [os.environ.get(KEY_VARIABLE, "")]
-    else:
-        try:
-            given = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise OptionError(f"The keys in {file.name} cannot be read.") from error
-    keys = frozenset(filter(None, (key.strip() for key in given)))
-    if file is not None and not keys:
-        raise OptionError(f"{file.name} holds no key; write one a line.")
-    if any(len(key) < 16 for key in keys):
-        raise OptionError("A key has at least 16 characters; make one with: openssl rand -hex 16")
-    return keys
-
-
-def application(
+def create_app(
     scheduler: Scheduler,
     *,
     page: bool = True,
-    api: bool = True,
+    metrics: "Metrics | None" = None,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
-    figures: Any = None,
-) -> Guard:
-    """The ASGI application.
+) -> SecurityMiddleware:
+    """Create the ASGI application.
 
     Args:
-        scheduler: does the work; it is closed with the application.
-        page: with the studio's page.
-        api: with the API; ``figures`` (:class:`marsam.api.metrics.Figures`) are then needed.
-        keys: of which one is asked for; none lets everybody in.
-        hosts: names by which the machine is asked, beside loopback's.
-        figures: counted in; the scheduler's observer.
+        scheduler: executes the runs; closed when the application shuts down.
+        page: serve the studio page.
+        metrics: serve the HTTP API and count in these; the scheduler's observer should be
+            :meth:`marsam.api.metrics.Metrics.observe`. None serves no API.
+        keys: API keys, one of which every request must carry; empty requires none.
+        hosts: host names to accept, beside loopback names and IP addresses.
     """
 
     @asynccontextmanager
@@ -75,136 +53,66 @@ def application(
     app = FastAPI(
         title="Marsam",
         version=__version__,
-        summary="Pictures into words and words into pictures, in English and Arabic.",
+        summary="Caption images and generate images from text, in English and Arabic.",
         lifespan=lifespan,
-        # Their pages would fetch scripts from elsewhere; /openapi.json is all there.
+        # FastAPI's documentation pages load scripts from another site; /openapi.json stays.
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY,
+        max_body_size=MAX_BODY_BYTES,
     )
-    if api:
+    if metrics is not None:
         from marsam.api.routes import add_api
 
-        add_api(app, scheduler, figures)
+        add_api(app, scheduler, metrics)
     if page:
         from marsam.web.page import mount
 
         mount(app, scheduler)
-    return Guard(app, keys=keys, hosts=hosts)
+    return SecurityMiddleware(app, keys=keys, hosts=hosts)
 
 
-def serve(
-    *,
-    host: str,
-    port: int,
-    page: bool,
-    api: bool,
-    models: str | None = None,
-    translator: str | None = None,
-    device: str | None = None,
-    key_file: Path | None = None,
-    hosts: Iterable[str] = (),
-    insecure: bool = False,
-    queue: int = QUEUE,
-    share: int | None = None,
-    keep_days: float | None = None,
-    keep_megabytes: float | None = None,
-    cluster: str | None = None,
-) -> None:
-    """Serve until interrupted; then stop between two steps, with nothing lost.
+def serve(options: ServerOptions) -> None:
+    """Serve until interrupted, then stop between two steps; unfinished runs can be resumed.
 
     Raises:
-        MarsamError: when it cannot start.
+        MarsamError: when the server cannot start.
     """
-    keys = known_keys(key_file)
-    require_key(host, keys, insecure=insecure)
-    studio, journal = _studio(models, translator, device, cluster), Journal()
-    figures = None
-    if api:
-        from marsam.api.metrics import Figures
+    keys = load_keys(options.key_file)
+    require_key(options.host, keys, insecure=options.insecure)
+    studio, journal = _load_studio(options), Journal()
+    metrics = None
+    if options.api:
+        from marsam.api.metrics import Metrics
 
-        figures = Figures()
+        metrics = Metrics()
+    one_client = not keys and is_loopback(options.host)
     scheduler = Scheduler(
         studio,
         journal,
         estimator=TimeEstimator(studio, timings_file()),
-        limit=queue,
-        share=share or (SHARE if keys or not is_loopback(host) else ALONE),
-        observer=figures.observe if figures else None,
+        limit=options.queue,
+        share=options.share or (UNLIMITED_SHARE if one_client else SHARE),
+        observer=metrics.observe if metrics else None,
     )
-    app = application(scheduler, page=page, api=api, keys=keys, hosts=hosts, figures=figures)
-    if keep_days is not None or keep_megabytes is not None:
-        in_background(prune_hourly, journal, keep_days, keep_megabytes)
-    if page:
+    app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)
+    if options.keep_days is not None or options.keep_megabytes is not None:
+        run_in_background(prune_hourly, journal, options.keep_days, options.keep_megabytes)
+    if options.page:
         from marsam.web.page import get_ready
 
-        in_background(get_ready, studio, scheduler.estimator)
-    listen(app, host=host, port=port)
+        run_in_background(get_ready, studio, scheduler.estimator)
+    listen(app, host=options.host, port=options.port)
 
 
-def listen(app: Guard, *, host: str, port: int) -> None:
-    """Answer requests until interrupted; what is begun then has five seconds.
-
-    Raises:
-        OptionError: when nothing can listen there.
-    """
-    import uvicorn
-
-    taken = _bound(host, port)  # only then is it true that Marsam is there
-
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run(sockets=taken)
-
-
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """A socket for every address of a name, but for those that this machine does not have."""
-    taken: list[socket.socket] = []
-    absent: OSError | None = None
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in dict.fromkeys((family, address) for family, *_, address in found):
-            try:
-                taken.append(socket.create_server(address, family=family))
-            except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise
-                absent = error
-        if absent is not None and not taken:
-            raise absent
-    except OSError as error:
-        for one in taken:
-            one.close()
-        why = error.strerror or str(error)
-        raise OptionError(
-            f"Nothing can listen on {host}, port {port} ({why}); choose another with --port."
-        ) from error
-    return taken
-
-
-def _studio(
-    models: str | None, translator: str | None, device: str | None, cluster: str | None
-) -> Studio:
-    """The models of this machine, or those of a cluster."""
-    if cluster is None:
-        return Studio.load(models, translator=translator, device=device)
-    if translator is not None:
+def _load_studio(options: ServerOptions) -> Studio:
+    """Load the models of this machine, or connect to those of a cluster."""
+    if options.cluster is None:
+        return Studio.load(options.models, translator=options.translator, device=options.device)
+    if options.translator is not None:
         raise OptionError(ELSEWHERE)
     from marsam.cluster import Plan, cluster_studio
 
-    return cluster_studio(cluster, plan=Plan(models=models, device=device))
-
-
-def in_background(work: Any, *args: Any) -> None:
-    """Do something beside serving, for as long as that goes on."""
-    threading.Thread(target=work, args=args, name=work.__name__, daemon=True).start()
+    return cluster_studio(options.cluster, plan=Plan(models=options.models, device=options.device))
 
 
 def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:

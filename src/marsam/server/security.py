@@ -1,7 +1,7 @@
-"""Who may ask a served Marsam anything: the outermost layer, before any route.
+"""Authentication and request limits: the outermost ASGI middleware.
 
-It is the same for the page, the API and everything mounted beside them, so that no route can be
-forgotten.
+The same middleware protects the studio page, the API and the review page, so no route can be
+left out.
 """
 
 import base64
@@ -14,6 +14,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,20 +25,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from marsam.errors import OptionError
 from marsam.imaging.image_io import MAX_BYTES
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-MAX_BODY = MAX_BYTES + 100_000
-"""A picture, and the rest of its form."""
-TRIES, WINDOW = 10, 60.0
-"""Wrong keys from one address within so many seconds, after which it is not listened to."""
-KEY_IN_BODY = ("/translate", "/languages")
-"""Where LibreTranslate's clients put the key into the form, or into the query."""
-SMALL = 1_000_000
-"""Bytes of a body that may be read for its key."""
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+MAX_BODY_BYTES = MAX_BYTES + 100_000
+"""The largest image, and the other fields of its form."""
+MAX_WRONG_KEYS, WRONG_KEY_WINDOW_S = 10, 60.0
+"""Wrong keys from one address within this time; after that, its requests get status 429."""
+KEY_IN_BODY_PATHS = ("/translate", "/languages")
+"""Routes whose LibreTranslate clients send the key as ``api_key`` in the body or the query."""
+MAX_KEY_BODY_BYTES = 1_000_000
+"""How much of a body is read to find ``api_key``."""
+MAX_ADDRESSES = 10_000
+"""Addresses whose wrong keys are counted at the same time; this bounds the memory."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+class Rejection(NamedTuple):
+    """Why a request is not passed on."""
+
+    status: int
+    code: str
+    message: str
+
+
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address one listens on."""
+    """Whether an address to listen on can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -47,29 +58,29 @@ def is_loopback(host: str) -> bool:
 
 
 def require_key(host: str, keys: Iterable[str], *, insecure: bool) -> None:
-    """Refuse to be reached from elsewhere without a key.
+    """Refuse to listen for other machines without authentication.
 
     Raises:
-        OptionError: unless there is a key, or somebody said that none is wanted.
+        OptionError: when there is neither a key nor ``insecure``.
     """
     if not is_loopback(host) and not list(keys) and not insecure:
         raise OptionError(
-            f"On {host} others could use this machine; set MARSAM_KEY to a secret key, or say "
-            "--insecure."
+            f"Refusing to listen on {host} without authentication. Set MARSAM_KEY "
+            "(or use --key-file), or pass --insecure."
         )
 
 
-class Guard:
-    """An ASGI layer that lets through what may pass, and names every request.
+class SecurityMiddleware:
+    """Check host, origin, body size and API key of every request, and give it an ID.
 
-    ``state.client`` then tells whose request it is: of which key or, without keys, of which
-    address; ``state.request_id`` is in every answer's ``X-Request-ID``.
+    Sets ``state.client``, the key or (without keys) the address a request comes from, and
+    ``state.request_id``, which every response carries as ``X-Request-ID``.
 
     Args:
-        app: what is guarded.
-        keys: of which one must come along, as a bearer token, ``X-API-Key``, or the password of
-            basic authentication (which browsers ask for); none lets everybody in.
-        hosts: names under which the machine is asked, beside loopback's and plain addresses.
+        app: the protected application.
+        keys: API keys. A request carries one as bearer token, ``X-API-Key`` header, or password of
+            basic authentication (which browsers ask for). Empty disables authentication.
+        hosts: names to accept in the Host header, beside loopback names and IP addresses.
     """
 
     def __init__(
@@ -77,74 +88,76 @@ class Guard:
     ) -> None:
         self.app = app
         self.keys = [key.encode() for key in sorted(keys)]
-        self.hosts = LOOPBACK | {host.lower() for host in hosts}
-        self._wrong: dict[str, deque[float]] = {}
+        self.hosts = LOOPBACK_NAMES | {host.lower() for host in hosts}
+        self._wrong_keys: dict[str, deque[float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        asked = HTTPConnection(scope)
-        given = asked.headers.get("x-request-id", "")
-        name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        headers = HTTPConnection(scope).headers
+        request_id = headers.get("x-request-id", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(8)
         state = scope.setdefault("state", {})
-        state["request_id"] = name
+        state["request_id"] = request_id
 
-        async def named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = name
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        refusal = self._from_elsewhere(asked.headers)
-        if refusal is None:
-            refusal = self._too_large(asked.headers)
-        if refusal is None and self.keys:
-            key, receive = await _given_key(scope, asked.headers, receive)
-            refusal = self._locked(_address(scope), key)
-        if refusal is not None:
-            await _refuse(scope, receive, named, refusal, name)
+        rejection = self._check_host_and_origin(headers) or self._check_body_size(headers)
+        if rejection is None and self.keys:
+            key, receive = await _read_key(scope, headers, receive)
+            rejection = self._check_key(_address(scope), key)
+        if rejection is not None:
+            await _reject(scope, receive, send_with_id, rejection)
             return
-        state["client"] = _named(key) if self.keys else _local(scope)
-        await self.app(scope, receive, named)
+        state["client"] = _client_of_key(key) if self.keys else _client_of_address(scope)
+        await self.app(scope, receive, send_with_id)
 
-    def _from_elsewhere(self, headers: Headers) -> tuple[int, str, str] | None:
-        """A page of another site that makes its reader's browser ask us."""
-        host, name = _place(f"//{headers.get('host', '')}")
-        if name not in self.hosts and not _is_address(name):
-            return 403, "foreign_host", "This service is not known under that name."
+    def _check_host_and_origin(self, headers: Headers) -> Rejection | None:
+        """Reject DNS rebinding and cross-site requests."""
+        host, name = _host_and_name(f"//{headers.get('host', '')}")
+        if name not in self.hosts and not _is_ip_address(name):
+            return Rejection(403, "foreign_host", "This host name is not allowed.")
         origin = headers.get("origin")
-        if origin is not None and _place(origin)[0] != host:
-            return 403, "foreign_origin", "Pages of other sites may not use this service."
+        if origin is not None and _host_and_name(origin)[0] != host:
+            return Rejection(403, "foreign_origin", "Requests from other sites are not allowed.")
         return None
 
-    def _too_large(self, headers: Headers) -> tuple[int, str, str] | None:
-        """A body that says beforehand that it is too large; FastAPI counts the others."""
-        said = headers.get("content-length", "0")
-        if said.isdecimal() and int(said) <= MAX_BODY:
+    def _check_body_size(self, headers: Headers) -> Rejection | None:
+        """Reject a body whose Content-Length is too large; FastAPI counts the bytes of others."""
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) <= MAX_BODY_BYTES:
             return None
-        return 413, "too_large", f"A request has at most {MAX_BODY // 1_000_000} MB."
+        limit = MAX_BODY_BYTES // 1_000_000
+        return Rejection(413, "too_large", f"The request is too large: at most {limit} MB.")
 
-    def _locked(self, address: str, key: str) -> tuple[int, str, str] | None:
+    def _check_key(self, address: str, key: str) -> Rejection | None:
         now = time.monotonic()
-        wrong = self._wrong.get(address)
-        while wrong and wrong[0] < now - WINDOW:
-            wrong.popleft()
-        if wrong and len(wrong) >= TRIES:
-            return 429, "too_many_attempts", "Too many wrong keys; wait a minute."
-        given = key.encode(errors="replace")
-        # All are compared, each in constant time: how long it takes tells nothing.
-        if any([hmac.compare_digest(given, known) for known in self.keys]):  # noqa: C419
+        times = self._wrong_keys.get(address)
+        while times and times[0] < now - WRONG_KEY_WINDOW_S:
+            times.popleft()
+        if times and len(times) >= MAX_WRONG_KEYS:
+            return Rejection(
+                429, "too_many_attempts", "Too many wrong keys. Try again in a minute."
+            )
+        candidate = key.encode(errors="replace")
+        # A list, not a generator: comparing all keys takes the same time whichever one matches.
+        if any([hmac.compare_digest(candidate, known) for known in self.keys]):  # noqa: C419
             return None
         if key:
-            if len(self._wrong) > 10_000:  # addresses without end must not fill the memory
-                self._wrong.clear()
-            self._wrong.setdefault(address, deque()).append(now)
-        return 401, "unauthorized", "This service wants a key."
+            if len(self._wrong_keys) > MAX_ADDRESSES:
+                self._wrong_keys.clear()
+            self._wrong_keys.setdefault(address, deque()).append(now)
+        return Rejection(401, "unauthorized", "A valid API key is required.")
 
 
-def _place(url: str) -> tuple[str, str]:
-    """Host and port of an address, and the host's name alone; nothing of what is none."""
+def _host_and_name(url: str) -> tuple[str, str]:
+    """Host with port, and host name alone; empty strings for an invalid URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -152,42 +165,42 @@ def _place(url: str) -> tuple[str, str]:
     return parts.netloc, parts.hostname or ""
 
 
-def _is_address(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:
         return False
 
 
-async def _given_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
-    """The key that came along, or nothing; and the body, if it had to be looked into."""
-    kind, _, value = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
+async def _read_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
+    """The key of a request, or ""; and a ``receive`` that still yields the whole body."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
         return value.strip(), receive
-    if kind.lower() == "basic":
+    if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2], receive
         except ValueError:
             return "", receive
     if key := headers.get("x-api-key"):
         return key, receive
-    if scope["type"] == "http" and scope["path"] in KEY_IN_BODY:
-        if key := _key_in_form(scope["query_string"]):
+    if scope["type"] == "http" and scope["path"] in KEY_IN_BODY_PATHS:
+        if key := _key_from_form(scope["query_string"]):
             return key, receive
-        return await _key_in_body(headers, receive)
+        return await _key_from_body(headers, receive)
     return "", receive
 
 
-def _key_in_form(form: bytes) -> str:
+def _key_from_form(form: bytes) -> str:
     try:
         return parse_qs(form.decode(errors="replace"), max_num_fields=20).get("api_key", [""])[0]
-    except ValueError:  # more than anybody asks for
+    except ValueError:  # too many fields
         return ""
 
 
-async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive]:
+async def _key_from_body(headers: Headers, receive: Receive) -> tuple[str, Receive]:
     body, more = b"", True
-    while more and len(body) < SMALL:
+    while more and len(body) < MAX_KEY_BODY_BYTES:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
@@ -195,40 +208,38 @@ async def _key_in_body(headers: Headers, receive: Receive) -> tuple[str, Receive
         if headers.get("content-type", "").startswith("application/json"):
             key = str(json.loads(body).get("api_key") or "")
         else:
-            key = _key_in_form(body)
+            key = _key_from_form(body)
     except (ValueError, AttributeError, RecursionError):
         key = ""
-    given = [{"type": "http.request", "body": body, "more_body": more}]
+    read = [{"type": "http.request", "body": body, "more_body": more}]
 
-    async def again() -> Message:
-        return given.pop() if given else await receive()
+    async def replay() -> Message:
+        return read.pop() if read else await receive()
 
-    return key, again
+    return key, replay
 
 
 def _address(scope: Scope) -> str:
     return (scope.get("client") or ("unknown", 0))[0]
 
 
-def _named(key: str) -> str:
-    """Whose requests come with a key; the key itself is written down nowhere."""
+def _client_of_key(key: str) -> str:
+    """The client's name for a key; a hash, so that the journal holds no key."""
     return f"key:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
-def _local(scope: Scope) -> str:
+def _client_of_address(scope: Scope) -> str:
     address = _address(scope)
     return "local" if is_loopback(address) else f"address:{address}"
 
 
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, refusal: tuple[int, str, str], request_id: str
-) -> None:
-    status, code, message = refusal
+async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejection) -> None:
+    status, code, message = rejection
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": message})
         return
     headers = {"WWW-Authenticate": 'Basic realm="Marsam"'} if status == 401 else {}
     if status == 429:
-        headers["Retry-After"] = str(round(WINDOW))
-    told = {"code": code, "message": message, "request_id": request_id}
-    await JSONResponse(told, status, headers)(scope, receive, send)
+        headers["Retry-After"] = str(round(WRONG_KEY_WINDOW_S))
+    body = {"code": code, "message": message, "request_id": scope["state"]["request_id"]}
+    await JSONResponse(body, status, headers)(scope, receive, send)

@@ -1,0 +1,146 @@
+"""LibreTranslate-compatible translation."""
+
+from typing import Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field, ValidationError
+from starlette.datastructures import UploadFile
+
+from marsam.api.dependencies import RunService, ServiceDep
+from marsam.api.responses import errors
+from marsam.errors import OptionError
+from marsam.options import TranslateOptions
+from marsam.text.languages import ARABIC, ENGLISH, Language, language, languages, script_of
+
+AUTO = "auto"
+MAX_TEXTS = 50
+"""Texts in one request."""
+DETECTION_CONFIDENCE = 50.0
+"""Percent; the language is detected by the script alone."""
+
+router = APIRouter(tags=["LibreTranslate"])
+
+
+class TranslateRequest(BaseModel):
+    """Body of a LibreTranslate-compatible request."""
+
+    q: str | list[str] = Field(
+        description="Text to translate, or a list of at most 50 texts.", examples=["two fish"]
+    )
+    source: str = Field(
+        max_length=100,
+        description="Language of the text: a BCP 47 tag, name or NLLB code; `auto` detects Arabic "
+        "and English by their scripts.",
+        examples=["en"],
+    )
+    target: str = Field(
+        max_length=100,
+        description="Language to translate into: a BCP 47 tag, name or NLLB code.",
+        examples=["ar"],
+    )
+    format: Literal["text", "html"] = Field(
+        default="text", description="Must be `text`; `html` is refused."
+    )
+
+
+class LanguageView(BaseModel):
+    """A language of the translator."""
+
+    code: str = Field(description="BCP 47 tag.", examples=["ar"])
+    name: str = Field(description="English name.", examples=["Modern Standard Arabic"])
+    targets: list[str] = Field(description="Tags of all languages it can be translated into.")
+
+
+class DetectedLanguage(BaseModel):
+    """A detected language."""
+
+    confidence: float = Field(description="Percent.")
+    language: str = Field(description="BCP 47 tag.", examples=["en"])
+
+
+class TranslateResponse(BaseModel):
+    """A translation, or a list of them if ``q`` is a list."""
+
+    translatedText: str | list[str] = Field(description="Translation of each text.")  # noqa: N815
+    detectedLanguage: DetectedLanguage | list[DetectedLanguage] | None = Field(  # noqa: N815
+        default=None, description="Only with `source` `auto`."
+    )
+
+
+@router.get("/languages", summary="List languages")
+def list_languages() -> list[LanguageView]:
+    """For LibreTranslate's clients."""
+    codes = sorted(one.short for one in languages())
+    return [LanguageView(code=one.short, name=one.en, targets=codes) for one in languages()]
+
+
+@router.post(
+    "/translate",
+    summary="Translate texts",
+    response_model_exclude_none=True,
+    responses=errors(422, 503, 507),
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                media_type: {"schema": TranslateRequest.model_json_schema()}
+                for media_type in ("application/json", "application/x-www-form-urlencoded")
+            }
+        }
+    },
+)
+async def translate(request: Request, service: ServiceDep) -> TranslateResponse:
+    """For LibreTranslate's clients.
+
+    The fields may also be sent in the query, and the API key as the field `api_key`.
+    """
+    body = await _read_body(request)
+    return await anyio.to_thread.run_sync(_translate, service, body)
+
+
+async def _read_body(request: Request) -> TranslateRequest:
+    """The fields of a JSON body, or of a form and the query."""
+    try:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            return TranslateRequest.model_validate_json(await request.body())
+        form = await request.form()
+        fields = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+        return TranslateRequest.model_validate({**request.query_params, **fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the request"
+        raise OptionError(f"{field}: {first['msg']}.") from error
+
+
+def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse:
+    single = isinstance(body.q, str)
+    texts = [body.q] if isinstance(body.q, str) else body.q
+    if len(texts) > MAX_TEXTS:
+        raise OptionError(f"q must have at most {MAX_TEXTS} texts (got {len(texts)}).")
+    if body.format == "html":
+        raise OptionError("format must be text; HTML is not supported.")
+    target = language(body.target)
+    sources = [_source(body.source, text) for text in texts]
+    with service.text_slot() as studio:
+        translations = [
+            studio.translator.translate(
+                text, TranslateOptions(source=source.code, target=target.code)
+            ).text
+            for text, source in zip(texts, sources, strict=True)
+        ]
+    detected = None
+    if body.source == AUTO:
+        detected = [
+            DetectedLanguage(confidence=DETECTION_CONFIDENCE, language=source.short)
+            for source in sources
+        ]
+    return TranslateResponse(
+        translatedText=translations[0] if single else translations,
+        detectedLanguage=detected[0] if single and detected else detected,
+    )
+
+
+def _source(name: str, text: str) -> Language:
+    if name != AUTO:
+        return language(name)
+    return ARABIC if script_of(text) == "Arab" else ENGLISH

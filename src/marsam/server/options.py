@@ -1,0 +1,46 @@
+"""What a server is started with, and every default of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marsam.options import QUEUE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """Options of ``marsam studio`` and ``marsam serve``.
+
+    Attributes:
+        host: address or name to listen on.
+        port: TCP port to listen on.
+        page: serve the studio page.
+        api: serve the HTTP API, the MCP tools and the metrics.
+        models: name of a model set; None takes ``standard`` if it is downloaded, else ``mini``.
+        translator: model id or folder of another translator; not with ``cluster``.
+        device: ``cuda``, ``mps`` or ``cpu``; None chooses the fastest available.
+        cluster: ``local``, ``auto`` or HOST:PORT of a Ray head whose machines run the models.
+        key_file: file of API keys, one a line; None reads one key from ``MARSAM_KEY``.
+        hosts: host names to accept in the Host header, beside loopback names and IP addresses.
+        insecure: allow other machines to connect without a key.
+        queue: runs that may wait.
+        share: runs of one client that may wait or be worked on; None sets no limit for a server
+            that only this machine can reach without a key.
+        keep_days: delete runs older than this; None keeps all.
+        keep_megabytes: delete the oldest runs when all take more than this; None keeps all.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    page: bool = True
+    api: bool = True
+    models: str | None = None
+    translator: str | None = None
+    device: str | None = None
+    cluster: str | None = None
+    key_file: Path | None = None
+    hosts: tuple[str, ...] = ()
+    insecure: bool = False
+    queue: int = QUEUE
+    share: int | None = None
+    keep_days: float | None = None
+    keep_megabytes: float | None = None
