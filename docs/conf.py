@@ -1,5 +1,6 @@
 """Sphinx configuration of the documentation; build it with ``make docs``."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,16 @@ copybutton_selector = "div:not(.highlight-text) > div.highlight pre"  # not on p
 def _set_direction(
     _app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
-    """Make the text of Arabic pages right-to-left; the English menus stay left-to-right."""
+    """Mark Arabic text as right-to-left: whole pages, and table cells that begin in Arabic.
+
+    The English menus stay left-to-right.
+    """
+    body = context.get("body", "")
     if page == "ar" or page.endswith("-ar"):
-        context["body"] = f'<div dir="rtl" lang="ar">{context["body"]}</div>'
+        context["body"] = f'<div dir="rtl" lang="ar">{body}</div>'
+    else:
+        cell = r"<(t[hd])\b([^>]*)>(?=(?:<p>)?[\u0621-\u064a])"
+        context["body"] = re.sub(cell, r'<\1\2 dir="rtl" lang="ar">', body)
 
 
 def _fix_signature(*arguments: Any) -> tuple[str | None, str | None]:

@@ -1,5 +1,6 @@
 """The documentation builds without a warning, and its links lead somewhere."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -116,6 +117,24 @@ def test_the_settings_are_those_the_program_reads() -> None:
     listed = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
     read = set(re.findall(r'(?:VARIABLE|envvar) ?= ?"([A-Z]\w+)"', source))
     assert listed == read
+
+
+@pytest.mark.parametrize("name", ["troubleshooting.md", "troubleshooting-ar.md"])
+def test_messages_are_quoted_as_the_program_words_them(name: str) -> None:
+    literals = "\n".join(
+        node.value
+        for path in (ROOT / "src" / "marsam").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    symptoms = "\n".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
+    quoted = re.findall("`[^`]+`|«[^»]+»", symptoms)
+    # Values may stand where a message is split; a shell's own messages are not Marsam's.
+    fragments = {part.strip() for quote in quoted for part in re.split("[`«»…;؛:()]", quote)}
+    fragments = {part for part in fragments if part.count(" ") > 1} - {"command not found"}
+    assert len(fragments) > 40
+    assert sorted(part for part in fragments if part not in literals) == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ar.md"])
