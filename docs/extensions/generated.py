@@ -69,7 +69,7 @@ class Routes(_Generated):
             if route.get("tags")
         ]
         for tag in dict.fromkeys(route["tags"][0] for _, _, route in routes):
-            yield from (f"## {tag.capitalize()}", "")
+            yield from (f"## {tag}", "")
             for method, path, route in routes:
                 if route["tags"][0] == tag:
                     yield from _route(method, path, route, schema)
@@ -128,6 +128,8 @@ def _response(route: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
         kind, _, description = _field(field, _resolved(field, schema), required=False)
         rows.append((f"`{name}`", kind, description))
     yield from _table(("Response field", "Type", "Description"), rows)
+    statuses = sorted(status for status in route.get("responses", {}) if status >= "4")
+    yield from (f"Error statuses: {', '.join(statuses)}.", "")
 
 
 def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -174,8 +176,8 @@ def _cell(code: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Join a text into one line and escape its Markdown; only ``code`` is kept as markup."""
-    parts = " ".join(text.split()).split("``")
+    """Join a text into one line and escape its Markdown, except code in one or two backticks."""
+    parts = re.split("``?", " ".join(text.split()))
     for index, part in enumerate(parts):
         parts[index] = f"`{part}`" if index % 2 else re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", part)
     return "".join(parts)

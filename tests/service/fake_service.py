@@ -1,9 +1,9 @@
-"""A served Marsam on the product's fakes, as a process that tests may kill.
+"""A server with fake stages, as a process that tests may kill.
 
-``python -m tests.service.fake_service PORT`` with ``MARSAM_DATA`` set. What comes out depends on
-what went in, so that a test can tell whose answer it got. ``SLOW`` are seconds a step takes;
-``FAILPOINT`` names the place in saving a picture at which the process kills itself, and ``FAIL_AT``
-how often it is passed before that.
+``python -m tests.service.fake_service PORT`` with ``MARSAM_DATA`` set. Results depend on the
+request, so that a test can detect a mixed-up response. ``SLOW`` is the time of a step in seconds;
+``FAILPOINT`` names the point of saving a picture at which the process kills itself, and ``FAIL_AT``
+how often that point is passed before.
 """
 
 import os
@@ -29,8 +29,8 @@ from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
 
 
-class TellingCaptioner(FakeCaptioner):
-    """Says of a picture which colour it has."""
+class ColourCaptioner(FakeCaptioner):
+    """Captions an image with its colour."""
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         red, green, blue = image.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
@@ -38,8 +38,8 @@ class TellingCaptioner(FakeCaptioner):
 
 
 @dataclass
-class PatientPainter(FakePainter):
-    """Takes its time over every step."""
+class SlowPainter(FakePainter):
+    """Waits after every step."""
 
     pause: float = 0.0
 
@@ -51,30 +51,30 @@ class PatientPainter(FakePainter):
                 time.sleep(6)
             if "no memory" in prompt:
                 raise MemoryError
-            self.asked.clear()  # what was asked is of no interest here, and memory is looked at
+            self.asked.clear()  # some tests measure the memory of the process
             yield event
 
 
-def fakes(pause: float = 0.0) -> Studio:
-    """Three stages whose answers tell what they were asked."""
+def fake_stages(pause: float = 0.0) -> Studio:
+    """Three stages whose results depend on their input."""
     translator = FakeTranslator()
     return Studio(
-        captioner=TellingCaptioner(),
+        captioner=ColourCaptioner(),
         translator=translator,
-        painter=PatientPainter(steps=2, pause=pause),
+        painter=SlowPainter(steps=2, pause=pause),
         models="fake",
     )
 
 
-def _die(place: str, wanted: str, left: list[int]) -> None:
-    if place == wanted:
+def _die(point: str, wanted: str, left: list[int]) -> None:
+    if point == wanted:
         left[0] -= 1
         if left[0] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def plant(wanted: str, after: int) -> None:
-    """Make the process kill itself at a place in saving a picture."""
+def install_failpoint(wanted: str, after: int) -> None:
+    """Make the process kill itself at one point of saving a picture."""
     import pathlib
 
     from marsam.runs import execution
@@ -82,7 +82,7 @@ def plant(wanted: str, after: int) -> None:
     left = [after]
     fsync, save, replace = os.fsync, Image.Image.save, pathlib.Path.replace
     paint = Journal.save_picture
-    listening = execution.execute_run
+    execute_run = execution.execute_run
 
     def created(self: Image.Image, file: Any, *args: Any, **more: Any) -> None:
         if "marsam-" in str(getattr(file, "name", "")):
@@ -109,29 +109,29 @@ def plant(wanted: str, after: int) -> None:
         return kept
 
     def announced(*args: Any, **more: Any) -> Iterator[Any]:
-        for event in listening(*args, **more):
+        for event in execute_run(*args, **more):
             yield event
             if isinstance(event, Painted):
                 _die("announced", wanted, left)
 
     from marsam.runs import scheduler
 
-    planted = pytest.MonkeyPatch()
-    planted.setattr(Image.Image, "save", created)
-    planted.setattr(os, "fsync", synced)
-    planted.setattr(pathlib.Path, "replace", renamed)
-    planted.setattr(Journal, "save_picture", recorded)
-    planted.setattr(scheduler, "execute_run", announced)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Image.Image, "save", created)
+    patch.setattr(os, "fsync", synced)
+    patch.setattr(pathlib.Path, "replace", renamed)
+    patch.setattr(Journal, "save_picture", recorded)
+    patch.setattr(scheduler, "execute_run", announced)
 
 
 def main(port: int) -> None:
     if failpoint := os.environ.get("FAILPOINT"):
-        plant(failpoint, int(os.environ.get("FAIL_AT", "0")))
+        install_failpoint(failpoint, int(os.environ.get("FAIL_AT", "0")))
     pytest.MonkeyPatch().setattr("marsam.runs.scheduler.ORPHAN_CHECK_INTERVAL_S", 2.0)
     metrics = Metrics()
     pause = float(os.environ.get("SLOW", "0"))
     scheduler = Scheduler(
-        fakes(pause),
+        fake_stages(pause),
         Journal(),
         limit=int(os.environ.get("QUEUE", "100")),
         share=int(os.environ.get("SHARE", "1000000")),

@@ -1,4 +1,4 @@
-"""Programs people already have, pointed at Marsam: their own clients, not ours."""
+"""The compatible routes, with the clients of the services they are compatible with."""
 
 import io
 import json
@@ -14,7 +14,7 @@ import webuiapi
 from PIL import Image
 
 from marsam.imaging.metadata import read
-from tests.service.asking import picture
+from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"
@@ -28,11 +28,11 @@ def service(serve: Callable[..., Service]) -> Service:
 
 def test_openai(service: Service) -> None:
     with openai.OpenAI(base_url=f"{service.url}/v1", api_key=KEY, max_retries=0) as client:
-        answer = client.images.generate(prompt="a cat", n=2, size="512x512", model="any")
-        assert answer.data is not None
+        response = client.images.generate(prompt="a cat", n=2, size="512x512", model="any")
+        assert response.data is not None
         import base64
 
-        records = [read(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in answer.data]
+        records = [read(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in response.data]
         assert len({record.seed for record in records if record}) == 2
         linked = client.images.generate(prompt="a cat", n=1, response_format="url").data
         assert linked is not None
@@ -42,25 +42,25 @@ def test_openai(service: Service) -> None:
         with pytest.raises(openai.UnprocessableEntityError, match="between 1 and 10"):
             client.images.generate(prompt="a cat", n=11)
     with (
-        openai.OpenAI(base_url=f"{service.url}/v1", api_key="wrong", max_retries=0) as stranger,
+        openai.OpenAI(base_url=f"{service.url}/v1", api_key="wrong", max_retries=0) as unauthorised,
         pytest.raises(openai.AuthenticationError),
     ):
-        stranger.images.generate(prompt="a cat")
+        unauthorised.images.generate(prompt="a cat")
 
 
-def test_a_run_that_was_cancelled_is_not_asked_for_again(serve: Callable[..., Service]) -> None:
-    """The client of OpenAI repeats by itself what failed, unless it is told not to."""
+def test_openai_does_not_retry_a_cancelled_run(serve: Callable[..., Service]) -> None:
+    """OpenAI's client retries failed requests unless ``X-Should-Retry`` is false."""
     service = serve(SLOW="0.3")
     with (
         openai.OpenAI(base_url=f"{service.url}/v1", api_key="any") as client,
         ThreadPoolExecutor(1) as beside,
     ):
-        answer = beside.submit(client.images.generate, prompt="a cat", n=4)
+        response = beside.submit(client.images.generate, prompt="a cat", n=4)
         while not (runs := httpx.get(f"{service.url}/v1/runs").json()["runs"]):
             time.sleep(0.05)
         httpx.delete(f"{service.url}/v1/runs/{runs[0]['id']}").raise_for_status()
         with pytest.raises(openai.ConflictError):
-            answer.result()
+            response.result()
     assert len(httpx.get(f"{service.url}/v1/runs").json()["runs"]) == 1
 
 
@@ -77,21 +77,21 @@ def test_libretranslate(service: Service) -> None:
         "translatedText": "[arb_Arab] two fish"
     }
     many = asked | {"q": ["قطة على خلفية زرقاء " * 30] * 50}
-    answer = httpx.post(f"{service.url}/translate", content=json.dumps(many), headers=JSON)
-    assert len(answer.raise_for_status().json()["translatedText"]) == 50
+    response = httpx.post(f"{service.url}/translate", content=json.dumps(many), headers=JSON)
+    assert len(response.raise_for_status().json()["translatedText"]) == 50
     wrong = asked | {"api_key": "wrong"}
     assert httpx.post(f"{service.url}/translate", params=wrong).status_code == 401
     with pytest.raises(Exception, match="401"):
         libretranslatepy.LibreTranslateAPI(service.url, api_key="wrong").translate("x", "en", "ar")
 
 
-def test_the_web_ui(service: Service) -> None:
+def test_sdwebui(service: Service) -> None:
     client = webuiapi.WebUIApi(port=service.port, username="anybody", password=KEY)
     result = client.txt2img(prompt="a cat", seed=7, steps=2, width=64, height=64, batch_size=2)
     assert len(result.images) == 2
     assert result.info["all_seeds"] == [7, 8]
     assert result.info["infotexts"][0].startswith("a cat")
-    said = client.interrogate(Image.open(io.BytesIO(picture(9, 8, 7))))
+    said = client.interrogate(Image.open(io.BytesIO(image_bytes(9, 8, 7))))
     assert said.info == "a square of 9 8 7"
     with pytest.raises(RuntimeError, match="401"):
         webuiapi.WebUIApi(port=service.port).txt2img(prompt="a cat")

@@ -1,4 +1,4 @@
-"""Killed at any moment: what was announced is there, what is not can be gone on with."""
+"""Processes killed at any moment: announced results are stored, unfinished runs can be resumed."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from marsam.atomic import PARTIAL
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
-from tests.service.asking import begin, ended, events
+from tests.service.api_client import post_run, read_events, wait_for_end
 from tests.service.conftest import Figure, Service
 from tests.service.fake_service import FAILPOINTS
 
@@ -41,13 +41,13 @@ class Listener(threading.Thread):
                 while True:
                     count += 1
                     prompt = f"client {self.number} run {count}"
-                    answer = begin(client, prompt=prompt, pictures=2, seed=count, check=False)
-                    if answer.status_code != 202:
+                    response = post_run(client, prompt=prompt, pictures=2, seed=count, check=False)
+                    if response.status_code != 202:
                         continue
-                    run = answer.json()["id"]
+                    run = response.json()["id"]
                     self.accepted[run] = prompt
-                    with client.stream("GET", f"/v1/runs/{run}/events") as told:
-                        for line in told.iter_lines():
+                    with client.stream("GET", f"/v1/runs/{run}/events") as result:
+                        for line in result.iter_lines():
                             if line.startswith("data: ") and '"url": "' in line:
                                 data = json.loads(line[6:])
                                 found = data.get("pictures", [data])
@@ -74,7 +74,7 @@ def _sound(folder: Path, announced: set[str]) -> None:
     journal.close()
 
 
-def test_killed_under_load_nothing_announced_is_lost(
+def test_sigkill_under_load_loses_no_announced_result(
     serve: Callable[..., Service], figure: Figure
 ) -> None:
     rng = random.Random(SEED)
@@ -97,17 +97,17 @@ def test_killed_under_load_nothing_announced_is_lost(
     with httpx.Client(base_url=service.url, timeout=20) as client:
         resumed = 0
         for run, prompt in accepted.items():
-            told = client.get(f"/v1/runs/{run}").json()
-            assert told["state"] in ("finished", "interrupted")
-            if told["state"] == "interrupted":
+            result = client.get(f"/v1/runs/{run}").json()
+            assert result["state"] in ("finished", "interrupted")
+            if result["state"] == "interrupted":
                 resumed += 1
                 while (again := client.post(f"/v1/runs/{run}/resume")).status_code in (429, 503):
                     time.sleep(0.1)
                 assert again.status_code == 202, again.text
-                told = ended(client, run)
-            assert told["state"] == "finished"
-            assert told["prompt"]["english"] == prompt
-            assert [p["index"] for p in told["pictures"]] == [0, 1]
+                result = wait_for_end(client, run)
+            assert result["state"] == "finished"
+            assert result["prompt"]["english"] == prompt
+            assert [p["index"] for p in result["pictures"]] == [0, 1]
     assert resumed
     assert not list(service.folder.rglob(f"*{PARTIAL}"))
     figure(
@@ -117,7 +117,7 @@ def test_killed_under_load_nothing_announced_is_lost(
 
 
 @pytest.mark.parametrize("place", FAILPOINTS)
-def test_killed_at_every_point_of_saving(serve: Callable[..., Service], place: str) -> None:
+def test_sigkill_at_every_point_of_saving(serve: Callable[..., Service], place: str) -> None:
     service = serve(FAILPOINT=place, FAIL_AT="1")
     listener = Listener(service.url, 0)
     listener.start()
@@ -129,26 +129,28 @@ def test_killed_at_every_point_of_saving(serve: Callable[..., Service], place: s
     service.start(FAILPOINT="")
     (run,) = listener.accepted
     with httpx.Client(base_url=service.url, timeout=20) as client:
-        told = client.get(f"/v1/runs/{run}").json()
-        kept = len(told["pictures"])
+        result = client.get(f"/v1/runs/{run}").json()
+        kept = len(result["pictures"])
         assert kept == (2 if place in ("recorded", "announced") else 1)
-        if told["state"] == "interrupted":
+        if result["state"] == "interrupted":
             client.post(f"/v1/runs/{run}/resume")
-            told = ended(client, run)
-        assert told["state"] == "finished"
-        undisturbed = begin(client, prompt=listener.accepted[run], pictures=2, seed=1, check=False)
-        other = ended(client, undisturbed.json()["id"])
-        for mine, theirs in zip(told["pictures"], other["pictures"], strict=True):
+            result = wait_for_end(client, run)
+        assert result["state"] == "finished"
+        undisturbed = post_run(
+            client, prompt=listener.accepted[run], pictures=2, seed=1, check=False
+        )
+        other = wait_for_end(client, undisturbed.json()["id"])
+        for mine, theirs in zip(result["pictures"], other["pictures"], strict=True):
             ours, wanted = (client.get(p["url"]).content for p in (mine, theirs))
             assert open_picture(io.BytesIO(ours)) == open_picture(io.BytesIO(wanted))
     assert not list(service.folder.rglob(f"*{PARTIAL}"))
 
 
-def test_stopped_by_its_operator_a_run_can_be_gone_on_with(serve: Callable[..., Service]) -> None:
+def test_a_run_interrupted_by_a_shutdown_can_be_resumed(serve: Callable[..., Service]) -> None:
     service = serve(SLOW="0.2")
     with httpx.Client(base_url=service.url, timeout=20) as client:
-        run = begin(client, prompt="a cat", pictures=3, seed=1, check=False).json()["id"]
-        waiting = begin(client, prompt="a dog", pictures=1, check=False).json()["id"]
+        run = post_run(client, prompt="a cat", pictures=3, seed=1, check=False).json()["id"]
+        waiting = post_run(client, prompt="a dog", pictures=1, check=False).json()["id"]
         while not client.get(f"/v1/runs/{run}").json()["pictures"]:
             time.sleep(0.05)
     service.stop()
@@ -161,42 +163,42 @@ def test_stopped_by_its_operator_a_run_can_be_gone_on_with(serve: Callable[..., 
     with httpx.Client(base_url=service.url, timeout=20) as client:
         for one in (run, waiting):
             assert client.post(f"/v1/runs/{one}/resume").status_code == 202
-            assert ended(client, one)["state"] == "finished"
+            assert wait_for_end(client, one)["state"] == "finished"
         assert client.post(f"/v1/runs/{run}/resume").status_code == 404
         # A reader who heard of the end before it was gone on with hears of what came after.
-        told = events(client, run, last=END_EVENT_ID_BASE + 1)
-        assert [kind for _, kind, _ in told] == ["painted", "painted", "ended"]
+        result = read_events(client, run, last=END_EVENT_ID_BASE + 1)
+        assert [kind for _, kind, _ in result] == ["painted", "painted", "ended"]
 
 
 @pytest.mark.parametrize("when", ["queued", "running", "finished"])
-def test_cancelled_once_or_twice_it_ends_once(serve: Callable[..., Service], when: str) -> None:
+def test_repeated_cancel_ends_a_run_once(serve: Callable[..., Service], when: str) -> None:
     service = serve(SLOW="0.1" if when != "finished" else "0")
     with httpx.Client(base_url=service.url, timeout=20) as client:
         if when == "queued":
-            before = begin(client, prompt="before", pictures=2).json()["id"]
-        run = begin(client, prompt="a cat", pictures=4, seed=1, check=False).json()["id"]
+            before = post_run(client, prompt="before", pictures=2).json()["id"]
+        run = post_run(client, prompt="a cat", pictures=4, seed=1, check=False).json()["id"]
         if when == "running":
             while not client.get(f"/v1/runs/{run}").json()["pictures"]:
                 time.sleep(0.02)
         if when == "finished":
-            ended(client, run)
+            wait_for_end(client, run)
         assert [client.delete(f"/v1/runs/{run}").status_code for _ in range(2)] == [200, 200]
-        told = ended(client, run)
-        assert told["state"] == ("finished" if when == "finished" else "stopped")
-        kept = len(told["pictures"])
+        result = wait_for_end(client, run)
+        assert result["state"] == ("finished" if when == "finished" else "stopped")
+        kept = len(result["pictures"])
         assert kept == {"queued": 0, "finished": 4}.get(when, kept)
         assert kept or when == "queued"
-        for picture in told["pictures"]:
+        for picture in result["pictures"]:
             assert client.get(picture["url"]).status_code == 200
         time.sleep(0.5)
-        assert client.get(f"/v1/runs/{run}").json()["pictures"] == told["pictures"]
+        assert client.get(f"/v1/runs/{run}").json()["pictures"] == result["pictures"]
         if when == "queued":
-            assert ended(client, before)["state"] == "finished"
-        kinds = [kind for number, kind, _ in events(client, run) if number]
+            assert wait_for_end(client, before)["state"] == "finished"
+        kinds = [kind for number, kind, _ in read_events(client, run) if number]
         assert kinds.count("ended") == 1
 
 
-def test_a_client_that_goes_away_while_it_waits_takes_its_work_along(
+def test_a_disconnected_client_cancels_its_run(
     serve: Callable[..., Service],
 ) -> None:
     service = serve(SLOW="0.3")
@@ -207,16 +209,16 @@ def test_a_client_that_goes_away_while_it_waits_takes_its_work_along(
         client.post("/v1/images/generations", json={"prompt": "a cat", "n": 9})
     with httpx.Client(base_url=service.url, timeout=20) as client:
         (run,) = client.get("/v1/runs").json()["runs"]
-        told = ended(client, run["id"])
-        assert told["state"] == "stopped"
-        assert len(told["pictures"]) < 9
+        result = wait_for_end(client, run["id"])
+        assert result["state"] == "stopped"
+        assert len(result["pictures"]) < 9
 
 
-def test_a_reader_of_events_that_goes_away_costs_nothing(serve: Callable[..., Service]) -> None:
+def test_a_disconnected_event_stream_does_not_affect_the_run(serve: Callable[..., Service]) -> None:
     service = serve(SLOW="0.05")
     with httpx.Client(base_url=service.url, timeout=20) as client:
-        run = begin(client, prompt="a cat", pictures=3, check=False).json()["id"]
-        with client.stream("GET", f"/v1/runs/{run}/events") as told:
-            next(told.iter_lines())
-        assert ended(client, run)["state"] == "finished"
+        run = post_run(client, prompt="a cat", pictures=3, check=False).json()["id"]
+        with client.stream("GET", f"/v1/runs/{run}/events") as result:
+            next(result.iter_lines())
+        assert wait_for_end(client, run)["state"] == "finished"
         assert len(client.get(f"/v1/runs/{run}").json()["pictures"]) == 3

@@ -1,4 +1,4 @@
-"""A full disk, a step that hangs, too little memory, a broken model: told, and lived through."""
+"""A full disk, a hung step, too little memory, a corrupt model: reported, without a crash."""
 
 import asyncio
 import errno
@@ -25,7 +25,7 @@ from marsam.journal.retention import prune
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import fake_studio
-from tests.service.asking import begin, ended, picture
+from tests.service.api_client import image_bytes, post_run, wait_for_end
 from tests.service.conftest import Figure, Service
 
 
@@ -77,11 +77,11 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
 
 async def _asked(client: httpx.AsyncClient, run: str) -> dict[str, Any]:
     for _ in range(200):
-        told: dict[str, Any] = (await client.get(f"/v1/runs/{run}")).json()
-        if told["state"] not in ("queued", "running"):
-            return told
+        result: dict[str, Any] = (await client.get(f"/v1/runs/{run}")).json()
+        if result["state"] not in ("queued", "running"):
+            return result
         await asyncio.sleep(0.02)
-    raise AssertionError(told)
+    raise AssertionError(result)
 
 
 async def test_a_full_disk_at_fifty_points(
@@ -97,30 +97,30 @@ async def test_a_full_disk_at_fifty_points(
         for point in range(50):
             disk.left = point
             form = {"prompt": f"x {point}", "pictures": "3", "seed": "1"}
-            files = {"picture": picture()} if point % 2 else None
+            files = {"picture": image_bytes()} if point % 2 else None
             if files:
                 del form["prompt"]
-            answer = await client.post("/v1/runs", data=form, files=files)
-            if answer.status_code == 202:
-                run = answer.json()["id"]
+            response = await client.post("/v1/runs", data=form, files=files)
+            if response.status_code == 202:
+                run = response.json()["id"]
                 if point < 40:
                     while scheduler.queue_position(run) is not None:
                         await asyncio.sleep(0.01)
                     refused = await client.post("/v1/runs", data=form, files=files)
                     assert refused.status_code in (507, 202)
                 disk.left = 10**9
-                told = await _asked(client, run)
-                assert told["state"] in ("finished", "failed")
-                if told["state"] == "failed":
-                    assert told["error"]["code"] == "disk_full"
-                    assert "/" not in told["error"]["message"]
-                outcomes.append(told["state"])
-                for made in told["pictures"]:
+                result = await _asked(client, run)
+                assert result["state"] in ("finished", "failed")
+                if result["state"] == "failed":
+                    assert result["error"]["code"] == "disk_full"
+                    assert "/" not in result["error"]["message"]
+                outcomes.append(result["state"])
+                for made in result["pictures"]:
                     image = (await client.get(made["url"])).content
                     assert open_picture(image).size == (64, 64)
             else:
-                assert answer.status_code == 507, answer.text
-                assert answer.json()["code"] == "disk_full"
+                assert response.status_code == 507, response.text
+                assert response.json()["code"] == "disk_full"
                 outcomes.append("refused")
             disk.left = 10**9
             for made in old["pictures"]:
@@ -132,9 +132,7 @@ async def test_a_full_disk_at_fifty_points(
     assert set(counted) == {"refused", "failed", "finished"}
 
 
-def test_a_disk_that_is_really_full(
-    serve: Callable[..., Service], tmp_path: Path, figure: Figure
-) -> None:
+def test_a_full_file_system(serve: Callable[..., Service], tmp_path: Path, figure: Figure) -> None:
     place = tmp_path / "service-0"
     place.mkdir()
     mounted = subprocess.run(
@@ -147,58 +145,60 @@ def test_a_disk_that_is_really_full(
         kept: list[str] = []
         with httpx.Client(base_url=service.url, timeout=20) as client:
             for number in range(400):
-                answer = begin(client, prompt=f"x {number}", pictures=4, check=False)
-                if answer.status_code != 202:
+                response = post_run(client, prompt=f"x {number}", pictures=4, check=False)
+                if response.status_code != 202:
                     break
-                told = ended(client, answer.json()["id"])
-                kept += [made["url"] for made in told["pictures"]]
-                if told["state"] == "failed":
-                    assert told["error"]["code"] == "disk_full"
-            assert answer.status_code == 507
+                result = wait_for_end(client, response.json()["id"])
+                kept += [made["url"] for made in result["pictures"]]
+                if result["state"] == "failed":
+                    assert result["error"]["code"] == "disk_full"
+            assert response.status_code == 507
             assert all(open_picture(client.get(url).content).size == (64, 64) for url in kept)
             assert client.get("/healthz").status_code == 200
             for folder in sorted((place / "runs").iterdir())[:40]:
                 shutil.rmtree(folder)
-            again = begin(client, prompt="after", pictures=1)
+            again = post_run(client, prompt="after", pictures=1)
             assert again.status_code == 202
-            assert ended(client, again.json()["id"])["state"] == "finished"
+            assert wait_for_end(client, again.json()["id"])["state"] == "finished"
             figure(f"a real disk of 1.5 MB: full after {len(kept)} pictures, recovered when freed")
         service.stop()
     finally:
         subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_step_that_hangs_is_given_up(serve: Callable[..., Service]) -> None:
+def test_a_hung_step_times_out(serve: Callable[..., Service]) -> None:
     service = serve(PATIENCE="1")
     with httpx.Client(base_url=service.url, timeout=20) as client:
-        run = begin(client, prompt="hang", pictures=1).json()["id"]
-        waiting = begin(client, prompt="a cat", pictures=1).json()["id"]
+        run = post_run(client, prompt="hang", pictures=1).json()["id"]
+        waiting = post_run(client, prompt="a cat", pictures=1).json()["id"]
         started = time.monotonic()
-        told = ended(client, run)
+        result = wait_for_end(client, run)
         assert time.monotonic() - started < 5
-        assert told["state"] == "failed"
-        assert told["error"]["code"] == "overdue"
+        assert result["state"] == "failed"
+        assert result["error"]["code"] == "overdue"
         ready = client.get("/readyz")
         assert ready.status_code == 503
         assert ready.json()["ready"] is False
         assert client.get("/healthz").status_code == 200
-        assert ended(client, waiting)["state"] == "finished"  # when the step is over after all
+        assert (
+            wait_for_end(client, waiting)["state"] == "finished"
+        )  # when the step is over after all
         assert client.get("/readyz").status_code == 200
         assert client.get(f"/v1/runs/{run}").json()["pictures"] == []
 
 
-def test_too_little_memory_ends_one_run_and_no_more(serve: Callable[..., Service]) -> None:
+def test_out_of_memory_fails_one_run_only(serve: Callable[..., Service]) -> None:
     service = serve()
     with httpx.Client(base_url=service.url, timeout=20) as client:
-        run = begin(client, prompt="no memory", pictures=1).json()["id"]
-        told = ended(client, run)
-        assert told["state"] == "failed"
-        assert told["error"]["code"] == "out_of_memory"
-        after = begin(client, prompt="a cat", pictures=1).json()["id"]
-        assert ended(client, after)["state"] == "finished"
+        run = post_run(client, prompt="no memory", pictures=1).json()["id"]
+        result = wait_for_end(client, run)
+        assert result["state"] == "failed"
+        assert result["error"]["code"] == "out_of_memory"
+        after = post_run(client, prompt="a cat", pictures=1).json()["id"]
+        assert wait_for_end(client, after)["state"] == "finished"
 
 
-async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
+async def test_a_corrupt_model_is_reported_without_its_path(tmp_path: Path) -> None:
     folder = tmp_path / "captioner"
     shutil.copytree(bundled_folder(MINI.captioner), folder)
     weights = folder / "model.safetensors"
@@ -207,20 +207,22 @@ async def test_a_broken_model_is_named_without_its_path(tmp_path: Path) -> None:
     scheduler = Scheduler(studio, Journal(tmp_path / "data"))
     transport = httpx.ASGITransport(app=create_app(scheduler, page=False, metrics=Metrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        answer = await client.post("/v1/captions", files={"picture": picture()})
-        assert answer.status_code == 503
-        assert answer.json()["code"] == "model_damaged"
-        assert str(tmp_path) not in answer.text
-        begun = await client.post("/v1/runs", files={"picture": picture()}, data={"pictures": "1"})
-        told = await _asked(client, begun.json()["id"])
-        assert told["state"] == "failed"
-        assert told["error"]["code"] == "model_damaged"
-        assert str(tmp_path) not in str(told)
+        response = await client.post("/v1/captions", files={"picture": image_bytes()})
+        assert response.status_code == 503
+        assert response.json()["code"] == "model_damaged"
+        assert str(tmp_path) not in response.text
+        begun = await client.post(
+            "/v1/runs", files={"picture": image_bytes()}, data={"pictures": "1"}
+        )
+        result = await _asked(client, begun.json()["id"])
+        assert result["state"] == "failed"
+        assert result["error"]["code"] == "model_damaged"
+        assert str(tmp_path) not in str(result)
         assert (await client.get("/healthz")).status_code == 200
     scheduler.close()
 
 
-def test_retention_takes_the_oldest_and_never_what_is_open(tmp_path: Path) -> None:
+def test_retention_deletes_the_oldest_finished_runs_only(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     runs = [journal.begin("amal", source=Image.effect_noise((200, 200), 90)) for _ in range(4)]
     for run in runs[:3]:

@@ -1,4 +1,4 @@
-"""Whatever strangers send, nothing breaks: every answer is one of ours, and soon."""
+"""Untrusted input causes no crash: every response is a documented one, and comes soon."""
 
 import io
 import json
@@ -114,7 +114,7 @@ def _opened(data: bytes, outcomes: Counter[str]) -> float:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
-def test_pictures(figure: Figure) -> None:
+def test_images(figure: Figure) -> None:
     rng, outcomes, slowest = random.Random(SEED), Counter[str](), 0.0
     bases = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.png"))]
     bases += [path.read_bytes() for path in sorted((EXAMPLES / "finished").glob("*.png"))]
@@ -134,13 +134,13 @@ def test_pictures(figure: Figure) -> None:
     assert outcomes["refused"] > 100
 
 
-async def test_pictures_through_the_api(scheduler: Scheduler, figure: Figure) -> None:
+async def test_images_through_the_api(scheduler: Scheduler, figure: Figure) -> None:
     rng, found = random.Random(SEED), Counter[int]()
     transport = httpx.ASGITransport(app=create_app(scheduler, page=False, metrics=Metrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for _ in range(2_000 if STRESS else 200):
-            answer = await client.post("/v1/captions", files={"picture": _structured(rng)})
-            found[answer.status_code] += 1
+            response = await client.post("/v1/captions", files={"picture": _structured(rng)})
+            found[response.status_code] += 1
     figure(f"pictures through the API: {dict(found)}")
     assert set(found) <= {200, 413, 422}
 
@@ -166,12 +166,12 @@ async def test_texts(scheduler: Scheduler, figure: Figure) -> None:
         for number in range(count):
             text = _text(rng)
             if number % 10:
-                answer = await client.post("/v1/translations", json={"text": text})
+                response = await client.post("/v1/translations", json={"text": text})
             else:
-                answer = await client.post("/v1/runs", data={"prompt": text, "pictures": "1"})
-            found[answer.status_code] += 1
-            if answer.status_code == 422:
-                assert set(answer.json()) == {"code", "message", "request_id"}
+                response = await client.post("/v1/runs", data={"prompt": text, "pictures": "1"})
+            found[response.status_code] += 1
+            if response.status_code == 422:
+                assert set(response.json()) == {"code", "message", "request_id"}
     figure(f"{count} texts, seed {SEED}: {dict(found)}")
     assert set(found) <= {200, 202, 422, 503}
     assert found[200] > count // 3
@@ -209,7 +209,9 @@ def test_weights(tmp_path: Path, figure: Figure) -> None:
     assert outcomes["damaged"] > count // 3
 
 
-def test_the_api_by_its_own_description(serve: Callable[..., Service], figure: Figure) -> None:
+def test_requests_generated_from_the_openapi_schema(
+    serve: Callable[..., Service], figure: Figure
+) -> None:
     """Schemathesis: requests made from the schema, most of them wrong on purpose."""
     service = serve()
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
@@ -229,11 +231,11 @@ def test_the_api_by_its_own_description(serve: Callable[..., Service], figure: F
             suppress_health_check=list(HealthCheck),
         )
         def ask(case: schemathesis.Case[Any]) -> None:
-            answer = case.call(base_url=service.url, timeout=30)
-            found[answer.status_code] += 1
-            assert answer.status_code not in (500, 501, 502)
-            if answer.status_code >= 400:
-                assert set(answer.json()) == {"code", "message", "request_id"}
+            response = case.call(base_url=service.url, timeout=30)
+            found[response.status_code] += 1
+            assert response.status_code not in (500, 501, 502)
+            if response.status_code >= 400:
+                assert set(response.json()) == {"code", "message", "request_id"}
 
         given(operation.as_strategy())(ask)()
     figure(f"{found.total()} requests made from the schema: {dict(sorted(found.items()))}")

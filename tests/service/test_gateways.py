@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import missing
-from tests.service.asking import begin, ended, picture
+from tests.service.api_client import image_bytes, post_run, wait_for_end
 from tests.service.conftest import Service, empty
 from tests.serving import free_port
 
@@ -76,8 +76,8 @@ def two(serve: Callable[..., Service], bucket: Bucket, postgres: str) -> Iterato
         yield first, one, second, other
 
 
-def _pixels(client: httpx.Client, told: dict[str, Any]) -> list[bytes]:
-    return [client.get(one["url"]).raise_for_status().content for one in told["pictures"]]
+def _pixels(client: httpx.Client, result: dict[str, Any]) -> list[bytes]:
+    return [client.get(one["url"]).raise_for_status().content for one in result["pictures"]]
 
 
 def _until_painted(client: httpx.Client, run: str, count: int) -> None:
@@ -89,10 +89,10 @@ def _until_painted(client: httpx.Client, run: str, count: int) -> None:
 
 def test_what_one_painted_the_other_shows(two: Two, bucket: Bucket) -> None:
     _, one, _, other = two
-    run = begin(one, image=picture(), pictures=2, seed=7).json()["id"]
-    told = ended(one, run)
-    assert told["state"] == "finished"
-    assert _pixels(other, told) == _pixels(one, told)
+    run = post_run(one, image=image_bytes(), pictures=2, seed=7).json()["id"]
+    result = wait_for_end(one, run)
+    assert result["state"] == "finished"
+    assert _pixels(other, result) == _pixels(one, result)
     assert sorted(bucket.names()) == [
         f"marsam/{run}/{name}" for name in ("marsam-7.png", "marsam-8.png", "source.png")
     ]
@@ -100,21 +100,21 @@ def test_what_one_painted_the_other_shows(two: Two, bucket: Bucket) -> None:
 
 def test_a_run_is_stopped_from_the_other(two: Two) -> None:
     _, one, _, other = two
-    run = begin(one, prompt="a cat", pictures=10, seed=1, check=False).json()["id"]
+    run = post_run(one, prompt="a cat", pictures=10, seed=1, check=False).json()["id"]
     _until_painted(one, run, 1)
     assert other.delete(f"/v1/runs/{run}").status_code == 200
-    told = ended(other, run)
-    assert told["state"] == "stopped"
-    assert 1 <= len(told["pictures"]) < 10
-    assert len(_pixels(other, told)) == len(told["pictures"])
+    result = wait_for_end(other, run)
+    assert result["state"] == "stopped"
+    assert 1 <= len(result["pictures"]) < 10
+    assert len(_pixels(other, result)) == len(result["pictures"])
 
 
 def test_the_other_goes_on_where_one_was_killed(two: Two, bucket: Bucket) -> None:
     """From the very picture it began with; what was finished is not painted again."""
     first, one, _, other = two
-    whole = begin(other, image=picture(), pictures=4, seed=1).json()["id"]
-    wanted = _pixels(other, ended(other, whole))
-    run = begin(one, image=picture(), pictures=4, seed=1).json()["id"]
+    whole = post_run(other, image=image_bytes(), pictures=4, seed=1).json()["id"]
+    wanted = _pixels(other, wait_for_end(other, whole))
+    run = post_run(one, image=image_bytes(), pictures=4, seed=1).json()["id"]
     _until_painted(other, run, 2)
     first.kill()
     before = {name: tag for name, tag in bucket.names().items() if run in name}
@@ -123,25 +123,25 @@ def test_the_other_goes_on_where_one_was_killed(two: Two, bucket: Bucket) -> Non
         assert time.monotonic() < until
         time.sleep(0.5)
     assert other.post(f"/v1/runs/{run}/resume").status_code == 202
-    told = ended(other, run)
-    assert told["state"] == "finished"
-    assert _pixels(other, told) == wanted
+    result = wait_for_end(other, run)
+    assert result["state"] == "finished"
+    assert _pixels(other, result) == wanted
     assert before.items() <= bucket.names().items()
 
 
 def test_a_store_out_of_reach_loses_nothing_that_was_there(two: Two, bucket: Bucket) -> None:
     _, one, _, other = two
-    run = begin(one, prompt="a cat", pictures=1, seed=3).json()["id"]
-    told = ended(one, run)
-    kept = _pixels(one, told)
+    run = post_run(one, prompt="a cat", pictures=1, seed=3).json()["id"]
+    result = wait_for_end(one, run)
+    kept = _pixels(one, result)
     bucket.server.stop()
-    missing = other.get(told["pictures"][0]["url"])
+    missing = other.get(result["pictures"][0]["url"])
     assert missing.status_code == 503
     assert missing.json()["code"] == "journal_error"
-    assert _pixels(one, told) == kept  # it has them on its own disk
-    failed = begin(one, prompt="a cat", pictures=1, seed=4).json()
+    assert _pixels(one, result) == kept  # it has them on its own disk
+    failed = post_run(one, prompt="a cat", pictures=1, seed=4).json()
     if "id" in failed:  # or it was refused at once
-        after = ended(one, failed["id"], seconds=60)
+        after = wait_for_end(one, failed["id"], seconds=60)
         assert after["state"] == "failed"
         assert after["error"]["code"] == "journal_error"
     assert one.get("/healthz").status_code == 200

@@ -21,7 +21,7 @@ from marsam.journal.owner_lock import PostgresOwnerLock
 from marsam.journal.records import Run
 from marsam.runs.execution import create_run, execute_and_record
 from marsam.testing import fake_studio
-from tests.service.asking import begin, ended
+from tests.service.api_client import post_run, wait_for_end
 from tests.service.conftest import ROOT, Figure, Service, empty
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
@@ -138,7 +138,7 @@ def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | 
             httpx.Client(base_url=first.url, timeout=20) as one,
             httpx.Client(base_url=second.url, timeout=20) as other,
         ):
-            run = begin(one, prompt="a cat", pictures=4, seed=1, check=False).json()["id"]
+            run = post_run(one, prompt="a cat", pictures=4, seed=1, check=False).json()["id"]
             while len(other.get(f"/v1/runs/{run}").json()["pictures"]) < 1:
                 time.sleep(0.05)
             assert other.post(f"/v1/runs/{run}/resume").status_code == 404  # it is being done
@@ -148,9 +148,9 @@ def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | 
                 assert time.monotonic() < until
                 time.sleep(0.5)
             assert other.post(f"/v1/runs/{run}/resume").status_code == 202
-            told = ended(other, run)
-            assert told["state"] == "finished"
-            assert len(told["pictures"]) == 4
+            result = wait_for_end(other, run)
+            assert result["state"] == "finished"
+            assert len(result["pictures"]) == 4
     finally:
         second.stop()
 
@@ -197,7 +197,7 @@ def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
 def test_a_database_that_is_not_there_is_one_sentence_about_it(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     secret = "postgresql://amal:secret@127.0.0.1:1/marsam"
-    with pytest.raises(JournalError, match="MARSAM_JOURNAL has the right address") as told:
+    with pytest.raises(JournalError, match="MARSAM_JOURNAL has the right address") as result:
         Journal(tmp_path, url=secret)
-    assert "secret" not in str(told.value)
-    assert "journal.db" not in str(told.value)
+    assert "secret" not in str(result.value)
+    assert "journal.db" not in str(result.value)

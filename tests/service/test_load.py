@@ -1,4 +1,4 @@
-"""Many clients at once: nothing lost, doubled or crossed; too many are sent away at once."""
+"""Many clients at once: nothing lost, doubled or mixed up; a full queue refuses at once."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.records import FINAL_STATES
 from marsam.testing import FakePainter
-from tests.service.asking import begin, ended, picture
+from tests.service.api_client import image_bytes, post_run, wait_for_end
 from tests.service.conftest import Figure, Service
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
@@ -61,32 +61,32 @@ async def one_client(
         form = aiohttp.FormData({"pictures": "1", "seed": str(seed)})
         if rng.random() < 0.5:
             said = f"a square of {colour[0]} {colour[1]} {colour[2]}"
-            form.add_field("picture", picture(*colour), filename="x.png")
+            form.add_field("picture", image_bytes(*colour), filename="x.png")
         else:
             said = f"words of {number} {seed}"
             form.add_field("prompt", said)
-        async with client.post("/v1/runs", data=form) as answer:
-            begun = await answer.json()
-        if answer.status == 503:
+        async with client.post("/v1/runs", data=form) as response:
+            begun = await response.json()
+        if response.status == 503:
             tally.refused += 1
-        elif answer.status != 202 or begun["id"] in tally.accepted:
+        elif response.status != 202 or begun["id"] in tally.accepted:
             tally.wrong.append(str(begun))
         else:
             mine[begun["id"]] = tally.accepted[begun["id"]] = (said, seed)
         await asyncio.sleep(rng.uniform(0.5 * PAUSE, 1.5 * PAUSE))
     for run, (said, seed) in mine.items():
-        async with client.get(f"/v1/runs/{run}") as answer:
-            told = await answer.json()
-        while told["state"] not in FINAL_STATES:
+        async with client.get(f"/v1/runs/{run}") as response:
+            result = await response.json()
+        while result["state"] not in FINAL_STATES:
             await asyncio.sleep(rng.uniform(1, 5))
-            async with client.get(f"/v1/runs/{run}") as answer:
-                told = await answer.json()
-        if told["state"] != "finished" or told["caption"]["en"] != said:
-            tally.wrong.append(f"{said}: {told}")
+            async with client.get(f"/v1/runs/{run}") as response:
+                result = await response.json()
+        if result["state"] != "finished" or result["caption"]["en"] != said:
+            tally.wrong.append(f"{said}: {result}")
             continue
-        (made,) = told["pictures"]
-        async with client.get(made["url"]) as answer:
-            image = open_picture(await answer.read())
+        (made,) = result["pictures"]
+        async with client.get(made["url"]) as response:
+            image = open_picture(await response.read())
         if made["seed"] != seed or image != expected(said, seed):
             tally.wrong.append(f"{said}: another picture")
         tally.finished += 1
@@ -115,9 +115,7 @@ async def test_two_hundred_clients(serve: Callable[..., Service], figure: Figure
     journal.close()
 
 
-async def test_more_than_fits_is_sent_away_quickly(
-    serve: Callable[..., Service], figure: Figure
-) -> None:
+async def test_a_full_queue_refuses_quickly(serve: Callable[..., Service], figure: Figure) -> None:
     """2,000 submissions (fewer in the short form) into a queue of 100."""
     count = 2000 if STRESS else 500
     # Longer than all the asking takes: a run that ended meanwhile would make room for another.
@@ -129,14 +127,14 @@ async def test_more_than_fits_is_sent_away_quickly(
         async def ask(number: int) -> None:
             async with gate:
                 started = time.monotonic()
-                answer = await client.post(
+                response = await client.post(
                     "/v1/runs", data={"prompt": f"x {number}", "pictures": "1"}
                 )
-                found[answer.status_code] += 1
-                if answer.status_code == 503:
+                found[response.status_code] += 1
+                if response.status_code == 503:
                     took.append(time.monotonic() - started)
-                    assert int(answer.headers["Retry-After"]) > 0
-                    assert answer.json()["code"] == "queue_full"
+                    assert int(response.headers["Retry-After"]) > 0
+                    assert response.json()["code"] == "queue_full"
 
         await asyncio.gather(*(ask(n) for n in range(count)))
     grown = (memory(service) - before) / 1e6
@@ -167,11 +165,11 @@ def _growth(service: Service, count: int) -> tuple[float, int]:
 
         def some(count: int) -> None:
             for number in range(count // 10):
-                run = begin(client, image=picture(number % 256), pictures=1).json()["id"]
-                ended(client, run)
+                run = post_run(client, image=image_bytes(number % 256), pictures=1).json()["id"]
+                wait_for_end(client, run)
                 for _ in range(4):
                     client.get(f"/v1/runs/{run}")
-                client.post("/v1/captions", files={"picture": picture()})
+                client.post("/v1/captions", files={"picture": image_bytes()})
                 client.post("/v1/translations", json={"text": "a cat"})
                 client.get(f"/v1/pictures/{run}-0")
 
@@ -181,9 +179,7 @@ def _growth(service: Service, count: int) -> tuple[float, int]:
         return (memory(service) - held) / 1e6, descriptors(service) - opened
 
 
-def test_nothing_grows_with_the_number_of_requests(
-    serve: Callable[..., Service], figure: Figure
-) -> None:
+def test_memory_and_descriptors_do_not_grow(serve: Callable[..., Service], figure: Figure) -> None:
     count = 2000 if STRESS else 600
     grown, opened = _growth(serve(), count)
     figure(f"{count} requests after warm-up: memory {grown:+.1f} MB, descriptors {opened:+d}")
@@ -191,11 +187,11 @@ def test_nothing_grows_with_the_number_of_requests(
     assert abs(opened) <= 5
 
 
-def test_a_planted_leak_would_be_found(serve: Callable[..., Service]) -> None:
+def test_an_injected_leak_is_detected(serve: Callable[..., Service]) -> None:
     grown, _ = _growth(serve(LEAK="1"), 600)
     assert grown > 50
 
 
-def test_answers_can_be_told_apart() -> None:
+def test_fake_images_differ() -> None:
     """Else the test of crossed answers could not fail."""
     assert len({expected(f"words of {n}", n).tobytes() for n in range(50)}) > 40

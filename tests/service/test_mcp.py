@@ -1,4 +1,4 @@
-"""The tools, called by the protocol's own client."""
+"""The MCP tools, called by the protocol's own client."""
 
 import base64
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ImageContent, TextContent
 
-from tests.service.asking import picture
+from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"
@@ -29,16 +29,20 @@ async def _call(url: str, name: str, key: str = KEY, **arguments: Any) -> Any:
         return await session.call_tool(name, arguments)
 
 
-async def test_the_tools(serve: Callable[..., Service]) -> None:
+async def test_mcp_tools(serve: Callable[..., Service]) -> None:
     url = serve(KEYS=KEY).url
     listed = await _call(url, "list")
     assert {tool.name for tool in listed.tools} == {"caption", "translate", "paint", "run"}
     assert all(tool.description for tool in listed.tools)
-    image = base64.b64encode(picture(1, 2, 3)).decode()
+    arguments = [a for tool in listed.tools for a in tool.inputSchema["properties"].values()]
+    assert len(arguments) == 12
+    assert all(argument["description"] for argument in arguments)
+    assert all("seconds" in tool.description for tool in listed.tools)
+    image = base64.b64encode(image_bytes(1, 2, 3)).decode()
     said = await _call(url, "caption", picture=image)
     assert said.structuredContent["en"] == "a square of 1 2 3"
-    told = await _call(url, "translate", text="two fish")
-    assert told.structuredContent["text"] == "[arb_Arab] two fish"
+    result = await _call(url, "translate", text="two fish")
+    assert result.structuredContent["text"] == "[arb_Arab] two fish"
     painted = await _call(url, "paint", prompt="قطة", pictures=2, seed=5)
     text, *images = painted.content
     assert isinstance(text, TextContent)
@@ -52,9 +56,9 @@ async def test_the_tools(serve: Callable[..., Service]) -> None:
     assert "between 1 and 10" in bad.content[0].text
 
 
-async def test_no_key_no_tools(serve: Callable[..., Service]) -> None:
+async def test_mcp_requires_a_key(serve: Callable[..., Service]) -> None:
     url = serve(KEYS=KEY).url
-    answer = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-    assert answer.status_code == 401
+    response = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    assert response.status_code == 401
     with pytest.raises(BaseExceptionGroup):
         await _call(url, "list", key="wrong")

@@ -111,7 +111,7 @@ def get_metrics(request: Request) -> Metrics:
     return metrics
 
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["Health"])
 
 
 @router.get("/healthz", summary="Check that the server responds")

@@ -28,7 +28,7 @@ EVENT_POLL_S = 1.0
 END_EVENT_ID_BASE = 1_000_000
 """ID of the last event of a run, minus the number of its pictures by then."""
 
-router = APIRouter(prefix="/v1", tags=["runs"])
+router = APIRouter(prefix="/v1", tags=["Runs"])
 
 
 class RunForm(BaseModel):

@@ -11,7 +11,7 @@ from marsam.imaging.image_io import open_picture
 from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
-router = APIRouter(prefix="/v1", tags=["text"], responses=errors(422, 503, 507))
+router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(422, 503, 507))
 
 
 class CaptionForm(BaseModel):

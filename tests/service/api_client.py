@@ -1,4 +1,4 @@
-"""How tests ask a service."""
+"""Requests to a service, for tests."""
 
 import io
 import time
@@ -10,38 +10,40 @@ from PIL import Image
 from marsam.journal.records import FINAL_STATES
 
 
-def picture(red: int = 10, green: int = 20, blue: int = 30, *, kind: str = "PNG") -> bytes:
-    """A small picture of one colour."""
+def image_bytes(red: int = 10, green: int = 20, blue: int = 30, *, kind: str = "PNG") -> bytes:
+    """A small image of one colour."""
     buffer = io.BytesIO()
     Image.new("RGB", (16, 16), (red, green, blue)).save(buffer, kind)
     return buffer.getvalue()
 
 
-def begin(client: httpx.Client, *, image: bytes | None = None, **fields: Any) -> httpx.Response:
-    """Ask for a run."""
+def post_run(client: httpx.Client, *, image: bytes | None = None, **fields: Any) -> httpx.Response:
+    """Create a run."""
     files = {"picture": ("../../etc/passwd.png", image)} if image is not None else None
     data = {name: str(value) for name, value in fields.items()}
     return client.post("/v1/runs", data=data, files=files)
 
 
-def ended(client: httpx.Client, run: str, *, seconds: float = 30) -> dict[str, Any]:
-    """The run when it is over."""
+def wait_for_end(client: httpx.Client, run: str, *, seconds: float = 30) -> dict[str, Any]:
+    """Wait until a run has ended; its JSON."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        told: dict[str, Any] = client.get(f"/v1/runs/{run}").json()
-        if told["state"] in FINAL_STATES:
-            return told
+        result: dict[str, Any] = client.get(f"/v1/runs/{run}").json()
+        if result["state"] in FINAL_STATES:
+            return result
         time.sleep(0.05)
-    raise AssertionError(f"still {told['state']}")
+    raise AssertionError(f"still {result['state']}")
 
 
-def events(client: httpx.Client, run: str, *, last: int = 0) -> list[tuple[int | None, str, str]]:
+def read_events(
+    client: httpx.Client, run: str, *, last: int = 0
+) -> list[tuple[int | None, str, str]]:
     """All events of a run: number, kind, data."""
     headers = {"Last-Event-ID": str(last)} if last else {}
     found: list[tuple[int | None, str, str]] = []
-    with client.stream("GET", f"/v1/runs/{run}/events", headers=headers, timeout=30) as answer:
+    with client.stream("GET", f"/v1/runs/{run}/events", headers=headers, timeout=30) as response:
         fields: dict[str, str] = {}
-        for line in answer.iter_lines():
+        for line in response.iter_lines():
             if line:
                 name, _, value = line.partition(": ")
                 fields[name] = value

@@ -1,4 +1,4 @@
-"""Nobody passes without a key, whatever they ask for."""
+"""Authentication and request limits."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +8,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 
+from marsam.api import text
+from marsam.api.dependencies import RunService, get_service
 from marsam.api.metrics import Metrics
 from marsam.errors import OptionError
 from marsam.journal.journal import Journal
@@ -22,7 +24,7 @@ KEY = "a secret of sixteen"
 
 @pytest.fixture
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    scheduler = Scheduler(fake_studio(), Journal(tmp_path_factory.mktemp("guard")))
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path_factory.mktemp("data")))
     yield scheduler
     scheduler.close()
 
@@ -38,7 +40,7 @@ def _paths(app: object, before: str = "") -> Iterator[tuple[str, str]]:
                 yield method, before + route.path
 
 
-async def test_every_route_is_covered(scheduler: Scheduler) -> None:
+async def test_every_route_requires_a_key(scheduler: Scheduler) -> None:
     app = create_app(scheduler, keys=frozenset({KEY}), metrics=Metrics())
     assert isinstance(app.app, FastAPI)
     paths = {
@@ -57,9 +59,9 @@ async def test_every_route_is_covered(scheduler: Scheduler) -> None:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for method, path in sorted(paths):
-            answer = await client.request(method, path)
-            assert answer.status_code == 401, (method, path)
-            assert method == "HEAD" or set(answer.json()) == {"code", "message", "request_id"}
+            response = await client.request(method, path)
+            assert response.status_code == 401, (method, path)
+            assert method == "HEAD" or set(response.json()) == {"code", "message", "request_id"}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,9 @@ async def test_every_route_is_covered(scheduler: Scheduler) -> None:
         {"auth": ("anybody", KEY)},
     ],
 )
-async def test_a_key_may_come_in_three_ways(scheduler: Scheduler, how: dict[str, object]) -> None:
+async def test_a_key_is_accepted_as_bearer_header_or_basic(
+    scheduler: Scheduler, how: dict[str, object]
+) -> None:
     app = create_app(
         scheduler, page=False, keys=frozenset({KEY, "another of sixteen"}), metrics=Metrics()
     )
@@ -79,7 +83,7 @@ async def test_a_key_may_come_in_three_ways(scheduler: Scheduler, how: dict[str,
         assert (await client.get("/healthz", **how)).status_code == 200  # type: ignore[arg-type]
 
 
-async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(scheduler: Scheduler) -> None:
+async def test_api_key_in_the_query_only_on_libretranslate_routes(scheduler: Scheduler) -> None:
     app = create_app(scheduler, page=False, keys=frozenset({KEY}), metrics=Metrics())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -92,7 +96,18 @@ async def test_a_key_in_the_query_is_looked_for_where_clients_put_it(scheduler: 
             assert (await client.get(f"{path}?{query}")).status_code == status
 
 
-def test_guessing_is_slowed_down(serve: Callable[..., Service]) -> None:
+async def test_a_router_can_be_used_alone_with_another_service(scheduler: Scheduler) -> None:
+    app = FastAPI()
+    app.include_router(text.router)
+    app.dependency_overrides[get_service] = lambda: RunService(scheduler)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        response = await client.post("/v1/translations", json={"text": "two fish"})
+        assert response.json()["text"] == "[arb_Arab] two fish"
+        assert (await client.get("/v1/runs")).status_code == 404
+
+
+def test_wrong_keys_are_rate_limited(serve: Callable[..., Service]) -> None:
     service = serve(KEYS=KEY)
     with httpx.Client(base_url=service.url) as client:
         wrong = [
@@ -101,7 +116,7 @@ def test_guessing_is_slowed_down(serve: Callable[..., Service]) -> None:
         ]
         assert wrong == [401] * MAX_WRONG_KEYS + [429] * 2
         locked = client.get("/healthz", headers={"X-API-Key": KEY})
-        assert locked.status_code == 429  # else the answer would tell that the key is right
+        assert locked.status_code == 429  # else the response would tell that the key is right
         assert int(locked.headers["Retry-After"]) > 0
 
 
@@ -116,23 +131,23 @@ def test_guessing_is_slowed_down(serve: Callable[..., Service]) -> None:
         ({"Origin": "http://127.0.0.1:1"}, "foreign_origin"),
     ],
 )
-def test_pages_of_other_sites_are_refused(
+def test_foreign_host_and_origin_are_refused(
     shared: Service, headers: dict[str, str], code: str
 ) -> None:
-    answer = httpx.post(f"{shared.url}/v1/runs", headers=headers, data={"prompt": "x"})
-    assert answer.status_code == 403
-    assert answer.json()["code"] == code
+    response = httpx.post(f"{shared.url}/v1/runs", headers=headers, data={"prompt": "x"})
+    assert response.status_code == 403
+    assert response.json()["code"] == code
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_this_machine_may_be_asked_by_its_own_names(shared: Service, host: str) -> None:
+def test_loopback_names_are_allowed(shared: Service, host: str) -> None:
     name = f"{host}:{shared.port}"
     headers = {"Host": name, "Origin": f"http://{name}"}
     assert httpx.get(f"{shared.url}/healthz", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "studio.example"])
-def test_without_a_key_nobody_else_can_reach_it(host: str) -> None:
+def test_listening_for_other_machines_requires_a_key(host: str) -> None:
     with pytest.raises(OptionError, match="--insecure"):
         require_key(host, (), insecure=False)
     require_key(host, (KEY,), insecure=False)
@@ -140,11 +155,11 @@ def test_without_a_key_nobody_else_can_reach_it(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])
-def test_on_loopback_no_key_is_needed(host: str) -> None:
+def test_loopback_requires_no_key(host: str) -> None:
     require_key(host, (), insecure=False)
 
 
-def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) -> None:
+def test_a_valid_request_id_is_kept_and_another_is_replaced(shared: Service) -> None:
     good = httpx.get(f"{shared.url}/healthz", headers={"X-Request-ID": "my-name.1"})
     assert good.headers["X-Request-ID"] == "my-name.1"
     bad = httpx.get(f"{shared.url}/healthz", headers={"X-Request-ID": "a b;<script>"})
@@ -152,7 +167,7 @@ def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) 
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request",
     [
         {"headers": {"Host": "["}},
         {"headers": {"Origin": "http://["}},
@@ -164,12 +179,12 @@ def test_a_request_keeps_its_name_and_hostile_ones_get_another(shared: Service) 
         {"headers": {"Content-Length": "x"}},
     ],
 )
-async def test_nothing_a_stranger_sends_breaks_the_guard(
-    scheduler: Scheduler, asked: dict[str, Any]
+async def test_malformed_requests_do_not_break_the_middleware(
+    scheduler: Scheduler, request: dict[str, Any]
 ) -> None:
     app = create_app(scheduler, page=False, keys=frozenset({KEY}), metrics=Metrics())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        answer = await client.post("/translate", **asked)
-        assert answer.status_code in (401, 403, 413)
-        assert set(answer.json()) == {"code", "message", "request_id"}
+        response = await client.post("/translate", **request)
+        assert response.status_code in (401, 403, 413)
+        assert set(response.json()) == {"code", "message", "request_id"}
