@@ -167,7 +167,7 @@ def test_a_valid_request_id_is_kept_and_another_is_replaced(shared: Service) -> 
 
 
 @pytest.mark.parametrize(
-    "request",
+    "sent",
     [
         {"headers": {"Host": "["}},
         {"headers": {"Origin": "http://["}},
@@ -180,11 +180,11 @@ def test_a_valid_request_id_is_kept_and_another_is_replaced(shared: Service) -> 
     ],
 )
 async def test_malformed_requests_do_not_break_the_middleware(
-    scheduler: Scheduler, request: dict[str, Any]
+    scheduler: Scheduler, sent: dict[str, Any]
 ) -> None:
     app = create_app(scheduler, page=False, keys=frozenset({KEY}), metrics=Metrics())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        response = await client.post("/translate", **request)
+        response = await client.post("/translate", **sent)
         assert response.status_code in (401, 403, 413)
         assert set(response.json()) == {"code", "message", "request_id"}

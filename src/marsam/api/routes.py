@@ -27,7 +27,7 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     """Add the API's routes, the MCP tools, error responses and metrics to an app."""
     app.state.service, app.state.metrics = RunService(scheduler), app_metrics
     add_errors(app)
-    _add_security_schemes(app)
+    _complete_openapi(app)
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)
     for module in (runs, text, openai, libretranslate, sdwebui, metrics):
         app.include_router(module.router, responses=errors(401, 403, 429))
@@ -43,15 +43,19 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     app.router.lifespan_context = lifespan
 
 
-def _add_security_schemes(app: FastAPI) -> None:
-    """Describe in the OpenAPI document what the security middleware checks: one key, sent one way.
+def _complete_openapi(app: FastAPI) -> None:
+    """Describe in the OpenAPI document how to send a key, and that errors are JSON.
 
-    FastAPI's own security dependencies would check again, and reject what the middleware accepts.
+    FastAPI's own security dependencies would check the key again, and reject what the security
+    middleware accepts. For errors it assumes the media type of the route's other responses.
     """
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = describe()
+        for response in schema["paths"]["/v1/runs/{run_id}/events"]["get"]["responses"].values():
+            if (body := response["content"].get("text/event-stream", {})).get("schema"):
+                response["content"] = {"application/json": body}
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
         return schema
