@@ -1,6 +1,6 @@
-"""Run ``marsam.ipynb`` from top to bottom, and write it with what came out.
+"""Run ``marsam.ipynb`` from top to bottom and save it with its new outputs.
 
-``python -m examples.refresh [NOTEBOOK]``: where to write, by default over itself.
+``python -m examples.refresh [NOTEBOOK]`` writes to that file, or replaces the notebook itself.
 """
 
 import sys
@@ -12,9 +12,9 @@ from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).with_name("marsam.ipynb")
 SECONDS = 600
-"""For one cell."""
+"""Time limit of one cell."""
 LIVE = "live"
-"""The tag of a cell that shows something which is gone with its kernel."""
+"""Tag of a cell whose output needs the running kernel, and is not saved."""
 
 
 def refresh(target: Path) -> None:
@@ -34,14 +34,14 @@ def refresh(target: Path) -> None:
         ).execute()
     for cell in notebook.cells:
         live = LIVE in cell.metadata.get("tags", ())
-        # Warnings of libraries name the folders of this machine.
+        # Warnings on stderr contain paths of this machine.
         kept = [] if live else [o for o in cell.get("outputs", ()) if o.get("name") != "stderr"]
         for output in kept:
             if "image/png" in output.get("data", ()):
-                output.data.pop("image/jpeg", None)  # the same again
+                output.data.pop("image/jpeg", None)  # a second copy of the same picture
         if cell.cell_type == "code":
             cell.outputs = kept
-    # Whoever runs it has another Python; the file should not change with it.
+    # The Python version differs between machines, and should not change the file.
     notebook.metadata.pop("language_info", None)
     nbformat.write(notebook, target)
 

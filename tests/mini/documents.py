@@ -1,4 +1,4 @@
-"""Documents as their readers use them: fenced blocks, in order, in a folder and a terminal."""
+"""Runs the fenced blocks of documents in order, in a temporary folder and one terminal."""
 
 import json
 import re
@@ -19,14 +19,14 @@ EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
 ADDRESS = "http://127.0.0.1:7860"
 
 RUN = {"sh", "python", "javascript", "json"}
-"""Kinds of fences that are executed (JSON: read, and compared with what was just printed).
+"""Languages of blocks that are run. JSON is compared with the output of the block before it.
 
 The ``javascript`` blocks of a document are one program, which runs after everything else.
 """
 SHOWN = {"text", "toml", "yaml", "powershell"}
-"""Kinds that are not; a ``text`` right after a block that ran must be what it printed."""
+"""Languages of blocks that are not run. ``text`` must be the output of the block before it."""
 PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
-"""What a line of ``sh`` may begin with to be run. ``make`` says only what it would do."""
+"""Programs that a line of ``sh`` may start with. ``make`` runs with ``--dry-run``."""
 
 NOT_HERE = {
     r"marsam models (pull|verify) (standard|[\w-]+/)": "the hub; tests/hub has one of its own",
@@ -40,18 +40,18 @@ NOT_HERE = {
     r"^(uv (venv|tool) ?|python3 -m venv |\. marsam-env/|cd marsam$)": "a new environment",
     r"^python tools/pin.py$": "the hub; tests/hub/test_manifest",
     r"^docker ": "an engine",
-    r"^(git|hf) ": "the repository itself, and places to send it to",
+    r"^(git|hf) ": "a remote repository",
     r"^cp upload/space/README.md": "the same; tests/service/test_space does it",
 }
 """Lines of ``sh`` that cannot run in a test, and what they need or what tests them instead.
 
-Of ``marsam``, command and options must exist all the same.
+The commands and options of ``marsam`` in them are still checked.
 """
 PYTHON_NOT_HERE = {
     "cluster_studio(": "a cluster; tests/cluster starts one",
     'translator="facebook/m2m100_418M"': "a model of the hub",
 }
-"""Blocks of Python likewise, by something they say; they must compile."""
+"""The same for Python blocks, by a text they contain. They must compile."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def statements(script: str) -> list[str]:
     found: list[str] = []
     end = None
     for line in script.splitlines():
-        if end is not None or (found and _goes_on(found[-1])):
+        if end is not None or (found and _continues(found[-1])):
             found[-1] += f"\n{line}"
             end = None if line == end else end
             continue
@@ -95,7 +95,7 @@ def statements(script: str) -> list[str]:
     return found
 
 
-def _goes_on(statement: str) -> bool:
+def _continues(statement: str) -> bool:
     return statement.endswith("\\") or statement.count("(") > statement.count(")")
 
 
@@ -105,7 +105,7 @@ def reason(statement: str) -> str | None:
 
 
 def check_unrun(statement: str) -> None:
-    """What can be said of a command without running it."""
+    """Check that the options of ``marsam`` and the extras in a command exist."""
     for words in re.findall(r"(?:^| )marsam ((?!marsam)[a-z].*)", statement):
         _options_exist(words.split())
     if "pip " in statement:
@@ -128,22 +128,22 @@ def _options_exist(words: list[str]) -> None:
 
 @dataclass
 class Reader:
-    """Somebody who types what a document says, block after block.
+    """Runs a document block by block, as a reader would.
 
     Attributes:
-        document: what is read.
-        place: the folder it is typed in, with what the documents suppose to be there.
-        terminal: where ``marsam`` answers.
-        service: gives the address of a running ``marsam serve``.
-        printed: by the last block, when it ran.
-        exported: what the shell remembers from block to block.
-        run: the id of one that was interrupted, once it is wanted.
+        document: the Markdown file.
+        folder: the working folder, with the files that the documents expect.
+        terminal: runs ``marsam`` in one process.
+        service: returns the address of a running ``marsam serve``.
+        printed: the output of the last block, if it ran.
+        exported: the ``export`` commands so far.
+        run: the ID of an interrupted run, made when first needed.
         javascript: the blocks read so far.
-        log: everything that was printed.
+        log: all output.
     """
 
     document: Path
-    place: Path
+    folder: Path
     terminal: Terminal
     service: Callable[[], str]
     printed: str | None = None
@@ -153,21 +153,21 @@ class Reader:
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        clone = self.place / "src" / "marsam" / "web" / "examples"
+        clone = self.folder / "src" / "marsam" / "web" / "examples"
         clone.mkdir(parents=True)
         for picture in EXAMPLES.glob("*.png"):
             shutil.copy(picture, clone)
-        shutil.copy(EXAMPLES / "car.png", self.place / "photo.png")
+        shutil.copy(EXAMPLES / "car.png", self.folder / "photo.png")
         if "mkdir photos" not in self.document.read_text(encoding="utf-8"):
-            shutil.copytree(clone, self.place / "photos")
-        (self.place / ".venv" / "bin").mkdir(parents=True)
-        (self.place / ".venv" / "bin" / "activate").touch()  # the terminal knows marsam already
-        (self.place / "keys.txt").write_text("0123456789abcdef\nfedcba9876543210\n")
-        own = self.place / "models" / "my-painter"
+            shutil.copytree(clone, self.folder / "photos")
+        (self.folder / ".venv" / "bin").mkdir(parents=True)
+        (self.folder / ".venv" / "bin" / "activate").touch()  # the terminal knows marsam already
+        (self.folder / "keys.txt").write_text("0123456789abcdef\nfedcba9876543210\n")
+        own = self.folder / "models" / "my-painter"
         shutil.copytree(ROOT / "src" / "marsam" / "mini" / "painter", own)
 
     def read(self, block: Block) -> None:
-        """Do what a block says."""
+        """Run one block, or compare it with the output before it."""
         if block.kind == "sh":
             self._type(block)
         elif block.kind == "python":
@@ -176,9 +176,9 @@ class Reader:
             self.javascript.append(block.text)
             self.printed = None
         elif block.kind == "json":
-            told = json.loads(block.text)
+            expected = json.loads(block.text)
             if self.printed is not None:
-                assert _shape(told) == _shape(json.loads(self.printed)), block
+                assert _shape(expected) == _shape(json.loads(self.printed)), block
             self.printed = None
         else:
             if block.kind == "text" and self.printed is not None:
@@ -194,8 +194,8 @@ class Reader:
         script = "\n".join(self.javascript).replace(ADDRESS, self.service())
         done = subprocess.run(
             [_node(), "--input-type=module", "-"],
-            cwd=self.place,
-            env=self.terminal.environment(self.place),
+            cwd=self.folder,
+            env=self.terminal.environment(self.folder),
             input=script,
             capture_output=True,
             text=True,
@@ -205,7 +205,7 @@ class Reader:
         self.log.append(done.stdout)
 
     def _type(self, block: Block) -> None:
-        told = []
+        printed = []
         for statement in statements(block.text):
             if reason(statement) is not None:
                 check_unrun(statement)
@@ -215,28 +215,28 @@ class Reader:
             command = self._filled(statement, first)
             done = subprocess.run(
                 ["bash", "-c", "\n".join(["set -eo pipefail", *self.exported, command])],
-                cwd=self.place,
-                env=self.terminal.environment(self.place),
+                cwd=self.folder,
+                env=self.terminal.environment(self.folder),
                 capture_output=True,
                 text=True,
                 timeout=300,
             )
             assert done.returncode == 0, f"{block}: {command}\n{done.stdout}\n{done.stderr}"
-            told.append(done.stdout)
+            printed.append(done.stdout)
             if first == "export":
                 self.exported.append(statement)
-        self.printed = "".join(told) if told else None
-        self.log += told
+        self.printed = "".join(printed) if printed else None
+        self.log += printed
 
     def _filled(self, statement: str, program: str) -> str:
-        """With addresses and ids in place of what stands for them."""
+        """Return the command with a real address and run ID instead of the placeholders."""
         if program == "curl":
             address = self.service()
             if re.search(r"\bRUN\b", statement):
                 statement = re.sub(r"\bRUN\b", self.terminal.latest(address), statement)
             return f"{statement.replace(ADDRESS, address)} --fail --silent --show-error"
         if program == "marsam" and re.search(r"\bRUN\b", statement):
-            self.run = self.run or self.terminal.interrupted(self.place)
+            self.run = self.run or self.terminal.interrupted(self.folder)
             statement = re.sub(r"\bRUN\b", self.run, statement)
         return statement.replace(" DIR", " exported")
 
@@ -248,7 +248,7 @@ class Reader:
         text = block.text
         if ADDRESS in text:
             text = text.replace(ADDRESS, self.service())
-        self.printed = self.terminal.python(self.place, text, str(block))
+        self.printed = self.terminal.python(self.folder, text, str(block))
         self.log.append(self.printed)
 
 

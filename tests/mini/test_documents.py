@@ -58,7 +58,7 @@ def terminal() -> Iterator[Terminal]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """The address of a ``marsam serve``, which starts when somebody wants to know."""
+    """The address of a ``marsam serve``, which starts at the first call."""
     with ExitStack() as stack:
         started: list[str] = []
 
@@ -75,15 +75,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], s
 def test_a_document_works_as_written(
     document: Path, terminal: Terminal, service: Callable[[], str], tmp_path: Path
 ) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
-    reader = Reader(document=document, place=place, terminal=terminal, service=service)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    reader = Reader(document=document, folder=folder, terminal=terminal, service=service)
     for block in blocks(document):
         reader.read(block)
     reader.finish()
-    told = "".join(reader.log)
+    printed = "".join(reader.log)
     promised = PROMISED.get(document.name, [])
-    assert [words for words in promised if told.count(words) < promised.count(words)] == []
+    assert [words for words in promised if printed.count(words) < promised.count(words)] == []
 
 
 def test_every_fence_is_run_or_said_to_be_shown_only() -> None:
@@ -119,7 +119,7 @@ def test_the_readme_begins_with_two_commands() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_run_opens_the_studio() -> None:
     port = free_port()
-    # The venv of this very run: `make run` finds it installed and goes on to the studio.
+    # The environment of this test run: `make run` finds it complete and starts the Studio.
     venv = Path(sys.prefix)
     if not (venv / ".run").exists():
         pytest.skip("this run's environment was not made by make")

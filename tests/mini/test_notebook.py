@@ -27,7 +27,7 @@ def words(cell: dict[str, Any]) -> list[str]:
 def test_it_runs_offline_and_its_file_is_true(tmp_path: Path) -> None:
     new = tmp_path / "new.ipynb"
     own = {
-        "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody answers there
+        "HF_ENDPOINT": "http://127.0.0.1:9",  # nothing listens there
         "MARSAM_DATA": str(tmp_path / "data"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }
@@ -50,10 +50,10 @@ def test_it_runs_offline_and_its_file_is_true(tmp_path: Path) -> None:
         if "same" in cell["metadata"].get("tags", ())
     ]
     assert [kept for kept, _ in same] == [made for _, made in same]
-    told = " ".join(line for kept, _ in same for line in kept)
-    assert "a cat on a blue background" in told
-    assert "قطة على خلفية وردية" in told
-    assert "True" in told  # the same pixels again
+    printed = " ".join(line for kept, _ in same for line in kept)
+    assert "a cat on a blue background" in printed
+    assert "قطة على خلفية وردية" in printed
+    assert "True" in printed  # the same pixels again
 
 
 def test_it_is_small_and_in_both_languages() -> None:

@@ -76,7 +76,7 @@ def test_every_link_inside_leads_somewhere(pages: dict[Path, Page]) -> None:
     assert broken == []
 
 
-def test_reading_it_asks_nobody_else(pages: dict[Path, Page]) -> None:
+def test_pages_load_nothing_from_other_hosts(pages: dict[Path, Page]) -> None:
     assert [load for page in pages.values() for load in page.loads if urlsplit(load).netloc] == []
 
 
