@@ -189,23 +189,23 @@ def test_a_text_that_is_not_utf8_is_one_sentence(
     assert "UTF-8" in capsys.readouterr().err
 
 
-def test_an_address_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_an_option_error(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OptionError, match=f"Cannot listen on 127.0.0.1, port {port}"):
-            listen(SecurityMiddleware(nobody), host="127.0.0.1", port=port)
+            listen(SecurityMiddleware(unused_app), host="127.0.0.1", port=port)
     with pytest.raises(OptionError, match="Choose another"):
-        listen(SecurityMiddleware(nobody), host="no.such.host.invalid", port=port)
-    assert capsys.readouterr().out == ""  # the other's address is not ours
+        listen(SecurityMiddleware(unused_app), host="no.such.host.invalid", port=port)
+    assert capsys.readouterr().out == ""  # no URL is printed for another program's port
     assert marsam("studio", "--port", "99999") == 2
 
 
-def test_every_address_of_a_name_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_binds_every_address_of_a_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     kind = (socket.SOCK_STREAM, 6, "")
     found = [
-        (socket.AF_INET, *kind, ("192.0.2.1", port)),  # nobody's
+        (socket.AF_INET, *kind, ("192.0.2.1", port)),  # not of this machine
         (socket.AF_INET, *kind, ("127.0.0.1", port)),
         (socket.AF_INET, *kind, ("127.0.0.2", port)),
     ]
@@ -218,15 +218,15 @@ def test_every_address_of_a_name_is_listened_to(monkeypatch: pytest.MonkeyPatch)
             one.close()
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
-    listen(SecurityMiddleware(nobody), host="marsam.example", port=port)
+    listen(SecurityMiddleware(unused_app), host="marsam.example", port=port)
     assert heard == [["127.0.0.1", "127.0.0.2"]]
     del found[1:]
     with pytest.raises(OptionError, match="Cannot listen"):
-        listen(SecurityMiddleware(nobody), host="marsam.example", port=port)
+        listen(SecurityMiddleware(unused_app), host="marsam.example", port=port)
 
 
-async def nobody(*_: object) -> None:
-    """An application that is never asked."""
+async def unused_app(*_: object) -> None:
+    """An application that receives no request."""
 
 
 def test_usage_errors_exit_with_two(photo: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
-"""The Dockerfile and the compose files, held against the program they start.
+"""The Dockerfile and the compose files fit the program they start.
 
-No engine is needed: the instructions are read, and the program is asked what it makes of them.
+No container engine is needed: the tests parse the files and run the program with their settings.
 """
 
 import json
@@ -37,7 +37,7 @@ from tests.serving import free_port
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SECRETS = {"MARSAM_KEY": "k" * 32, "POSTGRES_PASSWORD": "p@ss:word"}
-FOUND = """
+PRINT_PATHS = """
 import json, tempfile
 from huggingface_hub import constants
 from marsam.journal.journal import data_folder
@@ -47,7 +47,7 @@ print(json.dumps([str(data_folder()), constants.HF_HUB_CACHE, str(timings_file()
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Of the Dockerfile: each instruction's name and what follows it, on one line."""
+    """Name and arguments of each instruction of the Dockerfile."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     whole = re.sub(r"\\\n\s*", "", lines)
@@ -80,7 +80,7 @@ def compose(file: str = "compose.yaml") -> dict[str, Any]:
     def value(match: re.Match[str]) -> str:
         name, kind, rest = match.groups()
         if name in SECRETS:
-            assert kind == ":?", f"{name} must be asked for, not made up"
+            assert kind == ":?", f"{name} must be required, without a default"
             return SECRETS[name]
         return rest
 
@@ -88,10 +88,10 @@ def compose(file: str = "compose.yaml") -> dict[str, Any]:
     return dict(yaml.safe_load(re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text)))
 
 
-def listening(
+def server_options(
     command: list[str], monkeypatch: pytest.MonkeyPatch, **environment: str
 ) -> ServerOptions:
-    """What ``marsam serve`` would be started with."""
+    """The options ``marsam serve`` would start with."""
     started: list[ServerOptions] = []
     monkeypatch.setattr(app, "serve", started.append)
     done = CliRunner().invoke(main.app, command, env=environment)
@@ -99,9 +99,9 @@ def listening(
     return started[0]
 
 
-def test_it_does_not_run_as_root_and_cannot_change_the_program() -> None:
+def test_the_container_user_is_not_root_and_cannot_write_the_program() -> None:
     user = one("USER")
-    assert int(user) > 0, "a number, so that others can see that it is not root"
+    assert int(user) > 0, "a number, so that Kubernetes can check that it is not root"
     names = [name for name, _ in final_stage()]
     assert names.index("USER") < names.index("ENTRYPOINT")
     (created,) = [rest for name, rest in final_stage() if name == "RUN" and "useradd" in rest]
@@ -109,28 +109,30 @@ def test_it_does_not_run_as_root_and_cannot_change_the_program() -> None:
     assert not any("--chown" in rest for name, rest in final_stage() if name == "COPY")
 
 
-def test_what_it_writes_goes_into_the_volume(tmp_path: Path) -> None:
+def test_data_and_caches_are_in_the_volume(tmp_path: Path) -> None:
     volume = one("VOLUME")
     given = {name: value for name, value in settings().items() if name not in ("PATH", "PORT")}
     done = subprocess.run(
-        [sys.executable, "-c", FOUND],
+        [sys.executable, "-c", PRINT_PATHS],
         env={"PATH": os.environ["PATH"]} | given,
         capture_output=True,
         text=True,
         check=True,
     )
-    places = json.loads(done.stdout)
-    assert all(place.startswith(f"{volume}/") for place in places)
-    # Each of the variables decided one of the places: none is a name that nobody reads.
-    assert places[0] == given["MARSAM_DATA"]
-    assert places[1].startswith(given["HF_HOME"])
-    assert places[2].startswith(given["HOME"])
+    paths = json.loads(done.stdout)
+    assert all(path.startswith(f"{volume}/") for path in paths)
+    # Each variable sets one of the paths: none is unused.
+    assert paths[0] == given["MARSAM_DATA"]
+    assert paths[1].startswith(given["HF_HOME"])
+    assert paths[2].startswith(given["HOME"])
     assert set(given) == {"MARSAM_DATA", "HF_HOME", "HOME"}
 
 
-def test_it_starts_the_service_where_the_health_check_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_listens_on_the_port_of_the_health_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert json.loads(one("ENTRYPOINT")) == list(PROJECT["project"]["scripts"])
-    started = listening(json.loads(one("CMD")), monkeypatch, PORT=settings()["PORT"])
+    started = server_options(json.loads(one("CMD")), monkeypatch, PORT=settings()["PORT"])
     assert started.api
     assert str(started.port) == settings()["PORT"] == one("EXPOSE")
     with pytest.raises(OptionError, match="MARSAM_KEY"):
@@ -138,7 +140,7 @@ def test_it_starts_the_service_where_the_health_check_asks(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("keys", [frozenset[str](), frozenset({"k" * 32})])
-def test_the_health_check_is_well_with_a_living_service(
+def test_the_health_check_succeeds_while_the_server_runs(
     keys: frozenset[str], tmp_path: Path
 ) -> None:
     metrics, port = Metrics(), free_port()
@@ -152,7 +154,7 @@ def test_the_health_check_is_well_with_a_living_service(
         done = subprocess.run(command, env={"PORT": str(port)}, capture_output=True)
         return done.returncode
 
-    assert ask() != 0, "nobody is there yet"
+    assert ask() != 0, "the server has not started"
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -165,7 +167,7 @@ def test_the_health_check_is_well_with_a_living_service(
         thread.join()
 
 
-def test_what_is_copied_is_there_and_enough_for_the_wheel() -> None:
+def test_the_copied_files_are_enough_for_the_wheel() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     let_in = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
@@ -182,7 +184,7 @@ def test_what_is_copied_is_there_and_enough_for_the_wheel() -> None:
     assert {name.partition("/")[0] for name in needed} == copied
 
 
-def test_it_installs_what_the_project_asks_for() -> None:
+def test_the_image_installs_the_dependencies_of_the_project() -> None:
     steps = " ".join(rest for name, rest in instructions() if name == "RUN")
     (torch,) = [name for name in PROJECT["project"]["dependencies"] if name.startswith("torch")]
     assert f'"{torch}"' in steps, "the same torch as pyproject.toml"
@@ -208,7 +210,7 @@ def test_the_kind_of_torch_is_a_build_argument(kind: str, tmp_path: Path) -> Non
         assert done.returncode != 0
         assert done.stderr == "TORCH is cpu or cuda\n"
         return
-    # What there is without an index of its own is the build for CUDA.
+    # The build on PyPI is the one for CUDA.
     index = {"cpu": "--index-url https://download.pytorch.org/whl/cpu ", "cuda": ""}[kind]
     assert done.stdout.startswith(f"install --no-cache-dir {index}torch")
 
@@ -221,7 +223,7 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
     for name, value in (settings() | ours["environment"]).items():
         if name != "PATH":
             monkeypatch.setenv(name, value)
-    started = listening(ours.get("command", json.loads(one("CMD"))), monkeypatch)
+    started = server_options(ours.get("command", json.loads(one("CMD"))), monkeypatch)
     require_key(started.host, load_keys(None), insecure=started.insecure)
     published = ours["ports"][0].rsplit(":", 2)
     assert published == ["127.0.0.1", "7860", str(started.port)]
@@ -232,7 +234,7 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
         database["environment"]["POSTGRES_USER"],
         database["environment"]["POSTGRES_DB"],
     )
-    assert address.password is None, "an address is shown in places where a password must not be"
+    assert address.password is None, "URLs are printed in errors and logs"
     assert ours["environment"]["PGPASSWORD"] == database["environment"]["POSTGRES_PASSWORD"]
     assert ours["depends_on"]["database"]["condition"] == "service_healthy"
     engine = open_engine(Path(), ours["environment"]["MARSAM_JOURNAL"])
@@ -240,25 +242,25 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
     assert {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"} == set(ours["environment"])
 
 
-def test_compose_writes_nowhere_but_to_its_volumes() -> None:
+def test_compose_writes_to_its_volumes_only() -> None:
     found = compose()
     ours = found["services"]["marsam"]
     assert ours["read_only"]
     assert ours["tmpfs"] == ["/tmp"]
     assert ours["volumes"] == [f"data:{one('VOLUME')}"]
     assert {
-        place.partition(":")[0] for s in found["services"].values() for place in s["volumes"]
+        path.partition(":")[0] for s in found["services"].values() for path in s["volumes"]
     } == set(found["volumes"])
 
 
-def test_the_card_is_asked_for_beside_the_build_that_uses_it() -> None:
+def test_compose_cuda_builds_for_and_reserves_an_nvidia_gpu() -> None:
     ours = compose("compose.cuda.yaml")["services"]["marsam"]
     assert ours["build"]["args"]["TORCH"] == "cuda"
     (device,) = ours["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
 
 
-def test_no_tree_of_a_developer_is_sent_to_the_engine() -> None:
+def test_dockerignore_excludes_bytecode_caches() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for path in ("src/marsam/__pycache__", "src/marsam/web/__pycache__"):
         assert any(fnmatch(path, line) for line in ignored if line.startswith("**"))

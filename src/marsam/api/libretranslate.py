@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from marsam.api.dependencies import RunService, ServiceDep
+from marsam.api.fields import LanguageName
 from marsam.api.responses import errors
 from marsam.errors import OptionError
 from marsam.options import TranslateOptions
@@ -34,11 +35,7 @@ class TranslateRequest(BaseModel):
         "and English by their scripts.",
         examples=["en"],
     )
-    target: str = Field(
-        max_length=100,
-        description="Language to translate into: a BCP 47 tag, name or NLLB code.",
-        examples=["ar"],
-    )
+    target: LanguageName
     format: Literal["text", "html"] = Field(
         default="text", description="Must be `text`; `html` is refused."
     )

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep
+from marsam.api.fields import Prompt, Seed
 from marsam.api.responses import base64_file, errors
 from marsam.errors import OptionError
 from marsam.journal.records import StoredPicture
-from marsam.options import MAX_TEXT, PaintOptions
+from marsam.options import PaintOptions
 
 router = APIRouter(prefix="/v1/images", tags=["OpenAI"], responses=errors(409, 422, 503, 504, 507))
 
@@ -18,11 +19,7 @@ router = APIRouter(prefix="/v1/images", tags=["OpenAI"], responses=errors(409, 4
 class ImageRequest(BaseModel):
     """Body of an OpenAI-compatible image request. Unknown fields are ignored."""
 
-    prompt: str = Field(
-        max_length=5 * MAX_TEXT,
-        description="Prompt in English or Arabic, at most 2000 characters.",
-        examples=["a cat on a blue background"],
-    )
+    prompt: Prompt
     n: int | None = Field(default=1, description="Number of images, 1 to 10.")
     size: str | None = Field(
         default=None,
@@ -32,9 +29,7 @@ class ImageRequest(BaseModel):
     response_format: Literal["url", "b64_json"] | None = Field(
         default=None, description="Links, or PNG files in base64 (default)."
     )
-    seed: int | None = Field(
-        default=None, description="Seed of the first image. Default: random.", examples=[7]
-    )
+    seed: Seed = None
 
 
 class GeneratedImage(BaseModel):

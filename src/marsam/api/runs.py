@@ -14,6 +14,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep, read_upload
+from marsam.api.fields import (
+    Candidates,
+    GuidanceScale,
+    NegativePrompt,
+    Prefix,
+    Seed,
+    Side,
+    Steps,
+)
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public
 from marsam.imaging.image_io import open_picture
@@ -44,50 +53,20 @@ class RunForm(BaseModel):
         examples=["a cat on a blue background"],
     )
     pictures: int = Field(
-        default=PaintOptions.pictures,
-        description="Number of pictures to generate, 1 to 10.",
-        examples=[2],
+        default=PaintOptions.pictures, description="Number of pictures to generate, 1 to 10."
     )
-    seed: int | None = Field(
-        default=None,
-        description="Seed of the first picture; each of the others adds 1. Default: random.",
-        examples=[7],
-    )
+    seed: Seed = None
     recipe: str = Field(
         default=str(PaintOptions.recipe),
         description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).",
     )
-    steps: int | None = Field(
-        default=None, description="Denoising steps, 1 to 200. Default: the preset's."
-    )
-    guidance_scale: float | None = Field(
-        default=None,
-        description="How closely to follow the prompt, 1 to 30. Default: the preset's.",
-        examples=[7.5],
-    )
-    negative_prompt: str = Field(
-        default="", max_length=MAX_TEXT, description="What should not be in the pictures."
-    )
-    width: int | None = Field(
-        default=None,
-        description="Width in pixels: a multiple of 8, 64 to 2048. Default: the model's.",
-        examples=[512],
-    )
-    height: int | None = Field(
-        default=None,
-        description="Height in pixels: a multiple of 8, 64 to 2048. Default: the model's.",
-        examples=[512],
-    )
-    candidates: int = Field(
-        default=CaptionOptions.candidates,
-        description="Number of alternative captions of the input image, 1 to 5.",
-    )
-    prefix: str = Field(
-        default="",
-        max_length=200,
-        description="Words the caption of the input image starts with.",
-        examples=["a photograph of"],
-    )
+    steps: Steps = None
+    guidance_scale: GuidanceScale = None
+    negative_prompt: NegativePrompt = ""
+    width: Side = None
+    height: Side = None
+    candidates: Candidates = CaptionOptions.candidates
+    prefix: Prefix = ""
     language: str | None = Field(
         default=None,
         max_length=100,

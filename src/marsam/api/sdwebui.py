@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
+from marsam.api.fields import GuidanceScale, NegativePrompt, Prompt, Side, Steps
 from marsam.api.responses import base64_file, errors
 from marsam.imaging.metadata import parameters, read
 from marsam.journal.records import StoredPicture
-from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions
+from marsam.options import CaptionOptions, PaintOptions
 
 router = APIRouter(prefix="/sdapi/v1", tags=["Stable Diffusion web UI"])
 
@@ -20,27 +21,13 @@ class PaintRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    prompt: str = Field(
-        max_length=5 * MAX_TEXT,
-        description="Prompt in English or Arabic, at most 2000 characters.",
-        examples=["a cat on a blue background"],
-    )
-    negative_prompt: str = Field(
-        default="", max_length=MAX_TEXT, description="What should not be in the images."
-    )
+    prompt: Prompt
+    negative_prompt: NegativePrompt = ""
     seed: int = Field(default=-1, description="Seed of the first image; negative: random.")
-    steps: int | None = Field(
-        default=None, description="Denoising steps, 1 to 200. Default: the preset's."
-    )
-    cfg_scale: float | None = Field(
-        default=None, description="How closely to follow the prompt, 1 to 30."
-    )
-    width: int | None = Field(
-        default=None, description="Width in pixels: a multiple of 8, 64 to 2048."
-    )
-    height: int | None = Field(
-        default=None, description="Height in pixels: a multiple of 8, 64 to 2048."
-    )
+    steps: Steps = None
+    cfg_scale: GuidanceScale = None
+    width: Side = None
+    height: Side = None
     batch_size: int = Field(default=1, description="Images in a batch.")
     n_iter: int = Field(default=1, description="Batches. 1 to 10 images can be generated in total.")
 

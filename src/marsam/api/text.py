@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import APIRouter, File
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ServiceDep, read_upload
+from marsam.api.fields import Candidates, ImageFile, LanguageName, Prefix
 from marsam.api.responses import errors
 from marsam.imaging.image_io import open_picture
 from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
@@ -17,18 +18,9 @@ router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(422, 503, 507))
 class CaptionForm(BaseModel):
     """Form of a caption request."""
 
-    picture: UploadFile = Field(description="JPEG, PNG or WebP image, at most 20 MB.")
-    candidates: int = Field(
-        default=CaptionOptions.candidates,
-        description="Number of alternative captions, 1 to 5.",
-        examples=[3],
-    )
-    prefix: str = Field(
-        default="",
-        max_length=200,
-        description="Words every caption starts with.",
-        examples=["a photograph of"],
-    )
+    picture: ImageFile
+    candidates: Candidates = CaptionOptions.candidates
+    prefix: Prefix = ""
 
 
 class CaptionCandidate(BaseModel):
@@ -58,18 +50,8 @@ class TranslationRequest(BaseModel):
         description="Text to translate, at most 2000 characters.",
         examples=["a cat on a blue background"],
     )
-    source: str = Field(
-        default=ENGLISH.short,
-        max_length=100,
-        description="Language of the text: a name, BCP 47 tag or NLLB code.",
-        examples=["en", "English", "eng_Latn"],
-    )
-    target: str = Field(
-        default=ARABIC.short,
-        max_length=100,
-        description="Language to translate into: a name, BCP 47 tag or NLLB code.",
-        examples=["ar", "Arabic", "arb_Arab"],
-    )
+    source: LanguageName = ENGLISH.short
+    target: LanguageName = ARABIC.short
     back: bool = Field(
         default=False, description="Also translate the result back into the source language."
     )
