@@ -1,4 +1,4 @@
-"""Which device does the work, in which number format, and why."""
+"""Choose the device and the dtype, and give the reason."""
 
 import os
 import platform
@@ -6,24 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marsam.cpu import autotune, winograd
 from marsam.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
 
-ROOMY = 10 * 2**30
-"""Bytes of memory a machine must have before some gigabytes more are spent on speed."""
+SPARE_MEMORY_BYTES = 10 * 2**30
+"""Memory a machine must have before some gigabytes of it are spent on speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A choice and its reason.
+    """A device, the dtype it computes in, and why they were chosen.
 
     Attributes:
-        kind: torch's name: ``cuda``, ``mps`` or ``cpu``.
+        kind: ``cuda``, ``mps`` or ``cpu``.
         dtype: ``float16``, ``bfloat16`` or ``float32``.
-        reason: one sentence for people.
+        reason: half a sentence for people.
     """
 
     kind: str
@@ -31,70 +30,28 @@ class Device:
     reason: str
 
     @property
-    def is_processor(self) -> bool:
-        """No GPU: what was measured and tuned for."""
+    def is_cpu(self) -> bool:
+        """No GPU: the only device that :mod:`marsam.cpu` optimises for."""
         return self.kind == "cpu"
 
     @property
-    def is_bfloat16_processor(self) -> bool:
-        """No GPU, but bfloat16 products in hardware, where some kernels are worth exchanging."""
-        return self.is_processor and self.dtype == "bfloat16"
+    def has_bf16(self) -> bool:
+        """A CPU with native bfloat16, where other kernels are faster than in float32."""
+        return self.is_cpu and self.dtype == "bfloat16"
 
     @property
-    def has_room(self) -> bool:
-        """No GPU, and enough memory to keep some weights in a larger form that is quicker."""
-        return self.is_processor and _memory() >= ROOMY
+    def has_spare_memory(self) -> bool:
+        """A CPU with enough memory for weights in a larger form that is faster."""
+        return self.is_cpu and _memory() >= SPARE_MEMORY_BYTES
 
     @property
-    def halves_weights(self) -> bool:
-        """CPU with float32: weights are stored as float16 (:mod:`marsam.cpu.layerwise_casting`)."""
-        return self.is_processor and self.dtype == "float32"
-
-    @property
-    def packs_weights(self) -> bool:
-        """Whether linear layers of few rows are FBGEMM's, which is made for x86 with AVX2."""
-        import torch
-
-        engine = torch.backends.quantized.engine
-        return self.halves_weights and engine in ("x86", "fbgemm")
-
-    @property
-    def packs_bfloat16(self) -> bool:
-        """Whether oneDNN's prepacked weights are used (:mod:`marsam.cpu.prepacked`); x86 only."""
-        import torch
-
-        return (
-            self.is_bfloat16_processor
-            and platform.machine() in ("x86_64", "AMD64")
-            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
-
-    @property
-    def tuning(self) -> tuple[str, ...]:
-        """What is done differently here to be faster, and why, a sentence each."""
-        if not self.is_processor:
-            return ("the libraries' own kernels; nothing else was measured on such a device",)
-        if not self.is_bfloat16_processor:
-            return (
-                "pictures: channels last, weights in sixteen bits"
-                + (", and convolutions with fewer multiplications" * self.has_room),
-                "texts: a last layer that knows the target's script alone"
-                + (", and weights in sixteen bits" * self.packs_weights),
-            )
-        return (
-            "pictures: channels last, and attention in pieces that stay in the cache",
-            *([_trial()] * self.has_room),
-            "texts: decoders in eight bits, as each word costs a reading of all their weights",
-            *(
-                ["both: most other weights arranged once, as they are multiplied"]
-                * self.packs_bfloat16
-            ),
-        )
+    def stores_fp16(self) -> bool:
+        """A CPU with float32: weights are stored in fp16 (:mod:`marsam.cpu.layerwise_casting`)."""
+        return self.is_cpu and self.dtype == "float32"
 
     @property
     def torch_dtype(self) -> "torch.dtype":
-        """The same, as torch's object."""
+        """``dtype`` as torch's object."""
         import torch
 
         return {
@@ -105,10 +62,10 @@ class Device:
 
 
 def choose_device(wanted: str | None = None) -> Device:
-    """The best device here, or the ``wanted`` one (``cuda``, ``mps``, ``cpu``).
+    """Choose the best device of this machine, or the ``wanted`` one (``cuda``, ``mps``, ``cpu``).
 
     Raises:
-        OptionError: when the wanted device is unknown or absent.
+        OptionError: when the machine has no such device.
     """
     import torch
 
@@ -118,25 +75,24 @@ def choose_device(wanted: str | None = None) -> Device:
         "cpu": True,
     }
     if wanted is not None and not present.get(wanted, False):
-        here = ", ".join(kind for kind, there in present.items() if there)
-        raise OptionError(f"There is no device {wanted!r} here; there is {here}.")
+        found = ", ".join(kind for kind, there in present.items() if there)
+        raise OptionError(f"This machine has no device {wanted!r}; it has {found}.")
     kind = wanted or next(kind for kind, there in present.items() if there)
     if kind == "cuda":
-        name = torch.cuda.get_device_name()
-        return Device(kind=kind, dtype="float16", reason=f"{name} is the fastest device here")
+        reason = f"{torch.cuda.get_device_name()} is the fastest device of this machine"
+        return Device(kind=kind, dtype="float16", reason=reason)
     if kind == "mps":
-        return Device(kind=kind, dtype="float16", reason="the Apple GPU is the fastest device here")
-    if _cpu_multiplies_bfloat16():
-        return Device(
-            kind=kind, dtype="bfloat16", reason="no GPU here, and this processor computes bfloat16"
-        )
-    return Device(
-        kind=kind, dtype="float32", reason="no GPU here, and bfloat16 would only be emulated"
-    )
+        reason = "the Apple GPU is the fastest device of this machine"
+        return Device(kind=kind, dtype="float16", reason=reason)
+    if _cpu_has_bf16():
+        reason = "no GPU was found, and this CPU has bfloat16 instructions"
+        return Device(kind=kind, dtype="bfloat16", reason=reason)
+    reason = "no GPU was found, and this CPU has no bfloat16 instructions"
+    return Device(kind=kind, dtype="float32", reason=reason)
 
 
-def _cpu_multiplies_bfloat16() -> bool:
-    """Whether bfloat16 products are done by the processor itself; emulated, they are slower."""
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU has bfloat16 instructions; emulated, bfloat16 is slower than float32."""
     if platform.system() == "Linux":
         cpuinfo = Path("/proc/cpuinfo")
         flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
@@ -144,21 +100,9 @@ def _cpu_multiplies_bfloat16() -> bool:
     return False
 
 
-def _trial() -> str:
-    """What is known of the convolutions that may or may not be quicker where bfloat16 is."""
-    share = autotune.remembered(winograd.TRIAL)
-    if share is None:
-        return "pictures: convolutions with fewer multiplications are tried at the first one"
-    used = "used where layers are wide" if share < autotune.WORTH else "not used"
-    return (
-        f"pictures: convolutions with fewer multiplications took {share:.0%} of the plain ones' "
-        f"time here, and are {used}"
-    )
-
-
 def _memory() -> float:
-    """Bytes this machine has; without end where it does not tell."""
+    """Bytes of memory of this machine; infinite where the system does not say."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # Windows has no such question
+    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
         return float("inf")

@@ -146,9 +146,9 @@ def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
 ) -> None:
     """To the last bit of what it says, also where layers keep them in another form."""
     monkeypatch.setattr("marsam.device._memory", lambda: float("inf"))
-    monkeypatch.setattr(winograd, "pays", lambda: True)
-    monkeypatch.setattr(winograd, "TRIED", (8, 8))
-    monkeypatch.setattr(winograd.suited, "__kwdefaults__", {"fewest": 8})
+    monkeypatch.setattr(winograd, "is_faster", lambda: True)
+    monkeypatch.setattr(winograd, "BENCHMARK_CHANNELS", 8)
+    monkeypatch.setattr(winograd.supported_layers, "__kwdefaults__", {"min_channels": 8})
     assert pull("standard") == 0
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)

@@ -33,6 +33,7 @@ def show(
 
 def info(as_json: Json = False) -> None:
     """Show which models would do the work, on which device, and why."""
+    from marsam.cpu.summary import optimizations
     from marsam.device import choose_device
     from marsam.hub.catalog import SETS
     from marsam.runs.eta import TimeEstimator, timings_file
@@ -40,6 +41,7 @@ def info(as_json: Json = False) -> None:
 
     studio = Studio.load()
     device = studio.device or choose_device()
+    tuning = optimizations(device)
     parts = SETS[studio.models].parts if studio.models in SETS else ()
     seconds = TimeEstimator(studio, timings_file()).seconds_per_picture()
     facts = {
@@ -49,7 +51,7 @@ def info(as_json: Json = False) -> None:
             "kind": device.kind,
             "dtype": device.dtype,
             "reason": device.reason,
-            "tuning": device.tuning,
+            "tuning": tuning,
         },
         "seconds_per_picture": dict(seconds),
         "licences": {m.stage: m.licence.name for m in parts},
@@ -60,7 +62,7 @@ def info(as_json: Json = False) -> None:
     typer.echo(f"marsam {__version__}")
     typer.echo(f"models: {studio.models} ({studio.reason})")
     typer.echo(f"device: {device.kind}, {device.dtype} ({device.reason})")
-    for line in device.tuning:
+    for line in tuning:
         typer.echo(f"  {line}")
     for recipe, needed in seconds.items():
         told = "not measured yet; painting measures it" if needed is None else f"{needed:.1f} s"

@@ -1,7 +1,7 @@
-"""Which of two ways is the quicker one on this machine: tried once, and remembered.
+"""Choose the faster of two implementations on this machine: benchmark once, then use the cache.
 
-Two ways differ in the last digits, and a seed has to give the same pixels tomorrow, and to every
-program on the machine. So the first outcome stands, and what cannot be remembered is not used.
+The two differ in the last digits, but a seed must give the same pixels tomorrow and in every
+program on the machine. So the first result stands, and a choice that cannot be cached is not made.
 """
 
 import platform
@@ -13,60 +13,61 @@ import platformdirs
 
 from marsam.measurements import read_figures, write_figures
 
-WORTH = 0.9
-"""The share of the usual way's time that another must stay under to be taken."""
-TIMES = 3
+MAX_TIME_RATIO = 0.9
+"""The candidate is used where it takes less than this ratio of the baseline's time."""
+REPEATS = 3
 
 
-def trial_file() -> Path:
-    """Where outcomes are remembered between starts."""
-    return Path(platformdirs.user_cache_dir("marsam")) / "trials.json"
+def cache_file() -> Path:
+    """Where results are kept between starts."""
+    return Path(platformdirs.user_cache_dir("marsam")) / "autotune.json"
 
 
 def processor_name() -> str:
-    """What the processor calls itself."""
+    """The CPU's model name, as the system gives it."""
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        told = ""
-    names = (line.partition(":")[2] for line in told.splitlines() if line.startswith("model name"))
+        cpuinfo = ""
+    lines = (line for line in cpuinfo.splitlines() if line.startswith("model name"))
+    names = (line.partition(":")[2] for line in lines)
     return next(names, "").strip() or platform.processor() or platform.machine()
 
 
-def remembered(what: str) -> float | None:
-    """The share of the usual way's time that the other one took here; None when never tried."""
-    return read_figures(trial_file()).get(_key(what))
+def cached_ratio(name: str) -> float | None:
+    """The candidate's time over the baseline's on this machine; None before a benchmark."""
+    return read_figures(cache_file()).get(_key(name))
 
 
-def quicker(what: str, usual: Callable[[], object], other: Callable[[], object]) -> bool:
-    """Whether the other way is worth taking on this machine.
+def is_faster(name: str, baseline: Callable[[], object], candidate: Callable[[], object]) -> bool:
+    """Whether the candidate is worth using instead of the baseline on this machine.
 
     Args:
-        what: what is done so, in a few words.
-        usual: does it once.
-        other: does the same, the other way.
+        name: of the benchmark, in the cache.
+        baseline: does the work once.
+        candidate: does the same work in the other way.
     """
-    if remembered(what) is None:
-        found = {_key(what): _share(usual, other)}
-        # Unless another program was first.
-        write_figures(trial_file(), found | read_figures(trial_file()))
-    share = remembered(what)
-    return share is not None and share < WORTH
+    if cached_ratio(name) is None:
+        measured = {_key(name): _time_ratio(baseline, candidate)}
+        # A result that another program cached in the meantime stands.
+        write_figures(cache_file(), measured | read_figures(cache_file()))
+    ratio = cached_ratio(name)
+    return ratio is not None and ratio < MAX_TIME_RATIO
 
 
-def _share(usual: Callable[[], object], other: Callable[[], object]) -> float:
-    """By the best of some times each, in turn, after one to warm up."""
-    best = {usual: float("inf"), other: float("inf")}
-    for turn in range(TIMES + 1):
-        for way in best:
+def _time_ratio(baseline: Callable[[], object], candidate: Callable[[], object]) -> float:
+    """The best times of both, taken in turn after a warm-up each."""
+    best = {baseline: float("inf"), candidate: float("inf")}
+    for turn in range(REPEATS + 1):
+        for work in best:
             started = time.perf_counter()
-            way()
+            work()
             if turn:
-                best[way] = min(best[way], time.perf_counter() - started)
-    return best[other] / best[usual]
+                best[work] = min(best[work], time.perf_counter() - started)
+    return best[candidate] / best[baseline]
 
 
-def _key(what: str) -> str:
+def _key(name: str) -> str:
     import torch
 
-    return f"{processor_name()}, torch {torch.__version__}: {what}"
+    return f"{processor_name()}, torch {torch.__version__}: {name}"

@@ -1,7 +1,7 @@
-"""BLIP's look at a picture, without the work that changes nothing.
+"""BLIP on a CPU: a vision encoder without attention weights, and image K/V computed once per image.
 
-Its vision tower attends without writing every weight to memory; and its decoder works out once what
-a picture looks like to it, not once for each of the picture's beams.
+transformers' BLIP encoder writes all attention weights to memory, and its decoder projects the
+image's keys and values again for every beam.
 """
 
 from collections.abc import Callable
@@ -10,32 +10,37 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from marsam.cpu.prepacked import pack
-from marsam.cpu.tiled_attention import attend
+from marsam.cpu.prepacked import prepack_weights, prepacks_onednn
+from marsam.cpu.tiled_attention import tiled_attention
 from marsam.device import Device
 
 
-class TowerAttention(nn.Module):
-    """What a layer of BLIP's vision tower attends with; the same layers as ``BlipAttention``'s."""
+class VisionSdpaAttention(nn.Module):
+    """Self-attention of BLIP's vision encoder by a kernel that does not return the weights.
 
-    def __init__(self, given: Any, *, pieces: bool) -> None:
+    Args:
+        attention: the ``BlipAttention`` it replaces, and whose layers it takes.
+        tiled: use :func:`~marsam.cpu.tiled_attention.tiled_attention` rather than torch's kernel.
+    """
+
+    def __init__(self, attention: Any, *, tiled: bool) -> None:
         super().__init__()
-        self.heads = given.num_heads
-        self.attend = attend if pieces else scaled_dot_product_attention
-        self.qkv, self.projection = given.qkv, given.projection
+        self.heads = attention.num_heads
+        self.attend = tiled_attention if tiled else scaled_dot_product_attention
+        self.qkv, self.projection = attention.qkv, attention.projection
 
     def forward(self, hidden_states: Tensor, **_: Any) -> tuple[Tensor, None]:
-        """Places (n, places, width) to the same shape; the weights are not kept."""
+        """Hidden states (n, tokens, channels) to the same shape, and no weights."""
         query, key, value = (
             self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         )
         attended = self.attend(query, key, value)
-        out: Tensor = self.projection(attended.transpose(1, 2).flatten(2))
-        return out, None
+        output: Tensor = self.projection(attended.transpose(1, 2).flatten(2))
+        return output, None
 
 
-class OncePerPicture(nn.Module):
-    """A linear layer of what a picture's beams share, who stand one after another."""
+class OncePerImageProjection(nn.Module):
+    """A key or value projection of cross-attention, computed once per image for all its beams."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -43,39 +48,40 @@ class OncePerPicture(nn.Module):
         self.beams = 1
 
     def forward(self, states: Tensor) -> Tensor:
-        """States (pictures x beams, places, width), the same for all beams of a picture."""
-        answer: Tensor = self.layer(states[:: self.beams])
-        return answer.repeat_interleave(self.beams, 0)
+        """Image states (images x beams, tokens, channels), equal for all beams of an image."""
+        output: Tensor = self.layer(states[:: self.beams])
+        return output.repeat_interleave(self.beams, 0)
 
 
-def _activated_within(mlp: Any) -> Callable[[Tensor], Tensor]:
-    """What two packed layers say, the first one's answers activated as they are made."""
+def _mlp_with_fused_gelu(mlp: Any) -> Callable[[Tensor], Tensor]:
+    """The forward of an MLP of two prepacked layers, GELU fused into the first product."""
 
-    def answer(states: Tensor) -> Tensor:
-        said: Tensor = mlp.fc2(mlp.fc1.forward(states, "gelu"))
-        return said
+    def forward(states: Tensor) -> Tensor:
+        output: Tensor = mlp.fc2(mlp.fc1.forward(states, "gelu"))
+        return output
 
-    return answer
+    return forward
 
 
-def install(model: Any, device: Device) -> list[OncePerPicture]:
-    """Change a BLIP model so; the layers returned have to know how many beams there are.
+def apply_blip_optimizations(model: Any, device: Device) -> list[OncePerImageProjection]:
+    """Optimise a ``BlipForConditionalGeneration``.
 
-    Args:
-        model: a ``BlipForConditionalGeneration``.
-        device: what it computes on.
+    Returns:
+        The cross-attention projections: set their ``beams`` before each ``generate``.
     """
-    tower = model.vision_model.encoder
-    for layer in tower.layers:
-        layer.self_attn = TowerAttention(layer.self_attn, pieces=device.is_bfloat16_processor)
-    pack(tower, device)
-    if device.packs_bfloat16 and tower.config.hidden_act == "gelu":
-        for layer in tower.layers:
-            layer.mlp.forward = _activated_within(layer.mlp)
-    shared = []
+    encoder = model.vision_model.encoder
+    for layer in encoder.layers:
+        layer.self_attn = VisionSdpaAttention(layer.self_attn, tiled=device.has_bf16)
+    prepack_weights(encoder, device)
+    if prepacks_onednn(device) and encoder.config.hidden_act == "gelu":
+        for layer in encoder.layers:
+            layer.mlp.forward = _mlp_with_fused_gelu(layer.mlp)
+    projections = []
     for layer in model.text_decoder.bert.encoder.layer:
         attention = layer.crossattention.self
-        pack(nn.ModuleList([attention.key, attention.value]), device)
-        attention.key, attention.value = map(OncePerPicture, (attention.key, attention.value))
-        shared += [attention.key, attention.value]
-    return shared
+        prepack_weights(nn.ModuleList([attention.key, attention.value]), device)
+        attention.key, attention.value = map(
+            OncePerImageProjection, (attention.key, attention.value)
+        )
+        projections += [attention.key, attention.value]
+    return projections

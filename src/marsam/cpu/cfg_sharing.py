@@ -1,7 +1,8 @@
-"""What both halves of a guided step have in common.
+"""Classifier-free guidance: compute once what the conditional and unconditional halves share.
 
-Guidance looks at a picture twice, with the words and without any, both at once as a pair. Until a
-U-Net first attends to the words, the two are the same sums, and one of them is enough.
+With guidance, the U-Net's batch holds every latent twice, with the prompt and with the negative
+prompt. Until its first cross-attention layer both halves are equal, so that half the batch is
+enough.
 """
 
 from collections.abc import Callable
@@ -13,20 +14,22 @@ if TYPE_CHECKING:
 Forward = Callable[..., "torch.Tensor"]
 
 
-def install(unet: Any) -> None:
-    """Work out once what comes before a U-Net's first look at the words; leave other networks."""
+def apply_cfg_sharing(unet: Any) -> None:
+    """Share the layers before a U-Net's first cross-attention; leave other networks as they are."""
     from diffusers import UNet2DConditionModel
 
     if not isinstance(unet, UNet2DConditionModel):
         return
     first: Any = unet.down_blocks[0]
-    # Layers that cost nothing are among them: rounding would part the halves again.
-    for layer in (unet.time_embedding, unet.conv_in, first.resnets[0], *_before_words(first)):
-        layer.forward = once(layer.forward)
+    # Cheap layers too: computed on both halves, they may round them differently; then the halves
+    # are no longer equal for the layers that follow.
+    layers = unet.time_embedding, unet.conv_in, first.resnets[0], *_before_cross_attention(first)
+    for layer in layers:
+        layer.forward = share_cfg_halves(layer.forward)
 
 
-def _before_words(block: Any) -> list[Any]:
-    """The layers of its first transformer that see nothing but the picture."""
+def _before_cross_attention(block: Any) -> list[Any]:
+    """The layers of a block's first transformer that see the latents alone."""
     for transformer in (getattr(block, "attentions", None) or ())[:1]:
         if hasattr(transformer, "transformer_blocks"):
             attention = transformer.transformer_blocks[0].attn1
@@ -34,36 +37,36 @@ def _before_words(block: Any) -> list[Any]:
     return []
 
 
-def once(forward: Forward) -> Forward:
-    """The same function, for whose answer half the work is enough where both halves are equal.
+def share_cfg_halves(forward: Forward) -> Forward:
+    """Wrap a forward so that it computes one half of the batch where both halves are equal.
 
     Args:
-        forward: takes tensors whose first dimension is the pair's, and gives one.
+        forward: takes tensors with the batch as first dimension, and returns one.
     """
     import torch
 
-    def answer(*args: Any, **kwargs: Any) -> "torch.Tensor":
-        given = [t for t in (*args, *kwargs.values()) if isinstance(t, torch.Tensor)]
-        if not all(_is_pair(tensor) for tensor in given):
+    def shared(*args: Any, **kwargs: Any) -> "torch.Tensor":
+        inputs = [t for t in (*args, *kwargs.values()) if isinstance(t, torch.Tensor)]
+        if not all(_has_equal_halves(tensor) for tensor in inputs):
             return forward(*args, **kwargs)
-        said = forward(
-            *(_half(value) for value in args),
-            **{name: _half(value) for name, value in kwargs.items()},
+        half = forward(
+            *(_first_half(value) for value in args),
+            **{name: _first_half(value) for name, value in kwargs.items()},
         )
-        return torch.cat([said, said])
+        return torch.cat([half, half])
 
-    answer.__wrapped__ = forward  # type: ignore[attr-defined] # for whoever has other weights for it
-    return answer
+    shared.__wrapped__ = forward  # type: ignore[attr-defined] # for stages.lora, to set weights
+    return shared
 
 
-def _is_pair(tensor: "torch.Tensor") -> bool:
+def _has_equal_halves(tensor: "torch.Tensor") -> bool:
     import torch
 
     half, odd = divmod(len(tensor), 2)
     return half > 0 and not odd and torch.equal(tensor[:half], tensor[half:])
 
 
-def _half(value: Any) -> Any:
+def _first_half(value: Any) -> Any:
     import torch
 
     return value[: len(value) // 2] if isinstance(value, torch.Tensor) else value

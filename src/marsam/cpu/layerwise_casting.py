@@ -1,12 +1,12 @@
-"""Weights in half the memory, on a processor that computes float32.
+"""Layerwise casting: fp16 weight storage and float32 compute, on a CPU without bfloat16.
 
-They are kept in float16, the form in which painters are published, and made wider for the moment in
-which a layer multiplies with them: for the hundreds of rows that a picture has, a fiftieth of the
-time that multiplying takes. What comes in float16 loses nothing by it (but where its convolutions
-are :mod:`marsam.cpu.winograd`'s), what comes in float32 two in ten thousand.
+A layer's weights are cast to float32 for the moment it multiplies. With the hundreds of rows that
+an image has, the cast takes a fiftieth of the time of the product. Weights published in fp16 lose
+nothing by it (except in :mod:`marsam.cpu.winograd`'s convolutions); float32 weights change by two
+ten-thousandths.
 
-Only for networks whose layers are asked through ``forward``: some read another layer's weights
-themselves, or its number format.
+Only for networks whose layers are called through ``forward``: some networks read another layer's
+weights, or its dtype.
 """
 
 from collections.abc import Callable
@@ -16,61 +16,65 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
-PIECE = 2**24
-"""Weights of a layer that are made wider at once, at most: 64 megabytes, and as many for torch to
-rearrange them in. Fewer would be slower for layers that see few places."""
+CAST_CHUNK_NUMEL = 2**24
+"""Weights of a layer cast at once, at most: 64 MB, and as much again for torch's blocked copy.
+Smaller chunks would slow down layers that compute few rows."""
 
 
-def halve(network: nn.Module, *, but: Tensor | None = None) -> None:
-    """Keep the weights of linear layers, convolutions and embeddings so, all else in float32.
+def apply_layerwise_casting(network: nn.Module, *, skip: Tensor | None = None) -> None:
+    """Store the weights of linear layers, convolutions and embeddings in fp16, the rest in float32.
 
     Args:
-        network: in either number format.
-        but: a weight that is kept in float32 too, such as the one by which a network tells others
-            in which number format it computes.
+        network: in either dtype.
+        skip: a weight that stays in float32, such as the first one, which ``network.dtype`` is
+            read from.
     """
-    kept: set[Any] = set()
+    stored: set[Any] = set()
     for layer in network.modules():
-        forward = _forward(layer)
-        if forward is not None and layer.weight is not but:
+        forward = _casting_forward(layer)
+        if forward is not None and layer.weight is not skip:
             layer.forward = forward
-            kept.add(layer.weight)  # which layers may share
-    for weight in kept:
+            stored.add(layer.weight)  # a set: layers may share a weight
+    for weight in stored:
         weight.data = _copy(weight, torch.float16)
-    for other in {*network.parameters(), *network.buffers()} - kept:
+    for other in {*network.parameters(), *network.buffers()} - stored:
         if other.is_floating_point():
             other.data = _copy(other, torch.float32)
 
 
 def _copy(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """The numbers in memory of their own: a view of a file would hold all of it."""
+    """Always copy: a view of a memory-mapped file would keep the whole file in memory."""
     return tensor.data.to(dtype, copy=True)
 
 
-def _in_pieces(
-    weight: Tensor, bias: Tensor | None, answer: Callable[[Tensor, Tensor | None], Tensor], dim: int
+def _chunked_forward(
+    weight: Tensor,
+    bias: Tensor | None,
+    compute: Callable[[Tensor, Tensor | None], Tensor],
+    dim: int,
 ) -> Tensor:
-    """What all of a layer's outputs are, along a dimension, each ``answer`` being those of some."""
-    weights = torch.chunk(weight, -(-weight.numel() // PIECE))
+    """Compute a layer's outputs for one chunk of weights after another; join them along ``dim``."""
+    weights = torch.chunk(weight, -(-weight.numel() // CAST_CHUNK_NUMEL))
     biases = [None] * len(weights) if bias is None else torch.chunk(bias, len(weights))
-    pieces = [answer(piece.float(), b) for piece, b in zip(weights, biases, strict=True)]
-    return torch.cat(pieces, dim) if len(pieces) > 1 else pieces[0]
+    outputs = [compute(chunk.float(), b) for chunk, b in zip(weights, biases, strict=True)]
+    return torch.cat(outputs, dim) if len(outputs) > 1 else outputs[0]
 
 
-def _forward(layer: Any) -> Any:
-    """What to call in place of a layer's own ``forward``; None for other kinds of layers."""
+def _casting_forward(layer: Any) -> Callable[[Tensor], Tensor] | None:
+    """The replacement for a layer's ``forward``; None for layers of other kinds."""
     if type(layer) is nn.Linear:
-        return lambda given: _in_pieces(
-            layer.weight, layer.bias, lambda weight, bias: linear(given.float(), weight, bias), -1
+        return lambda states: _chunked_forward(
+            layer.weight, layer.bias, lambda weight, bias: linear(states.float(), weight, bias), -1
         )
     if type(layer) is nn.Conv2d and layer.groups == 1:
-        return lambda given: _in_pieces(
+        return lambda images: _chunked_forward(
             layer.weight,
             layer.bias,
-            lambda weight, bias: layer._conv_forward(given.float(), weight, bias),
+            lambda weight, bias: layer._conv_forward(images.float(), weight, bias),
             1,
         )
+    # NLLB's embedding is a subclass that scales its rows; other subclasses are unknown to us.
     scale = 1.0 if type(layer) is nn.Embedding else getattr(layer, "embed_scale", None)
-    if isinstance(layer, nn.Embedding) and scale is not None:  # NLLB's multiply what they look up
+    if isinstance(layer, nn.Embedding) and scale is not None:
         return lambda ids: embedding(ids, layer.weight, layer.padding_idx).float() * scale
     return None

@@ -1,26 +1,31 @@
-"""What a pipeline's networks are exchanged for, where a processor paints without a GPU."""
+"""Apply the optimisations for a CPU to the networks of a diffusers pipeline."""
 
 from typing import Any
 
-from marsam.cpu import cfg_sharing, prepacked, tiled_attention, vae_decoder, winograd
+from marsam.cpu import winograd
+from marsam.cpu.cfg_sharing import apply_cfg_sharing
+from marsam.cpu.tiled_attention import apply_tiled_attention
+from marsam.cpu.vae_decoder import apply_streaming_decoder
 from marsam.device import Device
 
 
-def halve(pipe: Any) -> None:
-    """Its networks' weights in half the memory, but for the first ones, which tell the format."""
+def store_pipeline_in_fp16(pipe: Any) -> None:
+    """Store the weights of a pipeline's networks in fp16; they compute in float32."""
     import torch
     from torch import nn
 
-    from marsam.cpu import layerwise_casting
+    from marsam.cpu.layerwise_casting import apply_layerwise_casting
 
-    parts = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
-    # A part is there twice while it is done: the largest while the others are not there at all.
-    for part in sorted(parts, key=lambda part: -sum(map(torch.numel, part.parameters()))):
-        layerwise_casting.halve(part, but=next(part.parameters(), None))
+    networks = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
+    # While a network is cast it is in memory twice: the largest first, while the others are still
+    # in their files.
+    for network in sorted(networks, key=lambda part: -sum(map(torch.numel, part.parameters()))):
+        # The first weight stays in float32: networks read the dtype they compute in from it.
+        apply_layerwise_casting(network, skip=next(network.parameters(), None))
 
 
-def suit_processor(pipe: Any, device: Device) -> None:
-    """What is fastest without a GPU, by number format."""
+def optimize_pipeline(pipe: Any, device: Device) -> None:
+    """Replace what is faster in another form on this CPU, by dtype."""
     import torch
 
     unet: Any = getattr(pipe, "unet", None)
@@ -28,53 +33,58 @@ def suit_processor(pipe: Any, device: Device) -> None:
     for network in (unet, vae):
         if network is not None:
             network.to(memory_format=torch.channels_last)
-    if device.is_bfloat16_processor and unet is not None:
-        tiled_attention.install(unet)
+    if device.has_bf16 and unet is not None:
+        apply_tiled_attention(unet)
     for layer in vae.decoder.modules() if hasattr(vae, "decoder") else ():
         if type(layer) is torch.nn.SiLU:
-            layer.inplace = True  # it follows a layer whose answer nobody else reads
-    if device.has_room:
-        _multiply_less(unet, vae, device)
+            layer.inplace = True  # no other layer reads its input
+    if device.has_spare_memory:
+        _apply_winograd(unet, vae, device)
     if hasattr(vae, "decoder"):
-        vae_decoder.install(vae.decoder)
-    if unet is not None and device.packs_bfloat16:
-        _pack(unet, device)
-    cfg_sharing.install(unet)
+        apply_streaming_decoder(vae.decoder)
+    if unet is not None:
+        _prepack_unet(unet, device)
+    apply_cfg_sharing(unet)
 
 
-def _pack(unet: Any, device: Device) -> None:
-    """Its weights as they are multiplied, and gates worked out with what they let through."""
+def _prepack_unet(unet: Any, device: Device) -> None:
+    """Prepack a U-Net's weights, with the gates fused into the products of its GEGLU layers."""
     from diffusers.models.activations import GEGLU
 
+    from marsam.cpu.prepacked import PrepackedGEGLU, prepack_weights, prepacks_onednn
+
+    if not prepacks_onednn(device):
+        return
     for layer in unet.modules():
         if type(layer) is GEGLU:
-            layer.forward = layer.proj.forward = prepacked.Gated(layer.proj)
-    prepacked.pack(unet, device)
+            layer.forward = layer.proj.forward = PrepackedGEGLU(layer.proj)
+    prepack_weights(unet, device)
 
 
-def _multiply_less(unet: Any, vae: Any, device: Device) -> None:
-    """Convolutions with fewer multiplications, where they are worth the memory they take."""
-    levels = _has_levels(unet)
-    if not device.is_bfloat16_processor:
-        # The innermost layers have the most weights, and few places to use them on.
-        wide = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if levels else []
-        for part in (*wide, getattr(vae, "decoder", None)):
+def _apply_winograd(unet: Any, vae: Any, device: Device) -> None:
+    """Use Winograd for the convolutions that are worth the memory of their transformed weights."""
+    has_levels = _has_inner_levels(unet)
+    if not device.has_bf16:
+        # Not the innermost level: the most weights, and the fewest pixels to use them on.
+        outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_levels else []
+        for part in (*outer, getattr(vae, "decoder", None)):
             if part is not None:
-                winograd.install(winograd.suited(part))
-    elif levels:
-        # Weights become eight times as large: only those used on the most places.
+                winograd.apply_winograd(winograd.supported_layers(part))
+    elif has_levels:
+        # From bfloat16 to float32 and from 9 to 36 numbers, weights grow to eight times their
+        # size: only those of the outermost level, which has the most pixels.
         upsamplers = getattr(unet.up_blocks[-2], "upsamplers", None)
-        outer = [
+        layers = [
             layer
             for part in (unet.down_blocks[0], upsamplers, unet.up_blocks[-1])
             if part is not None
-            for layer in winograd.suited(part, fewest=winograd.TRIED[0])
+            for layer in winograd.supported_layers(part, min_channels=winograd.BENCHMARK_CHANNELS)
         ]
-        if outer and winograd.pays():
-            winograd.install(outer)
+        if layers and winograd.is_faster():
+            winograd.apply_winograd(layers)
 
 
-def _has_levels(unet: Any) -> bool:
-    """Whether a U-Net has layers inside its outermost pair."""
+def _has_inner_levels(unet: Any) -> bool:
+    """Whether a U-Net has levels inside its outermost one."""
     blocks = (getattr(unet, part, None) for part in ("down_blocks", "mid_block", "up_blocks"))
     return all(block is not None for block in blocks) and len(unet.down_blocks) > 1

@@ -1,114 +1,113 @@
-"""Weights in the form in which oneDNN multiplies them, where a processor computes bfloat16.
+"""Prepacked weights (oneDNN's blocked layout), for x86 CPUs with bfloat16.
 
-torch keeps weights as they were read, and has them arranged anew for each product. Arranged once,
-they take no more memory and the answers are the same to the last bit; products of the few rows that
-a sentence has take a third of the time, those of a picture's rows a tenth to a quarter less.
+torch keeps weights row by row and has oneDNN copy them into its own layout for every product.
+Copied once, they take no more memory and the results are bit-equal. Products of few rows, as of a
+sentence, take a third of the time; those of an image's many rows a tenth to a quarter less.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from marsam.cpu.torch_ops import (
+    Activation,
+    has_onednn,
+    prepack_conv2d,
+    prepack_linear,
+    prepacked_conv2d,
+    prepacked_linear,
+    prepacked_linear_mul,
+)
 from marsam.device import Device
 
-SIDE = 8
-"""Places a side for which a convolution's weights are arranged; what they are used on is not less
-quick for that."""
+CONV_SIDE_PIXELS = 8
+"""Height and width of the inputs that oneDNN chooses a convolution's layout for; larger inputs are
+not slower with it."""
 
 
-def pack(network: nn.Module, device: Device) -> None:
-    """Have linear layers and convolutions of a network multiply so, where that is quicker.
+def prepacks_onednn(device: Device) -> bool:
+    """Whether weights are prepacked on this device."""
+    return device.has_bf16 and has_onednn(torch.bfloat16)
+
+
+def prepack_weights(network: nn.Module, device: Device) -> None:
+    """Prepack the weights of a network's linear layers and convolutions, where that is faster.
 
     Args:
-        network: whose layers are asked through ``forward``, and for no more of their weights than
-            the number format. Layers with a ``forward`` of their own stay.
+        network: its layers must be called through ``forward``, and nothing may read their weights
+            but for the dtype. Layers whose ``forward`` was replaced already stay.
         device: what it computes on.
     """
-    if not device.packs_bfloat16:
+    if not prepacks_onednn(device):
         return
     for layer in network.modules():
         if "forward" not in vars(layer):
-            forward = _forward(layer)
+            forward = _prepacked_forward(layer)
             if forward is not None:
                 layer.forward = forward
 
 
-def _forward(layer: Any) -> Any:
-    """What to call in place of a layer's own ``forward``; None for other kinds of layers."""
+def _prepacked_forward(layer: nn.Module) -> Any:
+    """The replacement for a layer's ``forward``; None for layers of other kinds."""
     if type(layer) is nn.Linear:
-        return PackedLinear(layer)
+        return PrepackedLinear(layer)
     if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and type(layer.padding) is tuple:
-        return _Convolution(layer)
+        return _PrepackedConv2d(layer)
     return None
 
 
-class _Packed:
-    """What is called in place of a layer's own ``forward``."""
+class _PrepackedForward:
+    """Replaces a layer's ``forward``."""
 
-    parts = 1
-    """Pieces of the layer's outputs that are worked out one after another."""
+    chunks = 1
+    """Parts of the layer's outputs that are computed one after another."""
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
         self.set_weight(layer.weight)
 
     def set_weight(self, weight: Tensor) -> None:
-        """Multiply with other weights, in the layer's shape and number format."""
-        self._weights = [self._arranged(part) for part in weight.detach().chunk(self.parts)]
-        # For those who ask for its number format.
+        """Use other weights, of the layer's shape and dtype."""
+        self._weights = [self._prepack(chunk) for chunk in weight.detach().chunk(self.chunks)]
+        # Frees the layer's own weights; models still read the dtype here.
         self._layer.weight = nn.Parameter(self._weights[0], requires_grad=False)
 
-    def _arranged(self, weight: Tensor) -> Tensor:
-        arranged: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-        return arranged
+    def _prepack(self, weight: Tensor) -> Tensor:
+        return prepack_linear(weight)
 
 
-class PackedLinear(_Packed):
-    """A linear layer's."""
+class PrepackedLinear(_PrepackedForward):
+    """The forward of a linear layer."""
 
-    def __call__(self, states: Tensor, then: Literal["none", "gelu"] = "none") -> Tensor:
-        """States (…, inputs) to (…, outputs); what comes ``then`` costs nothing more."""
-        return _product(states, self._weights[0], self._layer.bias, then)
+    def __call__(self, states: Tensor, activation: Activation = "none") -> Tensor:
+        """States (…, inputs) to (…, outputs); the activation is fused into the product."""
+        return prepacked_linear(states, self._weights[0], self._layer.bias, activation)
 
 
-class Gated(_Packed):
-    """That of a linear layer, half of whose outputs say how much of the others is let through."""
+class PrepackedGEGLU(_PrepackedForward):
+    """The forward of a GEGLU's projection, its gate included: ``values * gelu(gates)``."""
 
-    parts = 2
+    chunks = 2
 
     def __call__(self, states: Tensor) -> Tensor:
         """States (…, inputs) to (…, outputs / 2)."""
         bias = self._layer.bias
-        biases = (None, None) if bias is None else bias.chunk(2)
-        gate = _product(states, self._weights[1], biases[1], "gelu")
-        multiply = torch.ops.mkldnn._linear_pointwise.binary
-        answer: Tensor = multiply(states, gate, self._weights[0], biases[0], "mul")
-        return answer
+        value_bias, gate_bias = (None, None) if bias is None else bias.chunk(2)
+        gate = prepacked_linear(states, self._weights[1], gate_bias, "gelu")
+        return prepacked_linear_mul(states, gate, self._weights[0], value_bias)
 
 
-def _product(states: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tensor:
-    # Of the kinds of "gelu", the exact one.
-    answer: Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, then, [], "none")
-    return answer
-
-
-class _Convolution(_Packed):
-    def _arranged(self, weight: Tensor) -> Tensor:
-        layer = self._layer
-        arranged: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-            weight, *self._geometry, [1, layer.in_channels, SIDE, SIDE]
-        )
-        return arranged
+class _PrepackedConv2d(_PrepackedForward):
+    def _prepack(self, weight: Tensor) -> Tensor:
+        input_size = [1, self._layer.in_channels, CONV_SIDE_PIXELS, CONV_SIDE_PIXELS]
+        return prepack_conv2d(weight, input_size, *self._geometry)
 
     @property
     def _geometry(self) -> tuple[Any, ...]:
         layer = self._layer
         return layer.padding, layer.stride, layer.dilation, layer.groups
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Pictures (n, inputs, height, width) to (n, outputs, …)."""
-        answer: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            pictures, self._weights[0], self._layer.bias, *self._geometry, "none", [], ""
-        )
-        return answer
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (n, inputs, height, width) to (n, outputs, …)."""
+        return prepacked_conv2d(images, self._weights[0], self._layer.bias, *self._geometry)

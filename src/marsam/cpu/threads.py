@@ -1,32 +1,32 @@
-"""Which threads of a processor compute what.
+"""Which threads compute: torch's intra-op threads, one thread per share of a layer, or one alone.
 
-Torch's begin and end each operation together, which costs little while each of them watches for the
-next one. But where two threads of a program compute (words in one, pictures in another), each has
-helpers, more of them than there are processors; OpenMP lets them sleep between operations then, and
-waking them takes 0.1 to 0.3 milliseconds each time. So layers of many small operations are shared
-out once, to threads that compute alone, and small models are computed by one thread.
+torch starts and joins its threads for every operation. That is cheap while OpenMP's worker threads
+busy-wait for the next one. But where two threads of a program use torch (text in one, images in
+another), each has OpenMP workers of its own, more than there are cores; OpenMP then lets them block
+between operations, and waking them takes 0.1 to 0.3 ms each time. So a layer of many small
+operations is one parallel region, and a small model is computed by one thread.
 """
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from marsam.hub.model_files import is_weights
 
-SMALL = 2**26
-"""Bytes of a model's weights, up to which one thread is quicker than several."""
+SMALL_MODEL_BYTES = 2**26
+"""Bytes of a model's weights up to which one thread is faster than several."""
 
 
-def share_out(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
-    """Have items worked on by as many threads as torch computes with, each of them alone.
+def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
+    """Split items between as many threads as torch uses, each computing with one thread.
 
     Args:
-        work: does some neighbouring items; no gradients are kept.
-        items: which take about as long as each other.
+        work: computes some neighbouring items, in inference mode.
+        items: that take about equally long.
     """
     import torch
 
@@ -36,43 +36,44 @@ def share_out(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> No
         return
 
     @torch.inference_mode()
-    def alone(some: Sequence[Any]) -> None:
+    def work_on_share(share: Sequence[Any]) -> None:
         with _one_thread():
-            work(some)
+            work(share)
 
     ends = [len(items) * i // threads for i in range(threads + 1)]
-    parts = [items[start:end] for start, end in itertools.pairwise(ends)]
-    with ThreadPoolExecutor(threads, "shared") as pool:
-        list(pool.map(alone, parts))
+    shares = [items[start:end] for start, end in itertools.pairwise(ends)]
+    with ThreadPoolExecutor(threads, "parallel-for") as pool:
+        list(pool.map(work_on_share, shares))
 
 
 @contextmanager
-def threads_for(folder: Path) -> Iterator[None]:
-    """Compute in this thread as is quickest for a model of this size.
+def intra_op_threads(folder: Path) -> Iterator[None]:
+    """Use as many of torch's threads as are fastest for a model of this size.
 
     Args:
         folder: of the model.
     """
     weights = (file.stat().st_size for file in folder.rglob("*") if is_weights(file.name))
-    if sum(weights) > SMALL:
+    if sum(weights) > SMALL_MODEL_BYTES:
         yield
         return
     with _one_thread():
         yield
 
 
-def _one_thread() -> Any:
-    """Torch computes with one thread in the calling one, and with as many as before afterwards."""
+def _one_thread() -> AbstractContextManager[Any]:
+    """Have torch compute with one thread when called from this thread; restore it at the end."""
     import torch
 
-    torch.get_num_threads()  # in a new thread torch sets them when it is first asked
-    return _openmp().limit(limits=1, user_api="openmp")
+    torch.get_num_threads()  # in a new thread, torch sets the number when it is first asked
+    limits: AbstractContextManager[Any] = _openmp().limit(limits=1, user_api="openmp")
+    return limits
 
 
 @cache
 def _openmp() -> Any:
-    """The libraries that torch computes with, which take a moment to find."""
-    import torch  # noqa: F401 -- brings them
+    """Control of the OpenMP libraries that torch loaded; finding them takes a moment."""
+    import torch  # noqa: F401 -- loads them
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,8 +1,14 @@
-"""Attention on a processor without a GPU, in pieces that stay in its cache.
+"""Tiled attention for a CPU with bfloat16: scores are computed in tiles that stay in the cache.
 
-torch's own kernel for processors spends two fifths of a Stable Diffusion step on the first level's
-4,096 places, 40 numbers each. Some heads and some rows at a time, the same sums are plain matrix
-products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
+torch's own CPU kernel spends two fifths of a Stable Diffusion step on the first level, which has
+4,096 tokens and a head dimension of 40. For a few heads and rows at a time, attention is plain
+matrix products, which run at the speed of the chip (``benchmarks/RESULTS.md``).
+
+It is less exact than torch's kernel: scores are rounded to bfloat16 before ``exp2``, and their
+row's maximum is not subtracted, so that the error grows with the scores. Relative rms error against
+float64, on random data of 1,024 tokens: 0.0054 (torch's kernel: 0.0023) where the largest score is
+5.7, 0.023 (0.0016) where it is 72, and 0.101 (0.0023) where all keys share an offset of 60. No
+effect on a picture or a caption has been seen.
 """
 
 import itertools
@@ -12,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-SCORES = 2**22
-"""Scores computed at once, at most: eight megabytes of bfloat16."""
-ROWS = 256
-"""Rows of a head that are among them, rather than of more heads."""
-SAFE = 2.0**-100, 2.0**100
-"""Sums of powers between which no power that matters was too large, or too small, to be kept."""
+MAX_SCORES = 2**22
+"""Scores computed at once, at most: 8 MB of bfloat16."""
+MIN_QUERY_ROWS = 256
+"""Query rows of a head that a tile holds before it holds more heads."""
+MIN_EXP_SUM, MAX_EXP_SUM = 2.0**-100, 2.0**100
+"""A row whose sum of powers is between them lost no power that matters to over- or underflow."""
 
 
-class PiecewiseAttention:
-    """What a transformer block of diffusers calls to attend to its own places.
+class TiledAttnProcessor:
+    """Attention processor of diffusers that calls :func:`tiled_attention`.
 
-    Only for the plain kind of ``diffusers.models.attention_processor.Attention``: no normalised
-    queries, no residual connection (:func:`install` sees to it). A mask is ignored: pipelines that
-    paint from words give their U-Net none.
+    Only for plain ``diffusers.models.attention_processor.Attention`` modules, without query
+    normalisation or residual connection (see :func:`apply_tiled_attention`). It ignores the mask:
+    text-to-image pipelines give their U-Net none.
     """
 
     def __call__(
@@ -36,85 +42,88 @@ class PiecewiseAttention:
         attention_mask: "torch.Tensor | None" = None,
         temb: "torch.Tensor | None" = None,
     ) -> "torch.Tensor":
-        """Places (n, places, width) to the same shape."""
+        """Hidden states (n, tokens, channels) to the same shape."""
         del attention_mask, temb
-        seen = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = (
             layer(states).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
             for layer, states in (
                 (attn.to_q, hidden_states),
-                (attn.to_k, seen),
-                (attn.to_v, seen),
+                (attn.to_k, context),
+                (attn.to_v, context),
             )
         )
-        attended = attend(query, key, value)
-        out: torch.Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
-        return out
+        attended = tiled_attention(query, key, value)
+        output: torch.Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
+        return output
 
 
-def attend(query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor") -> "torch.Tensor":
-    """Scaled dot-product attention: (n, heads, places, width) each, and so is the answer.
+def tiled_attention(
+    query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor"
+) -> "torch.Tensor":
+    """Scaled dot-product attention: (n, heads, tokens, head dimension) each, like the output.
 
-    Keys and values may be of another number of places than queries. Scores become powers as they
-    are, without their row's largest taken off first, and what the powers make of the values is
-    divided, not they: their sum is one more column of that product. Where a row's scores are too
-    large or small for it, which is seen by the sum, its piece is computed the usual way.
+    Keys and values may have another number of tokens than queries. The softmax is ``exp2`` without
+    subtracting the maximum first. The sum that divides each row comes out of the product with the
+    values, as one more column of ones. A tile whose sums show an over- or underflow is computed
+    again with the plain softmax.
     """
     import torch
 
-    n, heads, places, width = query.shape
-    seen = key.shape[2]
-    out = torch.empty_like(query)
-    # Products are quickest with round numbers of columns; what fills them up weighs nothing.
-    columns, wide = _rounded(seen, 32), _rounded(width + 1, 16)
-    # Powers of two are computed sooner than those of e.
-    scale = width**-0.5 / math.log(2)
-    # Pieces of one size: a small rest would cost nearly as much as a whole one.
-    together = max(1, min(heads, SCORES // (columns * min(places, ROWS))))
-    size = math.ceil(places / math.ceil(places * columns * together / SCORES))
-    room = query.new_empty(together * size * columns)
-    for picture, first in itertools.product(range(n), range(0, heads, together)):
-        some = slice(first, first + together)
-        # In one place of memory, as they are read again for each piece.
-        keys = query.new_zeros(len(key[picture, some]), columns, width)
-        torch.mul(key[picture, some], scale, out=keys[:, :seen])
-        values = query.new_zeros(len(keys), columns, wide)
-        values[:, :seen, :width] = value[picture, some]
-        values[:, :seen, width] = 1
-        for start in range(0, places, size):
-            rows = query[picture, some, start : start + size]
-            answer = out[picture, some, start : start + size]
-            scores = room[: len(keys) * rows.shape[1] * columns].view(len(keys), -1, columns)
+    n, heads, tokens, head_dim = query.shape
+    key_tokens = key.shape[2]
+    output = torch.empty_like(query)
+    # Products are fastest with round numbers of columns. Padded keys score 0, that is a power of 1,
+    # but their rows of `values` are zeros, so they count for nothing.
+    columns, value_columns = _round_up(key_tokens, 32), _round_up(head_dim + 1, 16)
+    # exp2 is faster than exp: e^x = 2^(x / ln 2).
+    scale = head_dim**-0.5 / math.log(2)
+    # Tiles of equal size: a small last one would cost nearly as much as a full one.
+    tile_heads = max(1, min(heads, MAX_SCORES // (columns * min(tokens, MIN_QUERY_ROWS))))
+    tile_rows = math.ceil(tokens / math.ceil(tokens * columns * tile_heads / MAX_SCORES))
+    buffer = query.new_empty(tile_heads * tile_rows * columns)
+    for image, first_head in itertools.product(range(n), range(0, heads, tile_heads)):
+        some_heads = slice(first_head, first_head + tile_heads)
+        # Contiguous copies, as every tile of these heads reads them again.
+        keys = query.new_zeros(len(key[image, some_heads]), columns, head_dim)
+        torch.mul(key[image, some_heads], scale, out=keys[:, :key_tokens])
+        values = query.new_zeros(len(keys), columns, value_columns)
+        values[:, :key_tokens, :head_dim] = value[image, some_heads]
+        values[:, :key_tokens, head_dim] = 1
+        for start in range(0, tokens, tile_rows):
+            rows = query[image, some_heads, start : start + tile_rows]
+            result = output[image, some_heads, start : start + tile_rows]
+            scores = buffer[: len(keys) * rows.shape[1] * columns].view(len(keys), -1, columns)
             powers = torch.bmm(rows, keys.mT, out=scores).exp2_()
-            weighed = torch.bmm(powers, values)
-            sums = weighed[..., width : width + 1]
+            weighted = torch.bmm(powers, values)
+            sums = weighted[..., head_dim : head_dim + 1]
             least, most = sums.aminmax()
-            if SAFE[0] < least and most < SAFE[1]:
-                torch.div(weighed[..., :width], sums, out=answer)
+            if least > MIN_EXP_SUM and most < MAX_EXP_SUM:
+                torch.div(weighted[..., :head_dim], sums, out=result)
             else:
-                scores = torch.bmm(rows, keys[:, :seen].mT) * math.log(2)
-                answer[:] = scores.softmax(-1) @ values[:, :seen, :width]
-    return out
+                scores = torch.bmm(rows, keys[:, :key_tokens].mT) * math.log(2)
+                result[:] = scores.softmax(-1) @ values[:, :key_tokens, :head_dim]
+    return output
 
 
-def _rounded(number: int, step: int) -> int:
+def _round_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def install(unet: Any) -> None:
-    """Use it wherever a U-Net attends in the plain way; anything else stays as it is."""
+def apply_tiled_attention(unet: Any) -> None:
+    """Give a U-Net's plain attention modules the tiled processor; others keep theirs."""
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    def plain(module: Any) -> bool:
-        odd = (module.norm_q, module.norm_k, module.group_norm, module.spatial_norm)
+    def is_plain(module: Any) -> bool:
+        extras = (module.norm_q, module.norm_k, module.group_norm, module.spatial_norm)
         return (
             type(module.processor) is AttnProcessor2_0
-            and not any(part is not None for part in odd)
+            and not any(extra is not None for extra in extras)
             and not module.norm_cross
             and not module.residual_connection
             and module.rescale_output_factor == 1
         )
 
     for module in unet.modules():
-        if hasattr(module, "to_q") and hasattr(module, "processor") and plain(module):
-            module.set_processor(PiecewiseAttention())
+        if hasattr(module, "to_q") and hasattr(module, "processor") and is_plain(module):
+            module.set_processor(TiledAttnProcessor())

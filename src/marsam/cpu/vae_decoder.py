@@ -1,9 +1,9 @@
-"""Decoding a picture in half the memory.
+"""Streaming VAE decoder: half the memory for the layers as large as the image.
 
-A decoder's last layers are as large as the picture, with hundreds of numbers a place: a quarter of
-a gigabyte each at 512 pixels. Between two convolutions one is normalised and another doubled in
-size, each into memory of its own. Convolutions of :mod:`marsam.cpu.winograd` ask for some rows at a
-time, so both are done to those rows as they are asked for.
+The decoder's last layers have hundreds of channels per pixel: a quarter of a gigabyte each at 512
+pixels. Between two convolutions, a group normalisation or an upsampling would fill as much again.
+The convolutions of :mod:`marsam.cpu.winograd` read a few rows at a time, so both are computed for
+those rows when they are read.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,76 +13,81 @@ from marsam.cpu.allocator import trim_memory
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-TOGETHER = 2**20
-"""Numbers that are looked at at once for their mean: they stay in the cache."""
+GROUPNORM_CHUNK_NUMEL = 2**20
+"""Numbers summed at once for a mean: they stay in the cache."""
 
 
-def install(decoder: Any) -> None:
-    """Decode so where a decoder's convolutions are already those; leave all other layers."""
+def apply_streaming_decoder(decoder: "nn.Module") -> None:
+    """Stream the blocks of a decoder whose convolutions use Winograd; leave all other layers."""
     from diffusers.models.resnet import ResnetBlock2D
     from diffusers.models.upsampling import Upsample2D
 
     for part in decoder.modules():
-        if type(part) is ResnetBlock2D and _is_plain(part):
-            part.forward = _Residual(part)
-        elif type(part) is Upsample2D and _doubles(part):
-            part.forward = _Doubled(part)
+        if type(part) is ResnetBlock2D and _can_stream_block(part):
+            part.forward = _StreamingResnetBlock(part)
+        elif type(part) is Upsample2D and _can_stream_upsample(part):
+            part.forward = _StreamingUpsample(part)
 
 
-def normalised(pictures: "torch.Tensor", norm: Any) -> winograd.Rows:
-    """What SiLU makes of what a group normalisation makes of pictures (n, channels, …).
+def groupnorm_silu_rows(images: "torch.Tensor", norm: "nn.GroupNorm") -> winograd.LazyRows:
+    """GroupNorm followed by SiLU, computed row by row.
 
     Args:
-        pictures: quickest with channels last.
-        norm: torch's ``GroupNorm``, with weights.
+        images: (n, channels, height, width), fastest with channels last.
+        norm: with weights.
     """
     import torch
 
-    n, channels, height, width = pictures.shape
-    places = pictures.permute(0, 2, 3, 1)
-    groups, members = norm.num_groups, channels // norm.num_groups
-    count = members * height * width
-    pieces = torch.split(places, max(1, TOGETHER // (n * width * channels)), dim=1)
+    n, channels, height, width = images.shape
+    pixels = images.permute(0, 2, 3, 1)
+    groups, group_channels = norm.num_groups, channels // norm.num_groups
+    count = group_channels * height * width
+    chunk_rows = max(1, GROUPNORM_CHUNK_NUMEL // (n * width * channels))
+    chunks = torch.split(pixels, chunk_rows, dim=1)
 
-    def mean(sums: "list[torch.Tensor]") -> "torch.Tensor":
-        """Of a group's numbers, from sums of its channels', for each of its channels."""
+    def group_mean(sums: "list[torch.Tensor]") -> "torch.Tensor":
+        """From sums per channel and chunk to the mean of each group, for each of its channels."""
         total: torch.Tensor = torch.stack(sums).double().sum(0)
-        total = total.view(n, groups, members).sum(-1) / count
-        return total.repeat_interleave(members, 1).view(n, 1, 1, channels)
+        total = total.view(n, groups, group_channels).sum(-1) / count
+        return total.repeat_interleave(group_channels, 1).view(n, 1, 1, channels)
 
-    middle = mean([piece.sum((1, 2)) for piece in pieces])
-    near = middle.to(pictures.dtype)
-    spread = mean([(piece - near).square_().sum((1, 2)) for piece in pieces])
-    scale = norm.weight * (spread + norm.eps).rsqrt()
-    shift = norm.bias - middle * scale
-    scale, shift = scale.to(pictures.dtype), shift.to(pictures.dtype)
+    mean = group_mean([chunk.sum((1, 2)) for chunk in chunks])
+    near = mean.to(images.dtype)
+    variance = group_mean([(chunk - near).square_().sum((1, 2)) for chunk in chunks])
+    # Normalisation and affine weights in one multiplication and addition per pixel.
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    shift = norm.bias - mean * scale
+    scale, shift = scale.to(images.dtype), shift.to(images.dtype)
 
-    def made(top: int, bottom: int) -> "torch.Tensor":
-        some = torch.addcmul(shift, places[:, top:bottom], scale)
-        torch.nn.functional.silu(some, inplace=True)
-        return some
+    def compute(top: int, bottom: int) -> "torch.Tensor":
+        rows = torch.addcmul(shift, pixels[:, top:bottom], scale)
+        torch.nn.functional.silu(rows, inplace=True)
+        return rows
 
-    return winograd.Rows(shape=(n, channels, height, width), dtype=pictures.dtype, made=made)
-
-
-def doubled(pictures: "torch.Tensor") -> winograd.Rows:
-    """Pictures (n, channels, height, width) with each place four times: twice as high and wide."""
-    n, channels, height, width = pictures.shape
-    places = pictures.permute(0, 2, 3, 1)
-
-    def made(top: int, bottom: int) -> "torch.Tensor":
-        some = places[:, top // 2 : (bottom + 1) // 2, None, :, None]
-        rows = some.expand(n, -1, 2, width, 2, channels).reshape(n, -1, 2 * width, channels)
-        return rows[:, top % 2 :][:, : bottom - top]
-
-    return winograd.Rows(
-        shape=(n, channels, 2 * height, 2 * width), dtype=pictures.dtype, made=made
+    return winograd.LazyRows(
+        shape=(n, channels, height, width), dtype=images.dtype, compute=compute
     )
 
 
-def _is_plain(block: Any) -> bool:
-    """Whether a block knows no time and changes no size, as a decoder's."""
+def upsample2x_rows(images: "torch.Tensor") -> winograd.LazyRows:
+    """Nearest-neighbour upsampling of images (n, channels, height, width) by 2, row by row."""
+    n, channels, height, width = images.shape
+    pixels = images.permute(0, 2, 3, 1)
+
+    def compute(top: int, bottom: int) -> "torch.Tensor":
+        some = pixels[:, top // 2 : (bottom + 1) // 2, None, :, None]
+        rows = some.expand(n, -1, 2, width, 2, channels).reshape(n, -1, 2 * width, channels)
+        return rows[:, top % 2 :][:, : bottom - top]  # an odd first row is the second of a pair
+
+    return winograd.LazyRows(
+        shape=(n, channels, 2 * height, 2 * width), dtype=images.dtype, compute=compute
+    )
+
+
+def _can_stream_block(block: Any) -> bool:
+    """Whether a block has no time embedding and keeps the image's size, as those of decoders."""
     import torch
 
     return (
@@ -91,54 +96,57 @@ def _is_plain(block: Any) -> bool:
         and block.output_scale_factor == 1
         and isinstance(block.nonlinearity, torch.nn.SiLU)
         and getattr(block.conv_shortcut, "kernel_size", (1, 1)) == (1, 1)
-        and winograd.is_installed(block.conv1)
-        and winograd.is_installed(block.conv2)
+        and winograd.uses_winograd(block.conv1)
+        and winograd.uses_winograd(block.conv2)
     )
 
 
-def _doubles(layer: Any) -> bool:
+def _can_stream_upsample(layer: Any) -> bool:
     return (
         layer.norm is None
         and layer.interpolate
         and layer.use_conv
         and layer.name == "conv"
-        and winograd.is_installed(layer.conv)
+        and winograd.uses_winograd(layer.conv)
     )
 
 
-class _Residual:
-    """What is called in place of a residual block's own ``forward``."""
+class _StreamingResnetBlock:
+    """Replaces the ``forward`` of a ``ResnetBlock2D``."""
 
     def __init__(self, block: Any) -> None:
         self._block = block
 
     def __call__(
         self,
-        pictures: "torch.Tensor",
-        temb: None = None,  # noqa: ARG002 -- a decoder knows no time
+        images: "torch.Tensor",
+        temb: None = None,  # noqa: ARG002 -- decoders have no time embedding
     ) -> "torch.Tensor":
         block, shortcut = self._block, self._block.conv_shortcut
-        inner = block.conv1(normalised(pictures, block.norm1))
-        # Whoever gave them does not read them again.
-        answer = pictures if shortcut is None else _placewise(pictures, shortcut)
-        return block.conv2(normalised(inner, block.norm2), onto=answer)  # type: ignore[no-any-return]
+        hidden = block.conv1(groupnorm_silu_rows(images, block.norm1))
+        # The input is not read again, so the result may be added to it in place.
+        residual = images if shortcut is None else _conv1x1(images, shortcut)
+        output: torch.Tensor = block.conv2(
+            groupnorm_silu_rows(hidden, block.norm2), residual=residual
+        )
+        return output
 
 
-def _placewise(pictures: "torch.Tensor", layer: Any) -> "torch.Tensor":
-    """A convolution that sees one place, as a product: torch would rearrange all of them first."""
+def _conv1x1(images: "torch.Tensor", layer: "nn.Conv2d") -> "torch.Tensor":
+    """A 1x1 convolution as a matrix product: torch's convolution would copy the images first."""
     from torch.nn.functional import linear
 
-    places, weight = pictures.permute(0, 2, 3, 1), layer.weight.flatten(1)
-    return linear(places, weight.to(pictures.dtype), layer.bias).permute(0, 3, 1, 2)
+    pixels, weight = images.permute(0, 2, 3, 1), layer.weight.flatten(1)
+    return linear(pixels, weight.to(images.dtype), layer.bias).permute(0, 3, 1, 2)
 
 
-class _Doubled:
-    """What is called in place of an upsampling layer's own ``forward``."""
+class _StreamingUpsample:
+    """Replaces the ``forward`` of an ``Upsample2D``."""
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
 
-    def __call__(self, pictures: "torch.Tensor") -> "torch.Tensor":
-        trim_memory()
-        answer: torch.Tensor = self._layer.conv(doubled(pictures))
-        return answer
+    def __call__(self, images: "torch.Tensor") -> "torch.Tensor":
+        trim_memory()  # return the smaller layers' memory before larger ones are allocated
+        output: torch.Tensor = self._layer.conv(upsample2x_rows(images))
+        return output

@@ -1,8 +1,7 @@
-"""A translator that writes with some of its tokens: those of the target's script.
+"""Vocabulary reduction: an LM head for the tokens of the target script alone.
 
-NLLB knows a quarter of a million tokens, of which Arabic's script has a tenth. A model that sees
-only those has less to multiply, to sort and to remember for each word, and cannot answer in a wrong
-script.
+NLLB has a quarter of a million tokens, a tenth of them in Arabic script. With only those the
+model multiplies, sorts and stores less for each new token, and cannot answer in another script.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from marsam.cpu.quantized_linear import narrowed
+from marsam.cpu.quantized_linear import quantized
 from marsam.device import Device
 
-SPECIAL = (
+TOKEN_OPTIONS = (
     "bos_token_id",
     "eos_token_id",
     "pad_token_id",
@@ -24,90 +23,93 @@ SPECIAL = (
     "forced_eos_token_id",
     "bad_words_ids",
 )
-"""What ``generate`` is told in tokens."""
-OTHERS = (
+"""Options of ``generate`` that hold token ids."""
+UNSUPPORTED_OPTIONS = (
     "suppress_tokens",
     "begin_suppress_tokens",
     "sequence_bias",
     "encoder_repetition_penalty",
     "encoder_no_repeat_ngram_size",
 )
-"""Options in tokens that are not given new ids: with one of them, all tokens are used."""
+"""Options that depend on token ids in other ways: with one of them, all tokens are used."""
 
 
-class Vocabulary:
-    """Some tokens, and a last layer for them.
+class ReducedVocabulary:
+    """A subset of a model's tokens, and an LM head for it.
 
     Args:
         model: an encoder-decoder with an ``lm_head``.
-        tokens: those it may write.
+        tokens: ids of the tokens it may generate; their indices here are the reduced ids.
         device: what it computes on.
     """
 
     def __init__(self, model: Any, tokens: Sequence[int], device: Device) -> None:
         self.tokens = torch.tensor(tokens, device=device.kind)
-        self._places = {token: place for place, token in enumerate(tokens)}
+        self._reduced_ids = {token: index for index, token in enumerate(tokens)}
         rows = model.lm_head.weight[self.tokens]
-        some = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
-        some.weight = nn.Parameter(rows, requires_grad=False)
-        self._head = narrowed(some, device)
+        head = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
+        head.weight = nn.Parameter(rows, requires_grad=False)
+        self._head = quantized(head, device)
 
     def generate(self, model: Any, **options: Any) -> Tensor:
-        """What the model's own ``generate`` would return with these tokens alone, as its own ids.
+        """Call the model's ``generate`` with these tokens alone; return the model's own ids.
 
-        With all its tokens where an option names one that is not among these, or where a token's
-        new id is the one it pads with.
+        All tokens are used where an option names another token or is unsupported, or where a
+        token's reduced id is the id that the decoder takes for padding.
         """
-
-        def told(names: Sequence[str]) -> dict[str, Any]:
-            settings = {**vars(model.generation_config), **options}
-            return {name: settings[name] for name in names if settings.get(name) is not None}
-
+        settings = {**vars(model.generation_config), **options}
+        settings = {name: value for name, value in settings.items() if value is not None}
         try:
-            among = {name: self._among(value) for name, value in told(SPECIAL).items()}
+            reduced = {
+                name: self._to_reduced_ids(settings[name])
+                for name in TOKEN_OPTIONS
+                if name in settings
+            }
         except KeyError:
-            among = None
-        if among is None or told(OTHERS) or self._mistakes_padding(model):
-            whole: Tensor = model.generate(**options)
-            return whole
-        with self._installed(model):
-            return self.tokens[model.generate(**(options | among))]
+            reduced = None
+        unsupported = any(name in settings for name in UNSUPPORTED_OPTIONS)
+        if reduced is None or unsupported or self._pad_id_conflicts(model):
+            output: Tensor = model.generate(**options)
+            return output
+        with self._active(model):
+            return self.tokens[model.generate(**(options | reduced))]
 
-    def _mistakes_padding(self, model: Any) -> bool:
-        """Whether another token has the number by which a decoder knows padding."""
+    def _pad_id_conflicts(self, model: Any) -> bool:
+        """Whether the decoder would take another token for padding."""
         padding: int = model.get_decoder().padding_idx
-        return self._places.get(padding, padding) != padding and padding < len(self.tokens)
+        return self._reduced_ids.get(padding, padding) != padding and padding < len(self.tokens)
 
-    def _among(self, tokens: Any) -> Any:
-        """The places of a token, or of lists of them."""
+    def _to_reduced_ids(self, tokens: Any) -> Any:
+        """Reduced ids of a token id, or of nested lists of them."""
         if isinstance(tokens, list):
-            return [self._among(one) for one in tokens]
-        return self._places[int(tokens)]
+            return [self._to_reduced_ids(token) for token in tokens]
+        return self._reduced_ids[int(tokens)]
 
     @contextmanager
-    def _installed(self, model: Any) -> Iterator[None]:
-        """The model with these tokens alone, until the end."""
-        decoder, full = model.get_decoder(), model.lm_head
+    def _active(self, model: Any) -> Iterator[None]:
+        """Reduce the model's LM head and decoder embedding; restore them at the end."""
+        decoder, head = model.get_decoder(), model.lm_head
         embedding, bias = decoder.embed_tokens, getattr(model, "final_logits_bias", None)
         try:
-            model.lm_head, decoder.embed_tokens = self._head, _Embedding(embedding, self.tokens)
+            model.lm_head = self._head
+            decoder.embed_tokens = _ReducedEmbedding(embedding, self.tokens)
             if bias is not None:
                 model.final_logits_bias = bias[:, self.tokens]
             yield
         finally:
-            model.lm_head, decoder.embed_tokens = full, embedding
+            model.lm_head, decoder.embed_tokens = head, embedding
             if bias is not None:
                 model.final_logits_bias = bias
 
 
-class _Embedding(nn.Module):
-    """What a decoder reads its own words with, by their places among some tokens."""
+class _ReducedEmbedding(nn.Module):
+    """The decoder's token embedding, read by reduced ids."""
 
-    def __init__(self, full: nn.Module, tokens: Tensor) -> None:
+    def __init__(self, embedding: nn.Module, tokens: Tensor) -> None:
         super().__init__()
-        self.full, self.tokens = full, tokens
+        self.embedding, self.tokens = embedding, tokens
 
-    def forward(self, places: Tensor) -> Tensor:
-        """Places (n, words) to (n, words, width)."""
-        answer: Tensor = self.full(self.tokens[places])
-        return answer
+    def forward(self, reduced_ids: Tensor) -> Tensor:
+        """Reduced ids (n, tokens) to (n, tokens, channels)."""
+        output: Tensor = self.embedding(self.tokens[reduced_ids])
+        return output

@@ -1,14 +1,15 @@
-"""Convolutions on a processor without a GPU, with fewer multiplications.
+"""Winograd convolutions for CPUs: 3x3 convolutions with fewer multiplications.
 
-A three-by-three convolution that computes four rows and columns of its answer at once needs 36
-products a channel where the plain way needs 144 (two rows and columns: 16 for 36); what is added
-instead costs little. The idea is Winograd's, in the form of Lavin and Gray ("Fast Algorithms for
-Convolutional Neural Networks", 2015). It computes in float32, where the answer is about as near to
-the true one as the plain way's; with weights kept in float16, four rows at once are wrong by two
-thousandths, two by a sixth of that. ``benchmarks/RESULTS.md`` has the seconds.
+F(4x4, 3x3) computes a tile of 4x4 outputs with 36 multiplications per channel where the plain way
+needs 144; F(2x2, 3x3) needs 16 for 36. The additions it costs instead are cheap. The transforms are
+those of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2015).
 
-Where the processor multiplies bfloat16 itself, a quarter of the products in float32 is not quicker
-everywhere; :func:`pays` tries it.
+All is computed in float32, about as exactly as a plain convolution. Where the transformed weights
+are stored in fp16, the relative rms error is 0.0021 for F(4x4) and 0.0004 for F(2x2) (a plain
+convolution in bfloat16: 0.0029). ``benchmarks/RESULTS.md`` has the seconds.
+
+On a CPU with bfloat16, a quarter of the multiplications in float32 is not always faster than all of
+them in bfloat16: :func:`is_faster` measures it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,134 +17,112 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from marsam.cpu import autotune
-from marsam.cpu.threads import share_out
+from marsam.cpu.threads import parallel_for
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-FEWEST = 128
-"""Channels on either side, below which the additions cost what the products spare."""
-TRIAL = "convolutions with fewer multiplications, for bfloat16"
-"""What the trial's outcome is remembered as."""
-TRIED = 320, 64
-"""Channels and places a side of the layer that is tried: the outermost of Stable Diffusion 1.5."""
-LARGEST = 640 * 640 * 9
-"""Weights of a layer, above which tiles of four take more memory than what they spare is worth."""
-SHARED = 4
-"""Blocks a thread, above which threads may share them out unevenly."""
-TOGETHER = 128
-"""Tiles computed at once, at least: fewer make slow products, more do not stay in the cache."""
+MIN_CHANNELS = 128
+"""Input and output channels below which the additions cost what the multiplications save."""
+BENCHMARK_NAME = "Winograd convolutions, bfloat16"
+"""The name that the benchmark's result is cached under."""
+BENCHMARK_CHANNELS, BENCHMARK_SIDE = 320, 64
+"""The layer that is timed: the outermost of Stable Diffusion 1.5's U-Net."""
+MAX_F4X4_WEIGHTS = 640 * 640 * 9
+"""Weights of a layer above which F(4x4) takes more memory than its speed is worth."""
+MIN_BLOCKS_PER_THREAD = 4
+"""Blocks per thread above which an uneven share does not matter."""
+MIN_TILES_PER_GEMM = 128
+"""Tiles multiplied at once, at least: fewer make slow products, more do not stay in the cache."""
+
+Transform = Callable[[Sequence["torch.Tensor"], "torch.Tensor"], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tiles:
-    """A way to compute some rows and columns of the answer at once.
+class WinogradTransform:
+    """The three transforms of F(m x m, 3x3), each of one dimension.
 
     Attributes:
-        size: how many.
-        weights: what becomes of the three weights of a row, or column.
-        forth: the ``size + 2`` rows (or columns) of input they depend on, as what is multiplied.
-        back: the products of as many rows (or columns), as the answer's.
+        output_tile: rows (and columns) of output per tile, ``m``.
+        kernel_transform: the matrix ``G``, (m + 2) x 3.
+        input_transform: multiplies ``m + 2`` rows (or columns) of input by the matrix ``B^T``.
+        output_transform: multiplies ``m + 2`` rows (or columns) of products by ``A^T``.
     """
 
-    size: int
-    weights: Sequence[Sequence[float]]
-    forth: "Callable[[Sequence[torch.Tensor], torch.Tensor], None]"
-    back: "Callable[[Sequence[torch.Tensor], torch.Tensor], None]"
+    output_tile: int
+    kernel_transform: Sequence[Sequence[float]]
+    input_transform: Transform
+    output_transform: Transform
 
     @property
-    def seen(self) -> int:
-        """Rows and columns of the input that a tile depends on."""
-        return self.size + 2
+    def input_tile(self) -> int:
+        """Rows (and columns) of input that a tile depends on."""
+        return self.output_tile + 2
 
 
-def _forth_two(given: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
+def _input_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     import torch
 
-    one, two, three, four = given
-    torch.sub(one, three, out=out[0])
-    torch.add(two, three, out=out[1])
-    torch.sub(three, two, out=out[2])
-    torch.sub(two, four, out=out[3])
+    d0, d1, d2, d3 = rows
+    torch.sub(d0, d2, out=out[0])
+    torch.add(d1, d2, out=out[1])
+    torch.sub(d2, d1, out=out[2])
+    torch.sub(d1, d3, out=out[3])
 
 
-def _back_two(given: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
+def _output_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     import torch
 
-    one, two, three, four = given
-    torch.add(one, two, out=out[0])
-    out[0].add_(three)
-    torch.sub(two, three, out=out[1])
-    out[1].sub_(four)
+    m0, m1, m2, m3 = rows
+    torch.add(m0, m1, out=out[0])
+    out[0].add_(m2)
+    torch.sub(m1, m2, out=out[1])
+    out[1].sub_(m3)
 
 
-def _forth_four(given: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
+def _input_f4(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     import torch
 
-    one, two, three, four, five, six = given
-    even, odd = torch.sub(five, three, alpha=4), torch.sub(four, two, alpha=4)
+    # Sums that two rows of B^T have in common are computed once.
+    d0, d1, d2, d3, d4, d5 = rows
+    even, odd = torch.sub(d4, d2, alpha=4), torch.sub(d3, d1, alpha=4)
     torch.add(even, odd, out=out[1])
     torch.sub(even, odd, out=out[2])
-    torch.sub(five, three, out=even)
-    torch.sub(four, two, out=odd)
+    torch.sub(d4, d2, out=even)
+    torch.sub(d3, d1, out=odd)
     torch.add(even, odd, alpha=2, out=out[3])
     torch.sub(even, odd, alpha=2, out=out[4])
-    torch.sub(three, one, out=out[0])
+    torch.sub(d2, d0, out=out[0])
     torch.sub(even, out[0], alpha=4, out=out[0])
-    torch.sub(six, four, out=out[5])
+    torch.sub(d5, d3, out=out[5])
     out[5].sub_(odd, alpha=4)
 
 
-def _back_four(given: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
+def _output_f4(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     import torch
 
-    one, two, three, four, five, six = given
-    near, far = two + three, four + five
-    torch.add(one, near, out=out[0])
+    m0, m1, m2, m3, m4, m5 = rows
+    near, far = m1 + m2, m3 + m4
+    torch.add(m0, near, out=out[0])
     out[0].add_(far)
     torch.add(near, far, alpha=4, out=out[2])
-    torch.sub(two, three, out=near)
-    torch.sub(four, five, out=far)
+    torch.sub(m1, m2, out=near)
+    torch.sub(m3, m4, out=far)
     torch.add(near, far, alpha=2, out=out[1])
     torch.add(near, far, alpha=8, out=out[3])
-    out[3].add_(six)
+    out[3].add_(m5)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Pictures of which some rows are made when they are asked for, and never the whole.
-
-    Attributes:
-        shape: (n, channels, height, width).
-        dtype: their number format.
-        made: the rows from one to before another, (n, rows, width, channels).
-    """
-
-    shape: tuple[int, int, int, int]
-    dtype: "torch.dtype"
-    made: "Callable[[int, int], torch.Tensor]"
-
-
-def rows_of(pictures: "torch.Tensor") -> Rows:
-    """Those of pictures (n, channels, height, width) that are there already."""
-    n, channels, height, width = pictures.shape
-    places = pictures.permute(0, 2, 3, 1)
-    return Rows(
-        shape=(n, channels, height, width),
-        dtype=pictures.dtype,
-        made=lambda top, bottom: places[:, top:bottom],
-    )
-
-
-TWO = Tiles(
-    size=2,
-    weights=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
-    forth=_forth_two,
-    back=_back_two,
+F2x2 = WinogradTransform(
+    output_tile=2,
+    kernel_transform=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
+    input_transform=_input_f2,
+    output_transform=_output_f2,
 )
-FOUR = Tiles(
-    size=4,
-    weights=(
+F4x4 = WinogradTransform(
+    output_tile=4,
+    kernel_transform=(
         (1 / 4, 0, 0),
         (-1 / 6, -1 / 6, -1 / 6),
         (-1 / 6, 1 / 6, -1 / 6),
@@ -151,159 +130,206 @@ FOUR = Tiles(
         (1 / 24, -1 / 12, 1 / 6),
         (0, 0, 1),
     ),
-    forth=_forth_four,
-    back=_back_four,
+    input_transform=_input_f4,
+    output_transform=_output_f4,
 )
 
 
-def transformed(weight: "torch.Tensor", tiles: Tiles) -> "torch.Tensor":
-    """Weights (out, in, 3, 3) as :func:`convolve` takes them: (seen * seen, out, in), float32.
+@dataclass(frozen=True, kw_only=True)
+class LazyRows:
+    """Images whose rows are computed when they are needed, a few at a time.
 
-    Those of bfloat16 become wider; of float64, they stay so.
+    Attributes:
+        shape: (n, channels, height, width).
+        dtype: of the rows.
+        compute: takes the first row and the one after the last; returns these rows, (n, rows,
+            width, channels).
     """
-    import torch
 
-    full = torch.promote_types(weight.dtype, torch.float32)
-    table = torch.tensor(tiles.weights, dtype=full)
-    # Columns before rows, as the input's.
-    both = torch.kron(table, table).view(-1, 3, 3).transpose(1, 2).flatten(1)
-    changed: torch.Tensor = both @ weight.to(full).reshape(-1, 9).T
-    return changed.view(-1, *weight.shape[:2])
+    shape: tuple[int, int, int, int]
+    dtype: "torch.dtype"
+    compute: Callable[[int, int], "torch.Tensor"]
 
 
-def convolve(
-    pictures: "torch.Tensor | Rows",
-    weight: "torch.Tensor",
-    bias: "torch.Tensor | None",
-    tiles: Tiles,
-    *,
-    onto: "torch.Tensor | None" = None,
-) -> "torch.Tensor":
-    """A three-by-three convolution with a border of zeros.
-
-    Args:
-        pictures: (n, in, height, width), quickest with channels last; of any number format. Rows
-            are made a little more often than once, as blocks of them overlap.
-        weight: (seen * seen, out, in), of :func:`transformed`.
-        bias: (out,), or none.
-        tiles: which they were transformed for.
-        onto: (n, out, height, width), to which the answer is added in place; not what the pictures
-            are made of.
-
-    Returns:
-        ``onto``, or (n, out, height, width), channels last, in the pictures' number format.
-    """
-    import torch
-
-    size, seen = tiles.size, tiles.seen
-    given = pictures if isinstance(pictures, Rows) else rows_of(pictures)
-    n, channels, height, width = given.shape
-    out, factor = weight.shape[1], weight.transpose(1, 2)
-    down, across = -(-height // size), -(-width // size)
-    shape = n, down, size, across, size, out
-    if onto is None:
-        answer = weight.new_empty(shape, dtype=given.dtype)
-    elif height % size or width % size or not onto.is_contiguous(memory_format=torch.channels_last):
-        return onto.add_(convolve(pictures, weight, bias, tiles))
-    else:
-        answer = onto.permute(0, 2, 3, 1).view(shape)
-    rows = _rows(down, n * across)
-
-    def work(starts: Sequence[int]) -> None:
-        """The blocks that begin with these rows of tiles."""
-        block = weight.new_zeros((n, size * rows + 2, size * across + 2, channels))
-        # What becomes of a block: its rows transformed, its columns, multiplied, columns, rows.
-        tall = weight.new_empty((seen, n, rows, block.shape[2], channels))
-        factors = weight.new_empty((seen, seen, n, rows, across, channels))
-        products = weight.new_empty((seen, seen, n, rows, across, out))
-        left, right = factors.view(seen**2, -1, channels), products.view(seen**2, -1, out)
-        narrow = weight.new_empty((size, seen, n, rows, across, out))
-        last_row, last_column = size * rows - size + 1, size * across - size + 1
-        for start in starts:
-            above = size * start - 1  # the block's first row, or of zeros above the first block
-            top, bottom = max(above, 0), min(above + block.shape[1], height)
-            block[:, top - above : bottom - above, 1 : width + 1] = given.made(top, bottom)
-            block[:, bottom - above :] = 0
-            tiles.forth([block[:, i : i + last_row : size] for i in range(seen)], tall)
-            columns = [tall[:, :, :, j : j + last_column : size] for j in range(seen)]
-            tiles.forth(columns, factors)
-            torch.bmm(left, factor, out=right)
-            tiles.back(list(products), narrow)
-            # Rows and columns within tiles first, as they are written.
-            place = answer[:, start : start + rows].permute(2, 4, 0, 1, 3, 5)
-            direct = onto is None and place.dtype == weight.dtype
-            exact = place if direct else weight.new_empty(place.shape)
-            tiles.back([narrow[:, i] for i in range(seen)], exact)
-            if bias is not None:
-                exact += bias
-            if onto is not None:
-                place += exact
-            elif not direct:
-                place.copy_(exact)
-
-    blocks, threads = range(0, down, rows), torch.get_num_threads()
-    # What a few blocks take to multiply with is better read by one thread than by each.
-    if len(blocks) % threads == 0 or len(blocks) > SHARED * threads:
-        share_out(work, blocks)
-    else:
-        work(blocks)
-    whole = answer.view(n, size * down, size * across, out)[:, :height, :width]
-    return whole.permute(0, 3, 1, 2)
-
-
-def _rows(down: int, tiles: int) -> int:
-    """How many of so many rows of tiles to compute at once; a divisor, as a rest would be slow."""
-    enough = (rows for rows in range(1, down) if down % rows == 0 and rows * tiles >= TOGETHER)
-    return next(enough, down)
-
-
-def pays() -> bool:
-    """Whether it is quicker here than plain convolutions in bfloat16; tried once a machine."""
-    import torch
-    from torch.nn.functional import conv2d
-
-    channels, side = TRIED
-    # No numbers are drawn: somebody's seed may be in use.
-    weight = torch.ones(channels, channels, 3, 3, dtype=torch.bfloat16)
-    pictures = torch.ones(2, channels, side, side, dtype=torch.bfloat16)
-    weight, pictures = (t.contiguous(memory_format=torch.channels_last) for t in (weight, pictures))
-    other = transformed(weight, FOUR)
-    return autotune.quicker(
-        TRIAL,
-        lambda: conv2d(pictures, weight, padding=1),
-        lambda: convolve(pictures, other, None, FOUR),
+def _lazy_rows(images: "torch.Tensor") -> LazyRows:
+    """Wrap images (n, channels, height, width) that are in memory already."""
+    n, channels, height, width = images.shape
+    rows = images.permute(0, 2, 3, 1)
+    return LazyRows(
+        shape=(n, channels, height, width),
+        dtype=images.dtype,
+        compute=lambda top, bottom: rows[:, top:bottom],
     )
 
 
-def suited(network: Any, *, fewest: int = FEWEST) -> list[Any]:
-    """The layers of a network it may make faster: those with so many channels on either side."""
-    return [layer for layer in network.modules() if _suits(layer, fewest)]
+def transform_kernel(weight: "torch.Tensor", transform: WinogradTransform) -> "torch.Tensor":
+    """Transform weights (out, in, 3, 3) for :func:`winograd_conv2d`.
+
+    Returns:
+        (input_tile * input_tile, out, in), in float32 (float64 weights stay float64).
+    """
+    import torch
+
+    dtype = torch.promote_types(weight.dtype, torch.float32)
+    matrix = torch.tensor(transform.kernel_transform, dtype=dtype)
+    # Both dimensions at once, by a Kronecker product. Columns come before rows, as in the input.
+    both = torch.kron(matrix, matrix).view(-1, 3, 3).transpose(1, 2).flatten(1)
+    transformed: torch.Tensor = both @ weight.to(dtype).reshape(-1, 9).T
+    return transformed.view(-1, *weight.shape[:2])
 
 
-def install(layers: Iterable[Any]) -> None:
-    """Use it for some layers that suit.
+def winograd_conv2d(
+    images: "torch.Tensor | LazyRows",
+    weight: "torch.Tensor",
+    bias: "torch.Tensor | None",
+    transform: WinogradTransform,
+    *,
+    residual: "torch.Tensor | None" = None,
+) -> "torch.Tensor":
+    """Convolve images 3x3 with stride 1 and a padding of one zero.
 
-    Their weights become their transform, so that they are not kept twice; it is kept in float16
-    where they were.
+    Args:
+        images: (n, in, height, width) of any dtype, fastest with channels last. Blocks overlap, so
+            some rows of :class:`LazyRows` are computed more than once.
+        weight: the result of :func:`transform_kernel`.
+        bias: (out,), or none.
+        transform: the one the weights were transformed with.
+        residual: (n, out, height, width); the result is added to it in place. It must not share
+            memory with the images.
+
+    Returns:
+        ``residual``, or (n, out, height, width), channels last, in the images' dtype.
+    """
+    import torch
+
+    output_tile, input_tile = transform.output_tile, transform.input_tile
+    source = images if isinstance(images, LazyRows) else _lazy_rows(images)
+    n, channels, height, width = source.shape
+    out, matrices = weight.shape[1], weight.transpose(1, 2)
+    tile_rows, tile_columns = -(-height // output_tile), -(-width // output_tile)
+    shape = n, tile_rows, output_tile, tile_columns, output_tile, out
+    if residual is None:
+        output = weight.new_empty(shape, dtype=source.dtype)
+    elif (
+        height % output_tile
+        or width % output_tile
+        or not residual.is_contiguous(memory_format=torch.channels_last)
+    ):
+        # Tiles reach over its edge, or it cannot be viewed as tiles.
+        return residual.add_(winograd_conv2d(images, weight, bias, transform))
+    else:
+        output = residual.permute(0, 2, 3, 1).view(shape)
+    block_rows = _tile_rows_per_block(tile_rows, n * tile_columns)
+
+    def compute_blocks(starts: Sequence[int]) -> None:
+        """Compute the blocks that begin with these rows of tiles."""
+        # All buffers of a block, reused for the next: the padded input, the input transformed by
+        # rows, then by columns, the products, and the products transformed back by columns.
+        block = weight.new_zeros(
+            (n, output_tile * block_rows + 2, output_tile * tile_columns + 2, channels)
+        )
+        by_rows = weight.new_empty((input_tile, n, block_rows, block.shape[2], channels))
+        inputs = weight.new_empty((input_tile, input_tile, n, block_rows, tile_columns, channels))
+        products = weight.new_empty((input_tile, input_tile, n, block_rows, tile_columns, out))
+        left = inputs.view(input_tile**2, -1, channels)
+        right = products.view(input_tile**2, -1, out)
+        by_columns = weight.new_empty((output_tile, input_tile, n, block_rows, tile_columns, out))
+        row_span = output_tile * block_rows - output_tile + 1
+        column_span = output_tile * tile_columns - output_tile + 1
+        for start in starts:
+            # Row 0 of the block is the row above its tiles: row -1, of zeros, for the first block.
+            first = output_tile * start - 1
+            top, bottom = max(first, 0), min(first + block.shape[1], height)
+            block[:, top - first : bottom - first, 1 : width + 1] = source.compute(top, bottom)
+            block[:, bottom - first :] = 0
+            # Strided views: row i of every tile of the block at once, then column j.
+            rows = [block[:, i : i + row_span : output_tile] for i in range(input_tile)]
+            transform.input_transform(rows, by_rows)
+            columns = [
+                by_rows[:, :, :, j : j + column_span : output_tile] for j in range(input_tile)
+            ]
+            transform.input_transform(columns, inputs)
+            torch.bmm(left, matrices, out=right)
+            transform.output_transform(list(products), by_columns)
+            # The output's tiles, with the rows and columns within a tile as first dimensions.
+            target = output[:, start : start + block_rows].permute(2, 4, 0, 1, 3, 5)
+            in_place = residual is None and target.dtype == weight.dtype
+            result = target if in_place else weight.new_empty(target.shape)
+            transform.output_transform([by_columns[:, i] for i in range(input_tile)], result)
+            if bias is not None:
+                result += bias
+            if residual is not None:
+                target += result
+            elif not in_place:
+                target.copy_(result)
+
+    blocks, threads = range(0, tile_rows, block_rows), torch.get_num_threads()
+    # Every thread reads all the weights. For a few blocks that cannot be shared out evenly it is
+    # faster to compute them in turn, each product with all threads.
+    if len(blocks) % threads == 0 or len(blocks) > MIN_BLOCKS_PER_THREAD * threads:
+        parallel_for(compute_blocks, blocks)
+    else:
+        compute_blocks(blocks)
+    padded = output.view(n, output_tile * tile_rows, output_tile * tile_columns, out)
+    return padded[:, :height, :width].permute(0, 3, 1, 2)
+
+
+def _tile_rows_per_block(tile_rows: int, tiles_per_row: int) -> int:
+    """Rows of tiles to compute at once: a divisor of all, as a small last block would be slow."""
+    enough = (
+        rows
+        for rows in range(1, tile_rows)
+        if tile_rows % rows == 0 and rows * tiles_per_row >= MIN_TILES_PER_GEMM
+    )
+    return next(enough, tile_rows)
+
+
+def is_faster() -> bool:
+    """Whether it beats plain bfloat16 convolutions on this machine; measured once and cached."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    channels, side = BENCHMARK_CHANNELS, BENCHMARK_SIDE
+    # Ones, not random numbers: drawing some would change what the user's seed gives.
+    weight = torch.ones(channels, channels, 3, 3, dtype=torch.bfloat16)
+    images = torch.ones(2, channels, side, side, dtype=torch.bfloat16)
+    weight, images = (t.contiguous(memory_format=torch.channels_last) for t in (weight, images))
+    transformed = transform_kernel(weight, F4x4)
+    return autotune.is_faster(
+        BENCHMARK_NAME,
+        lambda: conv2d(images, weight, padding=1),
+        lambda: winograd_conv2d(images, transformed, None, F4x4),
+    )
+
+
+def supported_layers(network: "nn.Module", *, min_channels: int = MIN_CHANNELS) -> list[Any]:
+    """The 3x3 convolutions of a network with at least so many input and output channels."""
+    return [layer for layer in network.modules() if _is_supported(layer, min_channels)]
+
+
+def apply_winograd(layers: Iterable[Any]) -> None:
+    """Replace the forward of :func:`supported_layers`.
+
+    The transformed weights take the place of the layer's own, in fp16 where those are in fp16.
     """
     import torch
     from torch import nn
 
     for layer in layers:
-        tiles = FOUR if layer.weight.numel() <= LARGEST else TWO
-        weight = transformed(layer.weight.detach(), tiles)
+        transform = F4x4 if layer.weight.numel() <= MAX_F4X4_WEIGHTS else F2x2
+        weight = transform_kernel(layer.weight.detach(), transform)
         if layer.weight.dtype == torch.float16:
             weight = weight.half()
         layer.weight = nn.Parameter(weight, requires_grad=False)
-        layer.forward = _Forward(layer, tiles)
+        layer.forward = _WinogradForward(layer, transform)
 
 
-def is_installed(layer: Any) -> bool:
-    """Whether a layer computes so, and takes :class:`Rows`."""
-    return isinstance(layer.forward, _Forward)
+def uses_winograd(layer: "nn.Module") -> bool:
+    """Whether :func:`apply_winograd` replaced a layer's forward, which then takes lazy rows."""
+    return isinstance(layer.forward, _WinogradForward)
 
 
-def _suits(layer: Any, fewest: int) -> bool:
+def _is_supported(layer: "nn.Module", min_channels: int) -> bool:
     from torch import nn
 
     return (
@@ -312,22 +338,23 @@ def _suits(layer: Any, fewest: int) -> bool:
         and layer.stride == layer.dilation == layer.padding == (1, 1)
         and layer.padding_mode == "zeros"
         and layer.groups == 1
-        and min(layer.in_channels, layer.out_channels) >= fewest
+        and min(layer.in_channels, layer.out_channels) >= min_channels
     )
 
 
-class _Forward:
-    """What is called in place of a layer's own ``forward``."""
+class _WinogradForward:
+    """Replaces a convolution's ``forward``."""
 
-    def __init__(self, layer: Any, tiles: Tiles) -> None:
-        self._layer, self._tiles = layer, tiles
+    def __init__(self, layer: "nn.Conv2d", transform: WinogradTransform) -> None:
+        self._layer, self._transform = layer, transform
 
     def set_weight(self, weight: "torch.Tensor") -> None:
-        """Compute with other weights, in the number format in which the layer keeps them."""
-        self._layer.weight.copy_(transformed(weight, self._tiles))
+        """Use other weights (out, in, 3, 3), stored in the same dtype as before."""
+        self._layer.weight.copy_(transform_kernel(weight, self._transform))
 
     def __call__(
-        self, pictures: "torch.Tensor | Rows", *, onto: "torch.Tensor | None" = None
+        self, images: "torch.Tensor | LazyRows", *, residual: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
         layer = self._layer
-        return convolve(pictures, layer.weight.float(), layer.bias, self._tiles, onto=onto)
+        weight = layer.weight.float()
+        return winograd_conv2d(images, weight, layer.bias, self._transform, residual=residual)

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from marsam.cpu.allocator import trim_memory
-from marsam.cpu.threads import threads_for
+from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
 from marsam.notices import Notice
@@ -65,16 +65,17 @@ class BlipCaptioner:
             )
             model.eval().to(self.device.kind)
             shared: list[Any] = []
-            if self.device.is_processor:
-                from marsam.cpu.blip_vision import install
-                from marsam.cpu.quantized_linear import narrow
+            if self.device.is_cpu:
+                from marsam.cpu.blip_vision import apply_blip_optimizations
+                from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 
-                shared = install(model, self.device)
-                narrow(model.text_decoder, self.device)
-                if self.device.packs_weights:
-                    from marsam.cpu.layerwise_casting import halve
+                shared = apply_blip_optimizations(model, self.device)
+                quantize_linears(model.text_decoder, self.device)
+                if uses_fbgemm(self.device):
+                    from marsam.cpu.layerwise_casting import apply_layerwise_casting
 
-                    halve(model, but=model.vision_model.embeddings.patch_embedding.weight)
+                    first = model.vision_model.embeddings.patch_embedding.weight
+                    apply_layerwise_casting(model, skip=first)
             trim_memory()
             return model, images, tokenizer, shared
 
@@ -101,7 +102,7 @@ class BlipCaptioner:
         """
         # What is said of a picture must not depend on its neighbours: chance would, and on a
         # processor so does the rounding of bfloat16, which decides close calls.
-        if options.sampling or self.device.is_bfloat16_processor:
+        if options.sampling or self.device.has_bf16:
             return [self._described([image], options)[0] for image in images]
         return self._described(images, options) if images else []
 
@@ -113,7 +114,7 @@ class BlipCaptioner:
         with (
             self._lock,
             translated("describing a picture"),
-            threads_for(self.folder),
+            intra_op_threads(self.folder),
             torch.inference_mode(),
         ):
             model, processor, tokenizer, shared = self._loaded

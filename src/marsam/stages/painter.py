@@ -14,7 +14,7 @@ from PIL import Image
 from marsam.background import Emitter, iterate_in_thread
 from marsam.cpu import optimize
 from marsam.cpu.allocator import trim_memory
-from marsam.cpu.threads import threads_for
+from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
@@ -79,7 +79,7 @@ class DiffusionPainter:
                 raise ModelUnsupported(
                     f"{self.name} is a {self._family}, which does not paint from words alone."
                 )
-            halved = self.device.halves_weights and self._family in HALVED
+            halved = self.device.stores_fp16 and self._family in HALVED
             pipe = family.from_pretrained(
                 self.folder,
                 dtype=torch.float16 if halved else self.device.torch_dtype,
@@ -95,9 +95,9 @@ class DiffusionPainter:
             if self.adapter is not None:
                 adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
             if halved:
-                optimize.halve(pipe)
-            if self.device.is_processor:
-                optimize.suit_processor(pipe, self.device)
+                optimize.store_pipeline_in_fp16(pipe)
+            if self.device.is_cpu:
+                optimize.optimize_pipeline(pipe, self.device)
             trim_memory()
             return pipe, pipe.scheduler.config, adapter
 
@@ -200,7 +200,7 @@ class DiffusionPainter:
         import torch
 
         emit.raise_if_closed()
-        with translated("painting"), threads_for(self.folder), torch.inference_mode():
+        with translated("painting"), intra_op_threads(self.folder), torch.inference_mode():
             pipe, shipped, adapter = self._loaded
             method = self.method(options.recipe)
             own, small = self._own_decoder, self._small_decoder

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marsam.cpu.allocator import trim_memory
-from marsam.cpu.threads import threads_for
+from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, translated
 from marsam.notices import Notice
@@ -69,27 +69,28 @@ class Seq2SeqTranslator:
                 self.folder, dtype=self.device.torch_dtype
             )
             model.eval().to(self.device.kind)
-            if self.device.is_processor:
-                from marsam.cpu.prepacked import pack
-                from marsam.cpu.quantized_linear import narrow
+            if self.device.is_cpu:
+                from marsam.cpu.prepacked import prepack_weights
+                from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 
-                narrow(model.get_decoder(), self.device)
-                pack(model.get_encoder(), self.device)
-                if self.device.packs_weights:
-                    from marsam.cpu.layerwise_casting import halve
+                quantize_linears(model.get_decoder(), self.device)
+                prepack_weights(model.get_encoder(), self.device)
+                if uses_fbgemm(self.device):
+                    from marsam.cpu.layerwise_casting import apply_layerwise_casting
 
-                    narrow(model.get_encoder(), self.device)
-                    halve(model)
+                    quantize_linears(model.get_encoder(), self.device)
+                    apply_layerwise_casting(model)
             self._leave_table(model)
             trim_memory()
             return model, tokenizer
 
     def _leave_table(self, model: Any) -> None:
         """Have tokens looked up on disk; again, after much of their table was read."""
-        if self.device.packs_weights:
-            from marsam.cpu import mmap_embedding
+        from marsam.cpu.mmap_embedding import mmap_embeddings
+        from marsam.cpu.quantized_linear import uses_fbgemm
 
-            mmap_embedding.leave(model, self.folder)
+        if uses_fbgemm(self.device):
+            mmap_embeddings(model, self.folder)
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """Translate a text, sentence by sentence; line breaks stay.
@@ -113,7 +114,7 @@ class Seq2SeqTranslator:
         """
         checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
-        with self._lock, translated("translating"), threads_for(self.folder):
+        with self._lock, translated("translating"), intra_op_threads(self.folder):
             answers = self._guarded(checked, source, target, options)
             standards: Sequence[str | None] = [None] * len(checked)
             backs: Sequence[str | None] = [None] * len(checked)
@@ -279,19 +280,20 @@ class Seq2SeqTranslator:
 
     def _vocabulary(self, target: Language) -> Any:
         """The tokens of the target's script; None where the whole vocabulary does as well."""
-        if not self.device.is_processor:
+        if not self.device.is_cpu:
             return None
         if target.script not in self._vocabularies:
-            from marsam.cpu.vocabulary_reduction import Vocabulary
+            from marsam.cpu.quantized_linear import uses_fbgemm
+            from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 
             model, tokenizer = self._loaded
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
-            quicker = self.device.packs_weights or self.device.is_bfloat16_processor
+            quicker = uses_fbgemm(self.device) or self.device.has_bf16
             worth = quicker or len(tokens) < rows / 2
             with loading:  # it makes a layer
                 self._vocabularies[target.script] = (
-                    Vocabulary(model, tokens, self.device) if worth else None
+                    ReducedVocabulary(model, tokens, self.device) if worth else None
                 )
                 self._leave_table(model)
                 trim_memory()

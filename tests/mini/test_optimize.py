@@ -1,4 +1,4 @@
-"""A U-Net that is made quicker says what it said before."""
+"""An optimised U-Net gives the results of the plain one."""
 
 from types import SimpleNamespace
 
@@ -8,8 +8,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from marsam import PaintOptions, Studio, device
-from marsam.cpu import cfg_sharing, winograd
-from marsam.cpu.optimize import suit_processor
+from marsam.cpu import winograd
+from marsam.cpu.cfg_sharing import apply_cfg_sharing
+from marsam.cpu.optimize import optimize_pipeline
 from marsam.device import Device
 from marsam.results import Painted
 from marsam.stages.painter import DiffusionPainter
@@ -32,58 +33,62 @@ def unet() -> UNet2DConditionModel:
     return model.bfloat16().eval()
 
 
-def _said(unet: UNet2DConditionModel, *, pictures: int = 1, side: int = 8) -> torch.Tensor:
-    """Of pictures as guidance shows them: twice, with words and without."""
+def _output(unet: UNet2DConditionModel, *, images: int = 1, side: int = 8) -> torch.Tensor:
+    """For a batch with classifier-free guidance: each latent twice, with different prompts."""
     torch.manual_seed(1)
-    noise = torch.randn(pictures, 4, side, side).to(unet.dtype).repeat(2, 1, 1, 1)
-    words = torch.randn(2 * pictures, 5, 16).to(unet.dtype)
+    noise = torch.randn(images, 4, side, side).to(unet.dtype).repeat(2, 1, 1, 1)
+    prompts = torch.randn(2 * images, 5, 16).to(unet.dtype)
     with torch.inference_mode():
-        answer: torch.Tensor = unet(noise, torch.tensor(3), words, return_dict=False)[0]
-    return answer
+        output: torch.Tensor = unet(noise, torch.tensor(3), prompts, return_dict=False)[0]
+    return output
 
 
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_what_a_guided_pair_shares_is_worked_out_once(
-    unet: UNet2DConditionModel, pictures: int
+@pytest.mark.parametrize("images", [1, 3])
+def test_layers_before_cross_attention_compute_half_the_batch(
+    unet: UNet2DConditionModel, images: int
 ) -> None:
     unet = unet.float()
-    before = _said(unet, pictures=pictures)
-    cfg_sharing.install(unet)
+    before = _output(unet, images=images)
+    apply_cfg_sharing(unet)
     rows: list[int] = []
     attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
     for layer in (unet.down_blocks[0].resnets[0].conv1, attention.attn1.to_q, attention.attn2.to_q):
-        layer.register_forward_pre_hook(lambda _layer, given: rows.append(len(given[0])))
-    after = _said(unet, pictures=pictures)
+        layer.register_forward_pre_hook(lambda _layer, inputs: rows.append(len(inputs[0])))
+    after = _output(unet, images=images)
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
-    assert rows == [pictures, pictures, 2 * pictures]
+    assert rows == [images, images, 2 * images]
     assert not torch.equal(*after.chunk(2))
 
 
-def test_so_it_is_where_the_cores_do_not_part_the_halves_evenly(unet: UNet2DConditionModel) -> None:
+def test_cfg_sharing_with_a_thread_count_that_does_not_divide_the_batch(
+    unet: UNet2DConditionModel,
+) -> None:
     unet = unet.float().to(memory_format=torch.channels_last)
-    cfg_sharing.install(unet)
+    apply_cfg_sharing(unet)
     rows: list[int] = []
     attention = unet.down_blocks[0].attentions[0].transformer_blocks[0]
-    attention.attn1.to_q.register_forward_pre_hook(lambda _layer, given: rows.append(len(given[0])))
+    attention.attn1.to_q.register_forward_pre_hook(
+        lambda _layer, inputs: rows.append(len(inputs[0]))
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        _said(unet, side=40)
+        _output(unet, side=40)
     finally:
         torch.set_num_threads(threads)
     assert rows == [1]
 
 
-@pytest.mark.parametrize("pays", [True, False])
-def test_the_outermost_layers_change_and_say_the_same(
-    unet: UNet2DConditionModel, pays: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_winograd_in_the_outermost_level_with_bfloat16(
+    unet: UNet2DConditionModel, is_faster: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device, "_memory", lambda: float("inf"))
-    monkeypatch.setattr(winograd, "TRIED", (32, 8))
-    monkeypatch.setattr(winograd, "pays", lambda: pays)
-    before = _said(unet)
-    suit_processor(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
-    after = _said(unet)
+    monkeypatch.setattr(winograd, "BENCHMARK_CHANNELS", 32)
+    monkeypatch.setattr(winograd, "is_faster", lambda: is_faster)
+    before = _output(unet)
+    optimize_pipeline(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
+    after = _output(unet)
     assert after.dtype == before.dtype == torch.bfloat16
     torch.testing.assert_close(after, before, rtol=0.05, atol=0.05)
     changed = {
@@ -97,11 +102,11 @@ def test_the_outermost_layers_change_and_say_the_same(
         "up_blocks.0.upsamplers.0.conv",
         *(f"up_blocks.1.resnets.{n}.conv{c}" for n in (0, 1) for c in (1, 2)),
     }
-    assert changed == (outer if pays else set())
+    assert changed == (outer if is_faster else set())
     assert unet.dtype == torch.bfloat16
 
 
-def test_a_painter_whose_weights_take_half_paints_the_same(
+def test_fp16_weight_storage_paints_the_same_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     device = Device(kind="cpu", dtype="float32", reason="for a test")
@@ -111,15 +116,15 @@ def test_a_painter_whose_weights_take_half_paints_the_same(
 
     def painted() -> tuple[DiffusionPainter, np.ndarray]:
         painter = DiffusionPainter(ours.folder, device=device)
-        told = [e for e in painter.paint("a cat", options) if isinstance(e, Painted)]
-        return painter, np.asarray(told[0].picture.image, int)
+        events = [e for e in painter.paint("a cat", options) if isinstance(e, Painted)]
+        return painter, np.asarray(events[0].picture.image, int)
 
-    halved, picture = painted()
+    cast, picture = painted()
     monkeypatch.setattr("marsam.stages.painter.HALVED", ())
     full, wanted = painted()
     assert abs(picture - wanted).max() <= 3
     memory = []
-    for painter in (halved, full):
+    for painter in (cast, full):
         pipe = painter._loaded[0]
         parts = pipe.unet, pipe.vae, pipe.text_encoder
         assert all(part.dtype == torch.float32 for part in parts)

@@ -1,4 +1,4 @@
-"""With some tokens alone, a translator says what it would say if all others were impossible."""
+"""A reduced vocabulary gives the results of a model whose other tokens are moptions."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from transformers import (
     MarianMTModel,
 )
 
-from marsam.cpu.vocabulary_reduction import Vocabulary
+from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 from marsam.device import Device
 
 SOME = [0, 1, 2, 3, 5, 9, 14, 20, 33, 38]
-"""Special tokens, a language's and some words; of forty."""
+"""Ids of special tokens, a language token and some others, out of 40."""
 SHAPE: dict[str, Any] = {
     "vocab_size": 40,
     "d_model": 32,
@@ -32,15 +32,15 @@ SHAPE: dict[str, Any] = {
     "decoder_start_token_id": 2,
     "init_std": 0.5,
 }
-PLAIN = Device(kind="cpu", dtype="float16", reason="for a test; nothing is rounded")
+PLAIN = Device(kind="cpu", dtype="float16", reason="for a test; nothing is quantised")
 DEVICES = [
     Device(kind="cpu", dtype="float32", reason="for a test"),
     Device(kind="cpu", dtype="bfloat16", reason="for a test"),
 ]
 
 
-class OnlySome(nn.Module):
-    """The long way: everything is scored, and most of it made impossible."""
+class MoptionsHead(nn.Module):
+    """Scores all tokens, then masks those that are not among SOME."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class OnlySome(nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         scores = self.head(states)
-        kept = torch.full_like(scores, float("-inf"))
-        kept[..., SOME] = scores[..., SOME]
-        return kept
+        moptions = torch.full_like(scores, float("-inf"))
+        moptions[..., SOME] = scores[..., SOME]
+        return moptions
 
 
 @pytest.fixture(params=["m2m100", "marian"])
@@ -66,63 +66,65 @@ def model(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("beams", [1, 4])
 @pytest.mark.parametrize("more", [{}, {"no_repeat_ngram_size": 2, "repetition_penalty": 1.2}])
-def test_the_answer_is_that_of_a_masked_model(model: Any, beams: int, more: Any) -> None:
+def test_reduced_vocabulary_matches_a_moptions_head(model: Any, beams: int, more: Any) -> None:
     ids = torch.tensor([[4, 17, 30, 2], [4, 6, 35, 2]])
-    asked = {"forced_bos_token_id": 38, "max_new_tokens": 8, "num_beams": beams, **more}
+    options = {"forced_bos_token_id": 38, "max_new_tokens": 8, "num_beams": beams, **more}
     with torch.inference_mode():
-        got = Vocabulary(model, SOME, PLAIN).generate(model, input_ids=ids, **asked)
-        model.lm_head = OnlySome(model.lm_head)
-        wanted = model.generate(input_ids=ids, **asked)
+        got = ReducedVocabulary(model, SOME, PLAIN).generate(model, input_ids=ids, **options)
+        model.lm_head = MoptionsHead(model.lm_head)
+        wanted = model.generate(input_ids=ids, **options)
     assert torch.equal(got, wanted)
     assert set(got.flatten().tolist()) <= set(SOME)
     assert len(set(got.flatten().tolist())) > 2
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.dtype)
-def test_the_model_is_left_as_it_was(model: Any, device: Device) -> None:
+def test_reduced_vocabulary_restores_the_model(model: Any, device: Device) -> None:
     model = model.to(device.torch_dtype)
     head, embedding = model.lm_head, model.get_decoder().embed_tokens
     ids = torch.tensor([[4, 17, 30, 2]])
-    asked = {"input_ids": ids, "forced_bos_token_id": 7, "max_new_tokens": 8}
+    options = {"input_ids": ids, "forced_bos_token_id": 7, "max_new_tokens": 8}
     with torch.inference_mode():
-        before = model.generate(**asked)
-        vocabulary = Vocabulary(model, [*SOME, 7], device)
-        vocabulary.generate(model, **asked)
-        after = model.generate(**asked)
+        before = model.generate(**options)
+        vocabulary = ReducedVocabulary(model, [*SOME, 7], device)
+        vocabulary.generate(model, **options)
+        after = model.generate(**options)
     assert torch.equal(after, before)
     assert model.lm_head is head
     assert model.get_decoder().embed_tokens is embedding
 
 
-def _is_whole(model: Any, tokens: list[int], **asked: Any) -> bool:
-    """Whether the answer is that of all tokens, and another one than with some."""
-    asked = {"input_ids": torch.tensor([[4, 17, 30, 2]]), "max_new_tokens": 8, **asked}
+def _uses_all_tokens(model: Any, tokens: list[int], **options: Any) -> bool:
+    """Whether the output is that of all tokens, and has a token outside the reduced vocabulary."""
+    options = {"input_ids": torch.tensor([[4, 17, 30, 2]]), "max_new_tokens": 8, **options}
     with torch.inference_mode():
-        got = Vocabulary(model, tokens, PLAIN).generate(model, **asked)
-        return torch.equal(got, model.generate(**asked)) and not set(got[0].tolist()) <= set(tokens)
+        got = ReducedVocabulary(model, tokens, PLAIN).generate(model, **options)
+        return torch.equal(got, model.generate(**options)) and not set(got[0].tolist()) <= set(
+            tokens
+        )
 
 
-def test_a_language_it_does_not_know_has_the_whole_vocabulary(model: Any) -> None:
-    assert _is_whole(model, SOME, forced_bos_token_id=7)
-    assert not _is_whole(model, SOME, forced_bos_token_id=38)
+def test_a_token_outside_the_vocabulary_uses_all_tokens(model: Any) -> None:
+    assert _uses_all_tokens(model, SOME, forced_bos_token_id=7)
+    assert not _uses_all_tokens(model, SOME, forced_bos_token_id=38)
 
 
-def test_so_has_whoever_speaks_of_tokens_in_other_ways(model: Any) -> None:
-    assert _is_whole(model, SOME, forced_bos_token_id=38, suppress_tokens=[14])
+def test_an_unsupported_option_uses_all_tokens(model: Any) -> None:
+    assert _uses_all_tokens(model, SOME, forced_bos_token_id=38, suppress_tokens=[14])
 
 
-def test_no_word_is_taken_for_padding(model: Any) -> None:
-    # Without the first token, padding is the first and a word the second.
+def test_reduced_vocabulary_keeps_pad_id(model: Any) -> None:
+    # Without token 0, padding has the reduced id 0 and a word the id 1 of padding.
     moved = [token for token in SOME if token != 0]
     model.generation_config.bos_token_id = None
-    assert _is_whole(model, moved, forced_bos_token_id=38)
+    assert _uses_all_tokens(model, moved, forced_bos_token_id=38)
 
 
-def test_the_model_comes_back_from_a_failure(model: Any) -> None:
+def test_reduced_vocabulary_restores_the_model_after_an_error(model: Any) -> None:
     head, embedding = model.lm_head, model.get_decoder().embed_tokens
     ids = torch.tensor([[4, 2]])
     with pytest.raises(RuntimeError, match="negative"):
-        Vocabulary(model, SOME, PLAIN).generate(
+        ReducedVocabulary(model, SOME, PLAIN).generate(
             model, input_ids=ids, max_new_tokens=4, num_beams=-1
         )
     assert model.lm_head is head

@@ -1,0 +1,42 @@
+"""Which optimisations a device uses, in sentences for ``marsam info``."""
+
+from marsam.cpu import autotune, winograd
+from marsam.device import Device
+
+
+def optimizations(device: Device) -> tuple[str, ...]:
+    """Describe the optimisations of a device, a sentence each."""
+    from marsam.cpu.prepacked import prepacks_onednn
+    from marsam.cpu.quantized_linear import uses_fbgemm
+
+    if not device.is_cpu:
+        return ("none beyond those of the libraries: ours are made for and measured on CPUs",)
+    if not device.has_bf16:
+        image = ["channels_last", "fp16 weight storage with fp32 compute"]
+        text = ["LM head reduced to the target script"]
+        if device.has_spare_memory:
+            image.append("Winograd convolutions")
+        if uses_fbgemm(device):
+            text.append("fp16 weights (FBGEMM)")
+        return "image models: " + ", ".join(image), "text models: " + ", ".join(text)
+    sentences = ["image models: channels_last, tiled attention"]
+    if device.has_spare_memory:
+        sentences.append(_winograd())
+    sentences.append(
+        "text models: int8 weight-only quantised decoders, LM head reduced to the target script"
+    )
+    if prepacks_onednn(device):
+        sentences.append("image and text models: prepacked weights (oneDNN)")
+    return tuple(sentences)
+
+
+def _winograd() -> str:
+    """What the benchmark on this machine decided about Winograd convolutions beside bfloat16."""
+    ratio = autotune.cached_ratio(winograd.BENCHMARK_NAME)
+    if ratio is None:
+        return "image models: Winograd convolutions will be timed before the first picture"
+    used = "used" if ratio < autotune.MAX_TIME_RATIO else "not used"
+    return (
+        f"image models: Winograd convolutions took {100 * ratio:.0f} % of the plain convolutions' "
+        f"time here: {used}"
+    )
