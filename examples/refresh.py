@@ -1,6 +1,6 @@
-"""Run ``marsam.ipynb`` from top to bottom and save it with its new outputs.
+"""Run ``marsam.ipynb`` from top to bottom and save it with the new outputs.
 
-``python -m examples.refresh [NOTEBOOK]`` writes to that file, or replaces the notebook itself.
+``python -m examples.refresh [NOTEBOOK]`` writes to NOTEBOOK, by default to ``marsam.ipynb``.
 """
 
 import sys
@@ -11,14 +11,13 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).with_name("marsam.ipynb")
-SECONDS = 600
-"""Time limit of one cell."""
-LIVE = "live"
-"""Tag of a cell whose output needs the running kernel, and is not saved."""
+CELL_TIMEOUT_S = 600
+LIVE_TAG = "live"
+"""The tag of cells whose output is useless without a running kernel."""
 
 
 def refresh(target: Path) -> None:
-    """Write the notebook to ``target``, with the outputs of a new run.
+    """Run the notebook and write it with its outputs to ``target``.
 
     Raises:
         nbclient.exceptions.CellExecutionError: when a cell fails.
@@ -27,21 +26,21 @@ def refresh(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,
-            timeout=SECONDS,
+            timeout=CELL_TIMEOUT_S,
             kernel_name="python3",
             record_timing=False,
             resources={"metadata": {"path": folder}},
         ).execute()
     for cell in notebook.cells:
-        live = LIVE in cell.metadata.get("tags", ())
-        # Warnings on stderr contain paths of this machine.
-        kept = [] if live else [o for o in cell.get("outputs", ()) if o.get("name") != "stderr"]
-        for output in kept:
+        live = LIVE_TAG in cell.metadata.get("tags", ())
+        # Without stderr: warnings of libraries contain local paths.
+        outputs = [] if live else [o for o in cell.get("outputs", ()) if o.get("name") != "stderr"]
+        for output in outputs:
             if "image/png" in output.get("data", ()):
-                output.data.pop("image/jpeg", None)  # a second copy of the same picture
+                output.data.pop("image/jpeg", None)  # the same picture
         if cell.cell_type == "code":
-            cell.outputs = kept
-    # The Python version differs between machines, and should not change the file.
+            cell.outputs = outputs
+    # Without the Python version, so that the file does not depend on the machine.
     notebook.metadata.pop("language_info", None)
     nbformat.write(notebook, target)
 

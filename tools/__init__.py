@@ -1,1 +1,1 @@
-"""Programs for those who carry the project on."""
+"""Maintenance programs: film, pinned checksums, release."""

@@ -1,8 +1,8 @@
-"""The walk-through: the real studio in a real browser, with the bundled models, in both languages.
+"""Record the demo film: the real Studio in a browser, with the bundled models, in both languages.
 
-``python -m tools.film`` (``make film``) writes ``docs/film.webp`` and, smaller, the film that the
-README shows, ``docs/film-small.webp``. Nothing is cut or sped up: every frame stays for as long as
-the page looked like that.
+``python -m tools.film`` (``make film``) writes ``docs/film.webp`` and a smaller one for the README,
+``docs/film-small.webp``. The film is neither cut nor sped up: each frame lasts as long as the page
+looked like that.
 """
 
 import io
@@ -20,11 +20,10 @@ from tests.serving import served
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
-SIDE = {"width": 1100, "height": 1240}
-SMALL = 640
-LONGEST = 60.0
-"""Seconds a film may last."""
-CAPTION = """([en, ar]) => {
+VIEWPORT = {"width": 1100, "height": 1240}
+SMALL_WIDTH_PX = 640
+MAX_DURATION_S = 60.0
+SUBTITLE_SCRIPT = """([en, ar]) => {
   let bar = document.getElementById('film');
   if (!bar) {
     bar = document.createElement('div');
@@ -43,66 +42,70 @@ CAPTION = """([en, ar]) => {
 
 @dataclass
 class Film:
-    """Frames of a page and how long each was to be seen, in seconds."""
+    """Screenshots of a page and the duration of each in seconds."""
 
     page: Page
     frames: list[Image.Image] = field(default_factory=list)
-    lasting: list[float] = field(default_factory=list)
-    _shown: float | None = None
-    _last: bytes = b""
+    durations: list[float] = field(default_factory=list)
+    _captured_at: float | None = None
+    _last_screenshot: bytes = b""
 
-    def look(self) -> None:
-        """Take what the page looks like now; nothing new makes the last frame last."""
+    def capture(self) -> None:
+        """Take a screenshot; if nothing has changed, the last frame becomes longer."""
         now = time.monotonic()
-        if self._shown is not None:
-            self.lasting[-1] += now - self._shown
-        self._shown = now
-        taken = self.page.screenshot(animations="allow", caret="hide")
-        if taken != self._last:
-            self._last = taken
-            self.frames.append(Image.open(io.BytesIO(taken)).convert("RGB"))
-            self.lasting.append(0.0)
+        if self._captured_at is not None:
+            self.durations[-1] += now - self._captured_at
+        self._captured_at = now
+        screenshot = self.page.screenshot(animations="allow", caret="hide")
+        if screenshot != self._last_screenshot:
+            self._last_screenshot = screenshot
+            self.frames.append(Image.open(io.BytesIO(screenshot)).convert("RGB"))
+            self.durations.append(0.0)
 
-    def watch(self, seconds: float) -> None:
-        """Look on for a while."""
+    def record(self, seconds: float) -> None:
+        """Record for some seconds."""
         ended = time.monotonic() + seconds
         while time.monotonic() < ended:
-            self.look()
+            self.capture()
             self.page.wait_for_timeout(60)
 
     def until(self, selector: str, text: str = "", *, count: int | None = None) -> None:
-        """Look on until the page shows something."""
+        """Record until the page shows a text or a number of elements; 30 seconds at most."""
         ended = time.monotonic() + 30
-        place = self.page.locator(selector)
+        locator = self.page.locator(selector)
         while True:
-            self.look()
-            found = place.count()
-            if (found == count) if count is not None else found and text in place.inner_text():
+            self.capture()
+            matches = locator.count()
+            if (
+                (matches == count)
+                if count is not None
+                else matches and text in locator.inner_text()
+            ):
                 return
             if time.monotonic() > ended:
-                raise SystemExit(f"the studio did not come to {selector} {text}")
+                raise SystemExit(f"{selector} did not show {text!r} within 30 seconds")
             self.page.wait_for_timeout(60)
 
-    def say(self, english: str, arabic: str) -> None:
-        """The caption under what follows."""
-        self.page.evaluate(CAPTION, [english, arabic])
+    def subtitle(self, english: str, arabic: str) -> None:
+        """Show a subtitle in both languages from now on."""
+        self.page.evaluate(SUBTITLE_SCRIPT, [english, arabic])
 
-    def write(self, selector: str, words: str) -> None:
-        """Type as people do."""
+    def type(self, selector: str, text: str) -> None:
+        """Type letter by letter."""
         self.page.fill(selector, "")
-        for letter in words:
+        for letter in text:
             self.page.locator(selector).press_sequentially(letter)
-            self.look()
+            self.capture()
 
     def save(self, path: Path, *, width: int, quality: int) -> None:
-        """As an animated WebP, shown over and over."""
+        """Save as an animated WebP that loops."""
         height = round(self.frames[0].height * width / self.frames[0].width)
-        shown = [frame.resize((width, height), Image.Resampling.LANCZOS) for frame in self.frames]
-        shown[0].save(
+        frames = [frame.resize((width, height), Image.Resampling.LANCZOS) for frame in self.frames]
+        frames[0].save(
             path,
             save_all=True,
-            append_images=shown[1:],
-            duration=[max(20, round(1000 * seconds)) for seconds in self.lasting],
+            append_images=frames[1:],
+            duration=[max(20, round(1000 * seconds)) for seconds in self.durations],
             loop=0,
             quality=quality,
             method=4,
@@ -110,59 +113,62 @@ class Film:
 
 
 def act(film: Film) -> None:
-    """What is shown, in the order a newcomer would try it."""
+    """Play the scenes, in the order in which a new user would try the Studio."""
     page = film.page
-    film.say("Give Marsam a picture …", "أعطِ مرسم صورة…")
-    film.watch(2.0)
+    film.subtitle("Give Marsam a picture …", "أعطِ مرسم صورة…")
+    film.record(2.0)
     page.set_input_files("#picture input[type=file]", EXAMPLES / "cat.png")
     film.until("#status", "The words are ready")
-    film.say("… and it says what is there, in both languages.", "…فيقول ما فيها باللغتين.")
-    film.watch(3.0)
-    film.say("Change the words of either language …", "غيّر الكلمات بأيّ من اللغتين…")
+    film.subtitle("… and it describes it in English and Arabic.", "…فيصفها بالإنجليزية والعربية.")
+    film.record(3.0)
+    film.subtitle("Edit the text in either language …", "حرّر النص بأيّ من اللغتين…")
     page.locator("#arabic textarea").click()
-    film.write("#arabic textarea", "سمكتان على خلفية وردية")
-    film.watch(0.8)
+    film.type("#arabic textarea", "سمكتان على خلفية وردية")
+    film.record(0.8)
     page.click("button#from-arabic")
     film.until("#sent", "two fish on a pink background")
-    film.say("… the other follows with a click.", "…فتتبعها الأخرى بنقرة.")
-    film.watch(2.5)
-    film.say("Paint: new pictures come one by one.", "ارسم: تظهر الصور الجديدة واحدةً تلو الأخرى.")
+    film.subtitle("… and update the other with a click.", "…وحدِّث النص الآخر بنقرة.")
+    film.record(2.5)
+    film.subtitle(
+        "Paint: the new pictures appear one by one.", "الرسم: تظهر الصور الجديدة واحدةً تلو الأخرى."
+    )
     page.click("button#paint")
-    film.watch(0.4)
+    film.record(0.4)
     film.until("#results li", count=4)
     film.until("#status", "Done")
-    film.watch(3.0)
-    film.say(
-        "The studio speaks Arabic, right to left.", "والمرسم يتكلم العربية، من اليمين إلى اليسار."
+    film.record(3.0)
+    film.subtitle(
+        "The Studio is also in Arabic, right to left.",
+        "الاستوديو متاح بالعربية أيضًا، من اليمين إلى اليسار.",
     )
     page.evaluate("scrollTo(0, 0)")
-    film.watch(0.6)
+    film.record(0.6)
     page.get_by_label("العربية").check()
-    film.watch(2.5)
+    film.record(2.5)
     page.set_input_files("#picture input[type=file]", EXAMPLES / "sea.png")
     film.until("#status", "الكلمات جاهزة")
-    film.watch(2.0)
+    film.record(2.0)
     page.fill("#number input[type=number]", "3")
     page.click("button#paint")
     film.until("#results li", count=3)
     film.until("#status", "تمّ")
-    film.watch(2.5)
-    film.say("All of it on your own machine.", "وكل ذلك على جهازك أنت.")
-    film.watch(3.0)
+    film.record(2.5)
+    film.subtitle("All of this runs on your own machine.", "وكل ذلك يعمل على جهازك.")
+    film.record(3.0)
 
 
 def main() -> None:
-    """Film it."""
+    """Record and save the films."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        sys.exit("Filming needs Chromium.")
+        sys.exit("Recording needs Chromium.")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         with served(Path(folder)) as address:
-            page = browser.new_page(locale=LOCALES["en"], viewport=SIDE)
+            page = browser.new_page(locale=LOCALES["en"], viewport=VIEWPORT)
             page.goto(address)
             page.wait_for_selector("html[data-ready]")
-            # The painter has been timed when the page, opened anew, says how long pictures take.
+            # After a reload the page shows the time estimate once the painter has been timed.
             while "About" not in page.locator("#expected").inner_text():
                 page.wait_for_timeout(500)
                 page.reload()
@@ -170,14 +176,14 @@ def main() -> None:
             film = Film(page)
             act(film)
         browser.close()
-    lasted = sum(film.lasting)
-    if lasted > LONGEST:
-        sys.exit(f"The film lasts {lasted:.0f} seconds; {LONGEST:.0f} is the most.")
-    film.save(ROOT / "docs" / "film.webp", width=SIDE["width"], quality=70)
-    film.save(ROOT / "docs" / "film-small.webp", width=SMALL, quality=55)
+    duration = sum(film.durations)
+    if duration > MAX_DURATION_S:
+        sys.exit(f"The film lasts {duration:.0f} seconds; the maximum is {MAX_DURATION_S:.0f}.")
+    film.save(ROOT / "docs" / "film.webp", width=VIEWPORT["width"], quality=70)
+    film.save(ROOT / "docs" / "film-small.webp", width=SMALL_WIDTH_PX, quality=55)
     for name in ("film", "film-small"):
         size = (ROOT / "docs" / f"{name}.webp").stat().st_size / 1e6
-        print(f"docs/{name}.webp: {len(film.frames)} frames, {lasted:.0f} s, {size:.1f} MB")
+        print(f"docs/{name}.webp: {len(film.frames)} frames, {duration:.0f} s, {size:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Writes ``src/marsam/hub/manifest.json``: a step of every release, on a machine with network.
+"""Update ``src/marsam/hub/manifest.json``, the pinned revisions and checksums of the models.
 
 ::
 
-    python tools/pin.py            # everything the catalog names, from the hub; and the mini set
-    python tools/pin.py OWNER/NAME # only this repository
-    python tools/pin.py mini       # only the mini set, which is in the package; no network
+    python tools/pin.py            # all models of the catalog, from the hub, and the mini set
+    python tools/pin.py OWNER/NAME # one repository
+    python tools/pin.py mini       # the mini set in the package; no network
 
-``main`` of each repository becomes the commit it stands for now. Files the hub keeps outside git
-come with their SHA-256; the small ones, which git names in another way, are downloaded, compared
-with git's name and hashed. Nothing large is downloaded. Repositories of the manifest that were not
-asked for stay as they are, and so does the whole manifest when anything goes wrong.
+This is a step of every release and needs network access. It pins the commit that ``main`` of each
+repository points to. The hub reports the SHA-256 of large (LFS) files; small files are downloaded,
+checked against their git hash, and hashed. Other entries of the manifest do not change. After an
+error nothing is written.
 """
 
 import hashlib
@@ -32,35 +32,39 @@ Entry = dict[str, Any]
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Hub ids, or mini.")] = None,
-    out: Annotated[Path, typer.Option(help="The manifest to bring up to date.")] = PACKAGED,
+    out: Annotated[Path, typer.Option(help="The manifest to update.")] = PACKAGED,
 ) -> None:
-    """Bring the manifest of models up to date."""
+    """Update the manifest of models."""
     document = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"models": {}}
     models: dict[str, Entry] = document["models"]
-    everything = [m.source for m in (*catalog.STANDARD.parts, *catalog.ALTERNATIVES)]
-    for name in names or [*everything, catalog.MINI.name]:
+    all_sources = [m.source for m in (*catalog.STANDARD.parts, *catalog.ALTERNATIVES)]
+    for name in names or [*all_sources, catalog.MINI.name]:
         if name == catalog.MINI.name:
-            models |= mini()
+            models |= pin_mini()
         else:
-            models[name] = pinned(name)
+            models[name] = pin_repository(name)
         typer.echo(f"{name}: pinned")
     text = json.dumps({"models": dict(sorted(models.items()))}, indent=2)
     out.write_text(text + "\n", encoding="utf-8")
 
 
-def mini() -> dict[str, Entry]:
-    """The entries of the mini set, from the files themselves."""
+def pin_mini() -> dict[str, Entry]:
+    """The manifest entries of the mini set, computed from its files."""
     entries = {}
     for model in catalog.MINI.models:
         folder = catalog.bundled_folder(model)
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        files = {path.relative_to(folder).as_posix(): _hashed(path) for path in paths}
+        files = {path.relative_to(folder).as_posix(): _file_entry(path) for path in paths}
         entries[f"mini/{model.source}"] = {"files": files}
     return entries
 
 
-def pinned(repo: str) -> Entry:
-    """The entry of a repository as it is on the hub now."""
+def pin_repository(repo: str) -> Entry:
+    """The manifest entry of a repository's current ``main``.
+
+    Raises:
+        ModelDamaged: when a file arrives corrupted.
+    """
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     with translated(repo), TemporaryDirectory() as cache:
@@ -73,10 +77,10 @@ def pinned(repo: str) -> Entry:
                 files[name] = {"size": large.size, "sha256": large.sha256}
                 continue
             path = Path(hf_hub_download(repo, name, revision=info.sha, cache_dir=cache))
-            # In the cache a small file lies under git's name for its content.
+            # The cache names a small file after its git hash, which is_sound checks.
             if not is_sound(path):
-                raise ModelDamaged(f"{name} of {repo} arrived damaged; run this again.")
-            files[name] = _hashed(path)
+                raise ModelDamaged(f"{name} of {repo} arrived corrupted; run this again.")
+            files[name] = _file_entry(path)
     return {
         "revision": info.sha,
         "sources": [f"{constants.ENDPOINT}/{repo}/tree/{info.sha}"],
@@ -84,7 +88,8 @@ def pinned(repo: str) -> Entry:
     }
 
 
-def _hashed(path: Path) -> Entry:
+def _file_entry(path: Path) -> Entry:
+    """Size and SHA-256 of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"size": path.stat().st_size, "sha256": digest}

@@ -65,7 +65,7 @@ Backgrounds: {colours}.
 ## Figures
 
 Measured by `make evaluate` through the package, on newly generated scenes and sentences. The
-translator is measured on sentences of its own training grammar, one in twenty of which were held out.
+translator is measured on sentences of its own grammar that were held out from training (one in twenty).
 
 | Measurement | Correct | Target |
 |---|---|---|

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tools.release import build, do_the_job, sdist_problems, wheel_problems
+from tools.release import build, check_installation, sdist_problems, wheel_problems
 
 TYPED = """
 from marsam import PaintOptions, RunResult, Studio
@@ -95,7 +95,7 @@ def test_an_sdist_with_caches_is_found_out(built: tuple[Path, Path], tmp_path: P
 
 
 def test_the_wheel_does_the_whole_job(installed: Path, tmp_path: Path) -> None:
-    said = do_the_job(installed / "marsam", tmp_path)
+    said = check_installation(installed / "marsam", tmp_path)
     assert said["caption"] == {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
