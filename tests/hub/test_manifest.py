@@ -163,8 +163,9 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
 ) -> None:
     package = tmp_path / "marsam"
     shutil.copytree(manifest.PACKAGED.parents[1] / "mini", package / "mini")
-    shutil.copy(manifest.PACKAGED, package / "manifest.json")
-    monkeypatch.setattr(manifest, "PACKAGED", package / "manifest.json")
+    (package / "hub").mkdir()
+    shutil.copy(manifest.PACKAGED, package / "hub" / "manifest.json")
+    monkeypatch.setattr(manifest, "PACKAGED", package / "hub" / "manifest.json")
     monkeypatch.setattr("marsam.hub.catalog.resources.files", lambda name: package)
     assert marsam("models", "verify", "mini") == 0
     assert "captioner: good (6 files by Marsam's own checksums)" in capsys.readouterr().out

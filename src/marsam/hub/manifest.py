@@ -40,7 +40,7 @@ def pin_of(repo: str) -> Pin | None:
 
 def bundled_pin(folder: Path) -> Pin | None:
     """The pin of a folder inside the package, or None for any other folder."""
-    mini = PACKAGED.parent / "mini"
+    mini = PACKAGED.parents[1] / "mini"
     if folder.parent != mini:
         return None
     return _read(PACKAGED).get(f"mini/{folder.name}")
