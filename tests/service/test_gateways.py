@@ -87,7 +87,7 @@ def _until_painted(client: httpx.Client, run: str, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_what_one_painted_the_other_shows(two: Two, bucket: Bucket) -> None:
+def test_both_gateways_return_a_runs_pictures(two: Two, bucket: Bucket) -> None:
     _, one, _, other = two
     run = post_run(one, image=image_bytes(), pictures=2, seed=7).json()["id"]
     result = wait_for_end(one, run)
@@ -98,7 +98,7 @@ def test_what_one_painted_the_other_shows(two: Two, bucket: Bucket) -> None:
     ]
 
 
-def test_a_run_is_stopped_from_the_other(two: Two) -> None:
+def test_a_run_is_cancelled_through_the_other_gateway(two: Two) -> None:
     _, one, _, other = two
     run = post_run(one, prompt="a cat", pictures=10, seed=1, check=False).json()["id"]
     _until_painted(one, run, 1)
@@ -109,7 +109,7 @@ def test_a_run_is_stopped_from_the_other(two: Two) -> None:
     assert len(_pixels(other, result)) == len(result["pictures"])
 
 
-def test_the_other_goes_on_where_one_was_killed(two: Two, bucket: Bucket) -> None:
+def test_the_other_gateway_resumes_after_sigkill(two: Two, bucket: Bucket) -> None:
     """From the very picture it began with; what was finished is not painted again."""
     first, one, _, other = two
     whole = post_run(other, image=image_bytes(), pictures=4, seed=1).json()["id"]
@@ -129,7 +129,7 @@ def test_the_other_goes_on_where_one_was_killed(two: Two, bucket: Bucket) -> Non
     assert before.items() <= bucket.names().items()
 
 
-def test_a_store_out_of_reach_loses_nothing_that_was_there(two: Two, bucket: Bucket) -> None:
+def test_an_unreachable_store_loses_no_stored_picture(two: Two, bucket: Bucket) -> None:
     _, one, _, other = two
     run = post_run(one, prompt="a cat", pictures=1, seed=3).json()["id"]
     result = wait_for_end(one, run)
@@ -147,7 +147,7 @@ def test_a_store_out_of_reach_loses_nothing_that_was_there(two: Two, bucket: Buc
     assert one.get("/healthz").status_code == 200
 
 
-def test_a_deleted_run_leaves_nothing_in_the_store(bucket: Bucket, postgres: str) -> None:
+def test_deleting_a_run_empties_its_folder_in_the_store(bucket: Bucket, postgres: str) -> None:
     from PIL import Image
 
     from marsam.journal.journal import Journal

@@ -52,7 +52,7 @@ def _whole_run(folder: Path, url: str | None) -> Run:
     return run
 
 
-def test_a_run_is_the_same_in_both(tmp_path: Path, url: str | None) -> None:
+def test_a_run_reads_back_equal(tmp_path: Path, url: str | None) -> None:
     run = _whole_run(tmp_path, url)
     assert run.state == "finished"
     assert [p.seed for p in run.pictures] == [7, 8]
@@ -64,7 +64,7 @@ def test_a_run_is_the_same_in_both(tmp_path: Path, url: str | None) -> None:
     again.close()
 
 
-def test_one_key_one_run(tmp_path: Path, url: str | None) -> None:
+def test_an_idempotency_key_is_unique_per_client(tmp_path: Path, url: str | None) -> None:
     journal = Journal(tmp_path, url=url)
     first = journal.begin("amal", asked="x", once=("key", "digest"))
     with pytest.raises(RunExists) as caught:
@@ -75,7 +75,9 @@ def test_one_key_one_run(tmp_path: Path, url: str | None) -> None:
     journal.close()
 
 
-def test_two_processes_and_kills(tmp_path: Path, url: str | None, figure: Figure) -> None:
+def test_two_processes_write_one_journal_under_sigkill(
+    tmp_path: Path, url: str | None, figure: Figure
+) -> None:
     """Every run that was acknowledged is there, and the database is sound."""
     rng = random.Random(SEED)
     acknowledged: set[str] = set()
@@ -155,7 +157,7 @@ def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | 
         second.stop()
 
 
-def test_a_database_that_goes_away_is_one_sentence_each_time(
+def test_a_lost_database_is_a_journal_error(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty(postgres)
@@ -188,13 +190,13 @@ def test_a_database_that_goes_away_is_one_sentence_each_time(
     journal.close()
 
 
-def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+def test_an_invalid_database_url_is_a_journal_error(tmp_path: Path) -> None:
     for address in ("postgresql://nobody@127.0.0.1:1/x", "mystery://x", "not an address"):
         with pytest.raises(JournalError):
             Journal(tmp_path, url=address)
 
 
-def test_a_database_that_is_not_there_is_one_sentence_about_it(tmp_path: Path) -> None:
+def test_a_missing_database_is_a_journal_error(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     secret = "postgresql://amal:secret@127.0.0.1:1/marsam"
     with pytest.raises(JournalError, match="MARSAM_JOURNAL has the right address") as result:

@@ -63,12 +63,12 @@ def card() -> dict[str, Any]:
     return metadata_load(ROOT / "space" / "README.md") or {}
 
 
-def test_the_requirements_are_the_packages() -> None:
+def test_requirements_are_the_dependencies_of_the_project() -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     assert [line for line in lines if not line.startswith("#")] == PROJECT["dependencies"]
 
 
-def test_the_card_says_how_the_space_is_built() -> None:
+def test_the_card_configures_the_space() -> None:
     said = card()
     assert said["sdk"] == "gradio"
     assert (ROOT / said["app_file"]).is_file()
@@ -228,7 +228,7 @@ class Page:
         return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
 
 
-def test_a_space_does_the_whole_job_without_a_hub(client: Client) -> None:
+def test_the_workflow_runs_without_the_hub(client: Client) -> None:
     cat = handle_file(ROOT / EXAMPLES / "cat.png")
     english, arabic, files = client.predict(cat, 2, 7, "draft", api_name="/run")
     assert (english, arabic) == ("a cat on a blue background", "قطة على خلفية زرقاء")
@@ -237,7 +237,7 @@ def test_a_space_does_the_whole_job_without_a_hub(client: Client) -> None:
     assert {record.painter for record in records if record} == {"marsam/mini-painter"}
 
 
-def test_a_visitor_finds_their_own_work_and_nobody_elses(plain: str) -> None:
+def test_visitors_see_only_their_own_runs(plain: str) -> None:
     with Page(plain, "a" * 32) as one, Page(plain, "b" * 32) as other:
         assert one.earlier() == []
         one.ask("describe", one.upload(ROOT / EXAMPLES / "cat.png"))
@@ -247,7 +247,7 @@ def test_a_visitor_finds_their_own_work_and_nobody_elses(plain: str) -> None:
         assert other.earlier() == []
 
 
-def test_nobody_asks_for_more_than_their_share(client: Client) -> None:
+def test_a_run_that_is_too_large_is_refused(client: Client) -> None:
     with pytest.raises(Exception, match="too large for a shared Space"):
         client.predict("a cat", 5, 1, "faithful", api_name="/paint")
     jobs = [client.submit("a cat", 4, 1, "draft", api_name="/paint") for _ in range(5)]
@@ -257,7 +257,7 @@ def test_nobody_asks_for_more_than_their_share(client: Client) -> None:
     assert all("2 of your runs are waiting already" in sentence for sentence in refused)
 
 
-def test_a_file_that_is_too_large_is_not_taken(plain: str) -> None:
+def test_an_upload_that_is_too_large_is_refused(plain: str) -> None:
     large = {"files": ("large.png", bytes(MAX_BYTES + 200_000))}
     assert httpx.post(f"{plain}/gradio_api/upload", files=large).status_code == 413
     assert (
@@ -266,7 +266,7 @@ def test_a_file_that_is_too_large_is_not_taken(plain: str) -> None:
     )
 
 
-def test_visitors_cannot_make_the_space_fetch_models_or_read_its_files(plain: str) -> None:
+def test_visitors_can_neither_download_models_nor_read_files(plain: str) -> None:
     with Page(plain, "c" * 32) as page:
         names = [handler["api_name"] for handler in page.config["dependencies"]]
         assert "describe" in names
@@ -279,7 +279,7 @@ def test_visitors_cannot_make_the_space_fetch_models_or_read_its_files(plain: st
         assert "a cat" in page.ask("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
 
 
-def test_a_lent_gpu_is_asked_for_by_the_visitor_who_paints(tmp_path: Path) -> None:
+def test_zerogpu_charges_the_visitor_of_the_run(tmp_path: Path) -> None:
     """ZeroGPU, as far as it can be played here: which work it lends for, for whom, for how long."""
     (tmp_path / "spaces.py").write_text(LENDER)
     lent = tmp_path / "lent"
@@ -302,7 +302,7 @@ def painter_of(monkeypatch: pytest.MonkeyPatch, spaces: ModuleType | None) -> An
     return runpy.run_path(str(ROOT / "app.py"))["SpacePainter"](FakePainter())
 
 
-def test_the_time_a_gpu_is_lent_for_goes_by_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_seconds_depend_on_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
     fake = ModuleType("spaces")
     fake.GPU = lambda **options: given.update(options) or (lambda work: work)  # type: ignore[attr-defined]
@@ -312,7 +312,7 @@ def test_the_time_a_gpu_is_lent_for_goes_by_the_recipe(monkeypatch: pytest.Monke
     assert seconds[-1] <= 60  # what ZeroGPU gives to anybody
 
 
-def test_without_the_package_the_painter_paints_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_space_painter_without_zerogpu(monkeypatch: pytest.MonkeyPatch) -> None:
     painter = painter_of(monkeypatch, None)
     options = PaintOptions(pictures=2, seed=5)
     assert list(painter.paint("a cat", options)) == list(FakePainter().paint("a cat", options))
@@ -321,7 +321,7 @@ def test_without_the_package_the_painter_paints_as_it_is(monkeypatch: pytest.Mon
         next(painter.paint("a cat", large))
 
 
-def test_a_gpu_that_is_not_lent_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zerogpu_error_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     import gradio as gr
 
     def denied(*_: object) -> Iterator[Any]:
@@ -334,7 +334,7 @@ def test_a_gpu_that_is_not_lent_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
         next(painter_of(monkeypatch, fake).paint("a cat", PaintOptions()))
 
 
-def test_nobody_reads_the_files_of_a_machine_that_serves_the_page(tmp_path: Path) -> None:
+def test_the_page_serves_no_other_files(tmp_path: Path) -> None:
     """``marsam studio`` and ``marsam serve`` mount the page; Gradio then looks less closely."""
     with served(tmp_path / "studio") as address, Page(address, "d" * 32) as page:
         file = {"path": str(ROOT / "docs" / "studio.png"), "meta": {"_type": "gradio.FileData"}}
