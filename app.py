@@ -24,10 +24,10 @@ import gradio as gr
 from marsam import OptionError, Painted, PaintOptions, Previewed, Prompted, Recipe, Studio
 from marsam.errors import Refused
 from marsam.journal.journal import Journal
+from marsam.journal.retention import prune_hourly
 from marsam.recipes import Method
 from marsam.results import PromptLength
 from marsam.runs.scheduler import Scheduler
-from marsam.server.app import prune_hourly
 from marsam.server.listen import run_in_background
 from marsam.server.security import MAX_BODY_BYTES
 from marsam.stages.protocols import Painter
@@ -91,7 +91,7 @@ def open_studio() -> Scheduler:
         on_cpu = Studio.load(device="cpu")
         studio = replace(studio, captioner=on_cpu.captioner, translator=on_cpu.translator)
     studio = replace(studio, painter=SpacePainter(studio.painter))
-    scheduler = Scheduler(studio, Journal(), limit=WAITING, share=SHARE)
+    scheduler = Scheduler(studio, Journal(), max_queued=WAITING, max_per_client=SHARE)
     if ZERO_GPU:  # warm up captioner and translator only: a GPU is charged to a visitor's quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:

@@ -431,6 +431,7 @@ class Marsam(Engine):
         import tempfile
 
         from marsam.journal.journal import Journal
+        from marsam.journal.records import NewRun
         from marsam.results import Painted, Picture, Prompt, PromptLength
 
         image = Image.effect_noise((512, 512), 64).convert("RGB")
@@ -456,7 +457,7 @@ class Marsam(Engine):
         times: dict[str, float] = {}
         with tempfile.TemporaryDirectory() as folder:
             journal = Journal(Path(folder))
-            run = journal.begin("bench", prompt=prompt)
+            run = journal.insert(NewRun(client="bench", prompt=prompt)).id
             with timed(times, "total"):
                 journal.save_picture(run, Painted(picture=painted, seconds=1.0), prompt)
         return times

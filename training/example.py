@@ -21,10 +21,12 @@ def main() -> None:
             record = record_of(picture, result.prompt)
             embed(picture.image, record, EXAMPLE / f"marsam-{picture.seed}.png")
     run = {
-        "english": result.prompt.english,
-        "arabic": result.prompt.arabic,
-        "tokens": result.prompt.length.tokens,
-        "limit": result.prompt.length.limit,
+        "id": "example",
+        "created": 0.0,
+        "state": "finished",
+        "has_image": True,
+        "captions": [result.caption.to_dict()] if result.caption else [],
+        "prompt": result.prompt.to_dict(),
         "pictures": result.to_dict()["pictures"],
     }
     text = json.dumps(run, ensure_ascii=False, indent=2)

@@ -106,6 +106,11 @@ class Prompt:
     length: PromptLength
     warnings: tuple[Notice, ...] = ()
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """Both languages, as every JSON document of a run shows them."""
+        return {"en": self.english, "ar": self.arabic}
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
         return {
@@ -259,7 +264,7 @@ class RunResult:
     def to_dict(self) -> dict[str, Any]:
         """As plain data, without the pixels."""
         return {
-            "caption": {"en": self.prompt.english, "ar": self.prompt.arabic},
+            "caption": self.prompt.texts,
             "prompt": self.prompt.to_dict(),
             "pictures": [
                 self.pictures[index].to_dict()

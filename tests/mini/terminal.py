@@ -43,13 +43,15 @@ sys.exit(told["code"])
 _INTERRUPT = """
 from marsam import PaintOptions, RunOptions, Studio
 from marsam.journal.journal import Journal
+from marsam.journal.records import NewRun
 from marsam.runs.execution import create_run
 
 journal = Journal()
 options = RunOptions(paint=PaintOptions(pictures=1, seed=7))
-run = create_run(Studio.load(), journal, "command-line", options, prompt="a cat")
-journal.finish(run, "interrupted")
-print(run)
+new = NewRun(client="command-line", options=options, prompt="a cat")
+run = create_run(Studio.load(), journal, new)
+journal.finish(run.id, "interrupted")
+print(run.id)
 """
 
 

@@ -15,10 +15,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from marsam.journal.database import metadata
 from tests.conftest import missing
 from tests.serving import free_port
 
 ROOT = Path(__file__).parents[2]
+PYTHONPATH = os.pathsep.join((str(ROOT), str(ROOT / "src")))
+"""For processes of the tests: the code of this checkout, whichever is installed."""
 
 
 class Service:
@@ -35,7 +38,7 @@ class Service:
         """Start it, or start it again on the same port and data."""
         own = {
             "MARSAM_DATA": str(self.folder),
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+            "PYTHONPATH": PYTHONPATH,
             "NO_PROXY": "127.0.0.1",
         }
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -145,6 +148,5 @@ def empty(address: str) -> None:
     """Drop the tables of a PostgreSQL."""
     engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as database:
-        for table in ("pictures", "runs", "layout"):
-            database.execute(sa.text(f"DROP TABLE IF EXISTS {table} CASCADE"))
+        metadata.drop_all(database)
     engine.dispose()

@@ -133,9 +133,9 @@ def main(port: int) -> None:
     scheduler = Scheduler(
         fake_stages(pause),
         Journal(),
-        limit=int(os.environ.get("QUEUE", "100")),
-        share=int(os.environ.get("SHARE", "1000000")),
-        patience=float(os.environ.get("PATIENCE", "900")),
+        max_queued=int(os.environ.get("QUEUE", "100")),
+        max_per_client=int(os.environ.get("SHARE", "1000000")),
+        step_timeout=float(os.environ.get("PATIENCE", "900")),
         observer=metrics.observe,
     )
     if os.environ.get("LEAK"):

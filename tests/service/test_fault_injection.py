@@ -21,6 +21,7 @@ from marsam.api.metrics import Metrics
 from marsam.hub.catalog import MINI, bundled_folder
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
+from marsam.journal.records import NewRun
 from marsam.journal.retention import prune
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
@@ -69,8 +70,8 @@ class Disk:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
-    # It looks after what is left over four times in its patience.
-    scheduler = Scheduler(fake_studio(), Journal(tmp_path / "data"), patience=2.0)
+    # The watchdog runs four times in a step's timeout.
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path / "data"), step_timeout=2.0)
     yield scheduler
     scheduler.close()
 
@@ -224,7 +225,10 @@ async def test_a_corrupt_model_is_reported_without_its_path(tmp_path: Path) -> N
 
 def test_retention_deletes_the_oldest_finished_runs_only(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    runs = [journal.begin("amal", source=Image.effect_noise((200, 200), 90)) for _ in range(4)]
+    runs = [
+        journal.insert(NewRun(client="amal", image=Image.effect_noise((200, 200), 90))).id
+        for _ in range(4)
+    ]
     for run in runs[:3]:
         journal.finish(run, "finished")
     assert prune(journal, days=1) == 0

@@ -151,13 +151,14 @@ def test_deleting_a_run_empties_its_folder_in_the_store(bucket: Bucket, postgres
     from PIL import Image
 
     from marsam.journal.journal import Journal
+    from marsam.journal.records import NewRun
 
     empty(postgres)
     with pytest.MonkeyPatch.context() as given:
         for name, value in bucket.settings(postgres).items():
             given.setenv(name, value)
         journal = Journal()
-        run = journal.begin("amal", source=Image.new("RGB", (8, 8)), asked="x")
+        run = journal.insert(NewRun(client="amal", image=Image.new("RGB", (8, 8)), prompt="x")).id
         assert list(bucket.names()) == [f"marsam/{run}/source.png"]
         journal.delete("amal", run)
         assert bucket.names() == {}

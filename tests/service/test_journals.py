@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -18,11 +19,11 @@ from marsam import PaintOptions, RunOptions
 from marsam.errors import JournalError, RunExists
 from marsam.journal.journal import Journal
 from marsam.journal.owner_lock import PostgresOwnerLock
-from marsam.journal.records import Run
+from marsam.journal.records import NewRun, Run
 from marsam.runs.execution import create_run, execute_and_record
 from marsam.testing import fake_studio
 from tests.service.api_client import post_run, wait_for_end
-from tests.service.conftest import ROOT, Figure, Service, empty
+from tests.service.conftest import PYTHONPATH, ROOT, Figure, Service, empty
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 WRITES = 1000 if STRESS else 300
@@ -43,9 +44,8 @@ def _whole_run(folder: Path, url: str | None) -> Run:
     journal = Journal(folder, url=url)
     options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
     studio = fake_studio()
-    for _ in execute_and_record(
-        studio, journal, create_run(studio, journal, "amal", options, prompt="a cat")
-    ):
+    new = NewRun(client="amal", options=options, prompt="a cat")
+    for _ in execute_and_record(studio, journal, create_run(studio, journal, new)):
         pass
     (run,) = journal.runs("amal")
     journal.close()
@@ -66,11 +66,12 @@ def test_a_run_reads_back_equal(tmp_path: Path, url: str | None) -> None:
 
 def test_an_idempotency_key_is_unique_per_client(tmp_path: Path, url: str | None) -> None:
     journal = Journal(tmp_path, url=url)
-    first = journal.begin("amal", asked="x", once=("key", "digest"))
+    new = NewRun(client="amal", prompt="x", idempotency_key="key", request_digest="digest")
+    first = journal.insert(new).id
     with pytest.raises(RunExists) as caught:
-        journal.begin("amal", asked="x", once=("key", "digest"))
+        journal.insert(new)
     assert caught.value.run == first
-    assert journal.begin("basim", asked="x", once=("key", "digest")) != first
+    assert journal.insert(replace(new, client="basim")).id != first
     assert len(list((tmp_path / "runs").iterdir())) == 2  # nothing is left of the refused one
     journal.close()
 
@@ -94,7 +95,7 @@ def test_two_processes_write_one_journal_under_sigkill(
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | {"PYTHONPATH": PYTHONPATH},
             )
             assert process.stdout is not None
             wanted = rng.randrange(20, WRITES // 2)
@@ -106,7 +107,7 @@ def test_two_processes_write_one_journal_under_sigkill(
                 if count == wanted:
                     process.send_signal(signal.SIGKILL)
                     kills += 1
-            process.wait()
+            assert process.wait() in (0, -signal.SIGKILL)
             process.stdout.close()
 
     writers = [threading.Thread(target=write) for _ in range(2)]
@@ -162,7 +163,7 @@ def test_a_lost_database_is_a_journal_error(
 ) -> None:
     empty(postgres)
     journal = Journal(tmp_path, url=postgres)
-    run = journal.begin("amal", asked="x")
+    run = journal.insert(NewRun(client="amal", prompt="x")).id
     journal.cancel_requests()
     connect = sa.Engine.connect
     with monkeypatch.context() as gone:
@@ -170,23 +171,23 @@ def test_a_lost_database_is_a_journal_error(
         def refused(_engine: sa.Engine) -> sa.Connection:
             raise sa.exc.OperationalError("connect", {}, OSError("refused"))
 
-        def lost(_keeper: PostgresOwnerLock, held: sa.Connection) -> bool:
+        def lost(_lock: PostgresOwnerLock, held: sa.Connection) -> bool:
             held.invalidate()
             return False
 
         gone.setattr(sa.Engine, "connect", refused)
-        gone.setattr(PostgresOwnerLock, "_is_held", lost)
+        gone.setattr(PostgresOwnerLock, "_is_connected", lost)
         for ask in (
             journal.cancel_requests,
-            journal.sweep,
-            lambda: journal.begin("amal", asked="y"),
+            journal.interrupt_orphans,
+            lambda: journal.insert(NewRun(client="amal", prompt="y")),
             lambda: journal.save_text(run, (), None),
         ):
             with pytest.raises(JournalError, match="database cannot be used"):
                 ask()
     assert sa.Engine.connect is connect
     assert journal.cancel_requests() == []
-    journal.begin("amal", asked="y")
+    journal.insert(NewRun(client="amal", prompt="y"))
     journal.close()
 
 

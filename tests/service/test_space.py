@@ -254,7 +254,7 @@ def test_a_run_that_is_too_large_is_refused(client: Client) -> None:
     ends = [job.exception(timeout=120) for job in jobs]
     refused = [str(error) for error in ends if error]
     assert 0 < len(refused) < 5
-    assert all("2 of your runs are waiting already" in sentence for sentence in refused)
+    assert all("2 of your runs are in the queue already" in sentence for sentence in refused)
 
 
 def test_an_upload_that_is_too_large_is_refused(plain: str) -> None:

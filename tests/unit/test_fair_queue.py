@@ -17,14 +17,14 @@ def _joined(queue: FairQueue, *jobs: tuple[str, str]) -> None:
 
 
 def test_clients_take_turns() -> None:
-    queue = FairQueue(limit=10, share=10)
+    queue = FairQueue(max_queued=10, max_per_client=10)
     _joined(queue, ("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2"))
     served = [queue.pop() for _ in range(6)]
     assert served == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
 def test_a_full_line_and_a_used_up_share_say_so() -> None:
-    queue = FairQueue(limit=3, share=2)
+    queue = FairQueue(max_queued=3, max_per_client=2)
     _joined(queue, ("a", "a1"), ("a", "a2"))
     with pytest.raises(QuotaExceeded, match="2 of your runs"):
         queue.reserve("a")
@@ -36,17 +36,17 @@ def test_a_full_line_and_a_used_up_share_say_so() -> None:
 
 
 def test_what_is_worked_on_counts_as_ones_share_and_what_waits_beyond_as_waiting() -> None:
-    queue = FairQueue(limit=3, share=2)
-    queue.reserve("a", working=1)
+    queue = FairQueue(max_queued=3, max_per_client=2)
+    queue.reserve("a", in_progress=1)
     queue.release("a")
     with pytest.raises(QuotaExceeded):
-        queue.reserve("a", working=2)
+        queue.reserve("a", in_progress=2)
     with pytest.raises(QueueFull):
-        queue.reserve("a", beyond=range(3))
+        queue.reserve("a", behind=range(3))
 
 
 def test_whoever_leaves_is_not_served() -> None:
-    queue = FairQueue(limit=9, share=9)
+    queue = FairQueue(max_queued=9, max_per_client=9)
     _joined(queue, ("a", "a1"), ("b", "b1"))
     assert queue.remove("a1")
     assert not queue.remove("a1")
@@ -55,7 +55,7 @@ def test_whoever_leaves_is_not_served() -> None:
 
 
 def test_closing_wakes_whoever_waits_for_a_job() -> None:
-    queue, got = FairQueue(limit=1, share=1), list[str | None]()
+    queue, got = FairQueue(max_queued=1, max_per_client=1), list[str | None]()
     waiting = threading.Thread(target=lambda: got.append(queue.pop()))
     waiting.start()
     queue.close()
@@ -67,7 +67,7 @@ def test_closing_wakes_whoever_waits_for_a_job() -> None:
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30))
 def test_positions_are_the_order_of_service(clients: list[str]) -> None:
-    queue = FairQueue(limit=30, share=30)
+    queue = FairQueue(max_queued=30, max_per_client=30)
     jobs = [(client, f"{client}{number}") for number, client in enumerate(clients)]
     _joined(queue, *jobs[:-1])
     foreseen = queue.positions(jobs[-1])

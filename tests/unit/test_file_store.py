@@ -37,10 +37,10 @@ def test_two_who_ask_at_once_both_get_it_whole(
     with ThreadPoolExecutor(2) as threads:
         told = list(threads.map(lambda _: store.file("run", "a.png").path.read_bytes(), range(2)))
     assert told == [b"ab" * 1000] * 2
-    assert [path.name for path in store.local_path("run").iterdir()] == ["a.png"]
+    assert [path.name for path in store.run_folder("run").iterdir()] == ["a.png"]
 
 
 def test_a_picture_that_is_nowhere_is_one_sentence(store: RunFileStore) -> None:
-    with pytest.raises(JournalError, match="in the store no more"):
+    with pytest.raises(JournalError, match="no longer in the store"):
         _ = store.file("run", "b.png").path
-    assert list(store.local_path("run").iterdir()) == []
+    assert list(store.run_folder("run").iterdir()) == []

@@ -1,4 +1,4 @@
-"""What a visitor did is kept, and kept to that visitor."""
+"""The journal stores runs, and returns them to their client only."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from marsam.errors import JournalError, RunMissing
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
+from marsam.journal.records import NewRun
 from marsam.notices import Notice
 from marsam.results import Caption, Captioned, Checked, Prompted
 from marsam.testing import fake_studio
@@ -20,9 +21,9 @@ PHOTO = Image.new("RGB", (40, 30), (200, 120, 40))
 OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
 
 
-def painted(journal: Journal, visitor: str, *, blocked: frozenset[int] = frozenset()) -> str:
+def painted(journal: Journal, client: str, *, blocked: frozenset[int] = frozenset()) -> str:
     """A whole run of two pictures, as the page keeps it."""
-    run = journal.begin(visitor, source=PHOTO, options=OPTIONS)
+    run = journal.insert(NewRun(client=client, image=PHOTO, options=OPTIONS)).id
     captions: tuple[Caption, ...] = ()
     prompt = None
     for event in fake_studio(blocked_seeds=blocked).stream(PHOTO, pictures=2, seed=7):
@@ -49,8 +50,8 @@ def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
     assert [c.text for c in kept.captions] == ["a cat on a blue background"]
     assert kept.prompt is not None
     assert kept.prompt.arabic == "قطة على خلفية زرقاء"
-    assert kept.source is not None
-    assert open_picture(kept.source).size == PHOTO.size
+    assert kept.image_path is not None
+    assert open_picture(kept.image_path).size == PHOTO.size
     assert [p.seed for p in kept.pictures] == [7, 8]
     for picture in kept.pictures:
         assert picture.path is not None
@@ -67,7 +68,7 @@ def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
 def test_a_warning_is_kept_with_its_line(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     caption = Caption(text="a bald man", score=-0.5, warnings=(Notice.LOOP_COLLAPSED,))
-    run = journal.begin("amal", captions=(caption,))
+    run = journal.insert(NewRun(client="amal", captions=(caption,))).id
     assert journal.run("amal", run).captions == (caption,)
 
 
@@ -98,7 +99,7 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    run = journal.insert(NewRun(client="amal", prompt="a cat", options=OPTIONS)).id
     event = next(e for e in fake_studio().stream(PHOTO, OPTIONS) if isinstance(e, Painted))
     journal.delete("amal", run)
     with pytest.raises(RunMissing):
@@ -108,7 +109,7 @@ def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: 
 
 def test_what_ran_when_the_process_ended_was_interrupted(tmp_path: Path) -> None:
     first = Journal(tmp_path)
-    run = first.begin("amal", source=PHOTO)
+    run = first.insert(NewRun(client="amal", image=PHOTO)).id
     assert Journal(tmp_path).run("amal", run).state == "running"  # by another process
     first.close()
     assert Journal(tmp_path).run("amal", run).state == "interrupted"
@@ -118,7 +119,7 @@ def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
     Journal(tmp_path)
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'journal.db'}")
     with engine.begin() as database:
-        database.execute(sa.text("UPDATE layout SET version = 99"))
+        database.execute(sa.text("UPDATE schema_version SET version = 99"))
     engine.dispose()
     with pytest.raises(JournalError, match="newer Marsam"):
         Journal(tmp_path)

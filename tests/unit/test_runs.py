@@ -13,16 +13,18 @@ from typer.testing import CliRunner
 
 from marsam import PaintOptions, RunOptions, TranslateOptions
 from marsam.cli.main import app
-from marsam.errors import OptionError, OutOfMemory, PromptError, RunMissing
+from marsam.errors import JournalError, OptionError, OutOfMemory, PromptError, RunMissing
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.owner_lock import FileOwnerLock
+from marsam.journal.records import NewRun
 from marsam.results import Checked, Painted, Translation
 from marsam.runs.execution import create_run, execute_and_record, execute_run, require_same_models
 from marsam.studio import Studio
 from marsam.testing import FakePainter, FakeTranslator, fake_studio
 
 OPTIONS = RunOptions(paint=PaintOptions(pictures=4, seed=7))
+NEW = NewRun(client="amal", options=OPTIONS, prompt="a cat")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def journal(tmp_path: Path) -> Journal:
 
 def interrupted(journal: Journal, *, after: int = 2) -> str:
     """A run of which so many pictures are there."""
-    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    run = journal.insert(NEW).id
     with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
         for event in events:
             if isinstance(event, Painted) and event.picture.index == after - 1:
@@ -58,7 +60,7 @@ def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: J
     assert [seed for _, seed in studio.painter.asked] == [9, 10]
     assert [e.picture.index for e in events if isinstance(e, Painted)] == [2, 3]
     journal.finish(run, "finished")
-    whole = journal.begin("amal", asked="a cat", options=OPTIONS)
+    whole = journal.insert(NEW).id
     list(execute_run(fake_studio(), journal, journal.run(None, whole)))
     for mine, theirs in zip(
         journal.run(None, run).pictures, journal.run(None, whole).pictures, strict=True
@@ -71,7 +73,7 @@ def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: J
 def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None:
     done = interrupted(journal)
     journal.claim(None, done)
-    with pytest.raises(RunMissing, match="nothing left"):
+    with pytest.raises(RunMissing, match="nothing to resume"):
         journal.claim(None, done)
     journal.finish(done, "finished")
     with pytest.raises(RunMissing):
@@ -81,14 +83,14 @@ def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None
 
 
 def test_a_run_ends_once(journal: Journal) -> None:
-    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    run = journal.insert(NEW).id
     assert journal.finish(run, "stopped")
     assert not journal.finish(run, "finished")
     assert journal.run(None, run).state == "stopped"
 
 
 def test_a_picture_for_a_run_that_ended_is_refused(journal: Journal) -> None:
-    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    run = journal.insert(NEW).id
     events = execute_run(fake_studio(), journal, journal.run(None, run))
     next(event for event in events if isinstance(event, Painted))
     journal.finish(run, "stopped")
@@ -107,7 +109,9 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
     with pytest.raises(OutOfMemory):
         list(
             execute_and_record(
-                studio, journal, create_run(studio, journal, "amal", OPTIONS, prompt="a cat")
+                studio,
+                journal,
+                create_run(studio, journal, NEW),
             )
         )
     (run,) = journal.runs("amal")
@@ -115,7 +119,7 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
     assert run.error is not None
     assert run.error.code == "out_of_memory"
     with pytest.raises(PromptError):
-        create_run(studio, journal, "amal", OPTIONS, prompt=" ")
+        create_run(studio, journal, replace(NEW, prompt=" "))
     assert len(journal.runs("amal")) == 1
 
 
@@ -130,10 +134,10 @@ def test_options_come_back_as_they_were(journal: Journal) -> None:
         language="arb_Arab",
         keep_best=2,
     )
-    run = journal.begin("amal", asked="قطة", options=options)
+    run = journal.insert(NewRun(client="amal", prompt="قطة", options=options)).id
     kept = journal.run(None, run)
     assert kept.options == options
-    assert kept.asked == "قطة"
+    assert kept.prompt_text == "قطة"
 
 
 def test_the_command_line_lists_shows_exports_and_deletes(journal: Journal, tmp_path: Path) -> None:
@@ -183,9 +187,9 @@ def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Jou
             return super().translate(text, options)
 
     studio = replace(fake_studio(), translator=Slow())
-    run = create_run(studio, journal, "amal", OPTIONS, prompt="قطة")
+    run = create_run(studio, journal, replace(NEW, prompt="قطة"))
     list(execute_and_record(studio, journal, run))
-    assert journal.run(None, run).seconds["translate"] >= 0.02
+    assert journal.run(None, run.id).seconds["translate"] >= 0.02
 
 
 def test_a_run_of_the_command_line_is_kept(
@@ -197,7 +201,7 @@ def test_a_run_of_the_command_line_is_kept(
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
     (run,) = journal.runs(None)
     assert run.state == "finished"
-    assert run.asked == "a cat"
+    assert run.prompt_text == "a cat"
     assert len(run.pictures) == 2
     assert run.options is not None
     assert run.options.paint.seed == run.pictures[0].seed
@@ -216,38 +220,39 @@ def test_without_a_place_to_remember_a_run_is_still_done(
     assert len(list(out.iterdir())) == 1
 
 
-def test_a_journal_of_the_first_layout_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_journal_of_an_unreleased_version_is_one_sentence(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "journal.db") as old:
         old.executescript(
             """
             CREATE TABLE layout (version INTEGER NOT NULL);
             INSERT INTO layout VALUES (1);
-            CREATE TABLE runs (id VARCHAR(32) NOT NULL PRIMARY KEY, visitor VARCHAR(64) NOT NULL,
-              created FLOAT NOT NULL, state VARCHAR(16) NOT NULL, source BOOLEAN NOT NULL,
-              captions JSON NOT NULL, prompt JSON, options JSON NOT NULL);
-            CREATE TABLE pictures (run VARCHAR(32) NOT NULL, place INTEGER NOT NULL,
-              seed BIGINT NOT NULL, blocked BOOLEAN NOT NULL, fidelity JSON,
-              PRIMARY KEY (run, place));
-            INSERT INTO runs VALUES ('r1', 'amal', 1.0, 'running', 0, '[]', NULL,
-              '{"pictures": 2, "seed": 7, "recipe": "draft"}');
-            INSERT INTO runs VALUES ('r2', 'amal', 2.0, 'finished', 0, '[]', NULL, '{}');
-            INSERT INTO pictures VALUES ('r1', 0, 7, 0, NULL);
+            CREATE TABLE runs (id VARCHAR(32) NOT NULL PRIMARY KEY, visitor VARCHAR(64) NOT NULL);
+            INSERT INTO runs VALUES ('r1', 'amal');
             """
         )
     old.close()
-    journal = Journal(tmp_path)
-    second, first = journal.runs("amal")
-    assert first.state == "interrupted"
-    assert first.options == RunOptions(
-        paint=PaintOptions(pictures=2, seed=7, recipe=RunOptions().paint.recipe.DRAFT)
-    )
-    assert [picture.seed for picture in first.pictures] == [7]
-    assert second.options is None
+    before = (tmp_path / "journal.db").read_bytes()
+    with pytest.raises(JournalError, match=r"journal\.db was written by an unreleased version"):
+        Journal(tmp_path)
+    assert (tmp_path / "journal.db").read_bytes() == before
+    (tmp_path / "journal.db").unlink()
+    for _ in range(2):  # a new journal, and the same again
+        journal = Journal(tmp_path)
+        assert journal.runs(None) == ()
+        journal.close()
+
+
+@pytest.mark.parametrize("name", ["what?now", "a%20b", "100% #1&"])
+def test_a_data_folder_of_any_name_holds_its_journal(tmp_path: Path, name: str) -> None:
+    journal = Journal(tmp_path / name)
+    run = journal.insert(NewRun(client="amal", prompt="a cat"))
     journal.close()
-    Journal(tmp_path).close()  # and once is enough
+    assert (tmp_path / name / "journal.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [kept.id for kept in Journal(tmp_path / name).runs("amal")] == [run.id]
 
 
-def test_a_dead_process_is_told_from_a_living_one(tmp_path: Path) -> None:
+def test_an_owner_lock_tells_dead_processes_from_living_ones(tmp_path: Path) -> None:
     one, other = FileOwnerLock(tmp_path), FileOwnerLock(tmp_path)
     assert other.is_alive(one.owner_id)
     assert one.is_alive(one.owner_id)
@@ -260,7 +265,7 @@ def test_a_dead_process_is_told_from_a_living_one(tmp_path: Path) -> None:
 
 def test_half_a_picture_is_swept_away_with_the_process_that_left_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    run = journal.begin("amal", asked="a cat", options=OPTIONS)
+    run = journal.insert(NEW).id
     half = tmp_path / "runs" / run / ".marsam-7.png.partial"
     half.write_bytes(b"half")
     assert Journal(tmp_path).run(None, run).state == "running"
@@ -291,7 +296,7 @@ def test_what_was_begun_and_never_written_down_goes(tmp_path: Path) -> None:
         mark = tmp_path / "pending" / run
         mark.touch()
         os.utime(mark, (0, 0))
-    journal.sweep()
+    journal.interrupt_orphans()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [known]
     assert list((tmp_path / "pending").iterdir()) == []
 
@@ -300,7 +305,7 @@ def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
     journal: Journal,
 ) -> None:
     options = RunOptions(paint=PaintOptions(pictures=1, seed=7), keep_best=1)
-    run = journal.begin("amal", asked="a cat", options=options)
+    run = journal.insert(NewRun(client="amal", prompt="a cat", options=options)).id
     with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
         next(event for event in events if isinstance(event, Painted))
     journal.finish(run, "interrupted")
@@ -312,28 +317,31 @@ def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
 
 def test_a_run_is_gone_on_with_by_the_same_models_only(journal: Journal) -> None:
     studio = fake_studio()
-    run = create_run(studio, journal, "amal", OPTIONS, prompt="a cat")
-    require_same_models(journal.run(None, run), studio)
+    run = create_run(studio, journal, NEW)
+    require_same_models(journal.run(None, run.id), studio)
     other = Studio(
         captioner=studio.captioner,
         translator=studio.translator,
         painter=FakePainter(name="another-painter"),
     )
     with pytest.raises(OptionError, match="fake-painter"):
-        require_same_models(journal.run(None, run), other)
+        require_same_models(journal.run(None, run.id), other)
 
 
 def test_only_a_bare_run_of_ones_own_goes_on_to_paint(journal: Journal) -> None:
-    prompt = fake_studio().run(prompt="a cat", pictures=1).prompt
-    run = journal.begin("amal", asked="a cat")
-    assert not journal.start_painting("amal", run, prompt, OPTIONS)  # somebody works on it
+    studio = fake_studio()
+    prompt = studio.run(prompt="a cat", pictures=1).prompt
+    paint = NewRun(client="amal", prompt=prompt, options=OPTIONS, models=studio.names)
+    run = journal.insert(NewRun(client="amal", prompt="a cat")).id
+    assert not journal.start_painting(run, paint)  # somebody works on it
     journal.finish(run, "finished")
-    assert not journal.start_painting("basim", run, prompt, OPTIONS)
-    assert journal.start_painting("amal", run, prompt, OPTIONS)
+    assert not journal.start_painting(run, replace(paint, client="basim"))
+    assert journal.start_painting(run, paint)
     assert journal.run(None, run).state == "running"
-    assert not journal.start_painting("amal", run, prompt, OPTIONS)
+    assert journal.run(None, run).models == studio.names
+    assert not journal.start_painting(run, paint)
     painted = interrupted(journal)
-    assert not journal.start_painting("amal", painted, prompt, OPTIONS)
+    assert not journal.start_painting(painted, paint)
 
 
 def test_the_seed_of_the_last_picture_counts_too() -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 from marsam.errors import PictureError, QueueFull, RunExists
 from marsam.imaging.image_io import MAX_BYTES, open_picture, read_bytes
 from marsam.journal.journal import Journal
-from marsam.journal.records import FINAL_STATES, Run, StoredPicture
+from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
 from marsam.options import PaintOptions, RunOptions
-from marsam.runs.scheduler import RunEnded, RunEvent, Scheduler
+from marsam.runs.execution import RunEnded, RunEvent
+from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 
 MAX_CONCURRENT_TEXT_REQUESTS = 8
@@ -60,16 +61,7 @@ class RunService:
         finally:
             self._text_slots.release()
 
-    def create(
-        self,
-        client: str,
-        options: RunOptions,
-        *,
-        image: Image.Image | None = None,
-        prompt: str | None = None,
-        idempotency_key: str | None = None,
-        request_digest: str = "",
-    ) -> tuple[Run, bool]:
+    def create(self, new: NewRun) -> tuple[Run, bool]:
         """Create a run and enqueue it, or find the run that the same request created before.
 
         Returns:
@@ -79,21 +71,14 @@ class RunService:
             RunExists: when the idempotency key was used for another request.
             MarsamError: when the request is invalid, or cannot be accepted at the moment.
         """
-        if idempotency_key and (
-            run := self.journal.find_by_idempotency_key(client, idempotency_key)
-        ):
-            return _require_same(run, request_digest), False
+        key = new.idempotency_key
+        if key and (run := self.journal.find_by_idempotency_key(new.client, key)):
+            return _require_same(run, new), False
         try:
-            run_id = self.scheduler.enqueue_run(
-                client,
-                options,
-                picture=image,
-                prompt=prompt,
-                once=(idempotency_key, request_digest) if idempotency_key else None,
-            )
+            run_id = self.scheduler.enqueue_run(new)
         except RunExists as error:  # created by a request at the same moment
-            return _require_same(self.journal.run(client, error.run), request_digest), False
-        return self.journal.run(client, run_id), True
+            return _require_same(self.journal.run(new.client, error.run), new), False
+        return self.journal.run(new.client, run_id), True
 
     async def wait(self, request: Request, run_id: str) -> Run:
         """Wait until a run has ended; cancel it when the client disconnects.
@@ -130,14 +115,14 @@ class RunService:
         Raises:
             MarsamError: as :meth:`create` and :meth:`wait`.
         """
-        options = RunOptions(paint=paint)
-        run, _ = await anyio.to_thread.run_sync(lambda: self.create(client, options, prompt=prompt))
+        new = NewRun(client=client, options=RunOptions(paint=paint), prompt=prompt)
+        run, _ = await anyio.to_thread.run_sync(self.create, new)
         run = await self.wait(request, run.id)
         return run, [picture for picture in run.pictures if picture.path is not None]
 
 
-def _require_same(run: Run, request_digest: str) -> Run:
-    if run.digest != request_digest:
+def _require_same(run: Run, new: NewRun) -> Run:
+    if run.request_digest != new.request_digest:
         raise RunExists("This idempotency key was used for another request.", run=run.id)
     return run
 

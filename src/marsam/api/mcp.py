@@ -17,7 +17,7 @@ from pydantic import Field
 from marsam.api.dependencies import client_id, decode_base64_image, get_service
 from marsam.errors import MarsamError, public
 from marsam.imaging.image_io import MAX_BYTES
-from marsam.journal.records import Run
+from marsam.journal.records import NewRun, Run
 from marsam.options import PaintOptions, RunOptions, TranslateOptions, recipe_named
 from marsam.text.languages import language
 
@@ -143,7 +143,9 @@ async def _generate(
     def create() -> Run:
         paint = PaintOptions(pictures=pictures, seed=seed, recipe=recipe_named(recipe))
         image = None if picture is None else decode_base64_image(picture)
-        return service.create(client, RunOptions(paint=paint), image=image, prompt=prompt)[0]
+        options = RunOptions(paint=paint)
+        new = NewRun(client=client, options=options, image=image, prompt=prompt)
+        return service.create(new)[0]
 
     created = await _in_thread(create)
     try:

@@ -16,8 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from marsam.api.dependencies import RunService, ServiceDep
 from marsam.errors import MarsamError
 from marsam.results import Painted
-from marsam.runs.execution import add_seconds
-from marsam.runs.scheduler import RunEnded, RunEvent
+from marsam.runs.execution import RunEnded, RunEvent, add_seconds
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

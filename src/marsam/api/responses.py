@@ -28,7 +28,6 @@ from marsam.errors import (
     public,
 )
 from marsam.journal.records import Run, RunFailure, StoredPicture
-from marsam.text.fidelity import best
 
 # The first class that fits decides.
 _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
@@ -188,15 +187,9 @@ def failure_view(error: RunFailure) -> FailureView:
 
 def picture_view(run: Run, picture: StoredPicture) -> PictureView:
     """One picture of a run."""
-    name = f"{run.id}-{picture.index}"
-    return PictureView(
-        id=name,
-        index=picture.index,
-        seed=picture.seed,
-        url=None if picture.file is None else f"/v1/pictures/{name}",
-        blocked=picture.file is None,
-        fidelity=picture.fidelity.to_dict() if picture.fidelity else None,
-    )
+    picture_id = f"{run.id}-{picture.index}"
+    url = None if picture.blocked else f"/v1/pictures/{picture_id}"
+    return PictureView(id=picture_id, url=url, **picture.to_dict())
 
 
 def run_view(run: Run, *, position: int | None = None) -> RunView:
@@ -206,30 +199,15 @@ def run_view(run: Run, *, position: int | None = None) -> RunView:
         run: the run.
         position: its queue position; 0 while it is executed, None after its end.
     """
-    prompt = run.prompt
-    return RunView(
-        id=run.id,
+    changes = {
         # The journal learns that a run is executed only with its first result.
-        state="running" if run.state == "queued" and position == 0 else run.state,
-        position=position,
-        created=round(run.created, 3),
-        caption=Bilingual(en=prompt.english, ar=prompt.arabic) if prompt else None,
-        captions=[caption.to_dict() for caption in run.captions],
-        prompt=prompt.to_dict() if prompt else None,
-        pictures=[picture_view(run, picture) for picture in run.pictures],
-        kept=list(kept_indices(run)),
-        options=run.options.to_dict() if run.options else None,
-        models=dict(run.models),
-        seconds=dict(run.seconds),
-        error=failure_view(run.error) if run.error else None,
-    )
-
-
-def kept_indices(run: Run) -> tuple[int, ...]:
-    """Indices of the pictures to keep: all, or the best if ``keep_best`` was set."""
-    keep_best = run.options.keep_best if run.options else None
-    chosen = best([picture.fidelity for picture in run.pictures], keep_best)
-    return tuple(run.pictures[index].index for index in chosen)
+        "state": "running" if run.state == "queued" and position == 0 else run.state,
+        "position": position,
+        "created": round(run.created, 3),
+        "pictures": [picture_view(run, picture) for picture in run.pictures],
+        "error": failure_view(run.error) if run.error else None,
+    }
+    return RunView.model_validate(run.to_dict() | changes)
 
 
 def base64_file(picture: StoredPicture) -> str:

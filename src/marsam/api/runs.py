@@ -25,11 +25,10 @@ from marsam.api.fields import (
 )
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public
-from marsam.imaging.image_io import open_picture
-from marsam.journal.records import FINAL_STATES, Run
+from marsam.journal.records import FINAL_STATES, NewRun, Run
 from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, recipe_named
 from marsam.results import Previewed
-from marsam.runs.scheduler import RunEnded, RunEvent
+from marsam.runs.execution import RunEnded, RunEvent
 from marsam.text.languages import language
 
 EVENT_POLL_S = 1.0
@@ -136,16 +135,17 @@ def create(
     """
     options = form.options()
     data = read_upload(form.picture) if form.picture else None
-    run, new = service.create(
-        client,
-        options,
-        image=None if data is None else open_picture(data),
+    new = NewRun(
+        client=client,
+        options=options,
+        image=data,
         prompt=form.prompt,
-        idempotency_key=idempotency_key,
+        idempotency_key=idempotency_key or None,
         request_digest=request_digest(options, data, form.prompt),
     )
+    run, is_new = service.create(new)
     response.headers["Location"] = f"/v1/runs/{run.id}"
-    if not new:
+    if not is_new:
         response.headers["Idempotent-Replayed"] = "true"
     return _view(service, run)
 
@@ -183,7 +183,7 @@ def cancel(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
 )
 def resume(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
     """Generate the missing pictures of a stopped, failed or interrupted run, from their seeds."""
-    service.scheduler.resume(client, run.id, line=client)
+    service.scheduler.resume(client, run.id)
     return _view(service, service.journal.run(client, run.id))
 
 

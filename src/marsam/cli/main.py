@@ -24,6 +24,7 @@ from marsam.errors import (
     OptionError,
     PictureError,
     PromptError,
+    RunMissing,
 )
 from marsam.options import (
     MAX_PICTURES,
@@ -152,11 +153,13 @@ def _kept(
 ) -> "Iterator[Event]":
     """A run that the journal remembers; without a journal, still a run."""
     from marsam.journal.journal import Journal
+    from marsam.journal.records import NewRun
     from marsam.runs.execution import create_run, execute_and_record
 
     try:
         journal = Journal()
-        run = create_run(studio, journal, "command-line", options, picture=image, prompt=prompt)
+        new = NewRun(client="command-line", options=options, image=image, prompt=prompt)
+        run = create_run(studio, journal, new)
     except JournalError as error:
         typer.echo(f"{error} This run is not remembered.", err=True)
         return studio.stream(image, options, prompt=prompt)
@@ -358,7 +361,8 @@ def main() -> None:
     except MarsamError as error:
         if debug:
             raise
-        typer.echo(str(error), err=True)
+        hint = " List your runs with: marsam runs list" if isinstance(error, RunMissing) else ""
+        typer.echo(f"{error}{hint}", err=True)
         sys.exit(1)
 
 

@@ -36,7 +36,7 @@ def list_runs(
         return
     for run in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-        words = run.prompt.english if run.prompt else run.asked or ""
+        words = run.prompt.english if run.prompt else run.prompt_text or ""
         wanted = run.options.paint.pictures if run.options else 0
         count = f"{len(run.pictures)}/{wanted}"
         typer.echo(f"{run.id}  {when}  {run.state:<11}  {count:>5}  {words}")
@@ -88,7 +88,7 @@ def resume_run(
     )
     require_same_models(known, studio)
     run = journal.claim(None, run_id, state="running")
-    with bar() as shown, closing(execute_and_record(studio, journal, run_id)) as events:  # type: ignore[type-var]
+    with bar() as shown, closing(execute_and_record(studio, journal, run)) as events:  # type: ignore[type-var]
         total = run.options.paint.pictures if run.options else None
         task = shown.add_task("…", total=total, completed=len(run.pictures))
         for event in events:
@@ -150,25 +150,11 @@ def _journal() -> "Journal":
 
 
 def _row(run: "Run") -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "created": run.created,
-        "state": run.state,
-        "caption": {"en": run.prompt.english, "ar": run.prompt.arabic} if run.prompt else None,
-        "asked": run.asked,
-        "options": run.options.to_dict() if run.options else None,
-        "pictures": [
-            {
-                "seed": picture.seed,
-                "path": str(picture.path) if picture.path else None,
-                "fidelity": picture.fidelity.to_dict() if picture.fidelity else None,
-            }
-            for picture in run.pictures
-        ],
-        "models": dict(run.models),
-        "seconds": dict(run.seconds),
-        "error": run.error._asdict() if run.error else None,
-    }
+    pictures = [
+        picture.to_dict() | {"path": str(picture.path) if picture.path else None}
+        for picture in run.pictures
+    ]
+    return run.to_dict() | {"asked": run.prompt_text, "pictures": pictures}
 
 
 def _set_of(run: "Run") -> str | None:

@@ -1,68 +1,69 @@
-"""Where the journal's rows live: the tables, how they grew, and the engines that hold them."""
+"""The journal's database: its schema, its connections, and its failures as one sentence each.
+
+A database carries the number of its schema in the table ``schema_version``. To change the schema,
+change the tables below, raise ``SCHEMA_VERSION``, and let :func:`migrate` bring a database of the
+version before up to date (``ALTER TABLE``, then the new number) in its transaction. Databases of
+newer versions are refused and left as they are.
+"""
 
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from marsam.errors import JournalError
+from marsam.errors import DiskFull, JournalError, is_disk_full
+from marsam.sqlite import open_sqlite, require_version
 
-VERSION = 3
-"""The number of the tables' layout; a journal with a greater one is refused, never overwritten."""
-PATIENCE = 30.0
-"""Seconds to wait for another process that is writing."""
+SCHEMA_VERSION = 1
+URL_VARIABLE = "MARSAM_JOURNAL"
+DATABASE_UNUSABLE = (
+    f"The journal's database cannot be used; check that it is running, and that {URL_VARIABLE} "
+    "has the right address, name and password."
+)
 
-tables = sa.MetaData()
-layout = sa.Table("layout", tables, sa.Column("version", sa.Integer, nullable=False))
+metadata = sa.MetaData()
+schema_version = sa.Table(
+    "schema_version", metadata, sa.Column("version", sa.Integer, nullable=False)
+)
 runs = sa.Table(
     "runs",
-    tables,
+    metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("visitor", sa.String(64), nullable=False, index=True),
+    sa.Column("client", sa.String(64), nullable=False, index=True),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("source", sa.Boolean, nullable=False),
+    sa.Column("has_image", sa.Boolean, nullable=False),
+    sa.Column("prompt_text", sa.Text, nullable=True),
     sa.Column("captions", sa.JSON, nullable=False),
     sa.Column("prompt", sa.JSON, nullable=True),
     sa.Column("options", sa.JSON, nullable=False),
-    # Since layout 2:
-    sa.Column("asked", sa.Text, nullable=True),
-    sa.Column("error", sa.JSON, nullable=True),
+    sa.Column("models", sa.JSON, nullable=False),
     sa.Column("seconds", sa.JSON, nullable=True),
-    sa.Column("models", sa.JSON, nullable=True),
-    sa.Column("keeper", sa.String(32), nullable=True),
-    sa.Column("once", sa.String(255), nullable=True),
-    sa.Column("digest", sa.String(64), nullable=True),
-    # Since layout 3:
-    sa.Column("stopping", sa.Boolean, nullable=True),
+    sa.Column("error", sa.JSON, nullable=True),
+    sa.Column("owner", sa.String(32), nullable=True),
+    sa.Column("cancel_requested", sa.Boolean, nullable=True),
+    sa.Column("idempotency_key", sa.String(255), nullable=True),
+    sa.Column("request_digest", sa.String(64), nullable=True),
+    # At most one run for each idempotency key of a client, even of two requests at the same time.
+    sa.Index("runs_idempotency_key", "client", "idempotency_key", unique=True),
 )
-once = sa.Index("runs_once", runs.c.visitor, runs.c.once, unique=True)
-"""One run for an idempotency key of a client, whatever happens between two requests."""
 pictures = sa.Table(
     "pictures",
-    tables,
-    sa.Column("run", sa.String(32), sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True),
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("index", sa.Integer, primary_key=True),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("blocked", sa.Boolean, nullable=False),
     sa.Column("fidelity", sa.JSON, nullable=True),
-    # Since layout 2:
     sa.Column("seconds", sa.Float, nullable=True),
 )
-_SINCE_2 = (
-    *(runs.c[name] for name in ("asked", "error", "seconds", "models", "keeper", "once", "digest")),
-    pictures.c.seconds,
-)
-_SINCE_3 = (runs.c.stopping,)
 
 
 def open_engine(folder: Path, url: str | None) -> sa.Engine:
-    """The database at ``url``, or a SQLite file in the folder.
+    """The database at ``url``, or the SQLite file ``journal.db`` in the folder.
 
     Raises:
-        JournalError: for an address no driver is here for.
+        JournalError: for an address that has no installed driver.
     """
     if url is not None:
         # The plain name means the driver that Marsam's extra installs.
@@ -75,64 +76,58 @@ def open_engine(folder: Path, url: str | None) -> sa.Engine:
                 "postgresql://user@host/name and install the extra 'postgres'. "
                 "In a clone of Marsam run: pip install -e '.[postgres]'"
             ) from error
-    engine = sa.create_engine(
-        f"sqlite:///{folder / 'journal.db'}", connect_args={"timeout": PATIENCE}
-    )
-    sa.event.listen(engine, "connect", _connected)
-    sa.event.listen(engine, "begin", _began)
+    file = folder / "journal.db"
+    # Not a URL as text: a folder's name may contain "?" or "%".
+    sqlite_url = sa.URL.create("sqlite", database=str(file))
+    engine = sa.create_engine(sqlite_url, creator=lambda: _connect(file))
+    sa.event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
-def _connected(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin in _began, not behind our back
-    # Not WAL: with two connections, SQLite before 3.51.3 can lose pages to it.
-    connection.execute("PRAGMA journal_mode=DELETE")
-    connection.execute("PRAGMA synchronous=FULL")
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = open_sqlite(file)
+    connection.isolation_level = None  # _begin_immediate begins the transactions
+    return connection
 
 
-def _began(connection: sa.Connection) -> None:
+def _begin_immediate(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get("marsam_reads", False)
-    # A transaction that begins by reading and then wants to write may find another in its way.
+    # A transaction that reads first and then writes could fail: another may have written between.
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def prepare(database: sa.Connection) -> None:
-    """Make the tables, or bring older ones up to date.
+def migrate(database: sa.Connection) -> None:
+    """Create the tables in an empty database; check the schema version of any other.
 
     Raises:
-        JournalError: when they are of a newer Marsam.
+        JournalError: when a newer or an unreleased version of Marsam wrote it.
     """
-    if database.dialect.name == "postgresql":  # two gateways may start at the same moment
+    if database.dialect.name == "postgresql":  # two processes may start at the same moment
         database.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('marsam'))"))
-    fresh = not sa.inspect(database).has_table(layout.name)
-    if fresh:
-        tables.create_all(database)
-        database.execute(layout.insert().values(version=VERSION))
-        return
-    version = database.execute(sa.select(layout.c.version)).scalar() or 0
-    if version > VERSION:
-        raise JournalError("The journal is of a newer Marsam; update Marsam to read it.")
-    if version < 2:
-        _to_2(database)
-    if version < 3:  # a run can be stopped from another process
-        _add(database, _SINCE_3)
-    if version < VERSION:
-        database.execute(layout.update().values(version=VERSION))
-
-
-def _to_2(database: sa.Connection) -> None:
-    """Runs can be resumed: what was asked is kept whole, and who is at work on it."""
-    _add(database, _SINCE_2)
-    once.create(database)
-    for row in database.execute(sa.select(runs.c.id, runs.c.options)).all():
-        if row.options:
-            whole = {"paint": row.options}
-            database.execute(runs.update().where(runs.c.id == row.id).values(options=whole))
-
-
-def _add(database: sa.Connection, columns: Iterable[sa.Column[Any]]) -> None:
-    for column in columns:
-        kind = column.type.compile(database.dialect)
-        database.execute(
-            sa.text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}')
+    existing = sa.inspect(database)
+    if existing.has_table(schema_version.name):
+        found = database.execute(sa.select(schema_version.c.version)).scalar() or 0
+        require_version(found, SCHEMA_VERSION, "The journal")
+    elif existing.has_table(runs.name):
+        raise JournalError(
+            f"The journal {database.engine.url.database} was written by an unreleased version of "
+            "Marsam; move that file away, or, with PostgreSQL, use an empty database."
         )
+    else:
+        metadata.create_all(database)
+        database.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+
+
+def storage_error(folder: Path, error: Exception) -> JournalError:
+    """The error to raise when the disk or the database of the journal in ``folder`` fails."""
+    if isinstance(error, JournalError):
+        return error
+    if is_disk_full(error):
+        return DiskFull(f"The disk with {folder} is full; free some space and try again.")
+    if isinstance(error, OSError):
+        return JournalError(f"Runs cannot be saved in {folder}.")
+    if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):
+        return JournalError(DATABASE_UNUSABLE)
+    return JournalError(
+        f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
+    )

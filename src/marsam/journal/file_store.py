@@ -1,4 +1,4 @@
-"""Where the pictures of runs are: a folder and, for several machines, a store all of them share."""
+"""The files of runs: a folder on this machine and, for several machines, a remote store."""
 
 import secrets
 import shutil
@@ -14,22 +14,22 @@ from marsam.atomic import PARTIAL, atomic_path, partial_path
 from marsam.errors import JournalError
 
 ORPHAN_AGE_SECONDS = 3600.0
-"""Seconds after which a folder that no run owns was left by a process that died."""
+"""Age from which a folder without a database row is known to be left over from a dead process."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of a run; it may have to be fetched from the store first."""
+    """A file of a run; it may have to be downloaded from the remote store first."""
 
     local_path: Path
     store: "RunFileStore | None" = field(default=None, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
-        """Where it can be read.
+        """The file on this machine.
 
         Raises:
-            JournalError: when the store cannot be reached, or does not have it.
+            JournalError: when the remote store cannot be reached, or does not have it.
         """
         if self.store is not None:
             self.store.download(self.local_path)
@@ -37,15 +37,15 @@ class StoredFile:
 
 
 class RunFileStore:
-    """Files of runs, a folder for each.
+    """The files of runs, one folder for each run.
 
     Args:
-        folder: on this machine; all there is, unless there is
-        url: of a store behind it, as fsspec names it (``s3://bucket/marsam``). A file is there
-            before :meth:`upload` returns, and comes here when it is asked for.
+        folder: on this machine.
+        url: of a remote store, as fsspec names it (``s3://bucket/marsam``). :meth:`upload` returns
+            when the store has the file; :meth:`download` copies it to the folder when it is read.
 
     Raises:
-        JournalError: for an address of no kind that is known here.
+        JournalError: for a URL of an unknown kind.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
@@ -53,104 +53,108 @@ class RunFileStore:
         if url is not None:
             _ = self._remote
 
-    def local_path(self, run: str) -> Path:
+    def run_folder(self, run_id: str) -> Path:
         """The folder of a run on this machine."""
-        return self.folder / "runs" / run
+        return self.folder / "runs" / run_id
 
-    def file(self, run: str, name: str) -> StoredFile:
-        """A file of a run, wherever it is now."""
-        return StoredFile(self.local_path(run) / name, self)
+    def file(self, run_id: str, name: str) -> StoredFile:
+        """A file of a run, whether it is on this machine or only in the remote store."""
+        return StoredFile(self.run_folder(run_id) / name, self)
 
-    def create(self, run: str) -> None:
-        """Make room for a run; unless :meth:`commit` follows, it is swept away one day."""
-        self._pending(run).touch()
-        self.local_path(run).mkdir(parents=True)
+    def create(self, run_id: str) -> None:
+        """Create a run's folder; without a :meth:`commit` it is garbage."""
+        self._pending(run_id).touch()
+        self.run_folder(run_id).mkdir(parents=True)
 
-    def commit(self, run: str) -> None:
-        """The run is written down."""
+    def commit(self, run_id: str) -> None:
+        """The run has its database row: its folder is no garbage."""
         with suppress(OSError):
-            self._pending(run).unlink()
+            self._pending(run_id).unlink()
 
     def upload(self, path: Path) -> None:
-        """A file of a run was written: make sure that others find it."""
+        """Copy a finished file of a run to the remote store, if there is one."""
         if self._remote is not None:
-            with _reached():
-                self._remote.put_file(str(path), self._name(path))
+            with _store_errors():
+                self._remote.put_file(str(path), self._remote_name(path))
 
     def download(self, path: Path) -> None:
-        """Have a file of a run here."""
+        """Copy a file of a run from the remote store, unless it is on this machine already."""
         if self._remote is None or path.is_file():
             return
-        # Two threads may fetch the same file.
+        # Two threads may download the same file.
         unique = partial_path(path, name=f"{path.name}.{secrets.token_hex(4)}")
         try:
-            with atomic_path(path, unique) as partial, _reached():
-                self._remote.get_file(self._name(path), str(partial))
+            with atomic_path(path, unique) as partial, _store_errors():
+                self._remote.get_file(self._remote_name(path), str(partial))
         except FileNotFoundError as error:
-            raise JournalError("This picture is in the store no more.") from error
+            raise JournalError("This picture is no longer in the store.") from error
 
-    def remove(self, run: str) -> None:
-        """Remove what a run has; a later :meth:`collect_garbage` removes what is left."""
+    def remove(self, run_id: str) -> None:
+        """Remove the files of a run; a later :meth:`collect_garbage` removes what is left."""
         with suppress(OSError):
-            self._pending(run).touch()
-        shutil.rmtree(self.local_path(run), ignore_errors=True)
+            self._pending(run_id).touch()
+        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
         try:
             if self._remote is not None:
-                with _reached(), suppress(FileNotFoundError):
-                    self._remote.rm(f"{self._root}/{run}", recursive=True)
+                with _store_errors(), suppress(FileNotFoundError):
+                    self._remote.rm(f"{self._root}/{run_id}", recursive=True)
         except JournalError:
             return
-        self.commit(run)
+        self.commit(run_id)
 
-    def remove_partials(self, run: str) -> None:
-        """Remove what was being written when the process that worked on a run died."""
-        for half in self.local_path(run).glob(f".*{PARTIAL}*"):
-            half.unlink(missing_ok=True)
+    def remove_partials(self, run_id: str) -> None:
+        """Remove the files that a process was writing when it died."""
+        for partial in self.run_folder(run_id).glob(f".*{PARTIAL}*"):
+            partial.unlink(missing_ok=True)
 
-    def collect_garbage(self, known: Callable[[str], bool]) -> None:
-        """Remove what was begun and never written down, and the rest of what was deleted.
+    def collect_garbage(self, exists: Callable[[str], bool]) -> None:
+        """Remove old folders that never got a database row, and the rest of deleted runs.
 
-        Only what carries our mark: a folder that no journal knows of may be another's.
+        Only those marked as pending: a folder that this journal does not know may be another's.
+
+        Args:
+            exists: whether the journal has a run of that ID.
         """
-        before = time.time() - ORPHAN_AGE_SECONDS
-        for mark in (self.folder / "pending").glob("*"):
-            with suppress(OSError):  # another process may sweep as well
-                if mark.stat().st_mtime > before:
+        oldest = time.time() - ORPHAN_AGE_SECONDS
+        for pending in (self.folder / "pending").glob("*"):
+            with suppress(OSError):  # another process may do the same at the moment
+                if pending.stat().st_mtime > oldest:
                     continue
-                if known(mark.name):
-                    mark.unlink()
+                if exists(pending.name):
+                    pending.unlink()
                 else:
-                    self.remove(mark.name)
+                    self.remove(pending.name)
 
-    def _pending(self, run: str) -> Path:
-        mark = self.folder / "pending" / run
-        mark.parent.mkdir(exist_ok=True)
-        return mark
+    def _pending(self, run_id: str) -> Path:
+        """The empty file that marks a run's folder as garbage until the run has a row."""
+        pending = self.folder / "pending" / run_id
+        pending.parent.mkdir(exist_ok=True)
+        return pending
 
     @cached_property
     def _remote(self) -> Any:
-        """Fsspec's file system of the store; None without one."""
+        """Fsspec's file system of the remote store; None without one."""
         if self.url is None:
             return None
         import fsspec
 
         try:
-            found, root = fsspec.url_to_fs(self.url)
+            file_system, root = fsspec.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
             raise JournalError(
-                f"Pictures cannot be kept in a store of the kind {self.url.partition(':')[0]!r}; "
+                f"Pictures cannot be stored at {self.url.partition(':')[0]!r} addresses; "
                 "S3 needs the extra 's3'. In a clone of Marsam run: pip install -e '.[s3]'"
             ) from error
         self._root = root
-        return found
+        return file_system
 
-    def _name(self, path: Path) -> str:
+    def _remote_name(self, path: Path) -> str:
         return f"{self._root}/{path.parent.name}/{path.name}"
 
 
 @contextmanager
-def _reached() -> Iterator[None]:
-    """Our word for whatever a store's own library raises: there are too many kinds to name."""
+def _store_errors() -> Iterator[None]:
+    """Turn the errors of the store's library, which are of many kinds, into one."""
     try:
         yield
     except FileNotFoundError:

@@ -1,12 +1,13 @@
-"""What was done, kept: every run with its words and pictures.
+"""The journal: every run with its text and pictures, in a database and files.
 
-A picture is written whole before its row, and its row before anyone hears of it; what the journal
-lists is there. Whoever works on a run has its name on it, and leaves it as *interrupted* when the
-process ends before the work does.
+A picture is written to its file, then to its row, then announced; so whatever the journal lists
+exists. The process that works on a run is its owner; when the owner ends before the run does, the
+run becomes *interrupted*.
 """
 
 import os
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,43 +20,54 @@ import platformdirs
 import sqlalchemy as sa
 from PIL import Image
 
-from marsam.errors import JournalError, MarsamError, RunExists, RunMissing
+from marsam.errors import MarsamError, RunExists, RunMissing
 from marsam.imaging.image_io import save_picture
 from marsam.imaging.metadata import embed, record_of
-from marsam.journal.database import open_engine, pictures, prepare, runs
-from marsam.journal.errors import URL_VARIABLE, kept_nowhere
+from marsam.journal.database import (
+    URL_VARIABLE,
+    migrate,
+    open_engine,
+    pictures,
+    runs,
+    storage_error,
+)
 from marsam.journal.file_store import RunFileStore
 from marsam.journal.owner_lock import FileOwnerLock, PostgresOwnerLock
-from marsam.journal.records import ACTIVE_STATES, FINAL_STATES, Run, StoredPicture
-from marsam.journal.rows import SOURCE, file_of, run_of
-from marsam.options import RunOptions
+from marsam.journal.records import (
+    ACTIVE_STATES,
+    FINAL_STATES,
+    IMAGE_FILE,
+    NewRun,
+    Run,
+    picture_file,
+)
 from marsam.results import Caption, Checked, Painted, Prompt
 
 DATA_VARIABLE = "MARSAM_DATA"
 STORE_VARIABLE = "MARSAM_PICTURES"
-IS_OPEN = sa.or_(*(runs.c.state == state for state in ACTIVE_STATES))
+IS_ACTIVE = runs.c.state.in_(ACTIVE_STATES)
 
 
 def data_folder() -> Path:
-    """Where runs are kept: ``MARSAM_DATA``, else the system's place for a user's data."""
-    given = os.environ.get(DATA_VARIABLE)
-    return Path(given) if given else Path(platformdirs.user_data_dir("marsam"))
+    """The folder of runs: ``MARSAM_DATA``, else the system's folder for a user's data."""
+    folder = os.environ.get(DATA_VARIABLE)
+    return Path(folder) if folder else Path(platformdirs.user_data_dir("marsam"))
 
 
 class Journal:
     """The runs of a folder, or of a database that several processes share.
 
     Args:
-        folder: holds a folder of pictures for each run and, unless there is a ``url``,
-            ``journal.db``; made when missing. None is :func:`data_folder`.
-        url: of a PostgreSQL database (``postgresql://user@host/name``) that keeps the rows.
-            None looks at ``MARSAM_JOURNAL``, but only when no folder is given either.
-        store: of a store that keeps the pictures for all who share the database
-            (``s3://bucket/marsam``). None looks at ``MARSAM_PICTURES`` likewise.
+        folder: holds a folder of files for each run and, unless there is a ``url``,
+            ``journal.db``; created when missing. None means :func:`data_folder`.
+        url: of a PostgreSQL database (``postgresql://user@host/name``) for the rows. None means
+            ``MARSAM_JOURNAL``, but only when no folder is given either.
+        store: URL of a remote store for the files of all who share the database
+            (``s3://bucket/marsam``). None means ``MARSAM_PICTURES``, under the same condition.
 
     Raises:
-        JournalError: when the folder cannot be written, its journal is damaged, or of a newer
-            Marsam.
+        JournalError: when the folder cannot be written, or the database is damaged or of another
+            version of Marsam.
     """
 
     def __init__(
@@ -68,318 +80,311 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise JournalError(f"Runs cannot be kept in {self.folder}.") from error
+            raise storage_error(self.folder, error) from error
         self._engine = open_engine(self.folder, url)
-        ours = self._engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[Any] = threading.Lock() if ours else nullcontext()
-        # Locks of files are seen on one machine, those of the database by all who share it.
-        self._owner_lock = (
-            FileOwnerLock(self.folder / "owners") if ours else PostgresOwnerLock(self._engine)
-        )
+        self._write_lock: AbstractContextManager[Any] = nullcontext()
+        self._owner_lock: FileOwnerLock | PostgresOwnerLock = PostgresOwnerLock(self._engine)
+        if self._engine.dialect.name == "sqlite":  # all its processes are on this machine
+            self._write_lock = threading.Lock()
+            self._owner_lock = FileOwnerLock(self.folder / "owners")
         self._store = RunFileStore(self.folder, store)
         with self._begin() as database:
-            prepare(database)
-        self.sweep()
+            migrate(database)
+        self.interrupt_orphans()
 
     def close(self) -> None:
-        """Let go of the database; what is still open in our name is interrupted from now on."""
+        """Close the database; active runs of this process count as interrupted from now on."""
         self._owner_lock.close()
         self._engine.dispose()
 
-    def sweep(self) -> int:
-        """Mark what dead processes left open as interrupted, and clear half files away.
+    def interrupt_orphans(self) -> int:
+        """Mark active runs of dead processes as interrupted, and remove their partial files.
 
         Returns:
             How many runs there were.
         """
         with self._read() as database:
-            owners = sa.select(runs.c.keeper).where(IS_OPEN).distinct()
-            names = list(database.execute(owners).scalars())
-        dead = [name for name in names if not self._owner_lock.is_alive(name)]
-        left: list[str] = []
+            owners = database.execute(sa.select(runs.c.owner).where(IS_ACTIVE).distinct())
+            dead = [owner for owner in owners.scalars() if not self._owner_lock.is_alive(owner)]
+        orphans: list[str] = []
         if dead:
-            theirs = runs.c.keeper.in_([name for name in dead if name is not None])
-            nobodys = runs.c.keeper.is_(None) if None in dead else sa.false()
-            abandoned = IS_OPEN & (theirs | nobodys)
+            is_orphan = IS_ACTIVE & (runs.c.owner.in_(dead) | runs.c.owner.is_(None))
             with self._begin() as database:
-                left = list(database.execute(sa.select(runs.c.id).where(abandoned)).scalars())
-                database.execute(runs.update().where(abandoned).values(state="interrupted"))
-        for run in left:
-            self._store.remove_partials(run)
-        self._store.collect_garbage(self._is_known)
-        return len(left)
+                orphans = list(database.execute(sa.select(runs.c.id).where(is_orphan)).scalars())
+                database.execute(runs.update().where(is_orphan).values(state="interrupted"))
+        for run_id in orphans:
+            self._store.remove_partials(run_id)
+        self._store.collect_garbage(self._exists)
+        return len(orphans)
 
-    def _is_known(self, run: str) -> bool:
+    def _exists(self, run_id: str) -> bool:
         with self._read() as database:
-            here = sa.select(runs.c.id).where(runs.c.id == run)
-            return database.execute(here).one_or_none() is not None
+            found = sa.select(runs.c.id).where(runs.c.id == run_id)
+            return database.execute(found).one_or_none() is not None
 
-    def begin(
-        self,
-        visitor: str,
-        *,
-        source: Image.Image | None = None,
-        captions: tuple[Caption, ...] = (),
-        prompt: Prompt | None = None,
-        options: RunOptions | None = None,
-        asked: str | None = None,
-        state: str = "running",
-        models: Mapping[str, str] | None = None,
-        once: tuple[str, str] | None = None,
-    ) -> str:
-        """A new run of this visitor; its id.
-
-        Args:
-            visitor: who it belongs to.
-            source: the picture it begins with, or
-            asked: the words.
-            captions: when it has been described already.
-            prompt: likewise.
-            options: what was chosen, with a seed.
-            state: ``queued`` or ``running``.
-            models: which will do the work.
-            once: an idempotency key and the digest of the request; a second run of the same key
-                is not begun.
+    def insert(self, new: NewRun) -> Run:
+        """Store a new run; :func:`marsam.runs.execution.create_run` checks it first.
 
         Raises:
-            RunExists: when a run of that idempotency key was begun before.
+            RunExists: when the client has a run of the same idempotency key.
             JournalError: when it cannot be written.
         """
-        run = secrets.token_hex(8)
+        run_id, image, prompt = secrets.token_hex(8), new.image, new.prompt
+        if image is not None and not isinstance(image, Image.Image):
+            raise TypeError("create_run decodes the image")
         try:
-            self._store.create(run)
-            if source is not None:
-                path = save_picture(source, self._store.local_path(run) / SOURCE, "PNG")
-                self._store.upload(path)
+            self._store.create(run_id)
+            if image is not None:
+                file = self._store.file(run_id, IMAGE_FILE).local_path
+                self._store.upload(save_picture(image, file, "PNG"))
             row = {
-                "id": run,
-                "visitor": visitor,
+                "id": run_id,
+                "client": new.client,
                 "created": time.time(),
-                "state": state,
-                "source": source is not None,
-                "captions": [c.to_dict() for c in captions],
-                "prompt": prompt.to_dict() if prompt else None,
-                "options": options.to_dict() if options else {},
-                "asked": asked,
-                "models": dict(models or {}),
-                "keeper": self._owner_lock.owner_id,
-                "once": once[0] if once else None,
-                "digest": once[1] if once else None,
+                "state": new.state,
+                "has_image": image is not None,
+                "prompt_text": prompt if isinstance(prompt, str) else None,
+                "captions": [caption.to_dict() for caption in new.captions],
+                "prompt": prompt.to_dict() if isinstance(prompt, Prompt) else None,
+                "options": new.options.to_dict() if new.options else {},
+                "models": dict(new.models),
+                "owner": self._owner_lock.owner_id,
+                "idempotency_key": new.idempotency_key,
+                "request_digest": new.request_digest,
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
-            self._store.commit(run)
+            self._store.commit(run_id)
         except (OSError, MarsamError) as error:
-            self._store.remove(run)
-            if once and (same := self.find_by_idempotency_key(visitor, once[0])):
+            self._store.remove(run_id)
+            key = new.idempotency_key
+            if key and (same := self.find_by_idempotency_key(new.client, key)):
                 raise RunExists("This request was made before.", run=same.id) from error
-            raise kept_nowhere(self.folder, error) from error
-        return run
+            raise storage_error(self.folder, error) from error
+        return replace(self._build(row, ()), image=image)
 
-    def save_text(self, run: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
-        """Keep the words of a run, which is worked on from now if it was not before."""
-        words = [c.to_dict() for c in captions]
-        told = prompt.to_dict() if prompt else None
-        self._change(run, captions=words, prompt=told, state="running")
+    def start_painting(self, run_id: str, new: NewRun) -> Run | None:
+        """Add pictures to a run that has only text: its prompt, options and models become new.
 
-    def start_painting(
-        self, visitor: str, run: str, prompt: Prompt, options: RunOptions, *, state: str = "running"
-    ) -> bool:
-        """A run that only had words goes on to paint; False when there is no such run."""
-        bare = ~sa.exists().where(pictures.c.run == runs.c.id)
-        mine = (runs.c.id == run) & (runs.c.visitor == visitor) & (runs.c.state == "finished")
-        chosen = {"prompt": prompt.to_dict(), "options": options.to_dict()}
+        Returns:
+            The run; None unless it is the client's, finished, and without pictures.
+        """
+        if not isinstance(new.prompt, Prompt) or new.options is None:
+            raise ValueError("a prompt and options are needed")
+        has_no_pictures = ~sa.exists().where(pictures.c.run_id == runs.c.id)
+        is_finished = (runs.c.client == new.client) & (runs.c.state == "finished")
+        values = {
+            "prompt": new.prompt.to_dict(),
+            "options": new.options.to_dict(),
+            "models": dict(new.models),
+        }
         with self._begin() as database:
-            changed = database.execute(
-                runs.update()
-                .where(mine & bare)
-                .values(state=state, keeper=self._owner_lock.owner_id, error=None, **chosen)
-            )
-            return bool(changed.rowcount)
+            update = runs.update().where((runs.c.id == run_id) & is_finished & has_no_pictures)
+            if not database.execute(update.values(self._taken_over(new.state) | values)).rowcount:
+                return None
+            return self._run(database, self._row(database, new.client, run_id))
 
-    def start(self, run: str) -> None:
-        """A queued run is worked on from now, unless it ended meanwhile."""
-        self._change(run, state="running")
-
-    def save_picture(self, run: str, painted: Painted, prompt: Prompt | None) -> StoredPicture:
-        """Keep a painted picture: the file first, then the row.
+    def claim(self, client: str | None, run_id: str, *, state: str = "queued") -> Run:
+        """Become the owner of a run that did not finish, to resume it.
 
         Raises:
-            RunMissing: when the run was ended or deleted meanwhile, or is another process's now.
+            RunMissing: when it does not exist, is another client's, has nothing left to do, or is
+                active.
+        """
+        with self._begin() as database:
+            row = self._row(database, client, run_id)
+            resumable = runs.c.state.in_([s for s in FINAL_STATES if s != "finished"])
+            update = runs.update().where((runs.c.id == run_id) & resumable)
+            if (
+                not row.options
+                or not database.execute(update.values(self._taken_over(state))).rowcount
+            ):
+                raise RunMissing("This run is finished or still in progress: nothing to resume.")
+            return self._run(database, self._row(database, client, run_id))
+
+    def _taken_over(self, state: str) -> dict[str, Any]:
+        """The values of a run of which this process becomes the owner."""
+        owner_id = self._owner_lock.owner_id
+        return {"state": state, "owner": owner_id, "error": None, "cancel_requested": None}
+
+    def mark_running(self, run_id: str) -> None:
+        """A queued run is worked on from now, unless it ended meanwhile."""
+        self._update(run_id, state="running")
+
+    def save_text(self, run_id: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
+        """Store a run's captions and prompt; it is worked on from now."""
+        data = prompt.to_dict() if prompt else None
+        captions_data = [caption.to_dict() for caption in captions]
+        self._update(run_id, captions=captions_data, prompt=data, state="running")
+
+    def save_picture(self, run_id: str, painted: Painted, prompt: Prompt | None) -> None:
+        """Store a painted picture: the file first, then the row.
+
+        Raises:
+            RunMissing: when the run ended, was deleted, or got another owner meanwhile.
             JournalError: when it cannot be written.
         """
         picture = painted.picture
-        kept = StoredPicture(
-            index=picture.index, seed=picture.seed, file=None, seconds=painted.seconds
-        )
         if picture.image is not None:
-            file = file_of(run, picture.seed, self._store)
-            kept = replace(kept, file=file)
+            file = self._store.file(run_id, picture_file(picture.seed)).local_path
             try:
-                embed(picture.image, record_of(picture, prompt), file.local_path)
+                embed(picture.image, record_of(picture, prompt), file)
             except OSError as error:
-                raise kept_nowhere(self.folder, error) from error
-            self._store.upload(file.local_path)
-        row = {"run": run, "place": kept.index, "seed": kept.seed, "blocked": kept.file is None}
+                raise storage_error(self.folder, error) from error
+            self._store.upload(file)
+        row = {
+            "run_id": run_id,
+            "index": picture.index,
+            "seed": picture.seed,
+            "blocked": picture.image is None,
+            "seconds": painted.seconds,
+        }
         with self._begin() as database:
-            mine = database.execute(sa.select(runs.c.id).where(self._mine(run))).one_or_none()
-            if mine is not None:
-                database.execute(pictures.insert().values(seconds=kept.seconds, **row))
-                return kept
-        if not self._is_known(run):  # deleted meanwhile, and its folder made again
-            self._store.remove(run)
-        raise RunMissing("There is no such run any more.")
+            ours = database.execute(sa.select(runs.c.id).where(self._is_ours(run_id)))
+            if ours.one_or_none() is not None:
+                database.execute(pictures.insert().values(row))
+                return
+        if not self._exists(run_id):  # deleted meanwhile; saving created its folder again
+            self._store.remove(run_id)
+        raise _not_found(run_id)
 
-    def save_check(self, run: str, checked: Checked) -> None:
-        """Keep what a picture's check found."""
-        fidelity = checked.fidelity.to_dict()
-        here = (pictures.c.run == run) & (pictures.c.place == checked.index)
+    def save_check(self, run_id: str, checked: Checked) -> None:
+        """Store what the check of a picture found."""
+        picture = (pictures.c.run_id == run_id) & (pictures.c.index == checked.index)
         with self._begin() as database:
-            database.execute(pictures.update().where(here).values(fidelity=fidelity))
+            fidelity = checked.fidelity.to_dict()
+            database.execute(pictures.update().where(picture).values(fidelity=fidelity))
 
     def finish(
         self,
-        run: str,
+        run_id: str,
         state: str,
         *,
         error: MarsamError | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> bool:
-        """The run is over; False when it was before.
+        """Store how a run ended; False when it had ended before.
 
         Args:
-            run: which.
+            run_id: which.
             state: one of ``FINAL_STATES``.
-            error: why, when it failed.
-            seconds: what the stages took.
+            error: why it failed.
+            seconds: what each stage took.
         """
         if state not in FINAL_STATES:
             raise ValueError(state)
-        told: dict[str, Any] = {"state": state}
+        values: dict[str, Any] = {"state": state}
         if error is not None:
-            told["error"] = {"code": error.code, "message": str(error)}
+            values["error"] = {"code": error.code, "message": str(error)}
         if seconds is not None:
-            told["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
-        return self._change(run, **told)
+            values["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
+        return self._update(run_id, **values)
 
-    def request_cancel(self, run: str) -> bool:
-        """Ask whoever works on a run to stop; False when nobody does."""
+    def request_cancel(self, run_id: str) -> bool:
+        """Ask the owner of a run, maybe another process, to cancel it; False when it is over."""
+        is_active = (runs.c.id == run_id) & IS_ACTIVE
         with self._begin() as database:
-            asked = runs.update().where((runs.c.id == run) & IS_OPEN).values(stopping=True)
-            return bool(database.execute(asked).rowcount)
+            update = runs.update().where(is_active).values(cancel_requested=True)
+            return bool(database.execute(update).rowcount)
 
     def cancel_requests(self) -> list[str]:
-        """The runs of ours that others asked to stop."""
-        mine = (runs.c.keeper == self._owner_lock.owner_id) & IS_OPEN & runs.c.stopping
+        """IDs of the active runs of this process that another process wants cancelled."""
+        ours = (runs.c.owner == self._owner_lock.owner_id) & IS_ACTIVE & runs.c.cancel_requested
         with self._read() as database:
-            return list(database.execute(sa.select(runs.c.id).where(mine)).scalars())
+            return list(database.execute(sa.select(runs.c.id).where(ours)).scalars())
 
-    def claim(self, visitor: str | None, run: str, *, state: str = "queued") -> Run:
-        """Take over a run that did not finish, to go on with it.
+    def runs(self, client: str | None, *, limit: int = 50) -> tuple[Run, ...]:
+        """The runs of a client (of all clients for None), the latest first."""
+        latest = runs.select().order_by(runs.c.created.desc()).limit(limit)
+        if client is not None:
+            latest = latest.where(runs.c.client == client)
+        with self._read() as database:
+            return tuple(self._run(database, row) for row in database.execute(latest).all())
+
+    def run(self, client: str | None, run_id: str) -> Run:
+        """One run of a client; None stands for any client.
 
         Raises:
-            RunMissing: when there is none, or it is somebody else's, finished, or being worked on.
-        """
-        with self._begin() as database:
-            row = self._owned(database, visitor, run)
-            unfinished = runs.c.state.in_([s for s in FINAL_STATES if s != "finished"])
-            name = self._owner_lock.owner_id
-            mine = {"state": state, "keeper": name, "error": None, "stopping": None}
-            if (
-                not row.options
-                or not database.execute(
-                    runs.update().where((runs.c.id == run) & unfinished).values(**mine)
-                ).rowcount
-            ):
-                raise RunMissing(f"The run {run} has nothing left to do.")
-            return self._run(database, self._owned(database, visitor, run))
-
-    def runs(self, visitor: str | None, *, limit: int = 50) -> tuple[Run, ...]:
-        """The visitor's runs (or everybody's, for None), the latest first."""
-        listed = runs.select().order_by(runs.c.created.desc()).limit(limit)
-        if visitor is not None:
-            listed = listed.where(runs.c.visitor == visitor)
-        with self._read() as database:
-            return tuple(self._run(database, row) for row in database.execute(listed).all())
-
-    def run(self, visitor: str | None, run: str) -> Run:
-        """One run of this visitor; None may see everybody's.
-
-        Raises:
-            RunMissing: when there is none, or it is somebody else's.
+            RunMissing: when it does not exist, or is another client's.
         """
         with self._read() as database:
-            return self._run(database, self._owned(database, visitor, run))
+            return self._run(database, self._row(database, client, run_id))
 
-    def find_by_idempotency_key(self, visitor: str, once: str) -> Run | None:
-        """The visitor's run of this idempotency key."""
-        same = (runs.c.visitor == visitor) & (runs.c.once == once)
+    def find_by_idempotency_key(self, client: str, key: str) -> Run | None:
+        """The client's run of this idempotency key."""
+        same = (runs.c.client == client) & (runs.c.idempotency_key == key)
         with self._read() as database:
             row = database.execute(runs.select().where(same)).one_or_none()
             return self._run(database, row) if row else None
 
-    def delete(self, visitor: str | None, run: str, *, ended: bool = False) -> None:
-        """Forget a run of this visitor, its pictures included.
+    def delete(self, client: str | None, run_id: str, *, only_ended: bool = False) -> None:
+        """Delete a run of a client with its files.
 
         Args:
-            visitor: whose; None may delete everybody's.
-            run: which.
-            ended: only if nobody works on it.
+            client: None stands for any client.
+            run_id: which.
+            only_ended: refuse to delete an active run.
 
         Raises:
-            RunMissing: when there is none, or it is somebody else's.
+            RunMissing: when it does not exist, is another client's, or is active.
         """
         with self._begin() as database:
-            row = self._owned(database, visitor, run)
-            if ended and row.state in ACTIVE_STATES:
-                raise RunMissing("This run is being worked on.")
-            database.execute(pictures.delete().where(pictures.c.run == run))
-            database.execute(runs.delete().where(runs.c.id == run))
-        self._store.remove(run)
+            row = self._row(database, client, run_id)
+            if only_ended and row.state in ACTIVE_STATES:
+                raise RunMissing("This run is in progress.")
+            database.execute(pictures.delete().where(pictures.c.run_id == run_id))
+            database.execute(runs.delete().where(runs.c.id == run_id))
+        self._store.remove(run_id)
 
-    def finished_runs(self) -> Iterator[tuple[str, float, Path]]:
-        """Every run nobody works on, the oldest first: id, when it began, and its folder."""
-        listed = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(FINAL_STATES))
+    def ended_runs(self) -> Iterator[tuple[str, float, Path]]:
+        """ID, creation time and folder of every run that is not active, the oldest first."""
+        ended = sa.select(runs.c.id, runs.c.created).where(runs.c.state.in_(FINAL_STATES))
         with self._read() as database:
-            rows = database.execute(listed.order_by(runs.c.created)).all()
-        return ((row.id, row.created, self._store.local_path(row.id)) for row in rows)
+            rows = database.execute(ended.order_by(runs.c.created)).all()
+        return ((row.id, row.created, self._store.run_folder(row.id)) for row in rows)
 
-    def _change(self, run: str, **values: Any) -> bool:
-        """Write to a run we work on; False when it is not open, or not ours."""
+    def _update(self, run_id: str, **values: Any) -> bool:
+        """Update an active run of this process; False when it is not one."""
         with self._begin() as database:
-            changed = database.execute(runs.update().where(self._mine(run)).values(**values))
-            return bool(changed.rowcount)
+            update = runs.update().where(self._is_ours(run_id)).values(**values)
+            return bool(database.execute(update).rowcount)
 
-    def _mine(self, run: str) -> Any:
-        ours = runs.c.keeper == self._owner_lock.owner_id
-        return (runs.c.id == run) & ours & IS_OPEN
+    def _is_ours(self, run_id: str) -> sa.ColumnElement[bool]:
+        is_owner = runs.c.owner == self._owner_lock.owner_id
+        return (runs.c.id == run_id) & is_owner & IS_ACTIVE
 
     @contextmanager
     def _begin(self, *, reads: bool = False) -> Iterator[sa.Connection]:
-        # Our own threads take turns here: waiting for a lock of SQLite's means asking for it again
-        # and again, and whoever is lucky comes first.
-        turn: AbstractContextManager[Any] = nullcontext() if reads else self._turn
+        # SQLite has no queue for writers, it polls: threads of one process take turns here.
+        lock: AbstractContextManager[Any] = nullcontext() if reads else self._write_lock
         try:
-            with turn, self._engine.connect() as database:
+            with lock, self._engine.connect() as database:
                 if reads:
                     database = database.execution_options(marsam_reads=True)
                 with database.begin():
                     yield database
-        except sa.exc.SQLAlchemyError as error:
-            raise kept_nowhere(self.folder, error) from error
+        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise storage_error(self.folder, error) from error
 
-    def _read(self) -> Any:
+    def _read(self) -> AbstractContextManager[sa.Connection]:
         return self._begin(reads=True)
 
-    def _owned(self, database: sa.Connection, visitor: str | None, run: str) -> Any:
-        here = runs.c.id == run
-        if visitor is not None:
-            here &= runs.c.visitor == visitor
-        row = database.execute(runs.select().where(here)).one_or_none()
+    def _row(self, database: sa.Connection, client: str | None, run_id: str) -> Any:
+        found = runs.c.id == run_id
+        if client is not None:
+            found &= runs.c.client == client
+        row = database.execute(runs.select().where(found)).one_or_none()
         if row is None:
-            raise RunMissing("There is no such run any more.")
+            raise _not_found(run_id)
         return row
 
     def _run(self, database: sa.Connection, row: Any) -> Run:
-        painted = pictures.select().where(pictures.c.run == row.id).order_by(pictures.c.place)
-        return run_of(row, database.execute(painted), self._store)
+        painted = pictures.select().where(pictures.c.run_id == row.id).order_by(pictures.c.index)
+        return self._build(row._mapping, database.execute(painted).mappings())
+
+    def _build(self, row: Mapping[str, Any], painted: Any) -> Run:
+        return Run.from_dict(row, painted, lambda name: self._store.file(row["id"], name))
+
+
+def _not_found(run_id: str) -> RunMissing:
+    return RunMissing(f"There is no run with the ID {run_id!r}.")

@@ -1,4 +1,4 @@
-"""Who is alive: a lock that goes away with the process that holds it."""
+"""Locks that live as long as a process: they tell whether the owner of a run is still alive."""
 
 import secrets
 import threading
@@ -11,70 +11,70 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from marsam.errors import JournalError
-from marsam.journal.errors import NO_DATABASE
+from marsam.journal.database import DATABASE_UNUSABLE
 
 
 class FileOwnerLock:
-    """A name for this process, by which others on this machine can tell whether it still runs.
+    """A file lock of this process, which other processes on the same machine can test.
 
     Args:
-        folder: where the locks are; on a disk that all who ask share.
+        folder: of the lock files; on a disk that all these processes share.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._naming = threading.Lock()
+        self._creating = threading.Lock()
 
     @property
     def owner_id(self) -> str:
-        """Ours; the lock is taken when the name is first needed."""
-        with self._naming:
-            return self._name
+        """The ID of this process; its lock is taken when the ID is first needed."""
+        with self._creating:
+            return self._owner_id
 
     @cached_property
-    def _name(self) -> str:
-        name = secrets.token_hex(8)
+    def _owner_id(self) -> str:
+        owner_id = secrets.token_hex(8)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = self._of(name)
+        self._lock = self._lock_of(owner_id)
         self._lock.acquire()
-        return name
+        return owner_id
 
-    def is_alive(self, name: str | None) -> bool:
-        """Whether the process of that name still runs."""
-        if name is None:
+    def is_alive(self, owner_id: str | None) -> bool:
+        """Whether the process with that ID is still running."""
+        if owner_id is None:
             return False
-        if self.__dict__.get("_name") == name:
+        if self.__dict__.get("_owner_id") == owner_id:
             return True
-        if not self._path(name).is_file():
+        if not self._path(owner_id).is_file():
             return False
-        lock = self._of(name)
+        lock = self._lock_of(owner_id)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return True
         lock.release()
-        self._path(name).unlink(missing_ok=True)
+        self._path(owner_id).unlink(missing_ok=True)
         return False
 
     def close(self) -> None:
-        """Give the name up, as the end of the process would."""
-        if (name := self.__dict__.pop("_name", None)) is not None:
+        """Release the lock, as the end of the process would."""
+        if (owner_id := self.__dict__.pop("_owner_id", None)) is not None:
             self._lock.release()
-            self._path(name).unlink(missing_ok=True)
+            self._path(owner_id).unlink(missing_ok=True)
 
-    def _of(self, name: str) -> FileLock:
-        # A lock is held by a process, whichever of its threads asks.
-        return FileLock(self._path(name), thread_local=False)
+    def _lock_of(self, owner_id: str) -> FileLock:
+        # The lock belongs to the process, not to the thread that takes it.
+        return FileLock(self._path(owner_id), thread_local=False)
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.lock"
+    def _path(self, owner_id: str) -> Path:
+        return self.folder / f"{owner_id}.lock"
 
 
 class PostgresOwnerLock:
-    """A name for this process, by which all who share a PostgreSQL can tell whether it still runs.
+    """An advisory lock of this process, which all processes on the same database can test.
 
-    The lock belongs to a connection that stays open as long as the process; the server lets go of
-    it when either ends.
+    It belongs to a connection that stays open as long as the process; the server releases it when
+    either ends.
 
     Args:
         engine: of the database.
@@ -82,52 +82,54 @@ class PostgresOwnerLock:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._naming = threading.Lock()
-        self._held: sa.Connection | None = None
-        self._name = ""
+        self._creating = threading.Lock()
+        self._connection: sa.Connection | None = None
+        self._owner_id = ""
 
     @property
     def owner_id(self) -> str:
-        """Ours; another one when the connection was lost, as others then took us for dead.
+        """The ID of this process; a new one after the connection, and so the lock, was lost.
 
         Raises:
             JournalError: when the database cannot be used.
         """
-        with self._naming, _asked():
-            if self._held is None or not self._is_held(self._held):
-                self._held = None
-                held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                name = secrets.token_hex(8)
-                held.execute(sa.select(sa.func.pg_advisory_lock(_number(name))))
-                self._held, self._name = held, name
-            return self._name
+        with self._creating, _database_errors():
+            if self._connection is None or not self._is_connected(self._connection):
+                self._connection = None
+                autocommit = {"isolation_level": "AUTOCOMMIT"}
+                connection = self._engine.connect().execution_options(**autocommit)
+                owner_id = secrets.token_hex(8)
+                connection.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(owner_id))))
+                self._connection, self._owner_id = connection, owner_id
+            return self._owner_id
 
-    def is_alive(self, name: str | None) -> bool:
-        """Whether the process of that name still runs.
+    def is_alive(self, owner_id: str | None) -> bool:
+        """Whether the process with that ID is still running.
 
         Raises:
             JournalError: when the database cannot be used.
         """
-        if name is None:
+        if owner_id is None:
             return False
-        # Looked up and not tried: for a moment, whoever tries has the lock himself.
+        # Looked up in pg_locks: trying to take the lock would hold it for a moment.
         held = sa.text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND "
             "((classid::bigint << 32) | objid::bigint) = :number AND database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        with _asked(), self._engine.connect() as database:
-            return bool(database.execute(held, {"number": _number(name)}).scalar())
+        with _database_errors(), self._engine.connect() as database:
+            return bool(database.execute(held, {"number": _lock_number(owner_id)}).scalar())
 
     def close(self) -> None:
-        """Give the name up, as the end of the process would."""
-        with self._naming, suppress(sa.exc.SQLAlchemyError):
-            if self._held is not None:
-                self._held.invalidate()  # closed for good: in the pool, it would keep the lock
-                self._held.close()
-                self._held = None
+        """Release the lock, as the end of the process would."""
+        with self._creating, suppress(sa.exc.SQLAlchemyError):
+            if self._connection is not None:
+                # Really closed: back in the pool, the connection would keep the lock.
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
 
-    def _is_held(self, connection: sa.Connection) -> bool:
+    def _is_connected(self, connection: sa.Connection) -> bool:
         try:
             connection.execute(sa.text("SELECT 1"))
         except sa.exc.SQLAlchemyError:
@@ -137,15 +139,15 @@ class PostgresOwnerLock:
 
 
 @contextmanager
-def _asked() -> Iterator[None]:
-    """Our word for a database that does not answer."""
+def _database_errors() -> Iterator[None]:
+    """Turn errors of the database into :class:`JournalError`."""
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
-        raise JournalError(NO_DATABASE) from error
+        raise JournalError(DATABASE_UNUSABLE) from error
 
 
-def _number(name: str) -> int:
-    """A name as PostgreSQL numbers its locks: 64 bits with a sign."""
-    number = int(name, 16)
+def _lock_number(owner_id: str) -> int:
+    """An owner ID as PostgreSQL numbers advisory locks: a signed 64-bit integer."""
+    number = int(owner_id, 16)
     return number - (1 << 64) if number >= 1 << 63 else number

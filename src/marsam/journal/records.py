@@ -1,31 +1,68 @@
-"""What the journal gives back: runs and pictures as they were kept."""
+"""Records of runs and their pictures, as the journal stores and returns them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from PIL import Image
+
+from marsam.imaging.image_io import Source
 from marsam.journal.file_store import StoredFile
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
-from marsam.text.fidelity import Fidelity
+from marsam.text.fidelity import Fidelity, best
 
 ACTIVE_STATES = ("queued", "running")
-"""States of a run that somebody works on, or will."""
+"""States of a run that a process works on, or will."""
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
-"""States of a run that is over."""
+"""States of a run that is over; all but ``finished`` can be resumed."""
+IMAGE_FILE = "source.png"
+"""File name of a run's input image."""
+
+
+def picture_file(seed: int) -> str:
+    """File name of a painted picture."""
+    return f"marsam-{seed}.png"
 
 
 class RunFailure(NamedTuple):
-    """Why a run failed: the kind of error, and its sentence."""
+    """Why a run failed: the error's code and its message."""
 
     code: str
     message: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A run to create with :func:`marsam.runs.execution.create_run`.
+
+    Attributes:
+        client: who the run belongs to.
+        options: what to do, None when only text is wanted.
+        image: the input image, or
+        prompt: a prompt as it was typed, or the prompt of an earlier run.
+        captions: of the image, when it was described before; the best first.
+        state: ``queued`` or ``running``.
+        models: names of the models that do the work, by stage.
+        idempotency_key: a second run of this client with the same key is not created.
+        request_digest: of the request that came with the key.
+    """
+
+    client: str
+    options: RunOptions | None = None
+    image: Source | None = None
+    prompt: str | Prompt | None = None
+    captions: tuple[Caption, ...] = ()
+    state: str = "running"
+    models: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredPicture:
-    """A painted picture that was kept; ``file`` is None when it was withheld."""
+    """A painted picture of a stored run; ``file`` is None when it was blocked."""
 
     index: int
     seed: int
@@ -34,56 +71,137 @@ class StoredPicture:
     seconds: float | None = None
 
     @property
+    def blocked(self) -> bool:
+        """Whether the safety checker blocked it."""
+        return self.file is None
+
+    @property
     def path(self) -> Path | None:
-        """Where it can be read on this machine; from a store, it is fetched now.
+        """The file on this machine, downloaded first if it is in a remote store.
 
         Raises:
             JournalError: when the store cannot be reached.
         """
         return self.file.path if self.file else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, without the file."""
+        return {
+            "index": self.index,
+            "seed": self.seed,
+            "blocked": self.blocked,
+            "fidelity": self.fidelity.to_dict() if self.fidelity else None,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as it was kept.
+    """One run as it is stored.
 
     Attributes:
         created: seconds since 1970.
         state: one of ``ACTIVE_STATES`` or ``FINAL_STATES``.
-        file: the picture it began with, as PNG; None when it began with words.
-        captions: all that were offered; the best first.
-        options: what was chosen; None when nothing was to be painted.
-        asked: the words it began with, as they were typed.
-        seconds: what its stages took, as :attr:`marsam.results.RunResult.seconds`.
-        models: which models did the work.
-        digest: of the request, when it came with an idempotency key.
+        image_file: the input image as PNG; None when the run began with a prompt.
+        image: the same, while it is in memory and decoded.
+        captions: all candidates; the best first.
+        options: what to do; None when only text was wanted.
+        prompt_text: the prompt as it was typed.
+        seconds: what each stage took, as :attr:`marsam.results.RunResult.seconds`.
+        models: names of the models that do the work, by stage.
+        request_digest: of the request, when it came with an idempotency key.
     """
 
     id: str
-    visitor: str = ""
+    client: str = ""
     created: float
     state: str
-    file: StoredFile | None
+    image_file: StoredFile | None
+    image: Image.Image | None = field(default=None, compare=False, repr=False)
     captions: tuple[Caption, ...]
     prompt: Prompt | None
     options: RunOptions | None
     pictures: tuple[StoredPicture, ...]
-    asked: str | None = None
+    prompt_text: str | None = None
     error: RunFailure | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
-    digest: str | None = None
+    request_digest: str | None = None
 
     @property
     def ended(self) -> bool:
-        """Nobody works on it any more."""
+        """Whether no process works on it any more."""
         return self.state in FINAL_STATES
 
     @property
-    def source(self) -> Path | None:
-        """Where the picture it began with can be read; from a store, it is fetched now.
+    def image_path(self) -> Path | None:
+        """The input image on this machine, downloaded first if it is in a remote store.
 
         Raises:
             JournalError: when the store cannot be reached.
         """
-        return self.file.path if self.file else None
+        return self.image_file.path if self.image_file else None
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Indices of the pictures to keep: all, or the best when ``keep_best`` asks for that."""
+        wanted = self.options.keep_best if self.options else None
+        chosen = best([picture.fidelity for picture in self.pictures], wanted)
+        return tuple(self.pictures[position].index for position in chosen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, without files and client."""
+        return {
+            "id": self.id,
+            "created": self.created,
+            "state": self.state,
+            "caption": self.prompt.texts if self.prompt else None,
+            "captions": [caption.to_dict() for caption in self.captions],
+            "prompt": self.prompt.to_dict() if self.prompt else None,
+            "pictures": [picture.to_dict() for picture in self.pictures],
+            "kept": list(self.kept),
+            "options": self.options.to_dict() if self.options else None,
+            "models": dict(self.models),
+            "seconds": dict(self.seconds),
+            "error": self.error._asdict() if self.error else None,
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        pictures: Iterable[Mapping[str, Any]],
+        file: Callable[[str], StoredFile],
+    ) -> "Run":
+        """A run from plain data, such as database rows.
+
+        Args:
+            data: the fields of the run; those that may be empty may be missing.
+            pictures: the fields of its pictures, in their order.
+            file: returns the run's file of a given name.
+        """
+        prompt, options, error = data.get("prompt"), data.get("options"), data.get("error")
+        return cls(
+            id=data["id"],
+            client=data.get("client") or "",
+            created=data["created"],
+            state=data["state"],
+            image_file=file(IMAGE_FILE) if data["has_image"] else None,
+            captions=tuple(Caption.from_dict(caption) for caption in data["captions"]),
+            prompt=Prompt.from_dict(prompt) if prompt else None,
+            options=RunOptions.from_dict(options) if options else None,
+            prompt_text=data.get("prompt_text"),
+            error=RunFailure(**error) if error else None,
+            seconds=data.get("seconds") or {},
+            models=data.get("models") or {},
+            request_digest=data.get("request_digest"),
+            pictures=tuple(
+                StoredPicture(
+                    index=picture["index"],
+                    seed=picture["seed"],
+                    file=None if picture["blocked"] else file(picture_file(picture["seed"])),
+                    fidelity=Fidelity.from_dict(found) if (found := picture["fidelity"]) else None,
+                    seconds=picture.get("seconds"),
+                )
+                for picture in pictures
+            ),
+        )

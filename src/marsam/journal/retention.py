@@ -1,31 +1,41 @@
-"""What may go when there is too much of it: nothing, unless somebody says so."""
+"""Deletion of old runs: nothing is deleted unless the user asks for it."""
 
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from marsam.errors import RunMissing
+from marsam.errors import MarsamError, RunMissing
 from marsam.journal.journal import Journal
 
 
 def prune(journal: Journal, *, days: float | None = None, megabytes: float | None = None) -> int:
-    """Delete runs that are older than so many days; then the oldest, until the rest fits.
+    """Delete runs older than ``days``; then the oldest, until the rest fits into ``megabytes``.
 
     Returns:
         How many were deleted.
     """
-    oldest = list(journal.finished_runs())
-    sizes = {run: _size(place) for run, _, place in oldest} if megabytes is not None else {}
-    left, gone = sum(sizes.values()), 0
-    for run, created, _ in oldest:
-        late = days is not None and created < time.time() - 86_400 * days
-        if not late and not (megabytes is not None and left > megabytes * 1e6):
+    oldest_first = list(journal.ended_runs())
+    sizes = {run: _size(folder) for run, _, folder in oldest_first} if megabytes is not None else {}
+    remaining, deleted = sum(sizes.values()), 0
+    for run_id, created, _ in oldest_first:
+        expired = days is not None and created < time.time() - 86_400 * days
+        if not expired and not (megabytes is not None and remaining > megabytes * 1e6):
             continue
-        with suppress(RunMissing):  # somebody was quicker
-            journal.delete(None, run, ended=True)
-            gone += 1
-        left -= sizes.get(run, 0)
-    return gone
+        with suppress(RunMissing):  # another process deleted or resumed it meanwhile
+            journal.delete(None, run_id, only_ended=True)
+            deleted += 1
+        remaining -= sizes.get(run_id, 0)
+    return deleted
+
+
+def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:
+    """Call :func:`prune` now and every hour. Never returns."""
+    pause = threading.Event()
+    while True:
+        with suppress(MarsamError, OSError):  # tried again in an hour
+            prune(journal, days=days, megabytes=megabytes)
+        pause.wait(3600)
 
 
 def _size(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""How long a picture takes on this machine: measured while painting, remembered for next time."""
+"""Estimates of the time a picture takes on this machine, from measurements kept between starts."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,50 +14,48 @@ from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
 
 SMOOTHING = 0.5
-"""How much of the old figure stays when a new one comes in."""
+"""Weight of the earlier value in the exponential moving average."""
 
 
 def timings_file() -> Path:
-    """Where figures are remembered between starts."""
-    return Path(platformdirs.user_cache_dir("marsam")) / "estimator.json"
+    """The file that keeps measurements between starts."""
+    return Path(platformdirs.user_cache_dir("marsam")) / "paint_times.json"
 
 
 @dataclass
 class TimeEstimator:
-    """Seconds a pass of the U-Net takes, one picture at a time, by painter, device and size.
+    """Seconds of one U-Net forward pass for one picture, by painter, device and size.
 
     Args:
         studio: whose painter is timed.
-        file: where figures are remembered; None forgets them.
+        file: keeps the measurements; None keeps them in memory.
     """
 
     studio: Studio
     file: Path | None = None
-    _passes: dict[str, float] = field(default_factory=dict)
+    _seconds_per_pass: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        if self.file is None:
-            return
-        self._passes = {
-            name: figure for name, figure in read_figures(self.file).items() if figure > 0
-        }
+        if self.file is not None:
+            measured = read_figures(self.file)
+            self._seconds_per_pass = {key: value for key, value in measured.items() if value > 0}
 
     def update(self, picture: Picture, seconds: float) -> None:
-        """A picture took so long."""
+        """Learn from a picture that took so many seconds."""
         if picture.image is None or seconds <= 0:
             return
         method = self.studio.painter.method(recipe_named(picture.recipe))
-        key, new = self._key(*picture.image.size), seconds / method.passes(picture.steps)
+        key, measured = self._key(*picture.image.size), seconds / method.passes(picture.steps)
         with self._lock:
-            old = self._passes.get(key, new)
-            self._passes[key] = SMOOTHING * old + (1 - SMOOTHING) * new
-            self._passes[self._key(None, None)] = self._passes[key]
+            earlier = self._seconds_per_pass.get(key, measured)
+            average = SMOOTHING * earlier + (1 - SMOOTHING) * measured
+            self._seconds_per_pass[key] = self._seconds_per_pass[self._key(None, None)] = average
             if self.file is not None:
-                write_figures(self.file, self._passes)
+                write_figures(self.file, self._seconds_per_pass)
 
     def observe(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events; what they tell about time is learnt on the way."""
+        """Yield the same events, and learn from the pictures among them."""
         with closing(events):  # type: ignore[type-var]
             for event in events:
                 if isinstance(event, Painted):
@@ -65,19 +63,19 @@ class TimeEstimator:
                 yield event
 
     def estimate(self, options: PaintOptions) -> float | None:
-        """Seconds the pictures will take, or None when nothing like them was measured yet."""
-        one = self._passes.get(self._key(options.width, options.height))
-        if one is None:
+        """Seconds the pictures will take; None before the first measurement of their size."""
+        seconds = self._seconds_per_pass.get(self._key(options.width, options.height))
+        if seconds is None:
             return None
         method = self.studio.painter.method(options.recipe)
-        return one * method.passes(options.steps or method.steps) * options.pictures
+        return seconds * method.passes(options.steps or method.steps) * options.pictures
 
     def seconds_per_picture(self) -> Mapping[Recipe, float | None]:
-        """Seconds one picture takes with each recipe, at the model's own size."""
+        """Seconds for one picture with each recipe, at the model's default size."""
         return {r: self.estimate(PaintOptions(pictures=1, recipe=r)) for r in Recipe}
 
     def _key(self, width: int | None, height: int | None) -> str:
         device = self.studio.device
-        place = f"{device.kind} {device.dtype}" if device else "unknown"
-        size = f"{width}x{height}" if width and height else "own size"
-        return f"{self.studio.painter.name}, {place}, {size}"
+        device_name = f"{device.kind} {device.dtype}" if device else "unknown"
+        size = f"{width}x{height}" if width and height else "default size"
+        return f"{self.studio.painter.name}, {device_name}, {size}"

@@ -1,14 +1,16 @@
-"""A run, done from wherever it stands: each result is in the journal before anyone hears of it."""
+"""Creation and execution of runs; each result is in the journal before its event is seen."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, replace
+from typing import Self
 
-from marsam.errors import Cancelled, MarsamError, OptionError
-from marsam.imaging.image_io import Source, open_picture
+from marsam.errors import Cancelled, MarsamError, OptionError, OutOfMemory
+from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
-from marsam.journal.records import Run
+from marsam.journal.records import NewRun, Run
 from marsam.options import RunOptions, checked_text, new_seed
 from marsam.results import (
     Caption,
@@ -18,50 +20,85 @@ from marsam.results import (
     Finished,
     Painted,
     Previewed,
+    Prompt,
     Prompted,
     Translated,
 )
 from marsam.studio import Studio
 from marsam.text.cleaning import clean
 
+_log = logging.getLogger(__name__)
 
-def execute_run(
-    studio: Studio, journal: Journal, run: Run, *, given_up: Callable[[], bool] = lambda: False
-) -> Iterator[Event]:
-    """Do what is left of a run that is ours, one event at a time; closing the iterator stops it.
 
-    A fresh run goes through everything; one whose words are settled paints; of one that was
-    interrupted the missing pictures are painted, from the seeds and to the pixels they would have
-    had. ``Finished`` comes only when nothing was there before. Ending the run in the journal is
-    left to the reader, who knows how it ended.
+def create_run(
+    studio: Studio, journal: Journal, new: NewRun, *, described: str | None = None
+) -> Run:
+    """Check a new run and store it, with a seed and the names of the models.
+
+    The seed and the models are fixed now, so that a resumed run paints the same pixels. The
+    returned run carries the decoded image; the stored file is read only when a run is resumed.
 
     Args:
-        studio: whose stages do the work.
-        journal: keeps it.
-        run: as the journal has it now.
-        given_up: whether nobody wants what comes any more: a step that hung may still end.
+        studio: will do the work.
+        journal: stores the run.
+        new: what to do; ``models`` is filled in here.
+        described: ID of the client's run that has only text; the pictures are added to it if no
+            other page paints from it yet, and a run of its own is created otherwise.
 
     Raises:
-        Cancelled: when it was given up.
-        MarsamError: as :meth:`marsam.studio.Studio.stream`, and when nothing can be kept.
+        RunExists: when the client has a run of the same idempotency key.
+        MarsamError: for an image or prompt that cannot be used, and when nothing can be stored.
+    """
+    prompt, options = new.prompt, new.options
+    if not isinstance(prompt, Prompt) and (new.image is None) == (prompt is None):
+        raise OptionError("Give either a picture or a prompt.")
+    if isinstance(prompt, str):
+        prompt = checked_text(clean(prompt))
+    if options is not None and options.paint.seed is None:
+        options = replace(options, paint=replace(options.paint, seed=new_seed()))
+    new = replace(new, prompt=prompt, options=options, models=studio.names)
+    if described is not None and (run := journal.start_painting(described, new)):
+        return run
+    if new.image is not None:
+        new = replace(new, image=open_picture(new.image))
+    return journal.insert(new)
+
+
+def execute_run(
+    studio: Studio, journal: Journal, run: Run, *, is_abandoned: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """Do what is left of a run of this process, one event at a time; closing the iterator stops it.
+
+    A new run goes through all stages; one that has its text is painted; of an interrupted one the
+    missing pictures are painted, from the seeds and to the pixels they would have had. ``Finished``
+    comes only when there was no picture before. A :class:`RunRecorder` stores how the run ends.
+
+    Args:
+        studio: does the work.
+        journal: stores the results.
+        run: as the journal returned it.
+        is_abandoned: whether the run was ended meanwhile, as after a step that hung.
+
+    Raises:
+        Cancelled: when it was abandoned.
+        MarsamError: as :meth:`marsam.studio.Studio.stream`, and when nothing can be stored.
     """
     done = len(run.pictures)
     options = run.options or RunOptions()
-    yield from _unchecked(studio, journal, run, options)
+    yield from _check_unchecked(studio, journal, run, options)
     if done >= options.paint.pictures:
         return
     prompt, captions = run.prompt, tuple[Caption, ...]()
-    left = _left(options, done)
-    if prompt is not None:
-        events = studio.stream(prompt=prompt, options=left)
-    elif run.source is not None:
-        events = studio.stream(run.source, left)
-    else:
-        events = studio.stream(prompt=run.asked or "", options=left)
+    image = None
+    if prompt is None and run.prompt_text is None:
+        image = run.image or run.image_path
+    events = studio.stream(
+        image, _remaining_options(options, done), prompt=prompt or run.prompt_text
+    )
     with closing(events):  # type: ignore[type-var]
         for event in events:
-            if given_up():
-                raise Cancelled("The run was given up.")
+            if is_abandoned():
+                raise Cancelled("The run was abandoned.")
             match event:
                 case Captioned():
                     captions = event.candidates
@@ -82,10 +119,10 @@ def execute_run(
             yield event
 
 
-def _unchecked(
+def _check_unchecked(
     studio: Studio, journal: Journal, run: Run, options: RunOptions
 ) -> Iterator[Checked]:
-    """Compare pictures that were kept a moment before everything ended."""
+    """Check pictures that were stored just before the run was interrupted."""
     for picture in run.pictures if options.check and run.prompt is not None else ():
         if picture.path is None or picture.fidelity is not None or run.prompt is None:
             continue
@@ -96,65 +133,8 @@ def _unchecked(
         yield event
 
 
-def create_run(
-    studio: Studio,
-    journal: Journal,
-    visitor: str,
-    options: RunOptions,
-    *,
-    picture: Source | None = None,
-    prompt: str | None = None,
-    state: str = "running",
-    once: tuple[str, str] | None = None,
-) -> str:
-    """Write a run down that begins with a picture or a prompt; its id.
-
-    A seed is chosen now, so that the run can be gone on with: the same pictures come out.
-
-    Raises:
-        MarsamError: for a picture or prompt that cannot be used, and when nothing can be kept.
-    """
-    if (picture is None) == (prompt is None):
-        raise OptionError("Give either a picture or a prompt.")
-    if options.paint.seed is None:
-        options = replace(options, paint=replace(options.paint, seed=new_seed()))
-    return journal.begin(
-        visitor,
-        source=None if picture is None else open_picture(picture),
-        asked=None if prompt is None else checked_text(clean(prompt)),
-        options=options,
-        state=state,
-        models=studio.names,
-        once=once,
-    )
-
-
-def execute_and_record(studio: Studio, journal: Journal, run: str) -> Iterator[Event]:
-    """A run that was begun, to its end, which is written down too.
-
-    Raises:
-        MarsamError: as :meth:`marsam.studio.Studio.stream`; the journal then says that it failed.
-    """
-    begun = journal.run(None, run)
-    seconds = dict(begun.seconds)
-    state, failure = "stopped", None
-    try:
-        with closing(execute_run(studio, journal, begun)) as events:  # type: ignore[type-var]
-            for event in events:
-                add_seconds(seconds, event)
-                yield event
-        state = "finished"
-    except Cancelled:
-        raise
-    except MarsamError as error:
-        state, failure = "failed", error
-        raise
-    finally:
-        journal.finish(run, state, error=failure, seconds=seconds)
-
-
-def _left(options: RunOptions, done: int) -> RunOptions:
-    """The options of what is still to be painted."""
+def _remaining_options(options: RunOptions, done: int) -> RunOptions:
+    """The options for the pictures that are still missing."""
     if not done:
         return options
     paint = options.paint
@@ -164,26 +144,103 @@ def _left(options: RunOptions, done: int) -> RunOptions:
 
 
 def require_same_models(run: Run, studio: Studio) -> None:
-    """Whether going on with a run would give what it would have given.
+    """Check that resuming a run would paint the same pixels.
 
     Raises:
-        OptionError: when it was begun with other models.
+        OptionError: when it was started with other models.
     """
     if run.models and dict(run.models) != studio.names:
-        told = ", ".join(name for name in run.models.values() if name not in studio.names.values())
-        raise OptionError(f"This run was begun with other models: {told}.")
+        other = ", ".join(name for name in run.models.values() if name not in studio.names.values())
+        raise OptionError(f"This run was started with other models: {other}.")
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The end of a run: ``finished``, ``stopped``, ``failed`` or ``interrupted``."""
+
+    state: str
+    error: MarsamError | None = None
+
+    @classmethod
+    def by(cls, error: BaseException | None) -> Self:
+        """How a run ended that was left with this error, or without one."""
+        if error is None:
+            return cls("finished")
+        if isinstance(error, Cancelled) or not isinstance(error, Exception):
+            return cls("stopped")  # Ctrl-C and a closed iterator are no Exception
+        if isinstance(error, MemoryError):
+            error = OutOfMemory("There is not enough memory for this run.")
+        if not isinstance(error, MarsamError):  # a defect of Marsam
+            _log.error("A run failed.", exc_info=error)
+            error = MarsamError(f"Something unexpected happened: {error}")
+        return cls("failed", error)
+
+
+RunEvent = Event | RunEnded
+
+
+class RunRecorder:
+    """Adds up the seconds of a run's stages, and stores how the run ended.
+
+    As a context manager it stores the end of the run when the block is left: *finished*; *stopped*
+    when it was cancelled or its iterator closed; *failed* after any other error.
+
+    Args:
+        journal: stores the run.
+        run: as it was before; earlier seconds count.
+    """
+
+    def __init__(self, journal: Journal, run: Run) -> None:
+        self.journal, self.run_id = journal, run.id
+        self.seconds = dict(run.seconds)
+
+    def add(self, event: Event) -> None:
+        """Count the seconds of an event."""
+        add_seconds(self.seconds, event)
+
+    def finish(self, ended: RunEnded) -> None:
+        """Store the end of the run, unless it had ended before.
+
+        Raises:
+            JournalError: when it cannot be written.
+        """
+        seconds = dict(self.seconds)  # another thread may still be adding
+        self.journal.finish(self.run_id, ended.state, error=ended.error, seconds=seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        # The first error is the one to raise, even if its end cannot be stored either.
+        with suppress(MarsamError) if error else nullcontext():
+            self.finish(RunEnded.by(error))
+
+
+def execute_and_record(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
+    """Execute a run to its end, and store that end.
+
+    Raises:
+        MarsamError: as :func:`execute_run`; the journal then says that the run failed.
+    """
+    with (
+        RunRecorder(journal, run) as recorder,
+        closing(execute_run(studio, journal, run)) as events,  # type: ignore[type-var]
+    ):
+        for event in events:
+            recorder.add(event)
+            yield event
 
 
 def add_seconds(seconds: dict[str, float], event: Event) -> None:
-    """Count what an event says about time."""
+    """Add what an event's stage took to the sum of that stage."""
     stage = {
         Captioned: "caption",
         Translated: "translate",
         Painted: "paint",
         Checked: "check",
     }.get(type(event))
-    if isinstance(event, Prompted) and event.seconds:  # a picture's words have been counted
+    if isinstance(event, Prompted) and event.seconds:  # a caption's translation has its own event
         stage = "translate"
     if stage is not None:
-        took: float = getattr(event, "seconds")  # noqa: B009 - only some kinds have it
+        took: float = getattr(event, "seconds")  # noqa: B009 - not all events have it
         seconds[stage] = seconds.get(stage, 0.0) + took

@@ -1,4 +1,4 @@
-"""A waiting line that is fair: clients take turns, however much each of them wants."""
+"""A bounded queue that is fair: clients take turns, however many jobs each of them has."""
 
 import threading
 from collections import deque
@@ -8,71 +8,72 @@ from marsam.errors import QueueFull, QuotaExceeded
 
 
 class FairQueue:
-    """Jobs of clients; the next one is of the client who has waited longest for a turn.
+    """Jobs of clients; the next job is of the client whose last turn is longest ago.
 
     Args:
-        limit: how many may wait.
-        share: how many of one client's.
+        max_queued: jobs that may wait.
+        max_per_client: jobs of one client that may wait or be in progress.
     """
 
-    def __init__(self, *, limit: int, share: int) -> None:
-        self.limit, self.share = limit, share
+    def __init__(self, *, max_queued: int, max_per_client: int) -> None:
+        self.max_queued, self.max_per_client = max_queued, max_per_client
         self._jobs: dict[str, deque[str]] = {}
         """By client; in the order of their next turns."""
-        self._promised: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
         self._changed = threading.Condition()
         self._closed = False
 
     def __len__(self) -> int:
         with self._changed:
-            return self._waiting()
+            return self._count()
 
-    def reserve(self, client: str, *, beyond: Sized = (), working: int = 0) -> None:
-        """A place for one more job; :meth:`join` or :meth:`release` must follow.
+    def reserve(self, client: str, *, behind: Sized = (), in_progress: int = 0) -> None:
+        """Reserve space for one more job; :meth:`enqueue_reserved` or :meth:`release` must follow.
 
         Args:
             client: whose.
-            beyond: a line behind this one, whose jobs wait as well.
-            working: how many of the client's are there, or being worked on.
+            behind: a second queue behind this one; its jobs count as waiting.
+            in_progress: jobs of the client that wait in no queue.
 
         Raises:
-            QueueFull: when there is none.
+            QueueFull: when there is no space.
             QuotaExceeded: when the client has its share already.
         """
         with self._changed:
-            mine = len(self._jobs.get(client, ())) + self._promised.get(client, 0)
-            # Counted here: whoever has gone on from this line is in that one already.
-            taken = self._waiting() + sum(self._promised.values()) + len(beyond)
-            if self._closed or taken >= self.limit:
+            own = len(self._jobs.get(client, ())) + self._reserved.get(client, 0)
+            # Counted under the lock: a job that left this queue is in the other one already.
+            queued = self._count() + sum(self._reserved.values()) + len(behind)
+            if self._closed or queued >= self.max_queued:
                 raise QueueFull(
-                    f"{self.limit} runs are waiting already; try again in a few seconds."
+                    f"{self.max_queued} runs are in the queue already; try again in a few seconds."
                 )
-            if mine + working >= self.share:
+            if own + in_progress >= self.max_per_client:
                 raise QuotaExceeded(
-                    f"{self.share} of your runs are waiting already; wait for one of them."
+                    f"{self.max_per_client} of your runs are in the queue already; wait for one of "
+                    "them to finish."
                 )
-            self._promised[client] = self._promised.get(client, 0) + 1
+            self._reserved[client] = self._reserved.get(client, 0) + 1
 
     def release(self, client: str) -> None:
-        """The promised place is not needed."""
+        """Give a reserved space back."""
         with self._changed:
-            self._promised[client] -= 1
-            if not self._promised[client]:
-                del self._promised[client]
+            self._reserved[client] -= 1
+            if not self._reserved[client]:
+                del self._reserved[client]
 
     def enqueue_reserved(self, client: str, job: str) -> None:
-        """Wait for a turn, in a place that was promised."""
+        """Enqueue a job in a reserved space."""
         self.release(client)
         self.enqueue(client, job)
 
     def enqueue(self, client: str, job: str) -> None:
-        """Wait for a turn, whether or not there is a place: the job was let in before."""
+        """Enqueue a job that was admitted before, even if the queue is full."""
         with self._changed:
             self._jobs.setdefault(client, deque()).append(job)
             self._changed.notify_all()
 
     def pop(self) -> str | None:
-        """The next job, as soon as there is one; None when the line is closed."""
+        """Wait for the next job; None when the queue is closed."""
         with self._changed:
             while not self._jobs and not self._closed:
                 self._changed.wait()
@@ -82,11 +83,11 @@ class FairQueue:
             del self._jobs[client]
             job = jobs.popleft()
             if jobs:
-                self._jobs[client] = jobs  # behind everybody else
+                self._jobs[client] = jobs  # behind all other clients
             return job
 
     def remove(self, job: str) -> bool:
-        """Wait no longer; False when the job was not waiting."""
+        """Remove a job; False when it was not in the queue."""
         with self._changed:
             for client, jobs in self._jobs.items():
                 if job in jobs:
@@ -96,25 +97,26 @@ class FairQueue:
                     return True
             return False
 
-    def positions(self, *joining: tuple[str, str]) -> dict[str, int]:
-        """Each job's place in the line, from 1, as things stand.
+    def positions(self, *added: tuple[str, str]) -> dict[str, int]:
+        """The position of each job, from 1, in the order of the turns.
 
-        ``joining`` are clients with jobs that are not here yet, as if they were.
+        Args:
+            added: pairs of client and job that are treated as if they were enqueued last.
         """
         with self._changed:
-            lines = {client: list(jobs) for client, jobs in self._jobs.items()}
-        for client, job in joining:
-            lines.setdefault(client, []).append(job)
-        order = list(lines.values())
+            by_client = {client: list(jobs) for client, jobs in self._jobs.items()}
+        for client, job in added:
+            by_client.setdefault(client, []).append(job)
+        order = list(by_client.values())
         turns = max(map(len, order), default=0)
         in_turn = [jobs[turn] for turn in range(turns) for jobs in order if turn < len(jobs)]
-        return {job: place for place, job in enumerate(in_turn, 1)}
+        return {job: position for position, job in enumerate(in_turn, 1)}
 
     def close(self) -> None:
-        """Nobody is served any more."""
+        """Admit and return no more jobs."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _waiting(self) -> int:
+    def _count(self) -> int:
         return sum(map(len, self._jobs.values()))

@@ -1,15 +1,14 @@
 """The server's ASGI application: the studio page, the HTTP API or both, with one run queue."""
 
-import threading
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from marsam.errors import MarsamError, OptionError
+from marsam.errors import OptionError
 from marsam.journal.journal import Journal
-from marsam.journal.retention import prune
+from marsam.journal.retention import prune_hourly
 from marsam.options import ELSEWHERE, SHARE
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
@@ -90,8 +89,8 @@ def serve(options: ServerOptions) -> None:
         studio,
         journal,
         estimator=TimeEstimator(studio, timings_file()),
-        limit=options.queue,
-        share=options.share or (UNLIMITED_SHARE if one_client else SHARE),
+        max_queued=options.queue,
+        max_per_client=options.share or (UNLIMITED_SHARE if one_client else SHARE),
         observer=metrics.observe if metrics else None,
     )
     app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)
@@ -113,12 +112,3 @@ def _load_studio(options: ServerOptions) -> Studio:
     from marsam.cluster import Plan, cluster_studio
 
     return cluster_studio(options.cluster, plan=Plan(models=options.models, device=options.device))
-
-
-def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:
-    """Delete what is older, or more, than that; now, and every hour. Never returns."""
-    pause = threading.Event()
-    while True:
-        with suppress(MarsamError, OSError):  # the next hour will do
-            prune(journal, days=days, megabytes=megabytes)
-        pause.wait(3600)

@@ -1,7 +1,7 @@
 """Words: a picture described, a text edited, the two languages kept together."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from marsam.errors import MarsamError, PictureError
 from marsam.imaging import metadata
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import Record
+from marsam.journal.records import NewRun
 from marsam.options import CaptionOptions, PaintOptions, RunOptions
 from marsam.results import Captioned, Prompt, Prompted, Translated
+from marsam.runs.execution import RunRecorder, create_run, execute_run
 from marsam.text.languages import ARABIC as ARABIC_LANGUAGE
 from marsam.text.languages import ENGLISH as ENGLISH_LANGUAGE
 from marsam.web import render
@@ -68,48 +70,44 @@ class Reading:
         return {self.parts.picture: EXAMPLES[event.index]}
 
     def _described(self, desk: Desk, source: Any) -> Iterator[Update]:
-        parts, run, state = self.parts, None, "stopped"
+        parts = self.parts
         desk.read.clear()
         try:
-            run = self.journal.begin(desk.visitor, source=source, models=self.studio.names)
-            desk.put(self.journal.run(desk.visitor, run))
-            yield self.view.desk(desk, picture=False) | {
-                parts.status: render.easel(both("reading")),
-                parts.english: "",
-                parts.arabic: "",
-            }
-            options = RunOptions(caption=CaptionOptions(candidates=CANDIDATES))
-            for event in self.studio.stream(source, options):
-                match event:
-                    case Captioned():
-                        desk.captions = event.candidates
-                        yield {
-                            parts.english: event.caption.text,
-                            parts.english_notes: notes(event.caption.warnings),
-                            parts.candidates: candidates(desk),
-                            parts.status: render.easel(both("translating")),
-                        }
-                    case Translated():
-                        yield {parts.arabic: event.translation.text}
-                    case Prompted():
-                        desk.prompt = event.prompt
-                        break
+            new = NewRun(client=desk.visitor, image=source)
+            run = create_run(self.studio, self.journal, new)
+            desk.put(run)
+            with RunRecorder(self.journal, run) as recorder:
+                yield self.view.desk(desk, picture=False) | {
+                    parts.status: render.easel(both("reading")),
+                    parts.english: "",
+                    parts.arabic: "",
+                }
+                options = RunOptions(caption=CaptionOptions(candidates=CANDIDATES))
+                for event in execute_run(self.studio, self.journal, replace(run, options=options)):
+                    recorder.add(event)
+                    match event:
+                        case Captioned():
+                            desk.captions = event.candidates
+                            yield {
+                                parts.english: event.caption.text,
+                                parts.english_notes: notes(event.caption.warnings),
+                                parts.candidates: candidates(desk),
+                                parts.status: render.easel(both("translating")),
+                            }
+                        case Translated():
+                            yield {parts.arabic: event.translation.text}
+                        case Prompted():
+                            desk.prompt = event.prompt
+                            break
             desk.read.set()
-            self.journal.save_text(run, desk.captions, desk.prompt)
-            self.journal.finish(run, "finished")
-            state = ""
             yield merged(self.view.words(desk), self.view.earlier(desk)) | {
                 parts.status: render.easel(both("words_ready"))
             }
         except MarsamError as error:
             self.view.tell(desk, error)
-            state = "failed"
             yield {parts.status: ""}
         finally:
             desk.read.set()
-            if run is not None and state:
-                with suppress(MarsamError):  # it may be the journal that fails
-                    self.journal.finish(run, state)
 
     def edit(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
         """One text was changed; the other is out of date until it is synced."""

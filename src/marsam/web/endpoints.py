@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from marsam.errors import MarsamError, public
-from marsam.imaging.image_io import open_picture
+from marsam.journal.records import NewRun
 from marsam.options import (
     MAX_PICTURES,
     PaintOptions,
@@ -62,7 +62,8 @@ def add(scheduler: Scheduler) -> None:
             )
             # In the same line as everybody, and kept like everything.
             visitor = f"program:{client.session_hash}"
-            run = scheduler.wait(scheduler.enqueue_run(visitor, RunOptions(paint=paint), **given))
+            new = NewRun(client=visitor, options=RunOptions(paint=paint), **given)
+            run = scheduler.wait(scheduler.enqueue_run(new))
             words = run.prompt
             saved = [served(p.path, files) for p in run.pictures if p.path is not None]
             return (words.english, words.arabic, saved) if words else ("", "", saved)
@@ -75,9 +76,7 @@ def add(scheduler: Scheduler) -> None:
     def run(
         picture: str, pictures: float, seed: float | None, recipe: str, client: gr.Request
     ) -> tuple[str, str, list[str]]:
-        with _told():
-            source = open_picture(Path(picture))
-        return painted((pictures, seed, recipe), client, picture=source)
+        return painted((pictures, seed, recipe), client, image=Path(picture))
 
     together: dict[str, Any] = {"concurrency_limit": TOGETHER}
     button.click(caption, [picture], [english, arabic], api_name="caption", **together)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import gradio as gr
 
 from marsam.errors import MarsamError
-from marsam.imaging.image_io import open_picture
+from marsam.journal.records import NewRun
 from marsam.options import PaintOptions, RunOptions, new_seed
-from marsam.results import Checked, Painted, Previewed, Prompt
-from marsam.runs.scheduler import RunEnded, RunEvent
+from marsam.results import Checked, Painted, Previewed
+from marsam.runs.execution import RunEnded, RunEvent
 from marsam.web import render
 from marsam.web.describe import Reading
 from marsam.web.session import Desk, Desks
@@ -114,9 +114,16 @@ class Painting:
         # The scheduler has its own threads: finished pictures are kept even if the page is closed.
         told: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
         try:
-            run = self.scheduler.enqueue(
-                desk.visitor, lambda: self._run_for(desk, prompt, RunOptions(paint=options))
+            new = NewRun(
+                client=desk.visitor,
+                options=RunOptions(paint=options),
+                image=desk.source,
+                captions=desk.captions,
+                prompt=prompt,
             )
+            # A run that has only its text so far gets the pictures; otherwise a new one does.
+            run = self.scheduler.enqueue_run(new, described=None if desk.pictures else desk.run)
+            desk.source = self.journal.run(desk.visitor, run).image_path
             quiet = self.scheduler.subscribe(run, told.put)
         except MarsamError as error:
             desk.busy.release()
@@ -160,7 +167,7 @@ class Painting:
                         yield self.view.landed(desk)
         if news.error is not None:
             self.view.tell(desk, news.error)
-        kept = sum(p.file is not None for p in desk.pictures)
+        kept = sum(not p.blocked for p in desk.pictures)
         if news.state == "finished":
             line = both("done", pictures(kept)) if kept else both("done_without")
         else:
@@ -195,25 +202,6 @@ class Painting:
         """Whose turn it is."""
         ahead = (self.scheduler.queue_position(run) or 1) - 1
         return both("waiting_behind", runs_ahead(ahead)) if ahead else both("waiting")
-
-    def _run_for(self, desk: Desk, prompt: Prompt, options: RunOptions) -> str:
-        """Where to keep what is painted now: with its words, if nothing was painted from them."""
-        bare = desk.run if not desk.pictures else None
-        # Unless another page paints from it, or it was deleted: then this is a run of its own.
-        if bare and self.journal.start_painting(
-            desk.visitor, bare, prompt, options, state="queued"
-        ):
-            return bare
-        run = self.journal.begin(
-            desk.visitor,
-            source=open_picture(desk.source) if desk.source else None,
-            captions=desk.captions,
-            prompt=prompt,
-            options=options,
-            state="queued",
-        )
-        desk.source = self.journal.run(desk.visitor, run).source
-        return run
 
     def _step(self, event: Previewed, options: PaintOptions, elapsed: float) -> Update:
         done = event.index * event.steps + event.step

@@ -30,9 +30,8 @@ from marsam.errors import (
 from marsam.journal.file_store import StoredFile
 from marsam.journal.records import Run, StoredPicture
 from marsam.options import PaintOptions
-from marsam.results import Caption, Prompt, PromptLength
+from marsam.results import Caption, Prompt
 from marsam.runs.scheduler import Scheduler
-from marsam.text.fidelity import Fidelity
 from marsam.web.strings import ENGLISH
 
 SHOWN = Path(__file__).with_name("examples")
@@ -94,8 +93,8 @@ class Desk:
 
     def put(self, run: Run, *, keep: bool = True) -> None:
         """Lay a kept run on the desk; an example (not ``keep``) is looked at, not worked on."""
-        self.source = run.source
-        self.digest = digest(run.source) if run.source and keep else ""
+        self.source = run.image_path
+        self.digest = digest(self.source) if self.source and keep else ""
         self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
         self.run = run.id if keep else None
         self.pictures = list(run.pictures)
@@ -161,30 +160,6 @@ def sentence(error: MarsamError) -> str:
 
 
 def example() -> Run:
-    """A finished run of the bundled mini set, to look at before the first of one's own."""
+    """A finished run of the bundled mini set, shown before the client has one."""
     data: dict[str, Any] = json.loads((EXAMPLE / "run.json").read_text(encoding="utf-8"))
-    return Run(
-        id="example",
-        created=0.0,
-        state="finished",
-        file=StoredFile(EXAMPLE / "source.png"),
-        captions=(Caption(text=data["english"]),),
-        prompt=Prompt(
-            english=data["english"],
-            arabic=data["arabic"],
-            given=data["english"],
-            language="eng_Latn",
-            back=None,
-            length=PromptLength(tokens=data["tokens"], limit=data["limit"]),
-        ),
-        options=None,
-        pictures=tuple(
-            StoredPicture(
-                index=i,
-                seed=picture["seed"],
-                file=StoredFile(EXAMPLE / f"marsam-{picture['seed']}.png"),
-                fidelity=Fidelity.from_dict(picture["fidelity"]),
-            )
-            for i, picture in enumerate(data["pictures"])
-        ),
-    )
+    return Run.from_dict(data, data["pictures"], lambda name: StoredFile(EXAMPLE / name))

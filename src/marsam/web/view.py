@@ -181,7 +181,7 @@ def candidates(desk: Desk) -> Any:
 
 def _cover(run: Run) -> Path | None:
     painted = (p.path for p in run.pictures if p.path is not None)
-    return next(painted, None) or run.source
+    return next(painted, None) or run.image_path
 
 
 def _title(run: Run, language: str) -> str:
