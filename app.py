@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent / "src"))  # a Space installs only 
 import gradio as gr
 
 from marsam import OptionError, Painted, PaintOptions, Previewed, Prompted, Recipe, Studio
-from marsam.errors import Refused
+from marsam.errors import RetryLater
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
 from marsam.recipes import Method
@@ -72,7 +72,7 @@ class SpacePainter:
 
         Raises:
             OptionError: the run exceeds the limit of work.
-            Refused: ZeroGPU has no GPU, or the visitor has no quota left.
+            RetryLater: ZeroGPU has no GPU, or the visitor has no quota left.
         """
         if self.passes(options) > PASSES:
             raise OptionError(
@@ -81,7 +81,7 @@ class SpacePainter:
         try:
             yield from self._work(prompt, options)
         except gr.Error as error:  # from ZeroGPU: no quota left, or no GPU available
-            raise Refused(str(error.message), seconds=60) from error
+            raise RetryLater(str(error.message), seconds=60) from error
 
 
 def open_studio() -> Scheduler:

@@ -23,9 +23,8 @@ import typer
 from marsam.errors import ModelDamaged
 from marsam.hub import cache as hub_cache
 from marsam.hub import catalog
-from marsam.hub.errors import translated
+from marsam.hub.errors import map_hub_errors
 from marsam.hub.manifest import PACKAGED
-from marsam.hub.model_files import is_sound
 
 Entry = dict[str, Any]
 
@@ -67,18 +66,18 @@ def pin_repository(repo: str) -> Entry:
     """
     from huggingface_hub import HfApi, constants, hf_hub_download
 
-    with translated(repo), TemporaryDirectory() as cache:
+    with map_hub_errors(repo), TemporaryDirectory() as cache:
         info = HfApi().model_info(repo, revision="main", files_metadata=True)
         listed = {file.rfilename: file for file in info.siblings or ()}
         files: dict[str, Entry] = {}
-        for name in sorted(hub_cache.wanted(listed, repo)):
+        for name in sorted(hub_cache.wanted_files(listed, repo)):
             large = listed[name].lfs
             if large is not None:
                 files[name] = {"size": large.size, "sha256": large.sha256}
                 continue
             path = Path(hf_hub_download(repo, name, revision=info.sha, cache_dir=cache))
-            # The cache names a small file after its git hash, which is_sound checks.
-            if not is_sound(path):
+            # The cache names a small file after its git hash, which is_intact checks.
+            if not is_intact(path):
                 raise ModelDamaged(f"{name} of {repo} arrived corrupted; run this again.")
             files[name] = _file_entry(path)
     return {

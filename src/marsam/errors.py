@@ -1,34 +1,34 @@
-"""Everything that can go wrong, as one tree.
+"""The tree of errors.
 
 ::
 
     MarsamError                 one sentence a user can act on
-    ├── InputError              something the user gave
-    │   ├── PictureError        not a picture we read, damaged, or too large
+    ├── InputError              the user's input cannot be used
+    │   ├── PictureError        not a supported image, damaged, or too large
     │   ├── PromptError         empty, or too long
-    │   ├── LanguageError       a language code the translator does not know
+    │   ├── LanguageError       a language code that the translator does not know
     │   ├── OptionError         a number or name out of range
-    │   ├── RunMissing          no such run, or somebody else's
-    │   └── RunExists           the same request was made before
-    ├── ModelError              something about a model
-    │   ├── ModelMissing        not on this machine (and how to get it)
+    │   ├── RunMissing          no such run, or a run of another client
+    │   └── RunExists           the idempotency key was used before
+    ├── ModelError              a model cannot be used
+    │   ├── ModelMissing        not downloaded (and the command that downloads it)
     │   ├── ModelNotFound       no such model on the hub
     │   ├── ModelGated          the hub wants a licence accepted first
-    │   ├── HubUnreachable      the hub cannot be reached
+    │   ├── HubUnreachable      the hub does not respond
     │   ├── ModelDamaged        a file is missing or cannot be read
-    │   └── ModelUnsupported    a family we have no stage for
-    ├── JournalError            runs cannot be kept or read
-    │   └── DiskFull            because there is no room left
-    ├── Refused                 not now, and when to ask again
-    │   ├── QueueFull           too much is waiting already
-    │   └── QuotaExceeded       too much of one client's is
-    ├── ClusterError            the machines that do the work cannot be reached
-    ├── Overdue                 a step took too long, and is not waited for
-    ├── OutOfMemory             the device is too small for the job
-    └── Cancelled               somebody pressed Stop
+    │   └── ModelUnsupported    a model family that no stage supports
+    ├── JournalError            runs cannot be stored or read
+    │   └── DiskFull            because the disk is full
+    ├── RetryLater              refused for now, with a time to wait
+    │   ├── QueueFull           the queue is full
+    │   └── QuotaExceeded       the client has too many queued runs
+    ├── ClusterError            the cluster cannot be reached
+    ├── StepTimeout             a step took too long and was abandoned
+    ├── OutOfMemory             the device has too little memory for the job
+    └── Cancelled               the user cancelled the work
 
-Other libraries' errors become ours where we call them, with the cause kept; those about a model by
-:func:`translated`.
+Errors of other libraries are wrapped where we call them, with the cause kept; errors about a model
+by :func:`map_model_errors`.
 """
 
 import errno
@@ -41,10 +41,10 @@ from typing import ClassVar
 class MarsamError(Exception):
     """One sentence a user can act on."""
 
-    told: ClassVar[str] = "Something unexpected happened; what is finished is kept."
-    """What strangers are told instead, where a sentence may name files of this machine."""
+    public_message: ClassVar[str] = "Something unexpected happened; finished results are kept."
+    """Sent to remote clients instead of the sentence, which may name files of this machine."""
     code: ClassVar[str] = "marsam_error"
-    """The kind of error as programs name it: ``PictureError`` is ``picture_error``."""
+    """The class name in snake case, for programs: ``PictureError`` is ``picture_error``."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -52,13 +52,13 @@ class MarsamError(Exception):
 
 
 class InputError(MarsamError):
-    """Something the user gave cannot be used."""
+    """The user's input cannot be used."""
 
-    told = ""
+    public_message = ""
 
 
 class PictureError(InputError):
-    """Not a picture we read, damaged, or too large."""
+    """Not a supported image, damaged, or too large."""
 
 
 class PromptError(InputError):
@@ -74,14 +74,14 @@ class OptionError(InputError):
 
 
 class RunMissing(InputError):
-    """There is no such run, or it is somebody else's."""
+    """There is no such run, or it belongs to another client."""
 
 
 class RunExists(InputError):
-    """The same request was made before.
+    """The idempotency key was used before.
 
     Attributes:
-        run: the id of what it began.
+        run: the id of the run that the first request created.
     """
 
     def __init__(self, sentence: str, *, run: str) -> None:
@@ -92,11 +92,11 @@ class RunExists(InputError):
 class ModelError(MarsamError):
     """A model cannot be used."""
 
-    told = "A model cannot be used; whoever runs this service sees why in its log."
+    public_message = "A model cannot be used; the service's log says why."
 
 
 class ModelMissing(ModelError):
-    """The model is not on this machine."""
+    """The model is not downloaded."""
 
 
 class ModelNotFound(ModelError):
@@ -108,7 +108,7 @@ class ModelGated(ModelError):
 
 
 class HubUnreachable(ModelError):
-    """The hub cannot be reached."""
+    """The hub does not respond."""
 
 
 class ModelDamaged(ModelError):
@@ -116,90 +116,90 @@ class ModelDamaged(ModelError):
 
 
 class ModelUnsupported(ModelError):
-    """The model belongs to a family no stage knows."""
+    """The model belongs to a family that no stage supports."""
 
 
 class JournalError(MarsamError):
-    """Runs cannot be kept or read."""
+    """Runs cannot be stored or read."""
 
-    told = "Results cannot be kept at the moment; try again later."
+    public_message = "Results cannot be stored at the moment; try again later."
 
 
 class DiskFull(JournalError):
-    """There is no room left to keep anything."""
+    """The disk is full."""
 
-    told = "There is no room left to keep results; what is finished is kept."
+    public_message = "The server's disk is full; finished results are kept."
 
 
 class ClusterError(MarsamError):
-    """The machines that do the work cannot be reached, or do not start."""
+    """The cluster cannot be reached, or does not start."""
 
-    told = "The machines that do the work cannot be reached at the moment; try again later."
+    public_message = "The cluster cannot be reached at the moment; try again later."
 
 
-class Refused(MarsamError):
-    """Not now.
+class RetryLater(MarsamError):
+    """The request is refused for now.
 
     Attributes:
-        seconds: after how many it is worth asking again.
+        seconds: to wait before the next try.
     """
 
-    told = ""
+    public_message = ""
 
     def __init__(self, sentence: str, *, seconds: int = 5) -> None:
         super().__init__(sentence)
         self.seconds = seconds
 
 
-class QueueFull(Refused):
-    """Too much is waiting already."""
+class QueueFull(RetryLater):
+    """The queue is full."""
 
 
-class QuotaExceeded(Refused):
-    """Too much of one client's work is waiting already."""
+class QuotaExceeded(RetryLater):
+    """The client has too many queued runs."""
 
 
-class Overdue(MarsamError):
-    """A step took too long, and is not waited for."""
+class StepTimeout(MarsamError):
+    """A step took too long and was abandoned."""
 
-    told = ""
+    public_message = ""
 
 
 class OutOfMemory(MarsamError):
     """The device has too little memory for the job."""
 
-    told = ""
+    public_message = ""
 
 
 class Cancelled(MarsamError):
     """The work was stopped on request."""
 
-    told = ""
+    public_message = ""
 
 
-def kinds(root: type[MarsamError] = MarsamError) -> dict[str, type[MarsamError]]:
-    """Every kind of error by its code."""
-    below = (kinds(kind) for kind in root.__subclasses__())
-    return {root.code: root} | {code: kind for some in below for code, kind in some.items()}
+def error_classes(root: type[MarsamError] = MarsamError) -> dict[str, type[MarsamError]]:
+    """Return every error class by its code."""
+    subclasses = (error_classes(child) for child in root.__subclasses__())
+    return {root.code: root} | {code: kind for some in subclasses for code, kind in some.items()}
 
 
-def rebuilt(code: str, sentence: str) -> MarsamError:
-    """An error that was written down, as it was raised."""
-    kind = kinds().get(code, MarsamError)
+def error_from_code(code: str, sentence: str) -> MarsamError:
+    """Rebuild an error that was stored by its code and sentence."""
+    kind = error_classes().get(code, MarsamError)
     return MarsamError(sentence) if issubclass(kind, RunExists) else kind(sentence)
 
 
-def public(error: MarsamError) -> str:
-    """What strangers are told of an error."""
-    return error.told or str(error)
+def public_message_of(error: MarsamError) -> str:
+    """Return the sentence that remote clients may read."""
+    return error.public_message or str(error)
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn what libraries raise while ``doing`` something into an error of this tree.
+def map_model_errors(doing: str) -> Iterator[None]:
+    """Wrap what libraries raise while ``doing`` something as an error of this tree.
 
-    Ours pass through; running out of memory is recognised on every device; anything else a library
-    raises about a model's files becomes :class:`ModelDamaged`.
+    Our own errors pass through. Out of memory is recognised on every device. Any other error of a
+    library about a model's files becomes :class:`ModelDamaged`.
     """
     try:
         yield
@@ -209,7 +209,8 @@ def translated(doing: str) -> Iterator[None]:
         raise OutOfMemory(_no_memory(doing)) from error
     except Exception as error:
         expected = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
-        # Its errors are of no standard kind, and importing it here would cost everybody's start.
+        # SafetensorError has no standard base class, and importing safetensors here would slow
+        # down every start.
         if not (isinstance(error, expected) or type(error).__name__ == "SafetensorError"):
             raise
         if "out of memory" in str(error).lower() or "can't allocate" in str(error).lower():

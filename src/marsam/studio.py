@@ -5,14 +5,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
-from marsam.hub.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
+from marsam.hub.catalog import Model
+from marsam.hub.selection import (
+    choose_set,
+    optional_folder,
+    source_name,
+    stage_folder,
+    stage_name,
+)
 from marsam.imaging.image_io import Source, open_picture
 from marsam.notices import Notice
 from marsam.options import (
@@ -42,10 +48,7 @@ from marsam.text.cleaning import clean
 from marsam.text.fidelity import Fidelity, best, compare
 from marsam.text.languages import ARABIC, ENGLISH, Language, language, script_of
 
-MODELS_VARIABLE = "MARSAM_MODELS"
 DEVICE_VARIABLE = "MARSAM_DEVICE"
-NOT_HERE = "the standard set is not on this machine; fetch it with: marsam models pull standard"
-"""Why the mini set does the work where nobody asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +100,11 @@ class Studio:
         place = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
 
         def named(model: Model, other: str | None) -> dict[str, Any]:
-            folder = _folder(chosen, model, other)
+            folder = stage_folder(chosen, model, other)
             return {
                 "folder": folder,
                 "device": place,
-                "name": _own_name(other) if other else stage_name(chosen, model),
+                "name": source_name(other) if other else stage_name(chosen, model),
             }
 
         return cls(
@@ -110,8 +113,8 @@ class Studio:
             painter=DiffusionPainter(
                 **named(chosen.painter, painter),
                 guidance_scale=Model.guidance_scale if painter else chosen.painter.guidance_scale,
-                adapter=None if painter else _present(chosen.adapter),
-                decoder=None if painter else _present(chosen.decoder),
+                adapter=None if painter else optional_folder(chosen.adapter),
+                decoder=None if painter else optional_folder(chosen.decoder),
             ),
             models=chosen.name,
             reason=reason,
@@ -320,52 +323,6 @@ class Clock:
         """Count what somebody else has timed."""
         self.last = seconds
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-
-
-def choose_set(name: str | None) -> tuple[ModelSet, str]:
-    """The model set to use and, in one sentence, why.
-
-    Argument, then ``MARSAM_MODELS``, then what is on this machine.
-    """
-    if name is not None:
-        return model_set(name), f"{name} was asked for"
-    if variable := os.environ.get(MODELS_VARIABLE):
-        return model_set(variable), f"{MODELS_VARIABLE} says {variable}"
-    from marsam.hub.download import is_present
-
-    if all(is_present(model) for model in STANDARD.models):
-        return STANDARD, "the standard set is on this machine"
-    return MINI, NOT_HERE
-
-
-def _folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
-    if other is None and chosen.bundled:
-        return bundled_folder(model)
-    from marsam.hub.download import locate
-
-    if other is not None:
-        return locate(other, stage=model.stage)
-    return locate(model.source, stage=model.stage)
-
-
-def _present(part: Model | None) -> Path | None:
-    """The folder of something a set can do without; None when it is not on this machine."""
-    from marsam.hub.download import is_present, locate
-
-    if part is None or not is_present(part):
-        return None
-    return locate(part.source, stage=part.stage)
-
-
-def _own_name(source: str) -> str:
-    """A hub id, or of a folder only its last part: names travel with pictures, paths must not."""
-    path = Path(source).expanduser()
-    return path.resolve().name if path.is_dir() else source
-
-
-def stage_name(chosen: ModelSet, model: Model) -> str:
-    """What a stage of a set is called in results and records."""
-    return f"marsam/mini-{model.stage}" if chosen.bundled else model.source
 
 
 def _with_shortcuts(

@@ -10,10 +10,10 @@ from .tiny_models import BLIP
 
 PULL = """
 import sys
-from marsam import hub
 from marsam.errors import MarsamError
+from marsam.hub.download import pull
 try:
-    print(hub.pull(sys.argv[1]))
+    print(pull(sys.argv[1]))
 except MarsamError as error:
     print(f"{type(error).__name__}: {error}")
 assert "torch" not in sys.modules

@@ -11,7 +11,8 @@ import pytest
 from huggingface_hub import constants
 
 from marsam.errors import HubUnreachable, ModelError, ModelGated, ModelMissing, ModelNotFound
-from marsam.hub import download as models
+from marsam.hub.download import pull
+from marsam.hub.locate import locate
 
 from .conftest import point_to
 from .fake_hub import FakeHub, Repository
@@ -20,57 +21,57 @@ from .tiny_models import BLIP, NLLB
 
 def test_a_model_that_is_not_here(hub: FakeHub) -> None:
     with pytest.raises(ModelMissing) as caught:
-        models.locate("me/mine", stage="captioner")
+        locate("me/mine", stage="captioner")
     assert str(caught.value) == (
-        "me/mine is not on this machine; fetch it with: marsam models pull me/mine"
+        "me/mine is not downloaded; download it with: marsam models pull me/mine"
     )
     assert not hub.requests
 
 
 def test_an_id_nobody_has(hub: FakeHub) -> None:
     with pytest.raises(ModelNotFound, match="There is no model me/mine on http.*spelling"):
-        models.pull("me/mine")
+        pull("me/mine")
 
 
 @pytest.mark.parametrize("source", ["", "./nothing/here", "a b/c", "one/two/three"])
 def test_neither_a_folder_nor_an_id(hub: FakeHub, source: str) -> None:
-    with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):
-        models.pull(source)
-    with pytest.raises(ModelNotFound, match="is neither a folder here nor an id of the hub"):
-        models.locate(source, stage="painter")
+    with pytest.raises(ModelNotFound, match="is neither a folder nor a valid hub id"):
+        pull(source)
+    with pytest.raises(ModelNotFound, match="is neither a folder nor a valid hub id"):
+        locate(source, stage="painter")
     assert not hub.requests
 
 
 def test_a_gated_model(hub: FakeHub) -> None:
     hub.repositories["me/secret"] = Repository(hub.repositories[BLIP].files, gated=True)
     with pytest.raises(ModelGated, match="accept its licence at http.*/me/secret"):
-        models.pull("me/secret")
+        pull("me/secret")
 
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_hub_that_is_down(hub: FakeHub, status: int) -> None:
     hub.status = status
-    with pytest.raises(HubUnreachable, match=f"answers with error {status}; ask again later"):
-        models.pull(BLIP)
+    with pytest.raises(HubUnreachable, match=f"responds with error {status}; try again later"):
+        pull(BLIP)
     assert len(hub.requests) == 1
 
 
 def test_too_many_requests(hub: FakeHub) -> None:
     hub.status = 429
     with pytest.raises(HubUnreachable, match="too many requests"):
-        models.pull(BLIP)
+        pull(BLIP)
 
 
 def test_a_token_that_is_not_accepted(hub: FakeHub) -> None:
     hub.status = 403
     with pytest.raises(ModelGated, match="check your token"):
-        models.pull(BLIP)
+        pull(BLIP)
 
 
 def test_nobody_answers(hub: FakeHub) -> None:
     hub.close()
     with pytest.raises(HubUnreachable, match="cannot be reached; check the connection") as caught:
-        models.pull(BLIP)
+        pull(BLIP)
     assert caught.value.__cause__ is not None
 
 
@@ -78,25 +79,25 @@ def test_somebody_takes_the_call_and_says_nothing(
     hub: FakeHub, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_to(silent, monkeypatch)
-    monkeypatch.setattr(models, "TIMEOUT", 0.2)
+    monkeypatch.setattr("marsam.hub.download.HUB_TIMEOUT_S", 0.2)
     with pytest.raises(HubUnreachable, match="cannot be reached"):
-        models.pull(BLIP)
+        pull(BLIP)
 
 
 def test_a_login_page_answers(hub: FakeHub) -> None:
     hub.page = b"<html>Welcome to the hotel</html>"
-    with pytest.raises(HubUnreachable, match="does not answer like a model hub"):
-        models.pull(BLIP)
+    with pytest.raises(HubUnreachable, match="does not respond like a model hub"):
+        pull(BLIP)
 
 
 def test_offline_on_purpose(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    models.pull(BLIP)
+    pull(BLIP)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.requests.clear()
 
-    with pytest.raises(HubUnreachable, match="HF_HUB_OFFLINE forbids it"):
-        models.pull(NLLB)
-    assert models.pull(BLIP) == models.locate(BLIP, stage="captioner")
+    with pytest.raises(HubUnreachable, match="HF_HUB_OFFLINE is set"):
+        pull(NLLB)
+    assert pull(BLIP) == locate(BLIP, stage="captioner")
     assert not hub.requests
 
 
@@ -106,7 +107,7 @@ def test_a_full_disk(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("huggingface_hub.file_download._chmod_and_move", full)
     with pytest.raises(ModelError, match="The disk is full"):
-        models.pull(BLIP)
+        pull(BLIP)
 
 
 def test_a_cache_that_cannot_be_written(
@@ -114,8 +115,8 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))
-    with pytest.raises(ModelError, match=f"{BLIP} could not be fetched: "):
-        models.pull(BLIP)
+    with pytest.raises(ModelError, match=f"{BLIP} could not be downloaded: "):
+        pull(BLIP)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from huggingface_hub import snapshot_download
 
 from marsam.errors import ModelDamaged, ModelError, ModelNotFound
 from marsam.hub import catalog, manifest
-from marsam.hub import download as models
+from marsam.hub.download import plan_download, pull
+from marsam.hub.locate import is_present, locate, verify
 from marsam.hub.model_files import is_weights
 from tests.commands import marsam
 
@@ -63,34 +64,34 @@ def test_the_tool_writes_nothing_when_a_file_arrives_damaged(hub: FakeHub, tmp_p
 def test_a_pinned_model_stays_what_it_was_when_the_hub_moves_on(hub: FakeHub, pins: Path) -> None:
     """The commit is asked for, not main; and the hub's main is another by now."""
     pinned = hub.repositories[BLIP].commit
-    folder = models.pull(BLIP)
+    folder = pull(BLIP)
     assert folder.name == pinned
     assert f"GET /api/models/{BLIP}/revision/{pinned}" in hub.requests
-    assert models.verify(BLIP, stage="captioner").checked == 6
+    assert verify(BLIP, stage="captioner").verified_files == 6
 
     hub.repositories[BLIP].files["config.json"] += b"\n"
     hub.requests.clear()
     with pytest.raises(ModelNotFound, match="no such revision"):
-        models.survey(BLIP)  # this hub keeps no history, and main is not taken in its place
+        plan_download(BLIP)  # this hub keeps no history, and main is not taken in its place
     assert not [r for r in hub.requests if "/revision/main" in r]
-    assert models.locate(BLIP, stage="captioner") == folder
+    assert locate(BLIP, stage="captioner") == folder
 
 
 def test_a_hub_that_offers_other_weights_is_refused_before_they_are_fetched(
     hub: FakeHub, pins: Path
 ) -> None:
     _forget(pins, BLIP, "model.safetensors", "0" * 64)
-    with pytest.raises(ModelDamaged, match=r"offers another model.safetensors of .* ask another"):
-        models.pull(BLIP)
+    with pytest.raises(ModelDamaged, match=r"offers model.safetensors of .* Use another"):
+        pull(BLIP)
     assert not hub.fetched(BLIP)
 
 
 def test_a_small_file_that_is_not_the_pinned_one_is_refused(hub: FakeHub, pins: Path) -> None:
     """The hub names it as it is, so only Marsam's own checksum can tell."""
     _forget(pins, BLIP, "vocab.txt", "0" * 64)
-    with pytest.raises(ModelDamaged, match=r"arrived damaged \(vocab.txt\)"):
-        models.pull(BLIP)
-    assert not models.is_present(catalog.STANDARD.captioner)
+    with pytest.raises(ModelDamaged, match=r"was downloaded damaged \(vocab.txt\)"):
+        pull(BLIP)
+    assert not is_present(catalog.STANDARD.captioner)
 
 
 def test_verify_names_the_file_that_is_not_the_pinned_one(
@@ -100,7 +101,7 @@ def test_verify_names_the_file_that_is_not_the_pinned_one(
     assert marsam("models", "verify", "standard") == 0
     assert f"{NLLB}: good (7 files by Marsam's own checksums)" in capsys.readouterr().out
 
-    damaged = (models.locate(NLLB, stage="translator") / "tokenizer.json").resolve()
+    damaged = (locate(NLLB, stage="translator") / "tokenizer.json").resolve()
     damaged.write_bytes(damaged.read_bytes().replace(b"{", b"[", 1))
     assert marsam("models", "verify", "standard") == 1
     assert capsys.readouterr().err == (
@@ -113,15 +114,15 @@ def test_what_another_program_cached_as_main_is_used_beside_a_pin(
 ) -> None:
     hub.repositories[DECODER].files["config.json"] += b" "
     folder = Path(snapshot_download(DECODER))
-    assert models.locate(DECODER, stage="decoder") == folder
+    assert locate(DECODER, stage="decoder") == folder
     # It is not the pinned commit, so it is held to what it was cached as.
-    assert models.verify(DECODER, stage="decoder").checked == 0
+    assert verify(DECODER, stage="decoder").verified_files == 0
 
 
 def test_a_manifest_that_is_none_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(manifest.VARIABLE, str(cache / "nowhere.json"))
     with pytest.raises(ModelError, match="nowhere.json is not a manifest.*MARSAM_MANIFEST"):
-        models.pull(BLIP)
+        pull(BLIP)
 
 
 def test_the_packaged_manifest_says_where_each_pin_comes_from() -> None:

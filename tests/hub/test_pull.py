@@ -17,9 +17,10 @@ from transformers import (
 
 from marsam.errors import Cancelled, HubUnreachable, ModelDamaged, ModelMissing, ModelUnsupported
 from marsam.hub import catalog
-from marsam.hub import download as models
-from marsam.hub.download import PullProgress
-from marsam.hub.model_files import chosen_files, is_weights
+from marsam.hub.download import pull
+from marsam.hub.locate import find, is_present, locate, verify
+from marsam.hub.model_files import is_weights, select_files
+from marsam.hub.progress import PullProgress
 
 from .fake_hub import FakeHub, Repository
 from .tiny_models import BLIP, BLIP_FILES, DIFFUSION, NLLB
@@ -28,10 +29,10 @@ STANDARD = catalog.STANDARD
 
 
 def test_blip_comes_without_duplicates_and_loads(hub: FakeHub) -> None:
-    folder = models.pull(BLIP)
+    folder = pull(BLIP)
 
     assert hub.fetched(BLIP) == BLIP_FILES
-    assert models.locate(BLIP, stage="captioner") == folder
+    assert locate(BLIP, stage="captioner") == folder
     model = BlipForConditionalGeneration.from_pretrained(folder)
     images = BlipImageProcessorPil.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -42,7 +43,7 @@ def test_blip_comes_without_duplicates_and_loads(hub: FakeHub) -> None:
 
 
 def test_nllb_comes_as_the_one_file_there_is_and_loads(hub: FakeHub) -> None:
-    folder = models.pull(NLLB)
+    folder = pull(NLLB)
 
     assert hub.fetched(NLLB) == [
         "config.json",
@@ -53,7 +54,7 @@ def test_nllb_comes_as_the_one_file_there_is_and_loads(hub: FakeHub) -> None:
         "tokenizer.json",
         "tokenizer_config.json",
     ]
-    assert models.locate(NLLB, stage="translator") == folder
+    assert locate(NLLB, stage="translator") == folder
     model = M2M100ForConditionalGeneration.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     arabic = tokenizer.convert_tokens_to_ids("arb_Arab")
@@ -65,7 +66,7 @@ def test_nllb_comes_as_the_one_file_there_is_and_loads(hub: FakeHub) -> None:
 
 
 def test_stable_diffusion_comes_in_half_precision_only_and_paints(hub: FakeHub) -> None:
-    folder = models.pull(DIFFUSION)
+    folder = pull(DIFFUSION)
 
     fetched = hub.fetched(DIFFUSION)
     assert [name for name in fetched if not name.endswith((".json", ".txt"))] == [
@@ -75,7 +76,7 @@ def test_stable_diffusion_comes_in_half_precision_only_and_paints(hub: FakeHub) 
         "vae/diffusion_pytorch_model.fp16.safetensors",
     ]
     assert not [name for name in fetched if "/" not in name and name != "model_index.json"]
-    assert models.locate(DIFFUSION, stage="painter") == folder
+    assert locate(DIFFUSION, stage="painter") == folder
     pipe = StableDiffusionPipeline.from_pretrained(
         folder, variant="fp16", dtype=torch.float32, local_files_only=True
     )
@@ -88,8 +89,8 @@ def test_stable_diffusion_comes_in_half_precision_only_and_paints(hub: FakeHub) 
 def test_the_catalog_and_the_rules_for_any_repository_choose_the_same_weights(
     hub: FakeHub, model: catalog.Model
 ) -> None:
-    chosen = set(chosen_files(hub.repositories[model.source].files))
-    pulled = set(_files(models.pull(model.source)))
+    chosen = set(select_files(hub.repositories[model.source].files))
+    pulled = set(_files(pull(model.source)))
 
     # The rules go without files that only older libraries read.
     assert chosen <= pulled
@@ -98,39 +99,39 @@ def test_the_catalog_and_the_rules_for_any_repository_choose_the_same_weights(
 
 def test_once_pulled_nothing_is_asked_of_the_hub_again(hub: FakeHub) -> None:
     for model in STANDARD.models:
-        models.pull(model.source)
+        pull(model.source)
     asked = len(hub.requests)
 
-    assert all(models.is_present(model) for model in STANDARD.models)
+    assert all(is_present(model) for model in STANDARD.models)
     assert len(hub.requests) == asked
 
     hub.close()
     for model in STANDARD.models:
-        located = models.verify(model.source, stage=model.stage)
+        located = verify(model.source, stage=model.stage)
         assert located.revision == hub.repositories[model.source].commit
-        assert models.pull(model.source) == located.folder
+        assert pull(model.source) == located.folder
 
 
 def test_an_id_that_moved_is_found_under_its_new_name(hub: FakeHub) -> None:
-    with pytest.raises(ModelMissing, match="fetch it with: marsam models pull standard$"):
-        models.locate("runwayml/stable-diffusion-v1-5", stage="painter")
+    with pytest.raises(ModelMissing, match="download it with: marsam models pull standard$"):
+        locate("runwayml/stable-diffusion-v1-5", stage="painter")
 
-    folder = models.pull("runwayml/stable-diffusion-v1-5")
+    folder = pull("runwayml/stable-diffusion-v1-5")
 
-    assert models.find("runwayml/stable-diffusion-v1-5", stage="painter").source == DIFFUSION
-    assert models.locate(DIFFUSION, stage="painter") == folder
+    assert find("runwayml/stable-diffusion-v1-5", stage="painter").source == DIFFUSION
+    assert locate(DIFFUSION, stage="painter") == folder
     assert not hub.fetched("runwayml/stable-diffusion-v1-5")
 
 
 def test_a_folder_is_taken_as_it_is(hub: FakeHub, tmp_path: Path) -> None:
-    assert models.locate(str(tmp_path), stage="painter") == tmp_path
-    assert models.pull(str(tmp_path)) == tmp_path
+    assert locate(str(tmp_path), stage="painter") == tmp_path
+    assert pull(str(tmp_path)) == tmp_path
     assert not hub.requests
 
 
 def test_progress_starts_at_nothing_and_ends_at_everything(hub: FakeHub) -> None:
     seen: list[PullProgress] = []
-    folder = models.pull(BLIP, progress=seen.append)
+    folder = pull(BLIP, progress=seen.append)
 
     total = sum((folder / name).stat().st_size for name in _files(folder))
     assert (seen[0].done, seen[-1].done) == (0, total)
@@ -138,26 +139,26 @@ def test_progress_starts_at_nothing_and_ends_at_everything(hub: FakeHub) -> None
     assert [step.done for step in seen] == sorted(step.done for step in seen)
 
     again: list[PullProgress] = []
-    models.pull(BLIP, progress=again.append)
+    pull(BLIP, progress=again.append)
     assert {step.done for step in again} == {total}
 
 
 def test_a_broken_connection_is_said_and_the_next_pull_goes_on(hub: FakeHub) -> None:
     weights = "unet/diffusion_pytorch_model.fp16.safetensors"
     hub.repositories[DIFFUSION].cut.add(weights)
-    with pytest.raises(HubUnreachable, match="answers with error 503; ask again later"):
-        models.pull(DIFFUSION)
+    with pytest.raises(HubUnreachable, match="responds with error 503; try again later"):
+        pull(DIFFUSION)
     with pytest.raises(ModelDamaged, match=rf"only partly .*{weights} missing.* pull standard$"):
-        models.locate(DIFFUSION, stage="painter")
+        locate(DIFFUSION, stage="painter")
 
     hub.repositories[DIFFUSION].cut.clear()
     hub.requests.clear()
-    models.pull(DIFFUSION)
+    pull(DIFFUSION)
 
     # What had arrived the first time is not fetched again.
     assert weights in hub.fetched(DIFFUSION)
     assert "model_index.json" not in hub.fetched(DIFFUSION)
-    assert models.is_present(STANDARD.painter)
+    assert is_present(STANDARD.painter)
 
 
 def test_a_pull_can_be_stopped_from_its_progress(hub: FakeHub) -> None:
@@ -166,59 +167,61 @@ def test_a_pull_can_be_stopped_from_its_progress(hub: FakeHub) -> None:
             raise Cancelled("Stopped.")
 
     with pytest.raises(Cancelled):
-        models.pull(DIFFUSION, progress=stop)
+        pull(DIFFUSION, progress=stop)
     with pytest.raises(ModelDamaged, match="only partly"):
-        models.locate(DIFFUSION, stage="painter")
-    models.pull(DIFFUSION)
-    assert models.is_present(STANDARD.painter)
+        locate(DIFFUSION, stage="painter")
+    pull(DIFFUSION)
+    assert is_present(STANDARD.painter)
 
 
 def test_wrong_bytes_are_refused_and_fetched_again(hub: FakeHub) -> None:
     right = hub.repositories[BLIP].files["model.safetensors"]
     hub.repositories[BLIP].forged["model.safetensors"] = b"x" * len(right)
-    with pytest.raises(ModelDamaged, match=r"arrived damaged \(model.safetensors\)"):
-        models.pull(BLIP)
-    assert not models.is_present(STANDARD.captioner)
+    with pytest.raises(ModelDamaged, match=r"was downloaded damaged \(model.safetensors\)"):
+        pull(BLIP)
+    assert not is_present(STANDARD.captioner)
 
     hub.repositories[BLIP].forged.clear()
-    assert (models.pull(BLIP) / "model.safetensors").read_bytes() == right
+    assert (pull(BLIP) / "model.safetensors").read_bytes() == right
 
 
 def test_a_file_that_arrives_short_is_refused(hub: FakeHub) -> None:
     right = hub.repositories[NLLB].files["pytorch_model.bin"]
     hub.repositories[NLLB].forged["pytorch_model.bin"] = right[:-100]
-    with pytest.raises(ModelDamaged, match="arrived incomplete; .*marsam models pull standard$"):
-        models.pull(NLLB)
+    with pytest.raises(
+        ModelDamaged, match="was downloaded incompletely; .*marsam models pull standard$"
+    ):
+        pull(NLLB)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "vocab.txt"])
 def test_a_file_damaged_on_disk_is_found_and_repaired(hub: FakeHub, name: str) -> None:
-    folder = models.pull(BLIP)
+    folder = pull(BLIP)
     blob = (folder / name).resolve()
     blob.write_bytes(blob.read_bytes()[:-1])
     with pytest.raises(ModelDamaged, match=rf"is damaged \({name}\); repair it with: marsam"):
-        models.verify(BLIP, stage="captioner")
+        verify(BLIP, stage="captioner")
 
     hub.requests.clear()
-    models.pull(BLIP)
+    pull(BLIP)
 
     assert hub.fetched(BLIP) == [name]
-    models.verify(BLIP, stage="captioner")
+    verify(BLIP, stage="captioner")
 
 
 def test_a_damaged_folder_is_found_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
     for name, content in hub.repositories[BLIP].files.items():
         (tmp_path / name).write_bytes(content)
-    assert models.verify(str(tmp_path), stage="captioner").revision is None
+    assert verify(str(tmp_path), stage="captioner").revision is None
 
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(ModelDamaged, match=r"is damaged \(model.safetensors\)"):
-        models.verify(str(tmp_path), stage="captioner")
+        verify(str(tmp_path), stage="captioner")
 
     (tmp_path / "vocab.txt").unlink()
     with pytest.raises(ModelDamaged, match="is missing tokenizer.json"):
-        models.verify(str(tmp_path), stage="captioner")
+        verify(str(tmp_path), stage="captioner")
 
 
 def test_what_other_programs_cached_is_used(hub: FakeHub) -> None:
@@ -226,20 +229,20 @@ def test_what_other_programs_cached_is_used(hub: FakeHub) -> None:
     full = ["*.json", "*.txt", "*/model.safetensors", "*/diffusion_pytorch_model.safetensors"]
     folder = snapshot_download(DIFFUSION, allow_patterns=full)
 
-    assert models.locate(DIFFUSION, stage="painter") == Path(folder)
+    assert locate(DIFFUSION, stage="painter") == Path(folder)
 
 
 def test_a_vocabulary_that_is_gone_is_noticed(hub: FakeHub) -> None:
-    folder = models.pull(NLLB)
+    folder = pull(NLLB)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ModelDamaged, match="tokenizer.json missing"):
-        models.locate(NLLB, stage="translator")
+        locate(NLLB, stage="translator")
 
 
 def test_a_repository_without_weights_we_load_is_refused_before_any_download(hub: FakeHub) -> None:
     hub.repositories["me/flax"] = Repository({"config.json": b"{}", "flax_model.msgpack": b"x"})
     with pytest.raises(ModelUnsupported, match="me/flax holds no weights that Marsam loads"):
-        models.pull("me/flax")
+        pull("me/flax")
     assert not hub.fetched("me/flax")
 
 
@@ -261,13 +264,13 @@ def test_a_repository_in_several_parts_comes_whole(hub: FakeHub) -> None:
             parts[1]: weights,
         }
     )
-    folder = models.pull("me/large")
+    folder = pull("me/large")
     assert not [name for name in hub.fetched("me/large") if "pytorch" in name or "onnx" in name]
-    assert models.locate("me/large", stage="captioner") == folder
+    assert locate("me/large", stage="captioner") == folder
 
     (folder / parts[1]).unlink()
     with pytest.raises(ModelDamaged, match=rf"{parts[1]} missing.*marsam models pull me/large$"):
-        models.locate("me/large", stage="captioner")
+        locate("me/large", stage="captioner")
 
 
 def _files(folder: Path) -> list[str]:

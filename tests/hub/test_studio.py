@@ -23,7 +23,7 @@ from marsam import (
 from marsam.cli import main
 from marsam.cpu import winograd
 from marsam.device import Device
-from marsam.hub import download as models
+from marsam.hub import download
 from marsam.hub.catalog import STANDARD
 from marsam.hub.model_files import ADAPTER_FILE
 from marsam.options import CaptionOptions, TranslateOptions
@@ -189,7 +189,7 @@ def test_without_weights_to_work_it_into_the_adapter_is_left_out(
 
 def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:
     for model in STANDARD.models:
-        models.pull(model.source)
+        download.pull(model.source)
     studio = Studio.load("standard", device="cpu")
     assert studio.painter.method(Recipe.DRAFT).steps == 8
 

@@ -4,7 +4,7 @@ import pytest
 
 from marsam import Studio
 from marsam.hub.catalog import MINI
-from marsam.hub.download import is_present
+from marsam.hub.locate import is_present
 
 
 @pytest.fixture(scope="session")

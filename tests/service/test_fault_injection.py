@@ -176,7 +176,7 @@ def test_a_hung_step_times_out(serve: Callable[..., Service]) -> None:
         result = wait_for_end(client, run)
         assert time.monotonic() - started < 5
         assert result["state"] == "failed"
-        assert result["error"]["code"] == "overdue"
+        assert result["error"]["code"] == "step_timeout"
         ready = client.get("/readyz")
         assert ready.status_code == 503
         assert ready.json()["ready"] is False

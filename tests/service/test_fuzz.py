@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors.torch import load_file, save
 
 from marsam.api.metrics import Metrics
-from marsam.errors import ModelDamaged, PictureError, translated
+from marsam.errors import ModelDamaged, PictureError, map_model_errors
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
 from marsam.journal.journal import Journal
@@ -200,7 +200,7 @@ def test_weights(tmp_path: Path, figure: Figure) -> None:
                 data = struct.pack("<Q", len(forged)) + forged + rest
         path.write_bytes(data)
         try:
-            with translated("loading weights"):
+            with map_model_errors("loading weights"):
                 load_file(path)
             outcomes["read"] += 1
         except ModelDamaged:

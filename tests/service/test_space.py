@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from marsam import OptionError, PaintOptions, Recipe
-from marsam.errors import Refused
+from marsam.errors import RetryLater
 from marsam.hub.catalog import STANDARD
 from marsam.hub.manifest import pin_of
 from marsam.hub.model_files import missing_files
@@ -330,7 +330,7 @@ def test_a_zerogpu_error_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 
     fake = ModuleType("spaces")
     fake.GPU = lambda **_: lambda _work: denied  # type: ignore[attr-defined]
-    with pytest.raises(Refused, match="exceeded your quota"):
+    with pytest.raises(RetryLater, match="exceeded your quota"):
         next(painter_of(monkeypatch, fake).paint("a cat", PaintOptions()))
 
 

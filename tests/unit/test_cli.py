@@ -10,9 +10,9 @@ from PIL import Image
 
 from marsam import Studio
 from marsam.errors import JournalError, OptionError
+from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
-from marsam.studio import NOT_HERE
 from marsam.testing import FakePainter, fake_studio
 from tests.commands import marsam
 
@@ -136,7 +136,7 @@ def test_that_the_mini_set_does_it_is_said_where_nobody_asked_for_it(
     photo: str, studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else a photograph would be described as a pictogram, and nobody would know why."""
-    mini = replace(studio, reason=NOT_HERE)
+    mini = replace(studio, reason=NOT_DOWNLOADED)
     monkeypatch.setattr(Studio, "load", lambda *_, **__: mini)
     for words in (["caption", photo], ["run", photo, "-n", "1"], ["translate", "a cat"]):
         assert marsam(*words) == 0

@@ -79,4 +79,4 @@ def test_every_error_is_of_the_one_tree() -> None:
     assert all(entry.__name__ in errors.__doc__ for entry in classes)
     import marsam.cluster  # noqa: F401
 
-    assert set(errors.kinds().values()) == set(classes)
+    assert set(errors.error_classes().values()) == set(classes)

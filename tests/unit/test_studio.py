@@ -123,15 +123,15 @@ def test_an_unknown_model_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_argument_then_environment_then_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from marsam.studio import choose_set
+    from marsam.hub.selection import choose_set
 
-    monkeypatch.setattr("marsam.hub.download.is_present", lambda model: True)
+    monkeypatch.setattr("marsam.hub.selection.is_present", lambda model: True)
     assert choose_set(None)[0].name == "standard"
     monkeypatch.setenv("MARSAM_MODELS", "mini")
     assert choose_set(None)[0].name == "mini"
     assert choose_set("standard")[0].name == "standard"
     monkeypatch.delenv("MARSAM_MODELS")
-    monkeypatch.setattr("marsam.hub.download.is_present", lambda model: False)
+    monkeypatch.setattr("marsam.hub.selection.is_present", lambda model: False)
     chosen, reason = choose_set(None)
     assert chosen.name == "mini"
     assert "marsam models pull standard" in reason

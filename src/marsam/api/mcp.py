@@ -15,7 +15,7 @@ from mcp.types import ImageContent, TextContent
 from pydantic import Field
 
 from marsam.api.dependencies import client_id, decode_base64_image, get_service
-from marsam.errors import MarsamError, public
+from marsam.errors import MarsamError, public_message_of
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import NewRun, Run
 from marsam.options import PaintOptions, RunOptions, TranslateOptions, recipe_named
@@ -151,7 +151,7 @@ async def _generate(
     try:
         finished = await service.wait(request, created.id)
     except MarsamError as error:
-        raise ToolError(public(error)) from error
+        raise ToolError(public_message_of(error)) from error
     return await _in_thread(lambda: _content(finished))
 
 
@@ -164,10 +164,10 @@ async def _in_thread(work: Callable[[], T]) -> T:
     try:
         return await anyio.to_thread.run_sync(work)
     except MarsamError as error:
-        raise ToolError(public(error)) from error
+        raise ToolError(public_message_of(error)) from error
     except Exception as error:
         _log.exception("an MCP tool failed")
-        raise ToolError(MarsamError.told) from error
+        raise ToolError(MarsamError.public_message) from error
 
 
 def _content(run: Run) -> Content:

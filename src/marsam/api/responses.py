@@ -18,14 +18,14 @@ from marsam.errors import (
     MarsamError,
     ModelError,
     OutOfMemory,
-    Overdue,
     QueueFull,
     QuotaExceeded,
-    Refused,
+    RetryLater,
     RunExists,
     RunMissing,
-    kinds,
-    public,
+    StepTimeout,
+    error_classes,
+    public_message_of,
 )
 from marsam.journal.records import Run, RunFailure, StoredPicture
 
@@ -36,7 +36,7 @@ _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
     (InputError, 422),
     (QueueFull, 503),
     (QuotaExceeded, 429),
-    (Overdue, 504),
+    (StepTimeout, 504),
     (Cancelled, 409),
     (OutOfMemory, 507),
     (DiskFull, 507),
@@ -45,7 +45,7 @@ _STATUS: tuple[tuple[type[MarsamError], int], ...] = (
     (ClusterError, 503),
     (MarsamError, 500),
 )
-_KINDS = kinds()
+_KINDS = error_classes()
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _DESCRIPTIONS = {
     401: "A valid API key is required.",
@@ -88,11 +88,11 @@ def add_errors(app: FastAPI) -> None:
     @app.exception_handler(MarsamError)
     def _marsam_error(request: Request, error: MarsamError) -> JSONResponse:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
-        headers = {"Retry-After": str(error.seconds)} if isinstance(error, Refused) else {}
-        if isinstance(error, (Cancelled, OutOfMemory, Overdue)):
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryLater) else {}
+        if isinstance(error, (Cancelled, OutOfMemory, StepTimeout)):
             # OpenAI's clients retry by themselves, and the same would happen again.
             headers["X-Should-Retry"] = "false"
-        return _error_response(request, status, error.code, public(error), headers)
+        return _error_response(request, status, error.code, public_message_of(error), headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -181,7 +181,7 @@ class RunView(BaseModel):
 
 def failure_view(error: RunFailure) -> FailureView:
     """Why a run failed, without file names."""
-    message = _KINDS.get(error.code, MarsamError).told
+    message = _KINDS.get(error.code, MarsamError).public_message
     return FailureView(code=error.code, message=message or error.message)
 
 

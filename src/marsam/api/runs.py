@@ -24,7 +24,7 @@ from marsam.api.fields import (
     Steps,
 )
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
-from marsam.errors import RunMissing, public
+from marsam.errors import RunMissing, public_message_of
 from marsam.journal.records import FINAL_STATES, NewRun, Run
 from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, recipe_named
 from marsam.results import Previewed
@@ -319,5 +319,7 @@ def _stored_events(run: Run) -> Iterator[tuple[int, str, BaseModel | dict[str, A
 
 
 def _unstored_end(run: Run, ended: RunEnded) -> RunView:
-    error = ended.error and FailureView(code=ended.error.code, message=public(ended.error))
+    error = ended.error and FailureView(
+        code=ended.error.code, message=public_message_of(ended.error)
+    )
     return run_view(run).model_copy(update={"state": ended.state, "error": error})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from marsam.batch.cache import Memory, caption_key, translation_key
 from marsam.batch.rows import Row
-from marsam.hub.model_files import revision
+from marsam.hub.model_files import weights_revision
 from marsam.options import BatchOptions, TranslateOptions
 from marsam.studio import Studio
 from marsam.text.languages import ENGLISH
@@ -55,6 +55,6 @@ def models_of(studio: Studio) -> dict[str, str]:
 
 
 def named(stage: object) -> str:
-    """A stage's model as ``name@revision``; what has no folder here has no revision."""
+    """A stage's model as ``name@revision``; what has no folder here has no weights_revision."""
     name, folder = getattr(stage, "name", ""), getattr(stage, "folder", None)
-    return f"{name}@{revision(folder)}" if folder else name
+    return f"{name}@{weights_revision(folder)}" if folder else name

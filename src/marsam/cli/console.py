@@ -192,10 +192,10 @@ def _free_name(folder: Path, seed: int) -> Path:
 
 def say_mini(studio: "Studio") -> None:
     """That the mini set does the work where nobody asked for it; it knows no photographs."""
-    from marsam.studio import NOT_HERE
+    from marsam.hub.selection import NOT_DOWNLOADED
 
-    if studio.reason == NOT_HERE:
-        typer.echo(f"The mini set does this, made for pictograms: {NOT_HERE}", err=True)
+    if studio.reason == NOT_DOWNLOADED:
+        typer.echo(f"The mini set does this, made for pictograms: {NOT_DOWNLOADED}", err=True)
 
 
 def warn(notices: Iterable[Notice]) -> None:

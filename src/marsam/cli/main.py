@@ -26,6 +26,7 @@ from marsam.errors import (
     PromptError,
     RunMissing,
 )
+from marsam.hub.telemetry import disable_telemetry
 from marsam.options import (
     MAX_PICTURES,
     CaptionOptions,
@@ -35,7 +36,6 @@ from marsam.options import (
     TranslateOptions,
     recipe_named,
 )
-from marsam.stages.loading import no_reports
 from marsam.version import __version__
 
 if TYPE_CHECKING:
@@ -169,8 +169,9 @@ def _kept(
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
     """Paint the picture of a record again."""
     from marsam.hub.catalog import SETS
+    from marsam.hub.selection import stage_name
     from marsam.imaging.metadata import read
-    from marsam.studio import Studio, stage_name
+    from marsam.studio import Studio
 
     record = read(like)
     if record is None:
@@ -350,7 +351,7 @@ def _code(name: str | None) -> str | None:
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     debug = "--debug" in sys.argv
-    no_reports()
+    disable_telemetry()
     retain_freed_memory()
     get_ready()
     try:

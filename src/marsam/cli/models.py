@@ -12,7 +12,8 @@ from rich.progress import TaskID
 from marsam.cli.console import bar, print_json
 
 if TYPE_CHECKING:
-    from marsam.hub.download import PullProgress, Survey
+    from marsam.hub.download import DownloadPlan
+    from marsam.hub.progress import PullProgress
 
 models_app = typer.Typer(help="Model sets: what there is, and what is on this machine.")
 
@@ -25,8 +26,8 @@ def models_list(
 ) -> None:
     """List the model sets, their licences, and what is on this machine."""
     from marsam.hub.catalog import ALTERNATIVES, SETS
-    from marsam.hub.download import is_present
-    from marsam.studio import stage_name
+    from marsam.hub.locate import is_present
+    from marsam.hub.selection import stage_name
 
     listed = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
     rows = [
@@ -72,7 +73,7 @@ def models_pull(
     On a terminal it asks first. Asked again, it goes on where it stopped.
     """
     from marsam.hub.catalog import ALIASES, SETS
-    from marsam.hub.download import pull, survey
+    from marsam.hub.download import plan_download, pull
 
     if name in SETS and SETS[name].bundled:
         typer.echo(f"The {name} set comes with Marsam.")
@@ -84,9 +85,9 @@ def models_pull(
     if folder is not None:
         _bring(sources, folder, yes=yes)
         return
-    surveys = [survey(source) for source in sources]
-    _say(surveys)
-    if not any(one.to_fetch for one in surveys):
+    plans = [plan_download(source) for source in sources]
+    _say(plans)
+    if not any(one.remaining for one in plans):
         typer.echo("Everything is here.")
     else:
         _ask(yes=yes)
@@ -99,67 +100,67 @@ def models_verify(
 ) -> None:
     """Read every file of a set, and compare it with its checksum; the damaged one is named."""
     from marsam.hub.catalog import bundled_folder, model_set
-    from marsam.hub.download import verify
+    from marsam.hub.locate import verify
 
     entry = model_set(name)
     for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
         located = verify(source, stage=model.stage)
-        typer.echo(f"{model.source}: good ({_checked(located.checked)})")
+        typer.echo(f"{model.source}: good ({_checked(located.verified_files)})")
 
 
 def _bring(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
     from marsam.errors import ModelMissing
-    from marsam.hub.errors import some
-    from marsam.hub.import_folder import bring, look
+    from marsam.hub.errors import first_names
+    from marsam.hub.import_folder import find_in_folder, import_model
 
     found, missing = [], []
     for source in sources:
         try:
-            found.append(look(source, folder))
+            found.append(find_in_folder(source, folder))
         except ModelMissing as error:
             if len(sources) == 1:
                 raise
             missing.append((source, error))
     if found:
-        _say([one.survey() for one in found])
+        _say([one.plan() for one in found])
         _ask(yes=yes)
-        _show_each([(one.repo, partial(bring, one)) for one in found])
+        _show_each([(one.repo, partial(import_model, one)) for one in found])
     if missing:
         raise ModelMissing(
-            f"{folder} does not hold {some([source for source, _ in missing])}; each is looked for "
-            "as OWNER/NAME and as models--OWNER--NAME/snapshots."
+            f"{folder} does not hold {first_names([source for source, _ in missing])}; "
+            "expected OWNER/NAME or models--OWNER--NAME/snapshots."
         ) from missing[0][1]
 
 
-def _say(surveys: "Sequence[Survey]") -> None:
+def _say(plans: "Sequence[DownloadPlan]") -> None:
     """Sizes, licences and how far each model is pinned, before anything is fetched."""
     from marsam.hub.cache import root
     from marsam.hub.catalog import model_of
-    from marsam.hub.errors import amount
+    from marsam.hub.errors import format_size
 
-    for one in surveys:
+    for one in plans:
         model = model_of(one.source)
         licence = (
             f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
             if model is not None
             else "licence: see the hub"
         )
-        here = "" if one.to_fetch else "  here"
-        typer.echo(f"{one.source}  {amount(one.total)}  {licence}{here}")
-    for one in surveys:
+        here = "" if one.remaining else "  here"
+        typer.echo(f"{one.source}  {format_size(one.total)}  {licence}{here}")
+    for one in plans:
         if not one.pinned:
             typer.echo(
                 f"{one.source} is not pinned yet: its files are checked against what the hub says."
             )
-        elif one.checked < len(one.sizes):
+        elif one.pinned_files < len(one.sizes):
             typer.echo(
-                f"{one.source} is pinned to a commit; {one.checked} of {len(one.sizes)} files are "
-                "checked by Marsam's own checksums, the others against what the hub says."
+                f"{one.source} is pinned to a commit; {one.pinned_files} of {len(one.sizes)} files "
+                "are verified by Marsam's own checksums, the others by the hub's."
             )
-    total, left = sum(one.total for one in surveys), sum(one.to_fetch for one in surveys)
-    rest = "" if left == total else f", {amount(left)} of them still to fetch"
-    typer.echo(f"Together {amount(total)}{rest}, into {root()}.")
+    total, left = sum(one.total for one in plans), sum(one.remaining for one in plans)
+    rest = "" if left == total else f", {format_size(left)} of them still to fetch"
+    typer.echo(f"Together {format_size(total)}{rest}, into {root()}.")
 
 
 def _ask(*, yes: bool) -> None:

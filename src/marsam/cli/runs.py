@@ -160,7 +160,7 @@ def _row(run: "Run") -> dict[str, Any]:
 def _set_of(run: "Run") -> str | None:
     """The model set a run was begun with, if it was one."""
     from marsam.hub.catalog import SETS
-    from marsam.studio import stage_name
+    from marsam.hub.selection import stage_name
 
     painter = run.models.get("painter")
     return next((s.name for s in SETS.values() if stage_name(s, s.painter) == painter), None)

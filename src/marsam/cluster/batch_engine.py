@@ -21,7 +21,8 @@ from marsam.batch.known import Known
 from marsam.cluster.connect import connected
 from marsam.cluster.plan import Plan
 from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
-from marsam.studio import Studio, choose_set
+from marsam.hub.selection import choose_set
+from marsam.studio import Studio
 from marsam.text.languages import ENGLISH
 
 if TYPE_CHECKING:

@@ -1,33 +1,33 @@
-"""The hub's cache on this machine: what of a model lies in it, without the network."""
+"""The hub's cache on this machine, read without the network."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
 from marsam.hub import catalog, manifest
-from marsam.hub.model_files import chosen_files, is_sound, is_weights, missing_files
+from marsam.hub.model_files import is_intact, is_weights, missing_files, select_files
 
 IMPORTED = "marsam"
-"""The name, beside ``main``, under which the cache finds what came from a folder."""
+"""Name of the ref, beside ``main``, of models that were imported from a folder."""
 
 
 def root() -> Path:
-    """Where the cache is; ``HF_HOME`` moves it."""
+    """Return the cache's folder; ``HF_HOME`` moves it."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
 
 
 def repository(repo: str) -> Path:
-    """The cache's folder of a repository."""
+    """Return the cache's folder of a repository."""
     return root() / f"models--{repo.replace('/', '--')}"
 
 
 def snapshots(repo: str) -> list[Path]:
-    """The folders that may stand for a model, the best first, each complete or not.
+    """Return the snapshots of a model, complete or not, the best first.
 
-    What the release was pinned to comes first; then what other programs fetched as ``main``, and
-    what was brought from a folder.
+    The pinned commit comes first, then what other programs downloaded as ``main``, then what was
+    imported from a folder.
     """
     pinned = manifest.pin_of(repo)
     revisions = ["main", IMPORTED]
@@ -38,20 +38,20 @@ def snapshots(repo: str) -> list[Path]:
 
 
 def snapshot(repo: str, revision: str | None) -> Path | None:
-    """The cache's folder of a revision, complete or not."""
+    """Return the snapshot folder of a revision, complete or not."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        # No pattern, no file wanted: what has to be there is checked by us, stage by stage.
+        # No pattern selects no file: which files must be present is checked here, by stage.
         found = snapshot_download(repo, revision=revision, allow_patterns=[], local_files_only=True)
     except LocalEntryNotFoundError:
         return None
     return Path(found)
 
 
-def listed_before(repo: str, folder: Path) -> list[str] | None:
-    """The repository's file names as kept by an earlier pull."""
+def cached_listing(repo: str, folder: Path) -> list[str] | None:
+    """Return the repository's file names as an earlier pull cached them."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -62,48 +62,50 @@ def listed_before(repo: str, folder: Path) -> list[str] | None:
 
 
 def complete(repo: str, folder: Path) -> bool:
-    """Whether all that a pull would fetch is here, as far as the cache knows the repository."""
-    names = listed_before(repo, folder)
+    """Whether the snapshot holds all that a pull would download, as far as the cache knows."""
+    names = cached_listing(repo, folder)
     if names is None:
-        # What came from a folder came whole, and with no list.
+        # An imported model is complete, and has no list.
         return folder == snapshot(repo, IMPORTED)
-    return all((folder / name).is_file() for name in wanted(names, repo))
+    return all((folder / name).is_file() for name in wanted_files(names, repo))
 
 
-def wanted(names: Iterable[str], repo: str) -> list[str]:
-    """Which of a repository's files are fetched."""
+def wanted_files(names: Iterable[str], repo: str) -> list[str]:
+    """Return those of a repository's files that a pull downloads."""
     model = catalog.model_of(repo)
     if model is None:
-        return chosen_files(names)
+        return select_files(names)
     return [name for name in names if any(fnmatch(name, pattern) for pattern in model.files)]
 
 
 def missing(repo: str, folder: Path, stage: str) -> list[str]:
-    """What the stage needs, and what a pull would fetch for it, that is not here.
+    """Return the missing files that the stage needs or a pull would download for it.
 
-    Weights in another precision than a pull would choose are as good: other programs share the
-    cache, and nobody wants to fetch gigabytes twice.
+    Weights in another precision than a pull would select are accepted: other programs share the
+    cache, and downloading gigabytes twice helps no user.
     """
-    names = wanted(listed_before(repo, folder) or [], repo)
-    gone = [name for name in names if not (folder / name).is_file()]
+    names = wanted_files(cached_listing(repo, folder) or [], repo)
+    absent = [name for name in names if not (folder / name).is_file()]
     if needed := missing_files(folder, stage):
-        return gone or needed
-    return [name for name in gone if not is_weights(name)]
+        return absent or needed
+    return [name for name in absent if not is_weights(name)]
 
 
-def kept(folder: Path | None, names: Iterable[str], sha256: Mapping[str, str]) -> list[str]:
-    """Those of the files that are here; damaged ones are dropped first."""
+def verified_files(
+    folder: Path | None, names: Iterable[str], sha256: Mapping[str, str]
+) -> list[str]:
+    """Return those of the files that are intact; corrupt files are deleted."""
     if folder is None:
         return []
-    here = [name for name in names if (folder / name).is_file()]
-    wrong = [name for name in here if not is_sound(folder / name, sha256=sha256.get(name))]
-    for name in wrong:
-        _drop(folder / name)
-    return [name for name in here if name not in wrong]
+    present = [name for name in names if (folder / name).is_file()]
+    corrupt = [name for name in present if not is_intact(folder / name, sha256=sha256.get(name))]
+    for name in corrupt:
+        _delete(folder / name)
+    return [name for name in present if name not in corrupt]
 
 
-def _drop(path: Path) -> None:
-    """Delete a cached file with everything it links to, so that the next pull fetches it."""
+def _delete(path: Path) -> None:
+    """Delete a cached file and what it links to, so that the next pull downloads it again."""
     while path.is_symlink():
         target = path.parent / path.readlink()
         path.unlink()

@@ -1,4 +1,4 @@
-"""Model sets and models as data: where each comes from, which files it needs, its licence."""
+"""Model sets and models as data: source, needed files, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from marsam.errors import OptionError
 ALIASES: Mapping[str, str] = {
     "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
 }
-"""Ids that left the hub, and where the same weights live now."""
+"""Hub ids that moved, and their new ids."""
 
 TEXT_FILES = ("*.json", "*.txt", "*.model")
-"""Configurations and vocabularies, of any model."""
+"""File name patterns of configurations and vocabularies."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Licence:
-    """A licence and, in plain words, what it asks."""
+    """A licence and, in plain words, its conditions."""
 
     name: str
     url: str
@@ -75,10 +75,10 @@ class Model:
     """One stage's model in a set.
 
     Attributes:
-        source: a hub id, or for the bundled set the folder inside the package.
-        files: the patterns pulled from the hub; everything else in the repository stays there.
+        source: a hub id or, for the bundled set, the folder inside the package.
+        files: patterns of the files that a pull downloads.
         gigabytes: size of those files.
-        guidance_scale: what a painter is at its best with.
+        guidance_scale: the default guidance scale of a painter.
     """
 
     stage: str
@@ -94,9 +94,8 @@ class ModelSet:
     """Three models that work together.
 
     Attributes:
-        adapter: paints drafts in few steps.
-        decoder: turns them into pixels in little time, and sketches of any picture. The painter
-            does without either when it is not on this machine.
+        adapter: a LoRA for drafts in few steps; optional.
+        decoder: a tiny VAE decoder (TAESD) for drafts and previews; optional.
     """
 
     name: str
@@ -109,12 +108,12 @@ class ModelSet:
 
     @property
     def models(self) -> tuple[Model, Model, Model]:
-        """The three, in the order of the workflow."""
+        """The models of the three stages, in the order of the workflow."""
         return self.captioner, self.translator, self.painter
 
     @property
     def parts(self) -> tuple[Model, ...]:
-        """Everything that is fetched."""
+        """Everything that a pull downloads."""
         return (*self.models, *(m for m in (self.adapter, self.decoder) if m is not None))
 
 
@@ -132,7 +131,7 @@ STANDARD = ModelSet(
         source="facebook/nllb-200-distilled-600M",
         licence=CC_BY_NC_4,
         gigabytes=2.48,
-        # The repository has no safetensors; the weights are loaded with pickle disabled.
+        # The repository has no safetensors; the weights are loaded without pickle's code.
         files=(*TEXT_FILES, "pytorch_model.bin"),
     ),
     painter=Model(
@@ -188,13 +187,13 @@ ALTERNATIVES = (
         files=(*TEXT_FILES, "*.spm", "pytorch_model.bin"),
     ),
 )
-"""Translators that may be used commercially, in place of NLLB: ``--translator ID``."""
+"""Translators with licences for commercial use, for ``--translator ID``."""
 
 SETS: Mapping[str, ModelSet] = {s.name: s for s in (STANDARD, MINI)}
 
 
 def model_set(name: str) -> ModelSet:
-    """The set of that name.
+    """Return the set of that name.
 
     Raises:
         OptionError: when there is none.
@@ -207,11 +206,11 @@ def model_set(name: str) -> ModelSet:
 
 
 def model_of(source: str) -> Model | None:
-    """The catalog's model of a hub id, or None for a model it does not have."""
+    """Return the catalog's model of a hub id, or None when the catalog does not list it."""
     fetched = (*(m for s in SETS.values() if not s.bundled for m in s.parts), *ALTERNATIVES)
     return next((model for model in fetched if model.source == source), None)
 
 
 def bundled_folder(model: Model) -> Path:
-    """Where a bundled model lies inside the installed package."""
+    """Return the folder of a bundled model inside the installed package."""
     return Path(str(resources.files("marsam"))) / "mini" / model.source

@@ -1,7 +1,6 @@
-"""A model's name, folder or hub id becomes a local folder, before anything is loaded.
+"""Download models from the hub into its cache.
 
-Looking a model up never uses the network; :func:`survey` and :func:`pull` do, and nothing else
-here. The hub's own variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``,
+The hub's own variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``,
 ``HF_HUB_OFFLINE``.
 """
 
@@ -10,61 +9,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marsam.errors import HubUnreachable, ModelDamaged, ModelError, ModelMissing, ModelUnsupported
+from marsam.errors import HubUnreachable, ModelDamaged, ModelUnsupported
 from marsam.hub import cache, catalog, manifest
-from marsam.hub.errors import check_room, pull_command, some, translated
-from marsam.hub.model_files import damaged_files, is_weights, missing_files
-from marsam.hub.progress import Meter, PullProgress, bars_of
-from marsam.stages.loading import no_reports
+from marsam.hub.errors import check_disk_space, first_names, map_hub_errors, pull_command
+from marsam.hub.locate import local_folder
+from marsam.hub.model_files import is_weights
+from marsam.hub.progress import ByteCounter, PullProgress, progress_class
+from marsam.hub.telemetry import disable_telemetry
 
-__all__ = [
-    "Located",
-    "PullProgress",
-    "Survey",
-    "find",
-    "is_present",
-    "locate",
-    "pull",
-    "survey",
-    "verify",
-]
-
-TIMEOUT = 10.0
-"""Seconds the hub has for its first answer; the library itself would wait for ever."""
+HUB_TIMEOUT_S = 10.0
+"""Seconds to wait for the hub's first response; the library itself has no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Located:
-    """Where a model lies on this machine.
+class DownloadPlan:
+    """What a pull would download.
 
     Attributes:
-        source: the folder or hub id it was asked for as, an id that moved already replaced.
-        revision: the commit, for a model of the hub.
-        checked: files compared with Marsam's own checksums, where that was asked for.
-    """
-
-    folder: Path
-    source: str
-    revision: str | None
-    checked: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Survey:
-    """What a pull would fetch.
-
-    Attributes:
-        sizes: the files that are needed, with their bytes.
-        here: those of them that are on this machine already.
-        pinned: whether the commit is the one this release was made with.
-        checked: how many of the files have a checksum in Marsam's manifest.
+        sizes: bytes of each needed file, by its name.
+        present: names of the files that are already downloaded.
+        pinned: whether the commit is the one that this release pins.
+        pinned_files: how many of the files have a checksum in Marsam's manifest.
     """
 
     source: str
     sizes: Mapping[str, int]
-    here: frozenset[str]
+    present: frozenset[str]
     pinned: bool
-    checked: int
+    pinned_files: int
 
     @property
     def total(self) -> int:
@@ -72,90 +44,13 @@ class Survey:
         return sum(self.sizes.values())
 
     @property
-    def to_fetch(self) -> int:
-        """Bytes that are not here."""
-        return sum(size for name, size in self.sizes.items() if name not in self.here)
+    def remaining(self) -> int:
+        """Bytes that are not downloaded yet."""
+        return sum(size for name, size in self.sizes.items() if name not in self.present)
 
 
-def locate(source: str, *, stage: str) -> Path:
-    """The local folder of a folder or hub id; see :func:`find`."""
-    return find(source, stage=stage).folder
-
-
-def find(source: str, *, stage: str) -> Located:
-    """Look a model up on this machine, without the network.
-
-    A folder that exists is taken as it is. A hub id is looked for in the hub's cache, where all
-    that :func:`pull` would fetch has to be.
-
-    Raises:
-        ModelMissing: when it is not here.
-        ModelDamaged: when only a part is.
-        ModelNotFound: when it is neither a folder nor possibly a hub id.
-    """
-    folder = _folder(source)
-    if folder is not None:
-        return Located(folder=folder, source=source, revision=None)
-    repo = catalog.ALIASES.get(source, source)
-    gone: list[str] | None = None
-    with translated(repo):
-        for snapshot in cache.snapshots(repo):
-            missing = cache.missing(repo, snapshot, stage)
-            if not missing:
-                return Located(folder=snapshot, source=repo, revision=snapshot.name)
-            gone = missing if gone is None else gone
-    if gone is None:
-        raise ModelMissing(f"{repo} is not on this machine; fetch it with: {pull_command(repo)}")
-    raise ModelDamaged(
-        f"{repo} is only partly on this machine ({some(gone)} missing); "
-        f"fetch the rest with: {pull_command(repo)}"
-    )
-
-
-def is_present(model: catalog.Model) -> bool:
-    """Whether a model of the catalog is here and complete."""
-    if not model.files:
-        return not missing_files(catalog.bundled_folder(model), model.stage)
-    try:
-        locate(model.source, stage=model.stage)
-    except ModelError:
-        return False
-    return True
-
-
-def verify(source: str, *, stage: str) -> Located:
-    """Find a model and read every byte of it; no network.
-
-    Files in Marsam's manifest are compared with it; others of the hub's cache with the hash the hub
-    announced; the rest are opened and their structure is checked.
-
-    Raises:
-        ModelMissing: when it is not here.
-        ModelDamaged: when a file is missing, short or not what it should be; it is named.
-    """
-    located = find(source, stage=stage)
-    folder, bundled = located.folder, manifest.bundled_pin(located.folder)
-    pinned = bundled or manifest.pin_of(located.source)
-    expected: Mapping[str, str] = {}
-    if pinned is not None and pinned.revision == located.revision:
-        expected = pinned.sha256
-    gone = missing_files(folder, stage)
-    if bundled is not None:
-        gone = gone or [name for name in bundled.sha256 if not (folder / name).is_file()]
-    problem = f"is missing {some(gone)}" if gone else ""
-    if not problem and (wrong := damaged_files(folder, expected)):
-        problem = f"is damaged ({some(wrong)})"
-    if problem:
-        remedy = f"repair it with: {pull_command(located.source)}"
-        if located.revision is None:
-            remedy = "install Marsam again" if bundled else "copy it again from where it came"
-        raise ModelDamaged(f"{located.source} {problem}; {remedy}")
-    checked = sum((folder / name).is_file() for name in expected)
-    return Located(folder=folder, source=located.source, revision=located.revision, checked=checked)
-
-
-def survey(source: str) -> Survey:
-    """Ask the hub what a pull would fetch, and fetch nothing.
+def plan_download(source: str) -> DownloadPlan:
+    """Ask the hub what a pull would download, and download nothing.
 
     Raises:
         ModelError: as :func:`pull` does.
@@ -163,151 +58,152 @@ def survey(source: str) -> Survey:
     repo = catalog.ALIASES.get(source, source)
     pinned = manifest.pin_of(repo)
     try:
-        with translated(repo):
+        with map_hub_errors(repo):
             listing = _listing(repo)
             folder, sizes = cache.snapshot(repo, listing.commit), listing.sizes
     except HubUnreachable:
-        with translated(repo):
-            folder = _complete(repo)
+        with map_hub_errors(repo):
+            folder = _complete_snapshot(repo)
         if folder is None:
             raise
         sizes = _sizes(folder)
-    here = frozenset(n for n in sizes if folder is not None and (folder / n).is_file())
-    return Survey(
+    present = frozenset(n for n in sizes if folder is not None and (folder / n).is_file())
+    return DownloadPlan(
         source=repo,
         sizes=sizes,
-        here=here,
+        present=present,
         pinned=pinned is not None,
-        checked=sum(name in pinned.sha256 for name in sizes) if pinned is not None else 0,
+        pinned_files=sum(name in pinned.sha256 for name in sizes) if pinned is not None else 0,
     )
 
 
 def pull(source: str, *, progress: Callable[[PullProgress], None] | None = None) -> Path:
-    """Fetch a model from the hub, only the files that are needed and not here yet.
+    """Download a model from the hub: only files that are needed and not downloaded yet.
 
-    Those are what the catalog names or, of a model it does not have, what
-    :func:`marsam.hub.model_files.chosen_files` chooses. Asking again resumes an interrupted
+    The catalog names the needed files; for a model that it does not list,
+    :func:`marsam.hub.model_files.select_files` selects them. Pulling again resumes an interrupted
     download and replaces damaged files. If the hub is unreachable, a complete local copy is still
-    returned. A pinned model comes at its commit, and is compared with Marsam's own
-    checksums.
+    returned. A pinned model is downloaded at its commit and compared with Marsam's own checksums.
 
     Args:
         source: a hub id; an existing folder is returned as it is.
-        progress: called from the downloading threads, one at a time; an error of ours
-            raised in it, such as Cancelled, ends the pull.
+        progress: called from the downloading threads, one call at a time. A MarsamError that it
+            raises, such as Cancelled, ends the pull.
 
     Raises:
         ModelNotFound: when the hub has no such model, or no longer its pinned commit.
         ModelGated: when the hub wants a licence accepted, or a token.
-        HubUnreachable: when the hub does not answer, is not allowed to, or is down.
-        ModelDamaged: when what arrived, or is offered, is not what it should be.
-        ModelUnsupported: when the repository has no weights we load.
-        ModelError: when there is no room.
+        HubUnreachable: when the hub does not respond, is down, or HF_HUB_OFFLINE is set.
+        ModelDamaged: when a file does not have the expected checksum.
+        ModelUnsupported: when the repository has no weights that Marsam loads.
+        ModelError: when the disk is too small.
     """
-    folder = _folder(source)
+    folder = local_folder(source)
     if folder is not None:
         return folder
     repo = catalog.ALIASES.get(source, source)
     try:
-        with translated(repo):
+        with map_hub_errors(repo):
             listing = _listing(repo)
-            return _fetched(repo, listing, progress)
+            return _download(repo, listing, progress)
     except HubUnreachable:
-        with translated(repo):
-            snapshot = _complete(repo)
+        with map_hub_errors(repo):
+            snapshot = _complete_snapshot(repo)
         if snapshot is None:
             raise
         return snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Listing:
-    """What the hub has of a model, of the files that are wanted.
+class _RepoListing:
+    """The needed files of a repository, as the hub lists them.
 
     Attributes:
-        asked: the revision it was asked as: the pin's commit, or ``main``.
-        sha256: what Marsam's manifest says of them.
-        blobs: the names their contents get in the cache.
+        revision: the requested revision: the pinned commit, or ``main``.
+        sha256: checksums of Marsam's manifest, by file name.
+        blobs: name of each file's content in the cache, by file name.
     """
 
-    asked: str
+    revision: str
     commit: str
     sizes: Mapping[str, int]
     sha256: Mapping[str, str]
     blobs: Mapping[str, str]
 
 
-def _listing(repo: str) -> _Listing:
-    no_reports()
+def _listing(repo: str) -> _RepoListing:
+    disable_telemetry()
     from huggingface_hub import HfApi
 
     pinned = manifest.pin_of(repo)
-    asked = "main" if pinned is None or pinned.revision is None else pinned.revision
-    # Names, sizes and commit in one request, and the one with a time limit: a hub that swallows
-    # packets is found out here.
-    info = HfApi().model_info(repo, revision=asked, files_metadata=True, timeout=TIMEOUT)
+    revision = "main" if pinned is None or pinned.revision is None else pinned.revision
+    # Names, sizes and commit in one request. It has a timeout, so that a hub that drops packets is
+    # noticed here.
+    info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S)
     listed: dict[str, Any] = {file.rfilename: file for file in info.siblings or ()}
-    wanted = cache.wanted(listed, repo)
+    wanted = cache.wanted_files(listed, repo)
     if not any(is_weights(name) for name in wanted):
         raise ModelUnsupported(
             f"{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin)."
         )
     announced = {n: listed[n].lfs.sha256 for n in wanted if listed[n].lfs is not None}
     sha256 = {} if pinned is None else pinned.sha256
-    if other := [n for n, hash_ in announced.items() if sha256.get(n, hash_) != hash_]:
+    if different := [n for n, hash_ in announced.items() if sha256.get(n, hash_) != hash_]:
         from huggingface_hub import constants
 
         raise ModelDamaged(
-            f"{constants.ENDPOINT} offers another {some(other)} of {repo} than this Marsam was "
-            "made with, and nothing was fetched; ask another mirror."
+            f"{constants.ENDPOINT} offers {first_names(different)} of {repo} with another checksum "
+            "than Marsam's manifest; nothing was downloaded. Use another mirror."
         )
-    return _Listing(
-        asked=asked,
-        commit=info.sha or asked,
+    return _RepoListing(
+        revision=revision,
+        commit=info.sha or revision,
         sizes={name: listed[name].size or 0 for name in wanted},
         sha256=sha256,
         blobs={name: announced.get(name) or listed[name].blob_id or "-" for name in wanted},
     )
 
 
-def _fetched(repo: str, listing: _Listing, progress: Callable[[PullProgress], None] | None) -> Path:
+def _download(
+    repo: str, listing: _RepoListing, progress: Callable[[PullProgress], None] | None
+) -> Path:
     from huggingface_hub import snapshot_download
 
     sizes = listing.sizes
-    here = cache.kept(cache.snapshot(repo, listing.commit), sizes, listing.sha256)
-    new = [name for name in sizes if name not in here]
+    present = cache.verified_files(cache.snapshot(repo, listing.commit), sizes, listing.sha256)
+    new = [name for name in sizes if name not in present]
     blobs = cache.repository(repo) / "blobs"
-    check_room(repo, sum(sizes[n] for n in new if not (blobs / listing.blobs[n]).is_file()))
-    meter = Meter(
+    check_disk_space(repo, sum(sizes[n] for n in new if not (blobs / listing.blobs[n]).is_file()))
+    counter = ByteCounter(
         source=repo,
-        done=sum(sizes[name] for name in here),
+        done=sum(sizes[name] for name in present),
         total=sum(sizes.values()),
         report=progress,
     )
-    meter.add(0)
-    with translated(repo, left=lambda: meter.left):
+    counter.add(0)
+    with map_hub_errors(repo, remaining=lambda: counter.remaining):
         snapshot = Path(
             snapshot_download(
                 repo,
-                revision=listing.asked,
+                revision=listing.revision,
                 allow_patterns=list(sizes),
-                tqdm_class=bars_of(meter),
+                tqdm_class=progress_class(counter),
             )
         )
-    # The library checks sizes, and hashes only on one of its two ways to download.
-    sound = cache.kept(snapshot, new, listing.sha256)
-    if wrong := [name for name in new if name not in sound]:
+    # The library always checks sizes, but hashes on only one of its two download paths.
+    intact = cache.verified_files(snapshot, new, listing.sha256)
+    if corrupt := [name for name in new if name not in intact]:
         raise ModelDamaged(
-            f"{repo} arrived damaged ({some(wrong)}); fetch it again with: {pull_command(repo)}"
+            f"{repo} was downloaded damaged ({first_names(corrupt)}); "
+            f"download it again with: {pull_command(repo)}"
         )
-    meter.add(meter.left)
+    counter.add(counter.remaining)
     return snapshot
 
 
-def _complete(repo: str) -> Path | None:
-    """The best folder that holds all a pull would fetch."""
-    found = cache.snapshots(repo)
-    return next((path for path in found if cache.complete(repo, path)), None)
+def _complete_snapshot(repo: str) -> Path | None:
+    """Return the best snapshot that holds all that a pull would download."""
+    return next((path for path in cache.snapshots(repo) if cache.complete(repo, path)), None)
 
 
 def _sizes(folder: Path) -> dict[str, int]:
@@ -316,8 +212,3 @@ def _sizes(folder: Path) -> dict[str, int]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def _folder(source: str) -> Path | None:
-    path = Path(source).expanduser()
-    return path if source and path.is_dir() else None

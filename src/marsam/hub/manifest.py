@@ -1,9 +1,8 @@
-"""What this release was made with: the commit of each model and the checksums of its files.
+"""Pinned models: the commit of each and the checksums of its files.
 
-``manifest.json`` says it, and ``tools/pin.py`` writes it. A model may be pinned whole, to a commit
-with only some checksums, or not at all: nothing stands there that was not confirmed, and what is
-missing is said when a model is fetched. ``MARSAM_MANIFEST`` names another manifest, for those who
-pin models of their own.
+``manifest.json`` holds them, and ``tools/pin.py`` writes it. A model may be pinned with all of its
+checksums, with some, or not at all: only confirmed values are listed, and a pull reports what is
+not pinned. ``MARSAM_MANIFEST`` names another manifest, for those who pin models of their own.
 """
 
 import json
@@ -22,11 +21,11 @@ PACKAGED = Path(__file__).with_name("manifest.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """What one model has to be.
+    """The pinned commit and checksums of one model.
 
     Attributes:
         revision: the commit on the hub; None for a model inside the package.
-        sha256: path inside the model's folder to checksum, as far as they are confirmed.
+        sha256: confirmed checksums, by path inside the model's folder.
     """
 
     revision: str | None
@@ -34,7 +33,7 @@ class Pin:
 
 
 def pin_of(repo: str) -> Pin | None:
-    """The pin of a hub id, or None for a model that is not pinned."""
+    """Return the pin of a hub id, or None for a model that is not pinned."""
     return _read(_path()).get(repo)
 
 

@@ -1,4 +1,4 @@
-"""A model's folder: which files of a repository make one, what is missing, what is damaged."""
+"""The files of a model: which of a repository are needed, which are missing or corrupt."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = ("*.json", "*.txt", "*.model", "*.spm")
-"""Configurations and vocabularies, by the name inside their folder."""
+"""File name patterns of configurations and vocabularies."""
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _WEIGHTS = re.compile(
@@ -28,15 +28,15 @@ _VOCABULARIES = (
     ("sentencepiece.bpe.model",),
     ("spiece.model",),
 )
-"""A tokenizer is there when all files of one of these are."""
+"""A tokenizer is complete when all files of one of these are present."""
 
 
-def chosen_files(names: Iterable[str]) -> list[str]:
-    """The files of a repository that make a model, each weight once.
+def select_files(names: Iterable[str]) -> list[str]:
+    """Return the files of a repository that make a model, with one format of the weights.
 
-    A pipeline's components come in half precision where the repository has it; a single model comes
-    from the top of the repository. Safetensors are preferred; other formats, other precisions and
-    checkpoints of other programs stay on the hub.
+    A pipeline's components are taken in half precision where the repository has it, a single model
+    from the top folder. Safetensors are preferred. Other formats, other precisions and checkpoints
+    of other programs are left out.
     """
     listed = set(names)
     pipeline = "model_index.json" in listed
@@ -45,24 +45,24 @@ def chosen_files(names: Iterable[str]) -> list[str]:
         folder, _, leaf = name.rpartition("/")
         leaves.setdefault(folder, []).append(leaf)
     if not pipeline:
-        return _chosen_in(leaves.get("", []), half_first=False)
+        return _select_in_folder(leaves.get("", []), half_first=False)
     chosen = ["model_index.json"]
     for folder, inside in leaves.items():
         if folder and "/" not in folder:
-            chosen += [f"{folder}/{leaf}" for leaf in _chosen_in(inside, half_first=True)]
+            chosen += [f"{folder}/{leaf}" for leaf in _select_in_folder(inside, half_first=True)]
     return chosen
 
 
 def is_weights(name: str) -> bool:
-    """Whether a file, named with or without its folder, holds weights we load."""
+    """Whether a file, named with or without its folder, holds weights that Marsam loads."""
     return name == ADAPTER_FILE or _WEIGHTS.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def missing_files(folder: Path, stage: str) -> list[str]:
-    """What the stage needs and the folder lacks, as paths inside it; empty when it is complete.
+    """Return the files that the stage needs and the folder lacks, as relative paths.
 
-    Tokenizers load without complaint from a folder that holds none, and then know no word: nothing
-    else in the program would notice.
+    transformers loads an empty tokenizer from a folder without a vocabulary and reports no error,
+    so the vocabulary is checked here.
     """
     if stage == "adapter":
         return _missing_one_of(folder, ADAPTER_FILE)
@@ -76,26 +76,26 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     return missing + _missing_vocabulary(folder)
 
 
-def damaged_files(folder: Path, sha256: Mapping[str, str]) -> list[str]:
-    """The files whose content is wrong, as paths inside the folder.
+def corrupt_files(folder: Path, sha256: Mapping[str, str]) -> list[str]:
+    """Return the files whose content is wrong, as relative paths.
 
-    A file in ``sha256`` is compared with that, another of the hub's cache with its own hash; any
-    other is opened and its structure checked. Reads everything: about a second for each gigabyte.
+    A file in ``sha256`` is compared with that checksum, another file of the hub's cache with its
+    own hash; of all others the structure is checked. Takes about a second per gigabyte.
     """
     return sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not is_sound(path, sha256=sha256.get(path.relative_to(folder).as_posix()))
+        and not is_intact(path, sha256=sha256.get(path.relative_to(folder).as_posix()))
     )
 
 
 @cache
-def revision(folder: Path) -> str:
-    """Which weights a model's folder holds: the hub's commit, else a hash of their content.
+def weights_revision(folder: Path) -> str:
+    """Return the hub's commit of a model, or a hash of its weights; 12 hexadecimal digits.
 
-    Reads all weights that are not the hub's: about a second for each gigabyte.
+    Hashing weights that are not the hub's takes about a second per gigabyte.
     """
     if folder.parent.name == "snapshots":
         return folder.name[:12]
@@ -106,10 +106,12 @@ def revision(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def is_sound(path: Path, *, sha256: str | None = None) -> bool:
-    """Whether a file holds what it should, as far as can be told on this machine.
+def is_intact(path: Path, *, sha256: str | None = None) -> bool:
+    """Whether a file's content is right, as far as this machine can tell.
 
-    ``sha256`` is what it has to be, where that is known from somewhere better than the cache.
+    Args:
+        path: the file.
+        sha256: the expected checksum, where one better than the cache's is known.
     """
     expected = sha256 or _hash_in_cache(path)
     if expected is not None:
@@ -124,19 +126,19 @@ def is_sound(path: Path, *, sha256: str | None = None) -> bool:
                 with safe_open(path, framework="np") as opened:
                     opened.keys()
             case ".bin":
-                # Written by torch.save as a zip, whose table of contents is at the very end; the
-                # older format has none, and starts with a pickle.
+                # torch.save writes a zip, whose directory is at the end of the file; its older
+                # format starts with a pickle.
                 with path.open("rb") as file:
                     pickled = file.read(1) == b"\x80"
                 return pickled or zipfile.is_zipfile(path)
             case _:
                 return path.stat().st_size > 0
-    except Exception:  # whatever a reader raises, the file cannot be read
+    except Exception:  # the file cannot be read, whatever its reader raises
         return False
     return True
 
 
-def _chosen_in(leaves: list[str], *, half_first: bool) -> list[str]:
+def _select_in_folder(leaves: list[str], *, half_first: bool) -> list[str]:
     texts = [
         leaf
         for leaf in leaves
@@ -222,10 +224,10 @@ def _json(path: Path) -> Any:
 
 
 def _hash_in_cache(path: Path) -> str | None:
-    """The hash a file of the hub's cache must have: it is the name of the blob it links to."""
+    """Return the hash of a file in the hub's cache: the name of the blob that it links to."""
     if not path.is_symlink():
         return None
-    # One link only: a blob may itself link into a store that names files in another way.
+    # Follow one link only: a blob may itself link into a store with other names.
     blob = path.readlink()
     known = blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", blob.name)
     return blob.name if known else None
@@ -235,7 +237,7 @@ def _hash(path: Path, like: str) -> str:
     with path.open("rb") as file:
         if len(like) == 64:
             return hashlib.file_digest(file, "sha256").hexdigest()
-        # Small files are named as git names them.
+        # Small files are named by their git blob hash.
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
         digest.update(file.read())
         return digest.hexdigest()

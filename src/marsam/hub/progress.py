@@ -1,4 +1,4 @@
-"""How far a pull is, heard from the hub's library."""
+"""Progress of a download, in bytes."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class PullProgress:
-    """How far a pull is, in bytes; what was here before counts as done."""
+    """Progress of a pull in bytes; files that were already downloaded count as done."""
 
     source: str
     done: int
@@ -16,8 +16,8 @@ class PullProgress:
 
 
 @dataclass(kw_only=True)
-class Meter:
-    """Bytes done, counted by several threads."""
+class ByteCounter:
+    """Counts the bytes of several downloading threads and reports the progress."""
 
     source: str
     done: int
@@ -26,31 +26,31 @@ class Meter:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def left(self) -> int:
-        """Bytes still to come."""
+    def remaining(self) -> int:
+        """Bytes that are still to come."""
         return self.total - self.done
 
     def add(self, count: int) -> None:
-        """Count bytes, and tell."""
+        """Add bytes and report the progress."""
         with self.lock:
             self.done = min(self.done + count, self.total)
             if self.report is not None:
                 self.report(PullProgress(source=self.source, done=self.done, total=self.total))
 
 
-def bars_of(meter: Meter) -> type[Any]:
-    """A progress bar class that shows nothing and tells the meter: the library's only hook."""
+def progress_class(counter: ByteCounter) -> type[Any]:
+    """Return a silent tqdm class that feeds ``counter``: the hub library's only progress hook."""
     from huggingface_hub.utils import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            # There are three bars: of files, of bytes received and of bytes written.
+            # The library opens three bars: files, bytes received, and bytes written.
             self.counts = kwargs.get("name") == "huggingface_hub.snapshot_download"
             super().__init__(*args, **(kwargs | {"disable": True}))
 
         def update(self, n: float | None = 1) -> bool | None:
             if self.counts:
-                meter.add(int(n or 0))
+                counter.add(int(n or 0))
             return None
 
     return Bar

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 from PIL import Image
 
-from marsam.errors import Cancelled, MarsamError, Overdue, RunMissing, rebuilt
+from marsam.errors import Cancelled, MarsamError, RunMissing, StepTimeout, error_from_code
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
 from marsam.options import QUEUE, SHARE
@@ -117,7 +117,7 @@ class Scheduler:
             The run's ID.
 
         Raises:
-            Refused: when the queue, or the client's share of it, is full.
+            RetryLater: when the queue, or the client's share of it, is full.
             MarsamError: when the run cannot be created.
         """
         new = replace(new, state="queued")
@@ -131,7 +131,7 @@ class Scheduler:
         Raises:
             RunMissing: when it does not exist, is another client's, or has nothing left to do.
             OptionError: when it was started with other models.
-            Refused: when the queue, or the client's share of it, is full.
+            RetryLater: when the queue, or the client's share of it, is full.
         """
         require_same_models(self.journal.run(client, run_id), self.studio)
         return self.enqueue(client, lambda: self.journal.claim(client, run_id))
@@ -210,7 +210,7 @@ class Scheduler:
 
     def _stored_end(self, run_id: str) -> RunEnded:
         run = self.journal.run(None, run_id)
-        return RunEnded(run.state, run.error and rebuilt(*run.error))
+        return RunEnded(run.state, run.error and error_from_code(*run.error))
 
     def queue_position(self, run_id: str) -> int | None:
         """A run's position in the queue, from 1; 0 while in progress, None when it is over."""
@@ -366,7 +366,7 @@ class Scheduler:
                     continue
                 worker.hung = True
                 job.cancelled.set()
-                error = Overdue(f"A step took longer than {self.step_timeout:.0f} seconds.")
+                error = StepTimeout(f"A step took longer than {self.step_timeout:.0f} seconds.")
                 with self._log_errors():
                     self._end(job, RunEnded("failed", error))
             for run_id, job in list(self._unsaved.items()):

@@ -12,12 +12,11 @@ from PIL import Image
 from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, translated
+from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
-from marsam.stages.config import read_config, require_files
-from marsam.stages.loading import loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
 from marsam.text.cleaning import clean, collapse_loops
 
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
@@ -49,7 +48,7 @@ class BlipCaptioner:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
         read_early(self.folder)
-        with loading, translated(f"loading the captioner {self.name}"):
+        with loading, map_model_errors(f"loading the captioner {self.name}"):
             quiet("transformers")
             from transformers import (
                 AutoTokenizer,
@@ -113,7 +112,7 @@ class BlipCaptioner:
 
         with (
             self._lock,
-            translated("describing a picture"),
+            map_model_errors("describing a picture"),
             intra_op_threads(self.folder),
             torch.inference_mode(),
         ):

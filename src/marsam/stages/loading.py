@@ -1,17 +1,16 @@
 """The heavy libraries, kept quiet: no bars of theirs, no reports home, no hub behind our back."""
 
 import importlib
+import json
 import os
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from marsam.hub.model_files import is_weights
-
-
-def no_reports() -> None:
-    """Keep the hub's library from reporting how it is used; it looks when it is imported."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+from marsam.errors import ModelDamaged, ModelMissing
+from marsam.hub.model_files import is_weights, missing_files
+from marsam.hub.telemetry import disable_telemetry
 
 
 def quiet(*libraries: str) -> None:
@@ -20,7 +19,7 @@ def quiet(*libraries: str) -> None:
     Args:
         libraries: ``transformers``, ``diffusers``, or both. They are imported, which takes seconds.
     """
-    no_reports()
+    disable_telemetry()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     import huggingface_hub.utils.logging
 
@@ -55,3 +54,31 @@ def read_early(folder: Path) -> None:
 loading = threading.RLock()
 """Held while a model is read: ``from_pretrained`` changes what torch makes in every thread, and
 transformers, which imports its parts when they are asked for, may not be asked by two at once."""
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """The folder's ``config.json`` (or ``model_index.json``) as a dictionary.
+
+    Raises:
+        ModelMissing: when there is no such file.
+        ModelDamaged: when it is not JSON.
+    """
+    try:
+        data = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelMissing(f"{folder.name} is not a model folder: it has no {name}.") from error
+    except (OSError, ValueError) as error:
+        raise ModelDamaged(f"{name} in {folder.name} cannot be read.") from error
+    if not isinstance(data, dict):
+        raise ModelDamaged(f"{name} in {folder.name} is not a configuration.")
+    return data
+
+
+def require_files(folder: Path, stage: str, name: str) -> None:
+    """Refuse a folder that lacks a file: tokenizers load without theirs, knowing nothing.
+
+    Raises:
+        ModelDamaged: naming the first missing file.
+    """
+    if missing := missing_files(folder, stage):
+        raise ModelDamaged(f"{name} is incomplete: {missing[0]} is missing; fetch it again.")

@@ -16,13 +16,12 @@ from marsam.cpu import optimize
 from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, translated
+from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
 from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
 from marsam.recipes import Method, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
-from marsam.stages.config import read_config, require_files
-from marsam.stages.loading import loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
 from marsam.stages.lora import Adapter
 
 PREVIEW_LATENTS = 16
@@ -66,7 +65,7 @@ class DiffusionPainter:
     def _loaded(self) -> tuple[Any, Mapping[str, Any], Adapter | None]:
         """The pipeline, the configuration of the scheduler it came with, and its adapter."""
         read_early(self.folder)
-        with loading, translated(f"loading the painter {self.name}"):
+        with loading, map_model_errors(f"loading the painter {self.name}"):
             quiet("transformers", "diffusers")
             import diffusers
             import torch
@@ -124,7 +123,7 @@ class DiffusionPainter:
             return self._own_decoder
         from diffusers import AutoencoderTiny
 
-        with loading, translated(f"loading the decoder {self.decoder.name}"):
+        with loading, map_model_errors(f"loading the decoder {self.decoder.name}"):
             small = AutoencoderTiny.from_pretrained(
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
@@ -135,7 +134,7 @@ class DiffusionPainter:
         """The pipeline's own, without its weights; None when the painter has none."""
         if not (self.folder / "tokenizer").is_dir():
             return None
-        with loading, translated(f"loading the vocabulary of {self.name}"):
+        with loading, map_model_errors(f"loading the vocabulary of {self.name}"):
             quiet("transformers")
             from transformers import AutoTokenizer
 
@@ -200,7 +199,7 @@ class DiffusionPainter:
         import torch
 
         emit.raise_if_closed()
-        with translated("painting"), intra_op_threads(self.folder), torch.inference_mode():
+        with map_model_errors("painting"), intra_op_threads(self.folder), torch.inference_mode():
             pipe, shipped, adapter = self._loaded
             method = self.method(options.recipe)
             own, small = self._own_decoder, self._small_decoder

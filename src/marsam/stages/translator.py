@@ -11,13 +11,12 @@ from typing import Any
 from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, translated
+from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
-from marsam.stages.config import read_config, require_files
 from marsam.stages.language_tokens import direction
-from marsam.stages.loading import loading, quiet, read_early
+from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
 from marsam.text import cleaning as texts
 from marsam.text.glossary import split_around
 from marsam.text.languages import ARABIC, Language, language
@@ -56,7 +55,7 @@ class Seq2SeqTranslator:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         read_early(self.folder)
-        with loading, translated(f"loading the translator {self.name}"):
+        with loading, map_model_errors(f"loading the translator {self.name}"):
             quiet("transformers")
             import transformers
 
@@ -114,7 +113,7 @@ class Seq2SeqTranslator:
         """
         checked = [checked_text(texts.clean(text), "text") for text in given]
         source, target = language(options.source), language(options.target)
-        with self._lock, translated("translating"), intra_op_threads(self.folder):
+        with self._lock, map_model_errors("translating"), intra_op_threads(self.folder):
             answers = self._guarded(checked, source, target, options)
             standards: Sequence[str | None] = [None] * len(checked)
             backs: Sequence[str | None] = [None] * len(checked)

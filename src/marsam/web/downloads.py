@@ -10,7 +10,8 @@ import gradio as gr
 
 from marsam.errors import Cancelled, MarsamError
 from marsam.hub.catalog import STANDARD
-from marsam.hub.download import PullProgress, pull
+from marsam.hub.download import pull
+from marsam.hub.progress import PullProgress
 from marsam.web.session import Desks, sentence
 from marsam.web.strings import both
 from marsam.web.view import Update, View

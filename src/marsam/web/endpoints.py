@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.errors import MarsamError, public
+from marsam.errors import MarsamError, public_message_of
 from marsam.journal.records import NewRun
 from marsam.options import (
     MAX_PICTURES,
@@ -92,7 +92,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except MarsamError as error:
-        raise gr.Error(public(error), print_exception=False) from error
+        raise gr.Error(public_message_of(error), print_exception=False) from error
 
 
 def _whole(number: float | None) -> int | None:

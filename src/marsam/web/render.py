@@ -10,13 +10,14 @@ from pathlib import Path
 from PIL import Image
 
 from marsam.hub.catalog import MINI, SETS, STANDARD, model_of
-from marsam.hub.download import is_present
+from marsam.hub.locate import is_present
+from marsam.hub.selection import stage_name
 from marsam.journal.records import StoredPicture
 from marsam.notices import Notice
 from marsam.options import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
-from marsam.studio import Studio, stage_name
+from marsam.studio import Studio
 from marsam.web.strings import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
 
 HERE = Path(__file__).parent

@@ -21,11 +21,11 @@ from marsam.errors import (
     ModelError,
     OptionError,
     OutOfMemory,
-    Overdue,
     PictureError,
     PromptError,
-    Refused,
+    RetryLater,
     RunMissing,
+    StepTimeout,
 )
 from marsam.journal.file_store import StoredFile
 from marsam.journal.records import Run, StoredPicture
@@ -46,8 +46,8 @@ _SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
     (ModelError, "no_model"),
     (ClusterError, "no_cluster"),
     (OutOfMemory, "no_memory"),
-    (Refused, "too_busy"),
-    (Overdue, "too_slow"),
+    (RetryLater, "too_busy"),
+    (StepTimeout, "too_slow"),
     (DiskFull, "disk_full"),
     (JournalError, "no_journal"),
 )

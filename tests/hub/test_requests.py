@@ -12,7 +12,8 @@ import pytest
 
 from marsam.errors import ModelError
 from marsam.hub import catalog
-from marsam.hub import download as models
+from marsam.hub.download import pull
+from marsam.hub.locate import is_present
 from tests.commands import marsam
 
 from .fake_hub import FakeHub
@@ -61,7 +62,7 @@ def test_a_person_is_asked(
 def test_what_is_here_is_not_asked_for_again(
     hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    models.pull(BLIP)
+    pull(BLIP)
     hub.requests.clear()
     assert marsam("models", "pull", BLIP) == 0
     assert "Everything is here." in capsys.readouterr().out
@@ -103,10 +104,11 @@ def test_too_little_room_is_said_before_anything_is_fetched(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6 - 100, 100))
     with pytest.raises(ModelError) as caught:
-        models.pull(DIFFUSION)
+        pull(DIFFUSION)
     assert str(caught.value) == (
-        f"There is no room for {DIFFUSION}: it needs 1 MB more in {cache}, where 0 MB are free; "
-        "make room there, or set HF_HOME to a folder on another disk, and ask again."
+        f"The disk is too small for {DIFFUSION}: it needs 1 MB more in {cache}, "
+        "where 0 MB are free; "
+        "free some space, or set HF_HOME to a folder on another disk, and try again."
     )
     assert not hub.fetched(DIFFUSION)
 
@@ -128,10 +130,10 @@ def test_a_disk_that_fills_up_says_how_much_is_needed_and_the_next_pull_goes_on(
         with pytest.raises(
             ModelError, match="The disk is full: .* needs [01] MB more in"
         ) as caught:
-            models.pull(DIFFUSION)
+            pull(DIFFUSION)
     assert str(cache) in str(caught.value)
 
     hub.requests.clear()
-    models.pull(DIFFUSION)
-    assert models.is_present(catalog.STANDARD.painter)
+    pull(DIFFUSION)
+    assert is_present(catalog.STANDARD.painter)
     assert "model_index.json" not in hub.fetched(DIFFUSION)

@@ -11,8 +11,9 @@ import pytest
 from huggingface_hub import constants
 
 from marsam.hub import catalog, manifest
-from marsam.hub import download as models
-from marsam.hub.import_folder import bring, look
+from marsam.hub.download import pull
+from marsam.hub.import_folder import find_in_folder, import_model
+from marsam.hub.locate import is_present, verify
 from marsam.studio import Studio
 from tests.commands import marsam
 
@@ -68,7 +69,7 @@ def test_another_machines_cache_is_a_folder_too(
     hub: FakeHub, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     for model in STANDARD.parts:
-        models.pull(model.source)
+        pull(model.source)
     carried = tmp_path / "carried"
     shutil.copytree(cache, carried, symlinks=links)
     here = tmp_path / "here"
@@ -79,24 +80,24 @@ def test_another_machines_cache_is_a_folder_too(
     assert not hub.requests
     shutil.rmtree(carried)
     for model in STANDARD.parts:
-        located = models.verify(model.source, stage=model.stage)
+        located = verify(model.source, stage=model.stage)
         assert located.folder.is_relative_to(here)
         assert located.revision == hub.repositories[model.source].commit
 
 
 def test_a_folder_without_a_commit_is_named_by_its_content(stick: Path) -> None:
-    first = bring(look(DECODER, stick))
-    assert bring(look(DECODER, stick)) == first
+    first = import_model(find_in_folder(DECODER, stick))
+    assert import_model(find_in_folder(DECODER, stick)) == first
     (stick / DECODER / "config.json").write_text("{}\n")
-    assert bring(look(DECODER, stick)) != first
+    assert import_model(find_in_folder(DECODER, stick)) != first
 
 
 def test_a_folder_of_exactly_the_pinned_files_is_that_commit(
     stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pin(stick, ADAPTER, "pytorch_lora_weights.safetensors", tmp_path, monkeypatch)
-    assert bring(look(ADAPTER, stick)).name == "c" * 40
-    assert models.verify(ADAPTER, stage="adapter").checked == 1
+    assert import_model(find_in_folder(ADAPTER, stick)).name == "c" * 40
+    assert verify(ADAPTER, stage="adapter").verified_files == 1
 
 
 def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
@@ -115,9 +116,9 @@ def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
 
     assert marsam("models", "pull", ADAPTER, "--from", str(stick)) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"{path} is not the file this Marsam was made with, or it is damaged")
+    assert said.startswith(f"{path} does not have the checksum of Marsam's manifest")
     assert STANDARD.adapter is not None
-    assert not models.is_present(STANDARD.adapter)
+    assert not is_present(STANDARD.adapter)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
@@ -140,8 +141,8 @@ def test_what_a_folder_lacks_is_named_and_the_rest_is_used(
     shutil.rmtree(stick / NLLB)
     assert marsam("models", "pull", "standard", "--from", str(stick)) == 1
     assert f"{stick} does not hold {NLLB}, {DIFFUSION}; " in capsys.readouterr().err
-    assert models.is_present(STANDARD.captioner)
-    assert not models.is_present(STANDARD.painter)
+    assert is_present(STANDARD.captioner)
+    assert not is_present(STANDARD.painter)
 
 
 def test_a_disk_that_fills_up_while_copying(
@@ -169,7 +170,7 @@ def test_a_disk_that_fills_up_while_copying(
     monkeypatch.setattr(Path, "open", open_)
     assert marsam("models", "pull", BLIP, "--from", str(stick)) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"The disk is full: {BLIP} needs 1 MB more in {cache}; make room")
+    assert said.startswith(f"The disk is full: {BLIP} needs 1 MB more in {cache}; free some space")
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 

@@ -1,0 +1,111 @@
+"""Find models on this machine, and verify them; never uses the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from marsam.errors import ModelDamaged, ModelError, ModelMissing
+from marsam.hub import cache, catalog, manifest
+from marsam.hub.errors import first_names, map_hub_errors, pull_command
+from marsam.hub.model_files import corrupt_files, missing_files
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocatedModel:
+    """A model on this machine.
+
+    Attributes:
+        source: its folder or hub id; an id that moved is replaced by the new one.
+        revision: the commit, for a model of the hub.
+        verified_files: files that match Marsam's own checksums; 0 unless verified.
+    """
+
+    folder: Path
+    source: str
+    revision: str | None
+    verified_files: int = 0
+
+
+def locate(source: str, *, stage: str) -> Path:
+    """Return the local folder of a folder or hub id; see :func:`find`."""
+    return find(source, stage=stage).folder
+
+
+def find(source: str, *, stage: str) -> LocatedModel:
+    """Find a model on this machine, without the network.
+
+    An existing folder is returned as it is. A hub id is searched for in the hub's cache, which must
+    hold every file that :func:`marsam.hub.download.pull` would download.
+
+    Raises:
+        ModelMissing: when it is not downloaded.
+        ModelDamaged: when it is only partly downloaded.
+        ModelNotFound: when it is neither a folder nor a valid hub id.
+    """
+    folder = local_folder(source)
+    if folder is not None:
+        return LocatedModel(folder=folder, source=source, revision=None)
+    repo = catalog.ALIASES.get(source, source)
+    missing: list[str] | None = None
+    with map_hub_errors(repo):
+        for snapshot in cache.snapshots(repo):
+            absent = cache.missing(repo, snapshot, stage)
+            if not absent:
+                return LocatedModel(folder=snapshot, source=repo, revision=snapshot.name)
+            missing = missing or absent
+    if missing is None:
+        raise ModelMissing(f"{repo} is not downloaded; download it with: {pull_command(repo)}")
+    raise ModelDamaged(
+        f"{repo} is only partly downloaded ({first_names(missing)} missing); "
+        f"download the rest with: {pull_command(repo)}"
+    )
+
+
+def is_present(model: catalog.Model) -> bool:
+    """Whether a model of the catalog is downloaded and complete."""
+    if not model.files:
+        return not missing_files(catalog.bundled_folder(model), model.stage)
+    try:
+        locate(model.source, stage=model.stage)
+    except ModelError:
+        return False
+    return True
+
+
+def verify(source: str, *, stage: str) -> LocatedModel:
+    """Find a model and verify every file of it, without the network.
+
+    Files in Marsam's manifest are compared with its checksums, other files of the hub's cache with
+    the hash that the hub announced. Of all others the structure is checked.
+
+    Raises:
+        ModelMissing: when it is not downloaded.
+        ModelDamaged: when a file is missing or corrupt; the error names it.
+    """
+    located = find(source, stage=stage)
+    folder, bundled = located.folder, manifest.bundled_pin(located.folder)
+    pinned = bundled or manifest.pin_of(located.source)
+    expected: Mapping[str, str] = {}
+    if pinned is not None and pinned.revision == located.revision:
+        expected = pinned.sha256
+    missing = missing_files(folder, stage)
+    if bundled is not None:
+        missing = missing or [name for name in bundled.sha256 if not (folder / name).is_file()]
+    problem = f"is missing {first_names(missing)}" if missing else ""
+    if not problem and (corrupt := corrupt_files(folder, expected)):
+        problem = f"is damaged ({first_names(corrupt)})"
+    if problem:
+        remedy = f"repair it with: {pull_command(located.source)}"
+        if located.revision is None:
+            remedy = "install Marsam again" if bundled else "copy it again from its source"
+        raise ModelDamaged(f"{located.source} {problem}; {remedy}")
+    verified = sum((folder / name).is_file() for name in expected)
+    return LocatedModel(
+        folder=folder, source=located.source, revision=located.revision, verified_files=verified
+    )
+
+
+def local_folder(source: str) -> Path | None:
+    """Return the folder that ``source`` names, or None when it names none."""
+    path = Path(source).expanduser()
+    return path if source and path.is_dir() else None
