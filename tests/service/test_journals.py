@@ -89,7 +89,7 @@ def test_two_processes_write_one_journal_under_sigkill(
         nonlocal kills
         mine = 0
         while mine < WRITES:
-            command = [sys.executable, "-m", "tests.service.writer", str(tmp_path)]
+            command = [sys.executable, "-m", "tests.service.journal_writer", str(tmp_path)]
             process = subprocess.Popen(
                 [*command, str(WRITES - mine), *([url] if url else [])],
                 stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""How long a picture takes is measured, remembered, and never a reason to fail."""
+"""Estimates come from measurements, which are kept between starts."""
 
 import dataclasses
 from pathlib import Path
@@ -26,42 +26,42 @@ def painted(steps: int) -> Picture:
     )
 
 
-def test_nothing_is_known_before_it_was_measured() -> None:
+def test_there_is_no_estimate_before_the_first_measurement() -> None:
     assert TimeEstimator(fake_studio()).estimate(PaintOptions()) is None
 
 
-def test_one_picture_tells_about_every_recipe() -> None:
+def test_one_picture_gives_an_estimate_for_every_recipe() -> None:
     estimator = TimeEstimator(fake_studio())
     methods = recipes(adapter=False)
     balanced = methods[Recipe.BALANCED]
     estimator.update(painted(balanced.steps), 10.0)
     assert estimator.estimate(PaintOptions(pictures=4)) == pytest.approx(40)
     times = estimator.seconds_per_picture()
-    # By how often the U-Net looks: twice in a guided step.
+    # In proportion to the forward passes: two in a step with classifier-free guidance.
     assert times[Recipe.DRAFT] == pytest.approx(10 * 16 / (2 * balanced.steps))
     assert times[Recipe.FAITHFUL] == pytest.approx(10 * 100 / (2 * balanced.steps))
 
 
-def test_the_figure_is_remembered_by_the_next_start(tmp_path: Path) -> None:
+def test_measurements_are_kept_between_starts(tmp_path: Path) -> None:
     file = tmp_path / "new" / "estimator.json"
     TimeEstimator(fake_studio(), file).update(painted(10), 5.0)
     assert TimeEstimator(fake_studio(), file).estimate(PaintOptions(pictures=1, steps=10)) == 5.0
 
 
-def test_another_size_is_another_matter() -> None:
+def test_another_size_has_no_estimate() -> None:
     estimator = TimeEstimator(fake_studio())
     estimator.update(painted(10), 5.0)
     assert estimator.estimate(PaintOptions(width=512, height=512)) is None
 
 
-def test_a_withheld_picture_teaches_nothing() -> None:
+def test_a_blocked_picture_is_no_measurement() -> None:
     estimator = TimeEstimator(fake_studio())
     estimator.update(dataclasses.replace(painted(10), image=None, blocked=True), 5.0)
     assert estimator.estimate(PaintOptions()) is None
 
 
 @pytest.mark.parametrize("junk", [b"", b"[1, 2]", b'{"a": "b"}', b"\xff\xfe"])
-def test_a_damaged_file_is_measured_anew(tmp_path: Path, junk: bytes) -> None:
+def test_a_damaged_file_of_measurements_is_replaced(tmp_path: Path, junk: bytes) -> None:
     file = tmp_path / "estimator.json"
     file.write_bytes(junk)
     estimator = TimeEstimator(fake_studio(), file)

@@ -1,4 +1,4 @@
-"""The waiting queue: bounded, and fair between clients."""
+"""The queue is bounded, and fair between clients."""
 
 import threading
 
@@ -23,7 +23,7 @@ def test_clients_take_turns() -> None:
     assert served == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
-def test_a_full_line_and_a_used_up_share_say_so() -> None:
+def test_a_full_queue_and_a_used_quota_are_refused() -> None:
     queue = FairQueue(max_queued=3, max_per_client=2)
     _joined(queue, ("a", "a1"), ("a", "a2"))
     with pytest.raises(QuotaExceeded, match="2 of your runs"):
@@ -35,7 +35,7 @@ def test_a_full_line_and_a_used_up_share_say_so() -> None:
     queue.reserve("c")
 
 
-def test_what_is_worked_on_counts_as_ones_share_and_what_waits_beyond_as_waiting() -> None:
+def test_jobs_in_progress_and_in_the_next_queue_count() -> None:
     queue = FairQueue(max_queued=3, max_per_client=2)
     queue.reserve("a", in_progress=1)
     queue.release("a")
@@ -45,7 +45,7 @@ def test_what_is_worked_on_counts_as_ones_share_and_what_waits_beyond_as_waiting
         queue.reserve("a", behind=range(3))
 
 
-def test_whoever_leaves_is_not_served() -> None:
+def test_a_removed_job_is_not_returned() -> None:
     queue = FairQueue(max_queued=9, max_per_client=9)
     _joined(queue, ("a", "a1"), ("b", "b1"))
     assert queue.remove("a1")
@@ -54,7 +54,7 @@ def test_whoever_leaves_is_not_served() -> None:
     assert len(queue) == 0
 
 
-def test_closing_wakes_whoever_waits_for_a_job() -> None:
+def test_closing_wakes_a_waiting_pop() -> None:
     queue, got = FairQueue(max_queued=1, max_per_client=1), list[str | None]()
     waiting = threading.Thread(target=lambda: got.append(queue.pop()))
     waiting.start()
@@ -66,7 +66,7 @@ def test_closing_wakes_whoever_waits_for_a_job() -> None:
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30))
-def test_positions_are_the_order_of_service(clients: list[str]) -> None:
+def test_positions_are_the_order_of_pop(clients: list[str]) -> None:
     queue = FairQueue(max_queued=30, max_per_client=30)
     jobs = [(client, f"{client}{number}") for number, client in enumerate(clients)]
     _joined(queue, *jobs[:-1])
@@ -75,6 +75,6 @@ def test_positions_are_the_order_of_service(clients: list[str]) -> None:
     assert queue.positions() == foreseen
     served = [queue.pop() for _ in jobs]
     assert served == sorted(foreseen, key=lambda job: foreseen[job])
-    # Nobody is served twice while another, who was there from the first, still waits for a turn.
+    # No client gets a second turn before every client had its first.
     first = {client: next(job for c, job in jobs if c == client) for client in set(clients)}
     assert set(served[: len(first)]) == set(first.values())

@@ -1,4 +1,4 @@
-"""Pictures that several machines share come here whole."""
+"""Files of a remote store are downloaded whole."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> RunFileStore:
     return RunFileStore(tmp_path / "here", (tmp_path / "elsewhere").as_uri())
 
 
-def test_two_who_ask_at_once_both_get_it_whole(
+def test_two_threads_download_the_same_file_whole(
     store: RunFileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = threading.Barrier(2, timeout=10)
@@ -40,7 +40,7 @@ def test_two_who_ask_at_once_both_get_it_whole(
     assert [path.name for path in store.run_folder("run").iterdir()] == ["a.png"]
 
 
-def test_a_picture_that_is_nowhere_is_one_sentence(store: RunFileStore) -> None:
+def test_a_missing_file_is_one_sentence(store: RunFileStore) -> None:
     with pytest.raises(JournalError, match="no longer in the store"):
         _ = store.file("run", "b.png").path
     assert list(store.run_folder("run").iterdir()) == []

@@ -41,7 +41,7 @@ def painted(journal: Journal, client: str, *, blocked: frozenset[int] = frozense
     return run
 
 
-def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
+def test_a_run_reads_back_equal_after_a_restart(tmp_path: Path) -> None:
     run = painted(Journal(tmp_path), "amal")
     (kept,) = Journal(tmp_path).runs("amal")
     assert kept.id == run
@@ -65,20 +65,20 @@ def test_a_run_comes_back_as_it_was_after_a_restart(tmp_path: Path) -> None:
         )
 
 
-def test_a_warning_is_kept_with_its_line(tmp_path: Path) -> None:
+def test_a_warning_is_stored_with_its_caption(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     caption = Caption(text="a bald man", score=-0.5, warnings=(Notice.LOOP_COLLAPSED,))
     run = journal.insert(NewRun(client="amal", captions=(caption,))).id
     assert journal.run("amal", run).captions == (caption,)
 
 
-def test_a_withheld_picture_is_listed_without_a_file(tmp_path: Path) -> None:
+def test_a_blocked_picture_is_listed_without_a_file(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     run = painted(journal, "amal", blocked=frozenset({8}))
     assert [p.path is None for p in journal.run("amal", run).pictures] == [False, True]
 
 
-def test_nobody_sees_or_deletes_the_runs_of_another(tmp_path: Path) -> None:
+def test_clients_cannot_see_or_delete_each_others_runs(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     run = painted(journal, "amal")
     assert journal.runs("basim") == ()
@@ -89,7 +89,7 @@ def test_nobody_sees_or_deletes_the_runs_of_another(tmp_path: Path) -> None:
     assert len(journal.run("amal", run).pictures) == 2
 
 
-def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_deleted_run_leaves_no_files(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     run = painted(journal, "amal")
     journal.delete("amal", run)
@@ -97,7 +97,7 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+def test_a_picture_of_a_deleted_run_leaves_no_files(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     run = journal.insert(NewRun(client="amal", prompt="a cat", options=OPTIONS)).id
     event = next(e for e in fake_studio().stream(PHOTO, OPTIONS) if isinstance(e, Painted))
@@ -107,7 +107,7 @@ def test_a_picture_of_a_run_that_was_deleted_meanwhile_leaves_nothing(tmp_path: 
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_what_ran_when_the_process_ended_was_interrupted(tmp_path: Path) -> None:
+def test_an_active_run_of_a_dead_process_is_interrupted(tmp_path: Path) -> None:
     first = Journal(tmp_path)
     run = first.insert(NewRun(client="amal", image=PHOTO)).id
     assert Journal(tmp_path).run("amal", run).state == "running"  # by another process
@@ -115,7 +115,7 @@ def test_what_ran_when_the_process_ended_was_interrupted(tmp_path: Path) -> None
     assert Journal(tmp_path).run("amal", run).state == "interrupted"
 
 
-def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_newer_journal_is_refused_and_not_changed(tmp_path: Path) -> None:
     Journal(tmp_path)
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'journal.db'}")
     with engine.begin() as database:

@@ -1,25 +1,41 @@
-"""Runs kept, resumed and looked at from the command line; older journals brought up to date."""
+"""Runs are created, executed, recorded and resumed; the command line lists and exports them."""
 
 import json
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from marsam import PaintOptions, RunOptions, TranslateOptions
 from marsam.cli.main import app
-from marsam.errors import JournalError, OptionError, OutOfMemory, PromptError, RunMissing
+from marsam.errors import (
+    Cancelled,
+    DiskFull,
+    JournalError,
+    OptionError,
+    OutOfMemory,
+    PromptError,
+    RunMissing,
+)
 from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.owner_lock import FileOwnerLock
 from marsam.journal.records import NewRun
-from marsam.results import Checked, Painted, Translation
-from marsam.runs.execution import create_run, execute_and_record, execute_run, require_same_models
+from marsam.results import Checked, Painted, Prompted, Translation
+from marsam.runs.execution import (
+    RunRecorder,
+    create_run,
+    execute_and_record,
+    execute_run,
+    require_same_models,
+)
+from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 from marsam.testing import FakePainter, FakeTranslator, fake_studio
 
@@ -29,12 +45,12 @@ NEW = NewRun(client="amal", options=OPTIONS, prompt="a cat")
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    """Where the command line, too, keeps its runs."""
+    """The journal that the command line uses too."""
     return Journal(tmp_path / "data")
 
 
 def interrupted(journal: Journal, *, after: int = 2) -> str:
-    """A run of which so many pictures are there."""
+    """An interrupted run that has so many pictures."""
     run = journal.insert(NEW).id
     with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]
         for event in events:
@@ -50,7 +66,9 @@ def marsam(*words: str) -> str:
     return result.output
 
 
-def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: Journal) -> None:
+def test_a_resumed_run_paints_only_the_missing_pictures_with_the_same_pixels(
+    journal: Journal,
+) -> None:
     run = interrupted(journal)
     claimed = journal.claim(None, run)
     assert claimed.state == "queued"
@@ -70,7 +88,7 @@ def test_a_resumed_run_paints_only_what_is_missing_to_the_same_pixels(journal: J
         assert (mine.seed, open_picture(mine.path)) == (theirs.seed, open_picture(theirs.path))
 
 
-def test_what_is_finished_or_being_done_is_not_claimed(journal: Journal) -> None:
+def test_a_finished_or_active_run_cannot_be_claimed(journal: Journal) -> None:
     done = interrupted(journal)
     journal.claim(None, done)
     with pytest.raises(RunMissing, match="nothing to resume"):
@@ -99,7 +117,7 @@ def test_a_picture_for_a_run_that_ended_is_refused(journal: Journal) -> None:
     assert len(journal.run(None, run).pictures) == 1
 
 
-def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
+def test_a_failed_run_stores_its_error(journal: Journal) -> None:
     fakes = fake_studio()
     studio = Studio(
         captioner=fakes.captioner,
@@ -123,7 +141,7 @@ def test_what_failed_is_kept_with_its_reason(journal: Journal) -> None:
     assert len(journal.runs("amal")) == 1
 
 
-def test_options_come_back_as_they_were(journal: Journal) -> None:
+def test_options_read_back_equal(journal: Journal) -> None:
     from marsam.options import CaptionOptions, Recipe, TranslateOptions
     from marsam.text.glossary import Glossary, Term
 
@@ -158,9 +176,7 @@ def test_the_command_line_lists_shows_exports_and_deletes(journal: Journal, tmp_
     assert marsam("list") == ""
 
 
-def test_the_command_line_goes_on_with_a_run(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_line_resumes_a_run(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
     run = interrupted(journal)
     painted = marsam("resume", run).split()
@@ -169,7 +185,7 @@ def test_the_command_line_goes_on_with_a_run(
     assert marsam("prune", "--days", "0").strip() == "1"
 
 
-def test_why_going_on_failed_is_written_down(
+def test_a_failed_resume_stores_its_error(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = replace(fake_studio(), painter=FakePainter(error=OutOfMemory("Too little memory.")))
@@ -180,7 +196,7 @@ def test_why_going_on_failed_is_written_down(
     assert marsam("show", run).startswith("failed: Too little memory.\n")
 
 
-def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Journal) -> None:
+def test_the_seconds_of_a_prompt_translation_are_stored(journal: Journal) -> None:
     class Slow(FakeTranslator):
         def translate(self, text: str, options: TranslateOptions) -> Translation:
             time.sleep(0.02)
@@ -192,7 +208,7 @@ def test_the_time_that_understanding_a_prompt_takes_is_written_down(journal: Jou
     assert journal.run(None, run.id).seconds["translate"] >= 0.02
 
 
-def test_a_run_of_the_command_line_is_kept(
+def test_a_run_of_the_command_line_is_stored(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
@@ -207,7 +223,7 @@ def test_a_run_of_the_command_line_is_kept(
     assert run.options.paint.seed == run.pictures[0].seed
 
 
-def test_without_a_place_to_remember_a_run_is_still_done(
+def test_a_run_is_executed_even_if_it_cannot_be_stored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
@@ -263,20 +279,20 @@ def test_an_owner_lock_tells_dead_processes_from_living_ones(tmp_path: Path) -> 
     assert not other.is_alive(name)
 
 
-def test_half_a_picture_is_swept_away_with_the_process_that_left_it(tmp_path: Path) -> None:
+def test_partial_files_of_a_dead_process_are_removed(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     run = journal.insert(NEW).id
     half = tmp_path / "runs" / run / ".marsam-7.png.partial"
     half.write_bytes(b"half")
     assert Journal(tmp_path).run(None, run).state == "running"
-    assert half.exists()  # somebody is writing it
+    assert half.exists()  # its process may still be writing
     journal.close()
     assert Journal(tmp_path).run(None, run).state == "interrupted"
     assert not half.exists()
 
 
-def test_what_this_journal_knows_nothing_of_is_left_alone(tmp_path: Path) -> None:
-    """Its rows may be in another database, or the file was moved away, as our sentence says."""
+def test_garbage_collection_leaves_unknown_folders_alone(tmp_path: Path) -> None:
+    """Its rows may be in another database, or its database was moved away."""
     journal = Journal(tmp_path)
     run = interrupted(journal)
     journal.close()
@@ -288,7 +304,7 @@ def test_what_this_journal_knows_nothing_of_is_left_alone(tmp_path: Path) -> Non
     assert len(list(place.iterdir())) == 2
 
 
-def test_what_was_begun_and_never_written_down_goes(tmp_path: Path) -> None:
+def test_garbage_collection_removes_folders_without_a_row(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     known = interrupted(journal)
     for run in (known, "never"):
@@ -301,7 +317,7 @@ def test_what_was_begun_and_never_written_down_goes(tmp_path: Path) -> None:
     assert list((tmp_path / "pending").iterdir()) == []
 
 
-def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
+def test_an_unchecked_picture_is_checked_when_the_run_is_resumed(
     journal: Journal,
 ) -> None:
     options = RunOptions(paint=PaintOptions(pictures=1, seed=7), keep_best=1)
@@ -315,7 +331,7 @@ def test_a_picture_kept_just_before_the_end_is_checked_when_the_run_goes_on(
     assert journal.run(None, run).pictures[0].fidelity is not None
 
 
-def test_a_run_is_gone_on_with_by_the_same_models_only(journal: Journal) -> None:
+def test_a_run_is_resumed_by_the_same_models_only(journal: Journal) -> None:
     studio = fake_studio()
     run = create_run(studio, journal, NEW)
     require_same_models(journal.run(None, run.id), studio)
@@ -328,12 +344,83 @@ def test_a_run_is_gone_on_with_by_the_same_models_only(journal: Journal) -> None
         require_same_models(journal.run(None, run.id), other)
 
 
-def test_only_a_bare_run_of_ones_own_goes_on_to_paint(journal: Journal) -> None:
+def test_a_run_created_from_a_finished_prompt_stores_its_models(journal: Journal) -> None:
+    """As the page creates runs: with the prompt that its texts show."""
+    studio = fake_studio()
+    prompt = studio.run(prompt="a cat", pictures=1).prompt
+    scheduler = Scheduler(studio, journal)
+    run_id = scheduler.enqueue_run(replace(NEW, prompt=prompt, image=Image.new("RGB", (8, 8))))
+    scheduler.wait(run_id)
+    scheduler.close()
+    assert journal.run("amal", run_id).models == studio.names
+    other = Scheduler(replace(studio, painter=FakePainter(name="another-painter")), journal)
+    with pytest.raises(OptionError, match="fake-painter"):
+        other.resume("amal", run_id)
+    other.close()
+
+
+def test_pictures_are_added_to_a_described_run_with_the_models_that_paint_them(
+    journal: Journal,
+) -> None:
+    first = fake_studio()
+    run = create_run(first, journal, NewRun(client="amal", image=Image.new("RGB", (8, 8))))
+    with RunRecorder(journal, run):
+        prompt = next(e.prompt for e in execute_run(first, journal, run) if isinstance(e, Prompted))
+    painter = replace(first, painter=FakePainter(name="another-painter"))
+    new = replace(NEW, prompt=prompt)
+    same = create_run(painter, journal, new, described=run.id)
+    assert same.id == run.id
+    assert same.models == painter.names
+    list(execute_and_record(painter, journal, same))
+    assert create_run(painter, journal, new, described=run.id).id != run.id  # it has pictures now
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [
+        (None, "finished", None),
+        (Cancelled("x"), "stopped", None),
+        (GeneratorExit(), "stopped", None),
+        (KeyboardInterrupt(), "stopped", None),
+        (OutOfMemory("x"), "failed", "out_of_memory"),
+        (MemoryError(), "failed", "out_of_memory"),
+        (ZeroDivisionError("x"), "failed", "marsam_error"),
+    ],
+    ids=repr,
+)
+def test_the_recorder_stores_how_a_run_ended(
+    journal: Journal, error: BaseException | None, state: str, code: str | None
+) -> None:
+    run = create_run(fake_studio(), journal, NEW)
+    with suppress(BaseException), RunRecorder(journal, run) as recorder:
+        recorder.seconds["paint"] = 2.0
+        if error is not None:
+            raise error
+    stored = journal.run(None, run.id)
+    assert (stored.state, stored.error and stored.error.code) == (state, code)
+    assert stored.seconds == {"paint": 2.0}
+
+
+def test_an_error_is_raised_even_if_its_end_cannot_be_stored(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bool:
+        raise DiskFull("The disk is full.")
+
+    run = create_run(fake_studio(), journal, NEW)
+    monkeypatch.setattr(journal, "finish", full)
+    with pytest.raises(OutOfMemory), RunRecorder(journal, run):
+        raise OutOfMemory("x")
+    with pytest.raises(DiskFull), RunRecorder(journal, run):
+        pass
+
+
+def test_painting_starts_only_on_a_clients_own_run_without_pictures(journal: Journal) -> None:
     studio = fake_studio()
     prompt = studio.run(prompt="a cat", pictures=1).prompt
     paint = NewRun(client="amal", prompt=prompt, options=OPTIONS, models=studio.names)
     run = journal.insert(NewRun(client="amal", prompt="a cat")).id
-    assert not journal.start_painting(run, paint)  # somebody works on it
+    assert not journal.start_painting(run, paint)  # it is active
     journal.finish(run, "finished")
     assert not journal.start_painting(run, replace(paint, client="basim"))
     assert journal.start_painting(run, paint)

@@ -1,20 +1,24 @@
-"""The scheduler goes on, whatever goes wrong with one run."""
+"""The scheduler executes the next run, whatever fails in one."""
 
+import io
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
-from marsam import PaintOptions, RunOptions
+from marsam import Caption, CaptionOptions, PaintOptions, RunOptions
 from marsam.errors import Cancelled, OutOfMemory, QueueFull
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
-from marsam.testing import FakePainter, fake_studio
+from marsam.testing import FakeCaptioner, FakePainter, fake_studio
 
 OPTIONS = RunOptions(paint=PaintOptions(pictures=2, seed=7))
 NEW = NewRun(client="amal", options=OPTIONS, prompt="a cat")
@@ -34,10 +38,10 @@ def _ended(scheduler: Scheduler, run: str) -> RunEnded:
         if ends := [news for news in told if isinstance(news, RunEnded)]:
             return ends[0]
         time.sleep(0.02)
-    raise AssertionError("it never ended")
+    raise AssertionError("the run did not end")
 
 
-def test_a_run_is_done_and_its_end_told(scheduler: Scheduler) -> None:
+def test_a_run_is_executed_and_its_end_reported(scheduler: Scheduler) -> None:
     run = scheduler.enqueue_run(NEW)
     done = scheduler.wait(run)
     assert done.state == "finished"
@@ -46,7 +50,7 @@ def test_a_run_is_done_and_its_end_told(scheduler: Scheduler) -> None:
     assert scheduler.queue_position(run) is None
 
 
-def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
+def test_a_failing_listener_stops_no_run(tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a listener broke")
 
@@ -58,14 +62,14 @@ def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
     scheduler.close()
 
 
-def test_an_end_that_cannot_be_written_is_written_later(
+def test_an_end_that_cannot_be_stored_is_stored_later(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end, broken = scheduler.journal.finish, [True]
 
     def ending(*args: object, **more: object) -> bool:
         if broken[0]:
-            raise RuntimeError("not even a sentence of ours")
+            raise RuntimeError("not a MarsamError")
         return end(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(scheduler.journal, "finish", ending)
@@ -81,8 +85,7 @@ def test_an_end_that_cannot_be_written_is_written_later(
     assert scheduler.journal.run(None, run).state == "finished"
 
 
-def test_gone_on_with_at_the_very_moment_it_ends(tmp_path: Path) -> None:
-    """Whoever hears of the end first may be quick."""
+def test_a_run_can_be_resumed_by_the_listener_of_its_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     again: list[str] = []
 
@@ -107,7 +110,7 @@ def test_gone_on_with_at_the_very_moment_it_ends(tmp_path: Path) -> None:
 
 
 class SlowPainter(FakePainter):
-    """Slow enough to be stopped before it is finished."""
+    """Slow enough to be cancelled before it is finished."""
 
     def paint(self, prompt, options):  # type: ignore[no-untyped-def]
         for event in super().paint(prompt, options):
@@ -115,7 +118,7 @@ class SlowPainter(FakePainter):
             yield event
 
 
-def test_how_a_run_ended_is_raised_to_whoever_waits(tmp_path: Path) -> None:
+def test_wait_raises_how_a_run_ended(tmp_path: Path) -> None:
     fakes = fake_studio()
     studio = Studio(
         captioner=fakes.captioner,
@@ -133,7 +136,7 @@ def test_how_a_run_ended_is_raised_to_whoever_waits(tmp_path: Path) -> None:
     assert not scheduler.is_ready
 
 
-def test_who_asks_late_hears_why_a_run_failed(tmp_path: Path) -> None:
+def test_a_late_subscriber_gets_the_stored_error(tmp_path: Path) -> None:
     fakes = fake_studio()
     failing = FakePainter(error=OutOfMemory("There is not enough memory."))
     scheduler = Scheduler(replace(fakes, painter=failing), Journal(tmp_path))
@@ -142,4 +145,43 @@ def test_who_asks_late_hears_why_a_run_failed(tmp_path: Path) -> None:
         time.sleep(0.02)
     with pytest.raises(OutOfMemory, match="not enough memory"):
         scheduler.wait(run)
+    scheduler.close()
+
+
+def test_an_uploaded_image_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[object] = []
+    open_image = Image.open
+
+    def opening(*args: Any, **more: Any) -> Any:
+        decoded.append(args)
+        return open_image(*args, **more)
+
+    upload = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(upload, "PNG")
+    monkeypatch.setattr(Image, "open", opening)
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path))
+    run = scheduler.enqueue_run(NewRun(client="amal", options=OPTIONS, image=upload.getvalue()))
+    assert scheduler.wait(run).state == "finished"
+    scheduler.close()
+    assert len(decoded) == 1
+
+
+def test_images_of_queued_runs_are_not_held_in_memory(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    class WaitingCaptioner(FakeCaptioner):
+        def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+            released.wait(10)
+            return super().caption(image, options)
+
+    studio = replace(fake_studio(), captioner=WaitingCaptioner())
+    scheduler = Scheduler(studio, Journal(tmp_path))
+    new = NewRun(client="amal", options=OPTIONS, image=Image.new("RGB", (16, 16)))
+    first = scheduler.enqueue_run(new)
+    while scheduler.queue_position(first) != 0 or scheduler._jobs[first].image is not None:
+        time.sleep(0.01)
+    queued = [scheduler.enqueue_run(new) for _ in range(3)]
+    assert [scheduler._jobs[run].image is not None for run in queued] == [True, False, False]
+    released.set()
+    assert {scheduler.wait(run).state for run in (first, *queued)} == {"finished"}
     scheduler.close()

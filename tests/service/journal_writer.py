@@ -1,6 +1,6 @@
-"""Writes runs to a journal as fast as it can, and says each one that was acknowledged.
+"""Writes runs to a journal as fast as it can, and prints the ID of each stored one.
 
-``python -m tests.service.writer FOLDER COUNT [URL]``
+``python -m tests.service.journal_writer FOLDER COUNT [URL]``
 """
 
 import sys

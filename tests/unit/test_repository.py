@@ -1,4 +1,4 @@
-"""What those need who carry the project on: licences, workflows, hooks and forms that hold."""
+"""Files of the repository: licences, workflows, hooks, issue forms, the guide for contributors."""
 
 import re
 import shlex
