@@ -1,6 +1,7 @@
 """An optimised U-Net gives the results of the plain one."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from marsam import PaintOptions, Studio, device
-from marsam.cpu import winograd
+from marsam.cpu import prepacked, torch_ops, winograd
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
 from marsam.cpu.optimize import optimize_pipeline
 from marsam.device import Device
@@ -104,6 +105,21 @@ def test_winograd_in_the_outermost_level_with_bfloat16(
     }
     assert changed == (outer if is_faster else set())
     assert unet.dtype == torch.bfloat16
+
+
+def test_prepacked_unet_matches_the_plain_one(
+    unet: UNet2DConditionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With torch's own kernels, so that it runs on every CPU."""
+    monkeypatch.setattr(prepacked, "prepacks_onednn", lambda _device: True)
+    monkeypatch.setattr(torch_ops, "has_onednn", lambda _dtype: False)
+    monkeypatch.setattr(device, "_memory", lambda: 0)
+    before = _output(unet)
+    optimize_pipeline(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
+    torch.testing.assert_close(_output(unet), before, rtol=0.05, atol=0.05)
+    gate: Any = unet.down_blocks[0].attentions[0].transformer_blocks[0].ff.net[0]
+    assert isinstance(gate.forward, prepacked.PrepackedGEGLU)
+    assert isinstance(unet.time_embedding.linear_1.forward, prepacked.PrepackedLinear)
 
 
 def test_fp16_weight_storage_paints_the_same_picture(

@@ -81,9 +81,9 @@ def test_prepacked_conv2d(
     images = torch.randn(2, 32, 11, 7).to(dtype).to(memory_format=torch.channels_last)
     weight, bias = torch.randn(48, 32 // groups, 3, 3).to(dtype), torch.randn(48).to(dtype)
     geometry = (1, 1), (stride, stride), (1, 1), groups
-    packed = torch_ops.prepack_conv2d(weight, [1, 32, 8, 8], *geometry)
+    packed = torch_ops.prepack_conv2d(weight, [1, 32, 8, 8], geometry)
     with torch.inference_mode():
-        got = torch_ops.prepacked_conv2d(images, packed, bias, *geometry)
+        got = torch_ops.prepacked_conv2d(images, packed, bias, geometry)
     wanted = conv2d(images, weight, bias, stride, padding=1, groups=groups)
     torch.testing.assert_close(got, wanted, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 

@@ -1,1 +1,1 @@
-"""Faster inference on processors without a GPU: what is exchanged inside a network, and when."""
+"""Optimisations for inference on a CPU; :mod:`marsam.cpu.optimize` applies those of a pipeline."""

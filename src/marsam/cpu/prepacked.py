@@ -101,7 +101,7 @@ class PrepackedGEGLU(_PrepackedForward):
 class _PrepackedConv2d(_PrepackedForward):
     def _prepack(self, weight: Tensor) -> Tensor:
         input_size = [1, self._layer.in_channels, CONV_SIDE_PIXELS, CONV_SIDE_PIXELS]
-        return prepack_conv2d(weight, input_size, *self._geometry)
+        return prepack_conv2d(weight, input_size, self._geometry)
 
     @property
     def _geometry(self) -> tuple[Any, ...]:
@@ -110,4 +110,4 @@ class _PrepackedConv2d(_PrepackedForward):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (n, inputs, height, width) to (n, outputs, …)."""
-        return prepacked_conv2d(images, self._weights[0], self._layer.bias, *self._geometry)
+        return prepacked_conv2d(images, self._weights[0], self._layer.bias, self._geometry)

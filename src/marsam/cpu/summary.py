@@ -10,7 +10,7 @@ def optimizations(device: Device) -> tuple[str, ...]:
     from marsam.cpu.quantized_linear import uses_fbgemm
 
     if not device.is_cpu:
-        return ("none beyond those of the libraries: ours are made for and measured on CPUs",)
+        return ("the libraries' own kernels; Marsam's optimisations are for CPUs",)
     if not device.has_bf16:
         image = ["channels_last", "fp16 weight storage with fp32 compute"]
         text = ["LM head reduced to the target script"]

@@ -100,36 +100,25 @@ def prepacked_linear_mul(
     return linear(states, weight, bias) * factor
 
 
-def prepack_conv2d(
-    weight: Tensor,
-    input_size: list[int],
-    padding: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    groups: int,
-) -> Tensor:
-    """Copy convolution weights into oneDNN's blocked layout for inputs of about this size."""
+def prepack_conv2d(weight: Tensor, input_size: list[int], geometry: tuple[Any, ...]) -> Tensor:
+    """Copy convolution weights into oneDNN's blocked layout for inputs of about this size.
+
+    ``geometry`` is padding, stride, dilation and groups.
+    """
     if has_onednn(weight.dtype):
-        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-            weight, padding, stride, dilation, groups, input_size
-        )
+        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, input_size)
         return packed
     return weight
 
 
 def prepacked_conv2d(
-    images: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    padding: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    groups: int,
+    images: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Any, ...]
 ) -> Tensor:
     """Convolve images (n, channels, height, width) with weights of :func:`prepack_conv2d`."""
     if weight.is_mkldnn:
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            images, weight, bias, padding, stride, dilation, groups, "none", [], ""
+            images, weight, bias, *geometry, "none", [], ""
         )
         return result
+    padding, stride, dilation, groups = geometry
     return conv2d(images, weight, bias, stride, padding, dilation, groups)
