@@ -25,7 +25,7 @@ from marsam import OptionError, Painted, PaintOptions, Previewed, Prompted, Reci
 from marsam.errors import RetryLater
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
-from marsam.recipes import Method
+from marsam.recipes import SamplingConfig
 from marsam.results import PromptLength
 from marsam.runs.scheduler import Scheduler
 from marsam.server.listen import run_in_background
@@ -53,15 +53,15 @@ class SpacePainter:
     def __init__(self, painter: Painter) -> None:
         self.painter, self.name = painter, painter.name
         self.measure: Callable[[str], PromptLength] = painter.measure
-        self.method: Callable[[Recipe], Method] = painter.method
+        self.sampling: Callable[[Recipe], SamplingConfig] = painter.sampling
         allocate = spaces.GPU(duration=self.seconds) if spaces else lambda work: work
         self._work = allocate(painter.paint)
 
     def passes(self, options: PaintOptions) -> float:
         """Return the work of a run in U-Net forward passes at 512 x 512 pixels."""
-        method = self.method(options.recipe)
+        sampling = self.sampling(options.recipe)
         area = (options.width or 512) * (options.height or 512) / 512**2
-        return options.pictures * method.passes(options.steps or method.steps) * area
+        return options.pictures * sampling.forward_passes(options.steps or sampling.steps) * area
 
     def seconds(self, _prompt: str, options: PaintOptions) -> float:
         """Return the GPU seconds to request from ZeroGPU."""

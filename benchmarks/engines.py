@@ -418,12 +418,12 @@ class Marsam(Engine):
         """Decode one preview."""
         import torch
 
-        from marsam.stages.painter import _sketch
+        from marsam.stages.painter import _preview
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
         with torch.inference_mode(), timed(times, "total"):
-            _sketch(pipe, self.painter._small_decoder, latents)
+            _preview(pipe, self.painter._tiny_vae, latents)
         return times
 
     def save(self) -> dict[str, float]:
@@ -492,12 +492,12 @@ def resident_memory() -> float:
 
 def main(name: str) -> None:
     from marsam.cpu.allocator import retain_freed_memory
-    from marsam.stages.loading import quiet
+    from marsam.stages.loading import silence
 
     if name == "marsam":
         retain_freed_memory()  # as the marsam command does
     else:
-        quiet("transformers", "diffusers")  # Marsam does so itself
+        silence("transformers", "diffusers")  # Marsam does so itself
     engine = ENGINES[name]()
     for line in sys.stdin:
         times = getattr(engine, line.strip())()

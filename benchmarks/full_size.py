@@ -24,7 +24,7 @@ from benchmarks.psnr import psnr
 from PIL import Image
 
 from marsam.cpu.autotune import processor_name
-from marsam.options import Recipe
+from marsam.recipes import Recipe
 
 HERE = Path(__file__).parent
 RESULTS = {"bfloat16": HERE / "RESULTS.md", "float32": HERE / "RESULTS-float32.md"}

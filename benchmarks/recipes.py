@@ -22,7 +22,7 @@ from training.lexicon import COLOURS, THINGS
 from training.scenes import SIZE, Scene
 
 from marsam import CaptionOptions, Recipe, Studio
-from marsam.recipes import Method, recipes
+from marsam.recipes import SamplingConfig, recipes
 from marsam.stages.painter import DiffusionPainter, _scheduler
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -30,7 +30,7 @@ SHEET_COLUMNS = 12
 BATCH_SIZE = 16
 
 
-def paint(studio: Studio, method: Method, scenes: list[Scene]) -> list[Image.Image]:
+def paint(studio: Studio, sampling: SamplingConfig, scenes: list[Scene]) -> list[Image.Image]:
     """Paint one picture per scene; the seed is the scene's index.
 
     Batches of 16 are several times faster; the pictures differ from single ones only by rounding in
@@ -42,11 +42,11 @@ def paint(studio: Studio, method: Method, scenes: list[Scene]) -> list[Image.Ima
     pictures = []
     for start in range(0, len(scenes), BATCH_SIZE):
         batch = scenes[start : start + BATCH_SIZE]
-        pipe.scheduler = _scheduler(pipe, method, default_scheduler)
+        pipe.scheduler = _scheduler(pipe, sampling, default_scheduler)
         with torch.inference_mode():
             pictures += pipe(
                 [caption(scene) for scene in batch],
-                num_inference_steps=method.steps,
+                num_inference_steps=sampling.steps,
                 guidance_scale=painter.guidance_scale,
                 generator=[
                     torch.Generator("cpu").manual_seed(start + i) for i in range(len(batch))
@@ -82,13 +82,13 @@ def main(pictures_per_thing: int = 8) -> None:
     rng = random.Random(7)
     things = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
     scenes = [scene for scene in things for _ in range(pictures_per_thing)]
-    methods = recipes(adapter=False)
-    faithful = paint(studio, methods[Recipe.FAITHFUL], scenes)
+    samplings = recipes(adapter=False)
+    faithful = paint(studio, samplings[Recipe.FAITHFUL], scenes)
     results: dict[str, Any] = {}
     rows = []
     for recipe in (Recipe.FAITHFUL, Recipe.BALANCED, Recipe.DRAFT):
         is_faithful = recipe is Recipe.FAITHFUL
-        pictures = faithful if is_faithful else paint(studio, methods[recipe], scenes)
+        pictures = faithful if is_faithful else paint(studio, samplings[recipe], scenes)
         results[recipe] = quality(studio, pictures, faithful, scenes)
         rows.append(pictures[:: max(1, len(pictures) // SHEET_COLUMNS)][:SHEET_COLUMNS])
         print(recipe, results[recipe], flush=True)

@@ -28,7 +28,8 @@ from marsam.errors import (
 )
 from marsam.imaging.image_io import open_picture
 from marsam.notices import Notice
-from marsam.options import CaptionOptions, PaintOptions, Recipe, RunOptions, TranslateOptions
+from marsam.options import CaptionOptions, PaintOptions, RunOptions, TranslateOptions
+from marsam.recipes import Recipe
 from marsam.results import (
     Caption,
     Captioned,

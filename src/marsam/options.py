@@ -2,10 +2,10 @@
 
 import secrets
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from marsam.errors import OptionError, PromptError
+from marsam.recipes import Recipe, recipe_named
 from marsam.text.glossary import Glossary, Term
 
 MAX_PICTURES = 10
@@ -17,29 +17,9 @@ QUEUE, SHARE = 100, 20
 ELSEWHERE = "A cluster's machines choose their models themselves: leave --translator out."
 
 
-class Recipe(StrEnum):
-    """How much time a picture gets; :data:`marsam.recipes.recipes` says what each does."""
-
-    DRAFT = "draft"
-    BALANCED = "balanced"
-    FAITHFUL = "faithful"
-
-
 def new_seed() -> int:
     """A seed by chance, small enough that those of more pictures can follow it."""
     return secrets.randbelow(2**31)
-
-
-def recipe_named(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        OptionError: when there is none.
-    """
-    try:
-        return Recipe(name)
-    except ValueError as error:
-        raise OptionError(f"There is no recipe {name!r}; there are {', '.join(Recipe)}.") from error
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

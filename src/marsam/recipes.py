@@ -1,4 +1,4 @@
-"""What each recipe does: the sampler, its steps, and whether they are guided.
+"""Recipes (quality presets) and the sampling configuration of each.
 
 The figures behind them are in ``benchmarks/RESULTS.md`` (time); ``make bench-recipes`` measures
 quality.
@@ -6,43 +6,69 @@ quality.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from marsam.options import Recipe
+from marsam.errors import OptionError
+
+
+class Recipe(StrEnum):
+    """A quality preset: how much time a picture gets; see :func:`recipes`."""
+
+    DRAFT = "draft"
+    BALANCED = "balanced"
+    FAITHFUL = "faithful"
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises:
+        OptionError: when there is none.
+    """
+    try:
+        return Recipe(name)
+    except ValueError as error:
+        raise OptionError(
+            f"There is no recipe {name!r}; choose one of {', '.join(Recipe)}."
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
-    """A way to paint.
+class SamplingConfig:
+    """How the pipeline samples.
 
     Attributes:
-        steps: unless the options say otherwise.
-        scheduler: diffusers' class; None keeps the one the model ships.
-        karras: whether its noise levels are spaced Karras' way.
-        guided: whether steps follow the guidance scale, which doubles their work.
-        adapter: whether it needs the painter's adapter, made for few steps without guidance.
+        steps: the default number of steps.
+        scheduler: name of a diffusers class; None keeps the scheduler that the model ships.
+        karras: whether the scheduler uses Karras sigmas.
+        classifier_free_guidance: whether steps follow the guidance scale, which doubles the forward
+            passes.
+        uses_lora: whether it needs the painter's LoRA, trained for few steps without guidance.
     """
 
     steps: int
     scheduler: str | None
     karras: bool = False
-    guided: bool = True
-    adapter: bool = False
+    classifier_free_guidance: bool = True
+    uses_lora: bool = False
 
-    def passes(self, steps: int) -> int:
-        """How often the U-Net sees a picture in so many steps: what the time goes by."""
-        return steps * (2 if self.guided else 1)
-
-
-_FAITHFUL = Method(steps=50, scheduler=None)
-_BALANCED = Method(steps=12, scheduler="UniPCMultistepScheduler", karras=True)
-_PLAIN_DRAFT = Method(steps=8, scheduler="UniPCMultistepScheduler", karras=True)
-_QUICK_DRAFT = Method(steps=4, scheduler="LCMScheduler", guided=False, adapter=True)
+    def forward_passes(self, steps: int) -> int:
+        """Return the U-Net forward passes of so many steps; the time is proportional to them."""
+        return steps * (2 if self.classifier_free_guidance else 1)
 
 
-def recipes(*, adapter: bool) -> Mapping[Recipe, Method]:
-    """The recipes of a painter, with or without an adapter for few steps."""
+_FAITHFUL = SamplingConfig(steps=50, scheduler=None)
+_BALANCED = SamplingConfig(steps=12, scheduler="UniPCMultistepScheduler", karras=True)
+_DRAFT_WITHOUT_LORA = SamplingConfig(steps=8, scheduler="UniPCMultistepScheduler", karras=True)
+_DRAFT_WITH_LORA = SamplingConfig(
+    steps=4, scheduler="LCMScheduler", classifier_free_guidance=False, uses_lora=True
+)
+
+
+def recipes(*, adapter: bool) -> Mapping[Recipe, SamplingConfig]:
+    """Return the recipes of a painter with or without a LoRA adapter for few steps."""
     return {
-        Recipe.DRAFT: _QUICK_DRAFT if adapter else _PLAIN_DRAFT,
+        Recipe.DRAFT: _DRAFT_WITH_LORA if adapter else _DRAFT_WITHOUT_LORA,
         Recipe.BALANCED: _BALANCED,
         Recipe.FAITHFUL: _FAITHFUL,
     }

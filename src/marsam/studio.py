@@ -21,14 +21,8 @@ from marsam.hub.selection import (
 )
 from marsam.imaging.image_io import Source, open_picture
 from marsam.notices import Notice
-from marsam.options import (
-    CaptionOptions,
-    Recipe,
-    RunOptions,
-    TranslateOptions,
-    checked_text,
-    recipe_named,
-)
+from marsam.options import CaptionOptions, RunOptions, TranslateOptions, checked_text
+from marsam.recipes import Recipe, recipe_named
 from marsam.results import (
     Caption,
     Captioned,

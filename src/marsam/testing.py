@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions, checked_text
-from marsam.recipes import Method, recipes
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
+from marsam.recipes import Recipe, SamplingConfig, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
 
@@ -95,7 +95,7 @@ class FakePainter:
             tokens=len(words) + 2, limit=self.limit, cut=" ".join(words[self.limit - 2 :])
         )
 
-    def method(self, recipe: Recipe) -> Method:
+    def sampling(self, recipe: Recipe) -> SamplingConfig:
         """As without an adapter."""
         return recipes(adapter=False)[recipe]
 

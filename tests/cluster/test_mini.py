@@ -27,7 +27,7 @@ def test_it_is_the_same_studio(remote: Studio, here: Studio) -> None:
     assert (remote.names, remote.models, remote.reason) == (here.names, here.models, here.reason)
     assert remote.device == here.device
     for recipe in marsam.Recipe:
-        assert remote.painter.method(recipe) == here.painter.method(recipe)
+        assert remote.painter.sampling(recipe) == here.painter.sampling(recipe)
     long = "a cat " * 60
     assert remote.painter.measure(long) == here.painter.measure(long)
 

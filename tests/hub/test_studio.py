@@ -153,8 +153,8 @@ def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
     device = Device(kind="cpu", dtype=dtype, reason="to be tested")
-    pipe, _, adapter = DiffusionPainter(ours.folder, device=device, adapter=ours.adapter)._loaded
-    assert adapter is not None
+    pipe, _, lora = DiffusionPainter(ours.folder, device=device, adapter=ours.adapter)._loaded
+    assert lora is not None
     assert pipe.unet.down_blocks[0].resnets[0].conv1.weight.ndim == 3
 
     @torch.inference_mode()
@@ -166,9 +166,9 @@ def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
         return answer
 
     before = said()
-    adapter.switch(on=True)
+    lora.set_fused(True)
     assert not torch.equal(said(), before)
-    adapter.switch(on=False)
+    lora.set_fused(False)
     assert torch.equal(said(), before)
 
 
@@ -184,14 +184,14 @@ def test_without_weights_to_work_it_into_the_adapter_is_left_out(
         file.unlink()
     for folder, steps in ((ours.folder, 4), (tmp_path / "pickled", 8)):
         painter = DiffusionPainter(folder, device=device, adapter=ours.adapter)
-        assert painter.method(Recipe.DRAFT).steps == steps
+        assert painter.sampling(Recipe.DRAFT).steps == steps
 
 
 def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:
     for model in STANDARD.models:
         download.pull(model.source)
     studio = Studio.load("standard", device="cpu")
-    assert studio.painter.method(Recipe.DRAFT).steps == 8
+    assert studio.painter.sampling(Recipe.DRAFT).steps == 8
 
 
 def test_the_safety_checker_of_a_model_is_used(

@@ -136,7 +136,7 @@ def test_fp16_weight_storage_paints_the_same_picture(
         return painter, np.asarray(events[0].picture.image, int)
 
     cast, picture = painted()
-    monkeypatch.setattr("marsam.stages.painter.HALVED", ())
+    monkeypatch.setattr("marsam.stages.painter.LAYERWISE_CASTING_PIPELINES", ())
     full, wanted = painted()
     assert abs(picture - wanted).max() <= 3
     memory = []

@@ -1,7 +1,7 @@
 import pytest
 
 from marsam.notices import Notice
-from marsam.stages.captioner import JUNK_WORDS, mended
+from marsam.stages.captioner import JUNK_WORDS, clean_caption
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from marsam.stages.captioner import JUNK_WORDS, mended
     ],
 )
 def test_captions_are_mended_and_say_so(said: str, text: str, warnings: tuple[Notice, ...]) -> None:
-    caption = mended(said, -0.5)
+    caption = clean_caption(said, -0.5)
     assert (caption.text, caption.warnings) == (text, warnings)
 
 
 def test_ordinary_words_are_not_junk() -> None:
     for word in ("Arab", "giraffe", "carafe", "Arafat"):
-        assert mended(f"a {word} here", 0.0).warnings == ()
-    assert all(mended(f"a {word} cat", 0.0).warnings for word in JUNK_WORDS)
+        assert clean_caption(f"a {word} here", 0.0).warnings == ()
+    assert all(clean_caption(f"a {word} cat", 0.0).warnings for word in JUNK_WORDS)

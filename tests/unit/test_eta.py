@@ -32,8 +32,8 @@ def test_there_is_no_estimate_before_the_first_measurement() -> None:
 
 def test_one_picture_gives_an_estimate_for_every_recipe() -> None:
     estimator = TimeEstimator(fake_studio())
-    methods = recipes(adapter=False)
-    balanced = methods[Recipe.BALANCED]
+    samplings = recipes(adapter=False)
+    balanced = samplings[Recipe.BALANCED]
     estimator.update(painted(balanced.steps), 10.0)
     assert estimator.estimate(PaintOptions(pictures=4)) == pytest.approx(40)
     times = estimator.seconds_per_picture()

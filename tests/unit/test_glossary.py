@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from marsam import OptionError
-from marsam.text.cleaning import sentences
+from marsam.text.cleaning import split_sentences
 from marsam.text.glossary import Glossary, Term, load_glossary, split_around
 
 FILE = """
@@ -46,7 +46,7 @@ def test_a_name_with_a_full_stop_stays_in_one_sentence() -> None:
     glossary = Glossary((Term("St. Mary", "القديسة مريم"),))
     text = "A photo of St. Mary. It is old."
     places = glossary.places(text, "eng_Latn", "arb_Arab")
-    assert sentences(text, places) == ["A photo of St. Mary.", "It is old."]
+    assert split_sentences(text, places) == ["A photo of St. Mary.", "It is old."]
     assert glossary.places(text, "eng_Latn", "fra_Latn") == []
 
 

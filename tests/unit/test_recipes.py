@@ -1,8 +1,11 @@
 """What a recipe does, step by step."""
 
-from marsam.recipes import Method
+from marsam.recipes import SamplingConfig
 
 
 def test_a_guided_step_looks_twice() -> None:
-    assert Method(steps=4, scheduler=None).passes(4) == 8
-    assert Method(steps=4, scheduler=None, guided=False).passes(4) == 4
+    assert SamplingConfig(steps=4, scheduler=None).forward_passes(4) == 8
+    assert (
+        SamplingConfig(steps=4, scheduler=None, classifier_free_guidance=False).forward_passes(4)
+        == 4
+    )

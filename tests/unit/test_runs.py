@@ -142,7 +142,8 @@ def test_a_failed_run_stores_its_error(journal: Journal) -> None:
 
 
 def test_options_read_back_equal(journal: Journal) -> None:
-    from marsam.options import CaptionOptions, Recipe, TranslateOptions
+    from marsam.options import CaptionOptions, TranslateOptions
+    from marsam.recipes import Recipe
     from marsam.text.glossary import Glossary, Term
 
     options = RunOptions(

@@ -9,7 +9,7 @@ import pytest
 
 from marsam import ModelUnsupported, PromptError, TranslateOptions, choose_device
 from marsam.notices import Notice
-from marsam.stages.translator import Seq2SeqTranslator, _in_script, problems
+from marsam.stages.translator import Seq2SeqTranslator, _in_script, quality_issues
 from marsam.text.glossary import Glossary, Term
 from marsam.text.languages import ARABIC, ENGLISH, Language, language
 
@@ -22,11 +22,9 @@ class Scripted(Seq2SeqTranslator):
         super().__init__(folder, device=choose_device("cpu"), name="scripted")
         self.answers, self.asked = answers, list[tuple[str, str]]()
 
-    def _generated(
-        self, plain: Sequence[str], source: Any, target: Any, options: Any, **decoding: Any
-    ) -> list[str]:
-        self.asked += [(sentence, target.code) for sentence in plain]
-        return [self.answers[sentence][1 if decoding else 0] for sentence in plain]
+    def _generate(self, sentences: Sequence[str], job: Any, **generation: Any) -> list[str]:
+        self.asked += [(sentence, job.target.code) for sentence in sentences]
+        return [self.answers[sentence][1 if generation else 0] for sentence in sentences]
 
 
 @pytest.mark.parametrize(
@@ -46,13 +44,16 @@ class Scripted(Seq2SeqTranslator):
     ],
 )
 def test_checks(text: str, answer: str, found: list[Notice]) -> None:
-    assert problems(text, answer, ENGLISH, ARABIC, set()) == found
+    assert quality_issues(text, answer, ENGLISH, ARABIC, set()) == found
 
 
 def test_checks_know_the_other_scripts() -> None:
     chinese = language("zho_Hans")
-    assert problems("a cat on a blue background", "蓝色背景上的猫", ENGLISH, chinese, set()) == []
-    assert problems("ثلاثة أسود", "three lions", ARABIC, ENGLISH, set()) == []
+    assert (
+        quality_issues("a cat on a blue background", "蓝色背景上的猫", ENGLISH, chinese, set())
+        == []
+    )
+    assert quality_issues("ثلاثة أسود", "three lions", ARABIC, ENGLISH, set()) == []
 
 
 def test_a_failed_check_is_tried_once_more(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from marsam.api.dependencies import client_id, decode_base64_image, get_service
 from marsam.errors import MarsamError, public_message_of
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import NewRun, Run
-from marsam.options import PaintOptions, RunOptions, TranslateOptions, recipe_named
+from marsam.options import PaintOptions, RunOptions, TranslateOptions
+from marsam.recipes import recipe_named
 from marsam.text.languages import language
 
 PATH = "/mcp"

@@ -26,7 +26,8 @@ from marsam.api.fields import (
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public_message_of
 from marsam.journal.records import FINAL_STATES, NewRun, Run
-from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions, recipe_named
+from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions
+from marsam.recipes import recipe_named
 from marsam.results import Previewed
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.text.languages import language

@@ -11,14 +11,8 @@ import typer
 from marsam.batch.sidecars import Sidecar
 from marsam.cli.console import away, counter, print_json, say_mini, stoppable
 from marsam.cli.options import DeviceOption, Json, Models, Translator
-from marsam.options import (
-    ELSEWHERE,
-    MAX_PICTURES,
-    BatchOptions,
-    PaintOptions,
-    Recipe,
-    TranslateOptions,
-)
+from marsam.options import ELSEWHERE, MAX_PICTURES, BatchOptions, PaintOptions, TranslateOptions
+from marsam.recipes import Recipe
 
 SEVERAL = 10
 """Errors that are told one by one; the tables have all."""

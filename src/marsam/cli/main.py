@@ -27,15 +27,8 @@ from marsam.errors import (
     RunMissing,
 )
 from marsam.hub.telemetry import disable_telemetry
-from marsam.options import (
-    MAX_PICTURES,
-    CaptionOptions,
-    PaintOptions,
-    Recipe,
-    RunOptions,
-    TranslateOptions,
-    recipe_named,
-)
+from marsam.options import MAX_PICTURES, CaptionOptions, PaintOptions, RunOptions, TranslateOptions
+from marsam.recipes import Recipe, recipe_named
 from marsam.version import __version__
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ def cluster_studio(
             handle=painter,
             reception=reception,
             name=facts.names["painter"],
-            methods=facts.methods,
+            samplings=facts.samplings,
             abreast=abreast,
         ),
         models=facts.models,

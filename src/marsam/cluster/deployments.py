@@ -19,8 +19,8 @@ from ray.serve.handle import DeploymentHandle
 from marsam.cluster.plan import Plan
 from marsam.device import Device
 from marsam.errors import InputError, MarsamError
-from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions
-from marsam.recipes import Method
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
+from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 GATHER = 0.25
@@ -36,14 +36,14 @@ class Facts:
 
     Attributes:
         names: which models do the work, by stage.
-        methods: what each recipe means there.
+        samplings: what each recipe means there.
         models: the name of the model set.
         reason: why these models.
         device: where pictures are painted.
     """
 
     names: Mapping[str, str]
-    methods: Mapping[Recipe, Method]
+    samplings: Mapping[Recipe, SamplingConfig]
     models: str
     reason: str
     device: Device | None
@@ -181,7 +181,7 @@ class PainterReplica:
         studio = self._studio
         return Facts(
             names=studio.names,
-            methods={recipe: studio.painter.method(recipe) for recipe in Recipe},
+            samplings={recipe: studio.painter.sampling(recipe) for recipe in Recipe},
             models=studio.models,
             reason=studio.reason,
             device=studio.device,

@@ -11,16 +11,8 @@ from PIL import Image
 from ray.serve.handle import DeploymentHandle
 
 from marsam.cluster.calls import Asked, abreast
-from marsam.options import (
-    CaptionOptions,
-    PaintOptions,
-    Recipe,
-    TranslateOptions,
-    checked_text,
-    new_seed,
-    recipe_named,
-)
-from marsam.recipes import Method
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text, new_seed
+from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 ABREAST = 16
@@ -95,14 +87,14 @@ class RemotePainter:
         handle: of its deployment.
         reception: of the deployment that knows how long a prompt is.
         name: which model it is.
-        methods: what each recipe means there.
+        samplings: what each recipe means there.
         abreast: how many pictures of one run are on their way at once.
     """
 
     handle: DeploymentHandle[Any]
     reception: DeploymentHandle[Any]
     name: str
-    methods: Mapping[Recipe, Method]
+    samplings: Mapping[Recipe, SamplingConfig]
     abreast: int
 
     def measure(self, prompt: str) -> PromptLength:
@@ -114,9 +106,9 @@ class RemotePainter:
         length: PromptLength = Asked(partial(self.reception.measure.remote, prompt)).answer()
         return length
 
-    def method(self, recipe: Recipe) -> Method:
+    def sampling(self, recipe: Recipe) -> SamplingConfig:
         """What a recipe means with this painter."""
-        return self.methods[recipe_named(recipe)]
+        return self.samplings[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Paint, and tell of one picture after another; closing the iterator stops the work.

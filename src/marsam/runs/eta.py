@@ -9,7 +9,8 @@ from pathlib import Path
 import platformdirs
 
 from marsam.measurements import read_figures, write_figures
-from marsam.options import PaintOptions, Recipe, recipe_named
+from marsam.options import PaintOptions
+from marsam.recipes import Recipe, recipe_named
 from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
 
@@ -45,8 +46,11 @@ class TimeEstimator:
         """Learn from a picture that took so many seconds."""
         if picture.image is None or seconds <= 0:
             return
-        method = self.studio.painter.method(recipe_named(picture.recipe))
-        key, measured = self._key(*picture.image.size), seconds / method.passes(picture.steps)
+        sampling = self.studio.painter.sampling(recipe_named(picture.recipe))
+        key, measured = (
+            self._key(*picture.image.size),
+            seconds / sampling.forward_passes(picture.steps),
+        )
         with self._lock:
             earlier = self._seconds_per_pass.get(key, measured)
             average = SMOOTHING * earlier + (1 - SMOOTHING) * measured
@@ -67,8 +71,8 @@ class TimeEstimator:
         seconds = self._seconds_per_pass.get(self._key(options.width, options.height))
         if seconds is None:
             return None
-        method = self.studio.painter.method(options.recipe)
-        return seconds * method.passes(options.steps or method.steps) * options.pictures
+        sampling = self.studio.painter.sampling(options.recipe)
+        return seconds * sampling.forward_passes(options.steps or sampling.steps) * options.pictures
 
     def seconds_per_picture(self) -> Mapping[Recipe, float | None]:
         """Seconds for one picture with each recipe, at the model's default size."""

@@ -1,4 +1,4 @@
-"""Pictures into English words, with BLIP."""
+"""English captions with BLIP."""
 
 import re
 import threading
@@ -9,18 +9,17 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
-from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
-from marsam.text.cleaning import clean, collapse_loops
+from marsam.stages.loading import loading_model, read_config
+from marsam.text.cleaning import clean, collapse_repetitions
 
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
-"""Words that BLIP-large makes up; they mean nothing."""
+"""Words that BLIP-large invents; they mean nothing."""
 _JUNK = re.compile(
     rf"\b(?P<article>an? )?(?:{'|'.join(JUNK_WORDS)})\b\s*(?P<next>\w?)", re.IGNORECASE
 )
@@ -30,15 +29,15 @@ class BlipCaptioner:
     """A BLIP model in a folder, loaded when first needed.
 
     Args:
-        folder: what ``save_pretrained`` writes (``config.json``, weights, vocabulary).
-        device: where and in which number format it computes.
-        name: what to call it in results.
+        folder: in the layout of ``save_pretrained`` (``config.json``, weights, vocabulary).
+        device: where it computes, and in which dtype.
+        name: its name in results; the folder's name by default.
     """
 
     def __init__(self, folder: Path, *, device: Device, name: str | None = None) -> None:
         self.folder, self.device = folder, device
         self.name = name or folder.name
-        self._lock = threading.Lock()  # one picture at a time; also guards the first load
+        self._lock = threading.Lock()  # one forward pass at a time; also guards the loading
         family = read_config(folder).get("model_type")
         if family != "blip":
             raise ModelUnsupported(
@@ -47,16 +46,14 @@ class BlipCaptioner:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
-        read_early(self.folder)
-        with loading, map_model_errors(f"loading the captioner {self.name}"):
-            quiet("transformers")
+        """The model, its image processor and tokenizer, and the cross-attention layers."""
+        with loading_model(self.folder, "captioner", self.name, "transformers"):
             from transformers import (
                 AutoTokenizer,
                 BlipForConditionalGeneration,
                 BlipImageProcessorPil,
             )
 
-            require_files(self.folder, "captioner", self.name)
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
             images = BlipImageProcessorPil.from_pretrained(self.folder)
             model = BlipForConditionalGeneration.from_pretrained(
@@ -75,7 +72,6 @@ class BlipCaptioner:
 
                     first = model.vision_model.embeddings.patch_embedding.weight
                     apply_layerwise_casting(model, skip=first)
-            trim_memory()
             return model, images, tokenizer, shared
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
@@ -86,7 +82,7 @@ class BlipCaptioner:
 
         Raises:
             ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device is too small.
+            OutOfMemory: when the device has too little memory.
         """
         return self.caption_many([image], options)[0]
 
@@ -97,15 +93,15 @@ class BlipCaptioner:
 
         Raises:
             ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device is too small for so many.
+            OutOfMemory: when the device has too little memory for so many.
         """
-        # What is said of a picture must not depend on its neighbours: chance would, and on a
-        # processor so does the rounding of bfloat16, which decides close calls.
+        # A caption must not depend on the rest of the batch. Sampling would, and on a CPU so does
+        # the rounding of bfloat16, which decides between beams of nearly equal score.
         if options.sampling or self.device.has_bf16:
-            return [self._described([image], options)[0] for image in images]
-        return self._described(images, options) if images else []
+            return [self._caption_batch([image], options)[0] for image in images]
+        return self._caption_batch(images, options) if images else []
 
-    def _described(
+    def _caption_batch(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
         import torch
@@ -116,26 +112,26 @@ class BlipCaptioner:
             intra_op_threads(self.folder),
             torch.inference_mode(),
         ):
-            model, processor, tokenizer, shared = self._loaded
-            decoding = _decoding(options)
-            for layer in shared:
-                layer.beams = decoding["num_beams"]
+            model, processor, tokenizer, cross_attentions = self._loaded
+            generation = _generation(options)
+            for layer in cross_attentions:
+                layer.beams = generation["num_beams"]
             pixels = processor(images=list(images), return_tensors="pt").pixel_values
-            # The same words for all: BLIP would pad inside the shorter of different prompts.
+            # One prefix for all: BLIP would pad inside the shorter of different prompts.
             prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
-            with torch.random.fork_rng():  # sampling must not disturb anybody's seeds
+            with torch.random.fork_rng():  # sampling must not change the caller's random state
                 torch.manual_seed(options.seed)
                 output = model.generate(
                     pixels.to(self.device.kind, self.device.torch_dtype),
                     input_ids=prompt.to(self.device.kind),
-                    bad_words_ids=_forbidden(tokenizer),
+                    bad_words_ids=_junk_token_ids(tokenizer),
                     min_new_tokens=options.min_tokens,
                     max_new_tokens=options.max_tokens,
                     num_return_sequences=options.candidates,
-                    cache=_cache(model.text_decoder.config),
+                    cache=_shared_image_cache(model.text_decoder.config),
                     return_dict_in_generate=True,
                     output_scores=True,
-                    **decoding,
+                    **generation,
                 )
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
@@ -146,71 +142,73 @@ class BlipCaptioner:
         ]
 
 
-def _cache(config: Any) -> Any:
-    """What a decoder remembers, with one picture for all its beams.
+def _shared_image_cache(config: Any) -> Any:
+    """Return a KV cache whose cross-attention part is shared by all beams of an image.
 
-    Beams change places at every word. What each has said must move along; what the picture looks
-    like is the same for all, and moving it takes longer than all the rest of the decoder.
+    Beam search reorders the cache at every token. The self-attention part must follow; the image's
+    keys and values are the same for all beams, and reordering them would take longer than the rest
+    of the decoder.
     """
     from transformers import DynamicCache, EncoderDecoderCache
 
-    class OnePicture(EncoderDecoderCache):  # type: ignore[misc]
+    class SharedCrossAttentionCache(EncoderDecoderCache):  # type: ignore[misc]
         def reorder_cache(self, beam_idx: Any) -> None:
             self.self_attention_cache.reorder_cache(beam_idx)
 
-    return OnePicture(DynamicCache(config=config), DynamicCache(config=config))
+    return SharedCrossAttentionCache(DynamicCache(config=config), DynamicCache(config=config))
 
 
-def _decoding(options: CaptionOptions) -> dict[str, Any]:
+def _generation(options: CaptionOptions) -> dict[str, Any]:
     if options.sampling:
         return {"do_sample": True, "top_p": 0.9, "num_beams": 1}
     return {"do_sample": False, "num_beams": max(options.beams, options.candidates)}
 
 
-def _forbidden(tokenizer: Any) -> list[list[int]] | None:
+def _junk_token_ids(tokenizer: Any) -> list[list[int]] | None:
     rows = [tokenizer(word, add_special_tokens=False).input_ids for word in JUNK_WORDS]
     return [row for row in rows if row and tokenizer.unk_token_id not in row] or None
 
 
 def _scores(decoder: Any, output: Any) -> list[float]:
-    """The mean log-probability a token of each caption."""
+    """Return the mean log-probability per token of each caption."""
     if getattr(output, "sequences_scores", None) is not None:
         return [float(score) for score in output.sequences_scores]
     steps = decoder.compute_transition_scores(
         output.sequences, output.scores, normalize_logits=True
     )
-    # What is ready early is filled up while the others are not; that is nobody's word.
-    said = output.sequences[:, -steps.shape[1] :] != decoder.config.pad_token_id
+    # Captions that end early are padded.
+    is_token = output.sequences[:, -steps.shape[1] :] != decoder.config.pad_token_id
     return [
-        float(row[row.isfinite() & words].mean()) for row, words in zip(steps, said, strict=True)
+        float(row[row.isfinite() & tokens].mean())
+        for row, tokens in zip(steps, is_token, strict=True)
     ]
 
 
 def _best_first(texts: Iterable[str], scores: Iterable[float]) -> tuple[Caption, ...]:
-    """Mended captions, each text once."""
+    """Return the cleaned captions without duplicates, the best first."""
     captions: dict[str, Caption] = {}
     for text, score in sorted(zip(texts, scores, strict=True), key=lambda row: -row[1]):
-        caption = mended(text, score)
+        caption = clean_caption(text, score)
         captions.setdefault(caption.text, caption)
-    told = tuple(caption for caption in captions.values() if caption.text)
-    return told or tuple(captions.values())
+    nonempty = tuple(caption for caption in captions.values() if caption.text)
+    return nonempty or tuple(captions.values())
 
 
 def _without_junk(match: re.Match[str]) -> str:
-    """What follows the word, with the article that fits it."""
+    """Return what follows the junk word, with the article that fits it."""
     following = match["next"]
     article = "an " if following in tuple("aeiou") else "a "
     return f"{article if match['article'] and following else ''}{following}"
 
 
-def mended(text: str, score: float) -> Caption:
-    """A caption without loops and made-up words; its warnings say what was done."""
+def clean_caption(text: str, score: float) -> Caption:
+    """Remove junk words and repetitions from a caption; its warnings report every change."""
     warnings = []
     words = clean(text)
     if _JUNK.search(words):
         words = _JUNK.sub(_without_junk, words).strip()
         warnings.append(Notice.JUNK_REMOVED)
-    collapsed = collapse_loops(words)
+    collapsed = collapse_repetitions(words)
     if collapsed != words:
         warnings.append(Notice.LOOP_COLLAPSED)
     if not collapsed:

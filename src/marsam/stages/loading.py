@@ -1,23 +1,53 @@
-"""The heavy libraries, kept quiet: no bars of theirs, no reports home, no hub behind our back."""
+"""Loading models: quiet libraries, prefetched weights, checked files, mapped errors."""
 
 import importlib
 import json
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from marsam.errors import ModelDamaged, ModelMissing
+from marsam.cpu.allocator import trim_memory
+from marsam.errors import ModelDamaged, ModelMissing, map_model_errors
 from marsam.hub.model_files import is_weights, missing_files
 from marsam.hub.telemetry import disable_telemetry
 
+import_lock = threading.RLock()
+"""Held while a model is loaded: ``from_pretrained`` changes torch's default dtype for every thread,
+and the lazy imports of transformers are not safe in two threads at once."""
+READ_AHEAD_BYTES = 2**17
+"""The system reads at most this much ahead for one advice."""
 
-def quiet(*libraries: str) -> None:
-    """Call before model libraries are used; calling again does nothing new.
+
+@contextmanager
+def loading_model(folder: Path, stage: str, name: str, *libraries: str) -> Iterator[None]:
+    """Surround the loading of a stage's model.
 
     Args:
-        libraries: ``transformers``, ``diffusers``, or both. They are imported, which takes seconds.
+        folder: the model's folder; its weights are prefetched while the libraries are imported.
+        stage: decides which files must be present.
+        name: the model's name in errors.
+        libraries: see :func:`silence`.
+
+    Raises:
+        ModelDamaged: when a file is missing or cannot be read.
+        OutOfMemory: when the device has too little memory.
+    """
+    prefetch_weights(folder)
+    with import_lock, map_model_errors(f"loading the {stage} {name}"):
+        silence(*libraries)
+        require_files(folder, stage, name)
+        yield
+        trim_memory()
+
+
+def silence(*libraries: str) -> None:
+    """Import model libraries without their progress bars, warnings and reports.
+
+    Args:
+        libraries: ``transformers``, ``diffusers``, or both; each import takes seconds.
     """
     disable_telemetry()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
@@ -30,34 +60,27 @@ def quiet(*libraries: str) -> None:
         logging.disable_progress_bar()
 
 
-ADVISED = 2**17
-"""Bytes that systems read ahead, of those that they are advised of at once."""
+def prefetch_weights(folder: Path) -> None:
+    """Ask the system to read a model's weights in the background.
 
-
-def read_early(folder: Path) -> None:
-    """Have the system read a model's weights while the libraries are imported.
-
-    Each takes seconds after the machine was switched on, one the disk and the other the processor.
+    After a cold start the disk takes seconds for that, and the processor as long for the imports.
     """
 
     def advise() -> None:
         for file in folder.rglob("*"):
             if is_weights(file.name):
                 with suppress(AttributeError, OSError), file.open("rb") as weights:
-                    for start in range(0, file.stat().st_size, ADVISED):
-                        os.posix_fadvise(weights.fileno(), start, ADVISED, os.POSIX_FADV_WILLNEED)
+                    for start in range(0, file.stat().st_size, READ_AHEAD_BYTES):
+                        os.posix_fadvise(
+                            weights.fileno(), start, READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED
+                        )
 
-    # The system takes its time to take advice when a disk is busy.
-    threading.Thread(target=advise, name="read-early", daemon=True).start()
-
-
-loading = threading.RLock()
-"""Held while a model is read: ``from_pretrained`` changes what torch makes in every thread, and
-transformers, which imports its parts when they are asked for, may not be asked by two at once."""
+    # The call blocks when the disk is busy.
+    threading.Thread(target=advise, name="prefetch-weights", daemon=True).start()
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """The folder's ``config.json`` (or ``model_index.json``) as a dictionary.
+    """Return the folder's ``config.json`` (or ``model_index.json``) as a dictionary.
 
     Raises:
         ModelMissing: when there is no such file.
@@ -75,10 +98,10 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
 
 
 def require_files(folder: Path, stage: str, name: str) -> None:
-    """Refuse a folder that lacks a file: tokenizers load without theirs, knowing nothing.
+    """Refuse a folder that lacks a file: without one, tokenizers load empty and report no error.
 
     Raises:
         ModelDamaged: naming the first missing file.
     """
     if missing := missing_files(folder, stage):
-        raise ModelDamaged(f"{name} is incomplete: {missing[0]} is missing; fetch it again.")
+        raise ModelDamaged(f"{name} is incomplete: {missing[0]} is missing; download it again.")

@@ -1,8 +1,8 @@
-"""An adapter (a LoRA), worked into the weights of a U-Net while it is on.
+"""LoRA fused into the weights of a U-Net, and exactly unfused again.
 
-Beside every layer, its products would take a quarter of a step; worked in, they cost nothing. What
-the weights were is not kept a second time, but read again from the painter's files when the
-adapter is switched off: they are the same to the last bit, however often that happens.
+Computed beside every layer, a LoRA would take a quarter of a step; fused, it costs nothing. The
+original weights are not kept twice but read again from the painter's files when the LoRA is
+unfused, so they are the same to the last bit however often it is switched.
 """
 
 import inspect
@@ -15,33 +15,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-TOGETHER = 16
-"""Layers changed before the files are closed: what was read of one stays in memory until then."""
+LORA_LAYERS_PER_PASS = 16
+"""Layers changed before the files are closed: what was read stays in memory until then."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Change:
-    """What the adapter adds to a layer's weights: ``scale * up @ down``."""
+class _LoraDelta:
+    """What the LoRA adds to a layer's weights: ``scale * up @ down``."""
 
     layer: Any
     down: "torch.Tensor"
     up: "torch.Tensor"
     scale: float
 
-    def added(self, weight: "torch.Tensor") -> "torch.Tensor":
+    def added_to(self, weight: "torch.Tensor") -> "torch.Tensor":
         product = self.up.flatten(1).float() @ self.down.flatten(1).float()
         return weight.add(product.view_as(weight), alpha=self.scale)
 
 
-class Adapter:
-    """The adapter of a pipeline's U-Net, off at first.
+class LoraFusion:
+    """The LoRA of a pipeline's U-Net, not fused at first.
 
-    Made before anything else is done to the U-Net, whose layers are looked at as they came.
+    Create it before the layers of the U-Net are changed in any other way.
 
     Args:
-        pipe: of diffusers; its U-Net holds the weights of ``files``.
+        pipe: a diffusers pipeline; its U-Net holds the weights of ``files``.
         adapter: a file of LoRA weights.
-        files: the U-Net's own, in safetensors.
+        files: the U-Net's own weights, in safetensors.
     """
 
     def __init__(self, pipe: Any, adapter: Path, files: Sequence[Path]) -> None:
@@ -53,11 +53,11 @@ class Adapter:
             for name, layer in pipe.unet.named_modules()
             if isinstance(layer, LoraLayer)
         ]
-        self._changes = {
-            name: _Change(
+        self._deltas = {
+            name: _LoraDelta(
                 layer=layer.base_layer,
-                down=_smallest(layer.lora_A[key].weight.detach()),
-                up=_smallest(layer.lora_B[key].weight.detach()),
+                down=_to_fp16_if_exact(layer.lora_A[key].weight.detach()),
+                up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
                 scale=layer.scaling[key],
             )
             for name, layer in adapted
@@ -65,31 +65,31 @@ class Adapter:
         }
         pipe.unload_lora_weights()
         self._files, self._dtype = files, pipe.unet.dtype
-        self._on: bool | None = False
+        self._fused: bool | None = False  # None: a switch was interrupted
 
-    def switch(self, *, on: bool) -> None:
-        """Work it in, or out; nothing happens when it is so already."""
+    def set_fused(self, fused: bool) -> None:
+        """Fuse or unfuse the LoRA; does nothing when that is its state already."""
         from safetensors import safe_open
 
-        if self._on is on:
+        if self._fused is fused:
             return
-        self._on = None  # until all is done: what is left half done is done anew
-        names = list(self._changes)
-        for start in range(0, len(names), TOGETHER):
+        self._fused = None
+        names = list(self._deltas)
+        for start in range(0, len(names), LORA_LAYERS_PER_PASS):
             with ExitStack() as opened:
                 readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
                 reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
-                for name in names[start : start + TOGETHER]:
-                    change, place = self._changes[name], f"{name}.weight"
-                    weight = reader_of[place].get_tensor(place).to(change.up.device).float()
-                    weight = change.added(weight) if on else weight
-                    # Rounded as it was when it was loaded, whatever form the layer keeps it in.
-                    _set_weight(change.layer, weight.to(self._dtype))
-        self._on = on
+                for name in names[start : start + LORA_LAYERS_PER_PASS]:
+                    delta, key = self._deltas[name], f"{name}.weight"
+                    weight = reader_of[key].get_tensor(key).to(delta.up.device).float()
+                    weight = delta.added_to(weight) if fused else weight
+                    # Rounded to the dtype it was loaded in, whatever form the layer stores.
+                    _set_weight(delta.layer, weight.to(self._dtype))
+        self._fused = fused
 
 
 def _set_weight(layer: Any, weight: "torch.Tensor") -> None:
-    """Give a layer other weights, in the form and number format in which it keeps them."""
+    """Set a layer's weights in the form and dtype in which it stores them."""
     import torch
 
     own = getattr(inspect.unwrap(layer.forward), "set_weight", None)
@@ -100,7 +100,7 @@ def _set_weight(layer: Any, weight: "torch.Tensor") -> None:
             own(weight)
 
 
-def _smallest(weight: "torch.Tensor") -> "torch.Tensor":
-    """The same numbers in half the memory, where that is what they came in before peft."""
+def _to_fp16_if_exact(weight: "torch.Tensor") -> "torch.Tensor":
+    """Return the weights in float16 where that loses nothing: peft converts them to float32."""
     half = weight.half()
     return half if half.float().equal(weight.float()) else weight

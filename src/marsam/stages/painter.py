@@ -1,4 +1,4 @@
-"""Words into pictures, with Stable Diffusion and its kin."""
+"""Text-to-image generation with Stable Diffusion pipelines of diffusers."""
 
 import contextlib
 import inspect
@@ -18,28 +18,28 @@ from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
-from marsam.options import PaintOptions, Recipe, checked_text, new_seed, recipe_named
-from marsam.recipes import Method, recipes
+from marsam.options import PaintOptions, checked_text, new_seed
+from marsam.recipes import Recipe, SamplingConfig, recipe_named, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
-from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
-from marsam.stages.lora import Adapter
+from marsam.stages.loading import import_lock, loading_model, read_config, require_files, silence
+from marsam.stages.lora import LoraFusion
 
 PREVIEW_LATENTS = 16
-"""Previews are decoded from at most this many latents a side: cheap, and large enough to see."""
-HALVED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
-"""Families whose networks were looked through for :mod:`marsam.cpu.layerwise_casting`."""
+"""Latents per side that a preview is decoded from, at most: cheap, and large enough to see."""
+LAYERWISE_CASTING_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+"""Pipelines whose networks were checked for :mod:`marsam.cpu.layerwise_casting`."""
 
 
 class DiffusionPainter:
     """A diffusers text-to-image pipeline in a folder, loaded when first needed.
 
     Args:
-        folder: what ``save_pretrained`` writes (``model_index.json`` and a folder a component).
-        device: where and in which number format it computes.
-        name: what to call it in results.
-        guidance_scale: used when a job names none.
-        adapter: a folder with a LoRA that paints in few steps; drafts are made with it.
-        decoder: a folder with a small decoder of the same latents, for such drafts and previews.
+        folder: in the layout of ``save_pretrained`` (``model_index.json``, a folder per component).
+        device: where it computes, and in which dtype.
+        name: its name in results; the folder's name by default.
+        guidance_scale: used when the options name none.
+        adapter: a folder with a LoRA for few steps; drafts use it.
+        decoder: a folder with a tiny VAE decoder (TAESD) for such drafts and for previews.
     """
 
     def __init__(
@@ -53,96 +53,91 @@ class DiffusionPainter:
         decoder: Path | None = None,
     ) -> None:
         self.folder, self.device = folder, device
-        # What an adapter changes is read again, which pickled weights are not made for.
+        # Unfusing a LoRA reads the U-Net's weights again, which needs safetensors.
         self.adapter = adapter if self._unet_files else None
         self.decoder = decoder
         self.name = name or folder.name
         self.guidance_scale = guidance_scale
-        self._lock = threading.Lock()  # a pipeline holds the state of the picture it paints
+        self._lock = threading.Lock()  # a pipeline holds the state of one picture
         self._family = str(read_config(folder, "model_index.json").get("_class_name"))
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Mapping[str, Any], Adapter | None]:
-        """The pipeline, the configuration of the scheduler it came with, and its adapter."""
-        read_early(self.folder)
-        with loading, map_model_errors(f"loading the painter {self.name}"):
-            quiet("transformers", "diffusers")
+    def _loaded(self) -> tuple[Any, Mapping[str, Any], LoraFusion | None]:
+        """The pipeline, the configuration of its shipped scheduler, and its LoRA."""
+        with loading_model(self.folder, "painter", self.name, "transformers", "diffusers"):
             import diffusers
             import torch
 
-            require_files(self.folder, "painter", self.name)
-            # The class by its name: diffusers' AutoPipeline would import every pipeline there is.
+            # The class by its name: diffusers' AutoPipeline would import every pipeline.
             family = getattr(diffusers, self._family, None)
-            asks = inspect.signature(family.__call__).parameters if family else {}
-            if family is None or "prompt" not in asks or "image" in asks:
+            parameters = inspect.signature(family.__call__).parameters if family else {}
+            if family is None or "prompt" not in parameters or "image" in parameters:
                 raise ModelUnsupported(
-                    f"{self.name} is a {self._family}, which does not paint from words alone."
+                    f"{self.name} is a {self._family}, which is no text-to-image pipeline."
                 )
-            halved = self.device.stores_fp16 and self._family in HALVED
+            fp16_storage = self.device.stores_fp16 and self._family in LAYERWISE_CASTING_PIPELINES
             pipe = family.from_pretrained(
                 self.folder,
-                dtype=torch.float16 if halved else self.device.torch_dtype,
-                variant="fp16" if self._halves else None,
+                dtype=torch.float16 if fp16_storage else self.device.torch_dtype,
+                variant="fp16" if self._has_fp16_files else None,
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
             vae: Any = getattr(pipe, "vae", None)
             if hasattr(vae, "encoder"):
-                vae.encoder = None  # pictures come out of it, none go in
+                vae.encoder = None  # only its decoder is used
             pipe.to(self.device.kind)
-            adapter = None
+            lora = None
             if self.adapter is not None:
-                adapter = Adapter(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
-            if halved:
+                lora = LoraFusion(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
+            if fp16_storage:
                 optimize.store_pipeline_in_fp16(pipe)
             if self.device.is_cpu:
                 optimize.optimize_pipeline(pipe, self.device)
-            trim_memory()
-            return pipe, pipe.scheduler.config, adapter
+            return pipe, pipe.scheduler.config, lora
 
     @property
-    def _halves(self) -> bool:
-        """Whether its files are in half precision."""
+    def _has_fp16_files(self) -> bool:
         return any(self.folder.glob("*/*.fp16.safetensors"))
 
     @property
     def _unet_files(self) -> list[Path]:
-        """The U-Net's weights, where they are in safetensors."""
+        """The U-Net's weight files, where they are safetensors."""
         files = sorted((self.folder / "unet").glob("*.safetensors"))
-        halves = self._halves
-        return [f for f in files if is_weights(f.name) and (".fp16" in f.name) == halves]
+        fp16 = self._has_fp16_files
+        return [f for f in files if is_weights(f.name) and (".fp16" in f.name) == fp16]
 
     @cached_property
-    def _own_decoder(self) -> Any:
+    def _vae(self) -> Any:
         return getattr(self._loaded[0], "vae", None)
 
     @cached_property
-    def _small_decoder(self) -> Any:
-        """The quick way from latents to pixels; the pipeline's own when there is no other."""
+    def _tiny_vae(self) -> Any:
+        """The tiny VAE (TAESD); the pipeline's own VAE where there is none."""
         if self.decoder is None:
-            return self._own_decoder
-        from diffusers import AutoencoderTiny
+            return self._vae
+        with loading_model(self.decoder, "decoder", self.decoder.name, "diffusers"):
+            from diffusers import AutoencoderTiny
 
-        with loading, map_model_errors(f"loading the decoder {self.decoder.name}"):
-            small = AutoencoderTiny.from_pretrained(
+            tiny = AutoencoderTiny.from_pretrained(
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
-        return small.eval().to(self.device.kind)
+        return tiny.eval().to(self.device.kind)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """The pipeline's own, without its weights; None when the painter has none."""
+        """The pipeline's tokenizer, loaded without the weights; None when it has none."""
         if not (self.folder / "tokenizer").is_dir():
             return None
-        with loading, map_model_errors(f"loading the vocabulary of {self.name}"):
-            quiet("transformers")
+        with import_lock, map_model_errors(f"loading the vocabulary of {self.name}"):
+            silence("transformers")
             from transformers import AutoTokenizer
 
             require_files(self.folder, "painter", self.name)
             return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
 
     def measure(self, prompt: str) -> PromptLength:
-        """How much of a prompt will be read, by the pipeline's own tokenizer.
+        """Count a prompt's tokens with the pipeline's tokenizer, and return the part that is cut.
 
         Raises:
             ModelError: when the vocabulary cannot be loaded.
@@ -152,24 +147,24 @@ class DiffusionPainter:
             return PromptLength(tokens=0, limit=0)
         tokens = tokenizer(prompt).input_ids
         limit = tokenizer.model_max_length
-        # The last place is for the mark that ends a prompt.
+        # The last token is the end-of-text token.
         cut = tokenizer.decode(tokens[limit - 1 : -1]) if len(tokens) > limit else ""
         return PromptLength(tokens=len(tokens), limit=limit, cut=cut.strip())
 
-    def method(self, recipe: Recipe) -> Method:
-        """What a recipe means with this painter."""
+    def sampling(self, recipe: Recipe) -> SamplingConfig:
+        """Return the sampling configuration of a recipe with this painter."""
         return recipes(adapter=self.adapter is not None)[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Paint ``options.pictures`` pictures, one after another.
 
-        Picture ``i`` depends on its prompt, its options and ``seed + i`` alone. Closing the
-        iterator stops between two steps.
+        Picture ``i`` depends only on the prompt, the options and ``seed + i``. Closing the iterator
+        cancels the work between two steps.
 
         Raises:
             PromptError: when the prompt is empty or too long.
             ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device is too small.
+            OutOfMemory: when the device has too little memory.
         """
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
@@ -184,11 +179,11 @@ class DiffusionPainter:
     ) -> Iterator[Previewed | Painted]:
         def work(emit: Emitter[Previewed | Painted]) -> None:
             with self._lock:
-                emit(self._run(prompt, options, index, seed, emit))
+                emit(self._generate(prompt, options, index, seed, emit))
 
         return iterate_in_thread(work, name=f"paint-{seed}")
 
-    def _run(
+    def _generate(
         self,
         prompt: str,
         options: PaintOptions,
@@ -200,16 +195,16 @@ class DiffusionPainter:
 
         emit.raise_if_closed()
         with map_model_errors("painting"), intra_op_threads(self.folder), torch.inference_mode():
-            pipe, shipped, adapter = self._loaded
-            method = self.method(options.recipe)
-            own, small = self._own_decoder, self._small_decoder
-            if adapter is not None:
-                adapter.switch(on=method.adapter)
-                pipe.vae = small if method.adapter else own
-            pipe.scheduler = _scheduler(pipe, method, shipped)
-            steps = options.steps or method.steps
+            pipe, shipped_scheduler, lora = self._loaded
+            sampling = self.sampling(options.recipe)
+            vae, tiny_vae = self._vae, self._tiny_vae
+            if lora is not None:
+                lora.set_fused(sampling.uses_lora)
+                pipe.vae = tiny_vae if sampling.uses_lora else vae
+            pipe.scheduler = _scheduler(pipe, sampling, shipped_scheduler)
+            steps = options.steps or sampling.steps
             guidance = options.guidance_scale or self.guidance_scale
-            if not method.guided:
+            if not sampling.classifier_free_guidance:
                 guidance = 1.0
             started = time.monotonic()
 
@@ -217,15 +212,15 @@ class DiffusionPainter:
                 pipe: Any, step: int, _timestep: Any, tensors: dict[str, Any]
             ) -> dict[str, Any]:
                 emit.raise_if_closed()
-                # Some samplers (PNDM) call once more than there are steps.
+                # PNDM calls once more than there are steps.
                 done = min(step + 1, steps)
-                wanted = options.preview_every and done % options.preview_every == 0
-                sketch = None
-                if wanted and done < steps:
-                    sketch = _sketch(pipe, small, tensors["latents"])
-                emit(Previewed(index=index, step=done, steps=steps, image=sketch))
+                due = options.preview_every and done % options.preview_every == 0
+                image = None
+                if due and done < steps:
+                    image = _preview(pipe, tiny_vae, tensors["latents"])
+                emit(Previewed(index=index, step=done, steps=steps, image=image))
                 if step + 1 == len(pipe.scheduler.timesteps):
-                    trim_memory()  # what steps have used, decoding has no use for
+                    trim_memory()  # the decoder cannot reuse the memory of the steps
                 return {}
 
             output = pipe(
@@ -255,31 +250,31 @@ class DiffusionPainter:
         return Painted(picture=picture, seconds=time.monotonic() - started)
 
 
-def _scheduler(pipe: Any, method: Method, shipped: Mapping[str, Any]) -> Any:
-    """A fresh scheduler (they keep state), always from the configuration the model came with."""
+def _scheduler(pipe: Any, sampling: SamplingConfig, shipped: Mapping[str, Any]) -> Any:
+    """Return a new scheduler (they hold state) from the configuration that the model ships."""
     import diffusers
 
-    if method.scheduler is None:
+    if sampling.scheduler is None:
         return getattr(diffusers, shipped["_class_name"]).from_config(shipped)
-    # Karras' spacing needs a largest noise level; a schedule that ends in pure noise has none.
+    # Karras sigmas need a largest noise level; a zero-terminal-SNR schedule has none.
     finite = float(pipe.scheduler.alphas_cumprod[-1]) > 1e-4
-    return getattr(diffusers, method.scheduler).from_config(
-        shipped, use_karras_sigmas=method.karras and finite
+    return getattr(diffusers, sampling.scheduler).from_config(
+        shipped, use_karras_sigmas=sampling.karras and finite
     )
 
 
-def _sketch(pipe: Any, decoder: Any, latents: Any) -> Image.Image | None:
-    """A small picture of what is there so far.
+def _preview(pipe: Any, vae: Any, latents: Any) -> Image.Image | None:
+    """Decode a small picture of the current state.
 
-    Samplers that predict the finished picture keep that guess; it is far clearer than the noisy
-    state they are in.
+    Schedulers that predict the denoised latents keep that prediction, which is far clearer than the
+    noisy latents.
     """
     from torch.nn.functional import adaptive_avg_pool2d
 
     with contextlib.suppress(AttributeError, IndexError, TypeError):
-        guess = pipe.scheduler.model_outputs[-1]
-        latents = guess if guess is not None else latents
+        denoised = pipe.scheduler.model_outputs[-1]
+        latents = denoised if denoised is not None else latents
     side = min(PREVIEW_LATENTS, *latents.shape[-2:])
-    small = adaptive_avg_pool2d(latents[:1].float(), side).to(decoder.dtype)
-    pixels = decoder.decode(small / decoder.config.scaling_factor, return_dict=False)[0]
+    small = adaptive_avg_pool2d(latents[:1].float(), side).to(vae.dtype)
+    pixels = vae.decode(small / vae.config.scaling_factor, return_dict=False)[0]
     return pipe.image_processor.postprocess(pixels.float(), output_type="pil")[0]  # type: ignore[no-any-return]

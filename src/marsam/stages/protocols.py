@@ -8,8 +8,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from marsam.options import CaptionOptions, PaintOptions, Recipe, TranslateOptions
-from marsam.recipes import Method
+from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
+from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 
@@ -61,7 +61,7 @@ class Painter(Protocol):
         """How much of a prompt will be read."""
         ...
 
-    def method(self, recipe: Recipe) -> Method:
+    def sampling(self, recipe: Recipe) -> SamplingConfig:
         """What a recipe means with this painter."""
         ...
 

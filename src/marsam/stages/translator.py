@@ -1,9 +1,10 @@
-"""Words into another language, with NLLB and its kin, and a guard on what comes back."""
+"""Translation with models of the M2M100, NLLB and Marian families, and checks of their output."""
 
 import threading
 import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -15,53 +16,78 @@ from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
-from marsam.stages.language_tokens import direction
-from marsam.stages.loading import loading, quiet, read_config, read_early, require_files
-from marsam.text import cleaning as texts
+from marsam.stages.language_tokens import set_languages
+from marsam.stages.loading import import_lock, loading_model, read_config
+from marsam.text.cleaning import (
+    clean,
+    fix_arabic_punctuation,
+    has_repetitions,
+    latin_words,
+    lower_if_all_caps,
+    split_in_two,
+    split_sentences,
+    strip_diacritics,
+)
 from marsam.text.glossary import split_around
 from marsam.text.languages import ARABIC, Language, language
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
-"""``model_type`` to class; NLLB models are of the M2M100 family."""
-TOGETHER = 32
-"""Sentences translated at once, at most."""
-READ, LONGEST = 512, 500
-"""Tokens that a model reads, and those a sentence may have beside the marks around it."""
-SECOND_TRY = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
-"""Other decoding, for a sentence whose first translation failed a check."""
+"""transformers class by ``model_type``; NLLB models are of the M2M100 family."""
+TRANSLATION_BATCH_SIZE = 32
+"""Sentences in one forward pass, at most."""
+MAX_INPUT_TOKENS = 512
+"""Tokens that a model reads."""
+MAX_SENTENCE_TOKENS = 500
+"""Tokens of one sentence; the rest is for the special tokens around it."""
+RETRY_GENERATION = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
+"""Generation settings of the second try, after a translation failed a check."""
+
+Checked = tuple[str, list[Notice]]
+"""A translation and the quality issues found in it."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One direction of translation, and its options."""
+
+    source: Language
+    target: Language
+    options: TranslateOptions
+
+    def terms(self, text: str) -> list[tuple[str, str]]:
+        """Return the glossary's terms in a text, each with its required translation."""
+        return self.options.glossary.wanted(text, self.source.code, self.target.code)
 
 
 class Seq2SeqTranslator:
     """A model of the M2M100, NLLB or Marian families in a folder, loaded when first needed.
 
     Args:
-        folder: what ``save_pretrained`` writes (``config.json``, weights, vocabulary).
-        device: where and in which number format it computes.
-        name: what to call it in results.
+        folder: in the layout of ``save_pretrained`` (``config.json``, weights, vocabulary).
+        device: where it computes, and in which dtype.
+        name: its name in results; the folder's name by default.
     """
 
     def __init__(self, folder: Path, *, device: Device, name: str | None = None) -> None:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
-        self._vocabularies: dict[str, Any] = {}  # by script
+        self._vocabularies: dict[str, Any] = {}  # reduced vocabularies, by script
         self._family = str(read_config(folder).get("model_type"))
         if self._family not in FAMILIES:
             raise ModelUnsupported(
-                f"{self.name} is a {self._family!r} model; translating needs one of the NLLB, "
+                f"{self.name} is a {self._family!r} model; translation needs a model of the NLLB, "
                 "M2M100 or Marian families."
             )
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        read_early(self.folder)
-        with loading, map_model_errors(f"loading the translator {self.name}"):
-            quiet("transformers")
+        """The model and its tokenizer."""
+        with loading_model(self.folder, "translator", self.name, "transformers"):
             import transformers
 
-            require_files(self.folder, "translator", self.name)
             with warnings.catch_warnings():
-                # Marian's tokenizer wishes for a package that only tidies the spaces of Moses.
+                # Marian's tokenizer recommends a package that only normalises punctuation.
                 warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
                 tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
             model = getattr(transformers, FAMILIES[self._family]).from_pretrained(
@@ -79,12 +105,11 @@ class Seq2SeqTranslator:
 
                     quantize_linears(model.get_encoder(), self.device)
                     apply_layerwise_casting(model)
-            self._leave_table(model)
-            trim_memory()
+            self._mmap_embeddings(model)
             return model, tokenizer
 
-    def _leave_table(self, model: Any) -> None:
-        """Have tokens looked up on disk; again, after much of their table was read."""
+    def _mmap_embeddings(self, model: Any) -> None:
+        """Map the embedding table from disk; again after much of it was read into memory."""
         from marsam.cpu.mmap_embedding import mmap_embeddings
         from marsam.cpu.quantized_linear import uses_fbgemm
 
@@ -98,187 +123,161 @@ class Seq2SeqTranslator:
             PromptError: when the text is empty or too long.
             LanguageError: when the model does not know one of the languages.
             ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device is too small.
+            OutOfMemory: when the device has too little memory.
         """
         return self.translate_many([text], options)[0]
 
-    def translate_many(self, given: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts, each as :meth:`translate` would, their sentences at once.
+    def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
+        """Translate several texts, each as :meth:`translate` would, with their sentences batched.
 
         Raises:
             PromptError: when one of them is empty or too long.
             LanguageError: when the model does not know one of the languages.
             ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device is too small for so many.
+            OutOfMemory: when the device has too little memory for so many.
         """
-        checked = [checked_text(texts.clean(text), "text") for text in given]
-        source, target = language(options.source), language(options.target)
+        cleaned = [checked_text(clean(text), "text") for text in texts]
+        job = _Job(language(options.source), language(options.target), options)
         with self._lock, map_model_errors("translating"), intra_op_threads(self.folder):
-            answers = self._guarded(checked, source, target, options)
-            standards: Sequence[str | None] = [None] * len(checked)
-            backs: Sequence[str | None] = [None] * len(checked)
-            if target.experimental:
-                standards = [text for text, _ in self._guarded(checked, source, ARABIC, options)]
-                answers = [(text, [*seen, Notice.EXPERIMENTAL]) for text, seen in answers]
+            results = self._translate_texts(cleaned, job)
+            standards: Sequence[str | None] = [None] * len(cleaned)
+            backs: Sequence[str | None] = [None] * len(cleaned)
+            if job.target.experimental:
+                to_standard = _Job(job.source, ARABIC, options)
+                standards = [text for text, _ in self._translate_texts(cleaned, to_standard)]
+                results = [(text, [*issues, Notice.EXPERIMENTAL]) for text, issues in results]
             if options.back:
-                there = [text for text, _ in answers]
-                backs = [text for text, _ in self._guarded(there, target, source, options)]
+                backwards = _Job(job.target, job.source, options)
+                translated = [text for text, _ in results]
+                backs = [text for text, _ in self._translate_texts(translated, backwards)]
         return [
             Translation(
-                text=answer,
-                source=source.code,
-                target=target.code,
+                text=text,
+                source=job.source.code,
+                target=job.target.code,
                 back=back,
                 standard=standard,
-                warnings=tuple(dict.fromkeys(warnings)),
+                warnings=tuple(dict.fromkeys(issues)),
             )
-            for (answer, warnings), standard, back in zip(answers, standards, backs, strict=True)
+            for (text, issues), standard, back in zip(results, standards, backs, strict=True)
         ]
 
-    def _guarded(
-        self,
-        given: Sequence[str],
-        source: Language,
-        target: Language,
-        options: TranslateOptions,
-    ) -> list[tuple[str, list[Notice]]]:
-        """Each text translated line by line and sentence by sentence, with what looks wrong."""
+    def _translate_texts(self, texts: Sequence[str], job: _Job) -> list[Checked]:
+        """Translate each text line by line and sentence by sentence."""
 
-        def parts(line: str) -> list[str]:
-            names = options.glossary.places(line, source.code, target.code)
-            return [part for s in texts.sentences(line, names) for part in self._readable(s)]
+        def pieces(line: str) -> list[str]:
+            names = job.options.glossary.places(line, job.source.code, job.target.code)
+            return [part for s in split_sentences(line, names) for part in self._split_to_limit(s)]
 
-        split = [[parts(line) for line in texts.for_model(text).split("\n")] for text in given]
-        plain = list(dict.fromkeys(s for lines in split for line in lines for s in line))
-        told = dict(zip(plain, self._sentences(plain, source, target, options), strict=True))
-        found = []
+        split = [[pieces(line) for line in strip_diacritics(text).split("\n")] for text in texts]
+        unique = list(dict.fromkeys(s for lines in split for line in lines for s in line))
+        by_sentence = dict(zip(unique, self._translate_sentences(unique, job), strict=True))
+        results = []
         for lines in split:
-            remarks = [notice for line in lines for s in line for notice in told[s][1]]
-            whole = "\n".join(" ".join(told[s][0] for s in line) for line in lines).strip()
-            arabic = target.script == "Arab"
-            found.append((texts.mend_arabic(whole) if arabic else whole, remarks))
-        return found
+            issues = [notice for line in lines for s in line for notice in by_sentence[s][1]]
+            whole = "\n".join(" ".join(by_sentence[s][0] for s in line) for line in lines).strip()
+            arabic = job.target.script == "Arab"
+            results.append((fix_arabic_punctuation(whole) if arabic else whole, issues))
+        return results
 
-    def _readable(self, sentence: str) -> list[str]:
-        """A sentence, in pieces if it is longer than a model reads."""
-        if len(sentence) < LONGEST or len(self._loaded[1](sentence).input_ids) <= LONGEST:
-            return [sentence]  # a token is a letter or more
-        first, rest = texts.halves(sentence)
-        return [*self._readable(first), *self._readable(rest)] if rest else [first]
+    def _split_to_limit(self, sentence: str) -> list[str]:
+        """Split a sentence that has more tokens than the model reads."""
+        # A token has at least one character.
+        if (
+            len(sentence) < MAX_SENTENCE_TOKENS
+            or len(self._loaded[1](sentence).input_ids) <= MAX_SENTENCE_TOKENS
+        ):
+            return [sentence]
+        first, rest = split_in_two(sentence)
+        return [*self._split_to_limit(first), *self._split_to_limit(rest)] if rest else [first]
 
-    def _sentences(
-        self,
-        plain: Sequence[str],
-        source: Language,
-        target: Language,
-        options: TranslateOptions,
-    ) -> list[tuple[str, list[Notice]]]:
-        """Sentences: translated, checked, and those that fail a check tried once more."""
-        quieter = [texts.unshouted(sentence) for sentence in plain]
-        answers = self._generated(quieter, source, target, options)
+    def _translate_sentences(self, sentences: Sequence[str], job: _Job) -> list[Checked]:
+        """Translate sentences; check each, and retry those that fail a check."""
+        inputs = [lower_if_all_caps(sentence) for sentence in sentences]
+        outputs = self._generate(inputs, job)
         return [
-            self._checked(*row, source, target, options)
-            for row in zip(plain, quieter, answers, strict=True)
+            self._retry_if_bad(*row, job) for row in zip(sentences, inputs, outputs, strict=True)
         ]
 
-    def _checked(
-        self,
-        given: str,
-        sentence: str,
-        answer: str,
-        source: Language,
-        target: Language,
-        options: TranslateOptions,
-    ) -> tuple[str, list[Notice]]:
-        terms = options.glossary.wanted(given, source.code, target.code)
-        kept = {word for _, term in terms for word in texts.latin_words(term)}
-        wrong = problems(sentence, answer, source, target, kept)
-        if wrong:
-            (second,) = self._generated([sentence], source, target, options, **SECOND_TRY)
-            still = problems(sentence, second, source, target, kept)
-            if len(still) < len(wrong):
-                answer, wrong = second, still
-        if any(wanted not in answer for _, wanted in terms):
-            answer = self._around(sentence, terms, source, target, options)
-            wrong = [*problems(sentence, answer, source, target, kept), Notice.TERM_PLACED]
-        return answer, wrong
+    def _retry_if_bad(self, sentence: str, model_input: str, output: str, job: _Job) -> Checked:
+        terms = job.terms(sentence)
+        allowed = {word for _, term in terms for word in latin_words(term)}
+        issues = quality_issues(model_input, output, job.source, job.target, allowed)
+        if issues:
+            (second,) = self._generate([model_input], job, **RETRY_GENERATION)
+            remaining = quality_issues(model_input, second, job.source, job.target, allowed)
+            if len(remaining) < len(issues):
+                output, issues = second, remaining
+        if any(required not in output for _, required in terms):
+            output = self._with_terms_inserted(model_input, terms, job)
+            issues = quality_issues(model_input, output, job.source, job.target, allowed)
+            issues = [*issues, Notice.TERM_PLACED]
+        return output, issues
 
-    def _around(
-        self,
-        sentence: str,
-        terms: list[tuple[str, str]],
-        source: Language,
-        target: Language,
-        options: TranslateOptions,
-    ) -> str:
-        """The sentence in pieces between its terms; the terms are put in as the glossary says."""
-        answers = {term.casefold(): answer for term, answer in terms}
+    def _with_terms_inserted(self, sentence: str, terms: list[tuple[str, str]], job: _Job) -> str:
+        """Translate the pieces between the glossary's terms, and insert the required terms."""
+        required = {term.casefold(): translation for term, translation in terms}
         pieces = split_around(sentence, [term for term, _ in terms])
-        told = [
-            answers[piece.casefold()]
-            if place % 2
-            else self._generated([piece.strip()], source, target, options)[0]
+        results = [
+            required[piece.casefold()]
+            if index % 2  # every second piece is a term
+            else self._generate([piece.strip()], job)[0]
             if any(character.isalnum() for character in piece)
             else piece.strip()
-            for place, piece in enumerate(pieces)
+            for index, piece in enumerate(pieces)
         ]
-        return " ".join(piece for piece in told if piece)
+        return " ".join(piece for piece in results if piece)
 
-    def _generated(
-        self,
-        plain: Sequence[str],
-        source: Language,
-        target: Language,
-        options: TranslateOptions,
-        **decoding: Any,
-    ) -> list[str]:
-        """What the model makes of each sentence; those of one length at once.
+    def _generate(self, sentences: Sequence[str], job: _Job, **generation: Any) -> list[str]:
+        """Return the model's output for each sentence; sentences of one length share a batch.
 
-        Sentences of different lengths would have to be padded, and come out a little different
-        than alone; and a short one would wait for the longest.
+        Sentences of different lengths would need padding, which changes their output a little; and
+        a short one would wait for the longest.
         """
         import torch
 
-        if not plain:
+        if not sentences:
             return []
         model, tokenizer = self._loaded
-        way = direction(tokenizer, self.name, source, target)
-        alike: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
-        for place, sentence in enumerate(plain):
-            tokens = tokenizer(way.prefix + sentence, truncation=True, max_length=READ).input_ids
-            terms = options.glossary.wanted(sentence, source.code, target.code)
-            own_script = all(target.writes(answer) for _, answer in terms)
-            alike.setdefault((len(tokens), own_script), []).append((place, tokens))
-        answers = [""] * len(plain)
-        for (length, own_script), rows in alike.items():
-            # A glossary's term may need another script.
-            vocabulary = self._vocabulary(target) if own_script else None
-            for few in (rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)):
-                ids = torch.tensor([tokens for _, tokens in few], device=self.device.kind)
-                asked = {
+        tokens_of = set_languages(tokenizer, self.name, job.source, job.target)
+        batches: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
+        for index, sentence in enumerate(sentences):
+            tokens = tokenizer(
+                tokens_of.prefix + sentence, truncation=True, max_length=MAX_INPUT_TOKENS
+            ).input_ids
+            own_script = all(job.target.writes(term) for _, term in job.terms(sentence))
+            batches.setdefault((len(tokens), own_script), []).append((index, tokens))
+        outputs = [""] * len(sentences)
+        for (length, own_script), rows in batches.items():
+            # A term of the glossary may need letters of another script.
+            vocabulary = self._vocabulary(job.target) if own_script else None
+            for start in range(0, len(rows), TRANSLATION_BATCH_SIZE):
+                batch = rows[start : start + TRANSLATION_BATCH_SIZE]
+                ids = torch.tensor([tokens for _, tokens in batch], device=self.device.kind)
+                arguments = {
                     "input_ids": ids,
                     "attention_mask": torch.ones_like(ids),
-                    "num_beams": options.beams,
-                    # Languages differ in length, but not without bound.
+                    "num_beams": job.options.beams,
+                    # Languages differ in length, but within a bound.
                     "max_new_tokens": 16 + 3 * length,
-                    **way.options,
-                    **decoding,
+                    **tokens_of.options,
+                    **generation,
                 }
                 with torch.inference_mode():
                     output = (
-                        vocabulary.generate(model, **asked)
+                        vocabulary.generate(model, **arguments)
                         if vocabulary
-                        else model.generate(**asked)
+                        else model.generate(**arguments)
                     )
                 if vocabulary is None:
-                    self._leave_table(model)
-                told = tokenizer.batch_decode(output, skip_special_tokens=True)
-                for (place, _), text in zip(few, told, strict=True):
-                    answers[place] = texts.clean(text)
-        return answers
+                    self._mmap_embeddings(model)
+                decoded = tokenizer.batch_decode(output, skip_special_tokens=True)
+                for (index, _), text in zip(batch, decoded, strict=True):
+                    outputs[index] = clean(text)
+        return outputs
 
     def _vocabulary(self, target: Language) -> Any:
-        """The tokens of the target's script; None where the whole vocabulary does as well."""
+        """Return the LM head reduced to the target's script, or None where that is no faster."""
         if not self.device.is_cpu:
             return None
         if target.script not in self._vocabularies:
@@ -288,61 +287,60 @@ class Seq2SeqTranslator:
             model, tokenizer = self._loaded
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
-            quicker = uses_fbgemm(self.device) or self.device.has_bf16
-            worth = quicker or len(tokens) < rows / 2
-            with loading:  # it makes a layer
+            is_faster = uses_fbgemm(self.device) or self.device.has_bf16 or len(tokens) < rows / 2
+            with import_lock:  # it creates a layer
                 self._vocabularies[target.script] = (
-                    ReducedVocabulary(model, tokens, self.device) if worth else None
+                    ReducedVocabulary(model, tokens, self.device) if is_faster else None
                 )
-                self._leave_table(model)
+                self._mmap_embeddings(model)
                 trim_memory()
         return self._vocabularies[target.script]
 
 
 def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
-    """Which of a model's tokens hold no letter of another script, or are special."""
+    """Return the IDs of special tokens and of tokens without a letter of another script."""
     writes = cache(target.writes)
-    # M2M100's languages are tokens that its tokenizer does not count.
+    # The tokenizer's length does not include M2M100's language tokens.
     languages = getattr(tokenizer, "lang_token_to_id", {}).values()
-    # Tokenizers and models need not agree on how many rows are there in reserve.
+    # Model and tokenizer may have a different number of reserved rows.
     pieces = tokenizer.convert_ids_to_tokens(range(min(len(tokenizer), rows)))
-    wanted = {
+    in_script = {
         i
         for i, piece in enumerate(pieces)
         if all(writes(letter) for letter in piece if letter.isalpha())
     }
     special = {i for i in (*tokenizer.all_special_ids, *languages) if i < rows}
-    return sorted(wanted | special)
+    return sorted(in_script | special)
 
 
-def problems(
-    text: str, answer: str, source: Language, target: Language, kept: AbstractSet[str]
+def quality_issues(
+    text: str, output: str, source: Language, target: Language, allowed: AbstractSet[str]
 ) -> list[Notice]:
-    """What looks wrong in a translation of one sentence.
+    """Return the issues found in the translation of one sentence.
 
     Args:
         text: the sentence.
-        answer: its translation.
+        output: its translation.
         source: the sentence's language.
         target: the translation's language.
-        kept: casefolded Latin words that may stay (names of a glossary).
+        allowed: casefolded Latin words that may stay untranslated (terms of a glossary).
     """
     if not any(character.isalnum() for character in text):
         return []
-    if not any(character.isalnum() for character in answer):
+    if not any(character.isalnum() for character in output):
         return [Notice.EMPTY]
-    found = []
-    if texts.is_looping(answer) and not texts.is_looping(text):
-        found.append(Notice.LOOPING)
+    issues = []
+    if has_repetitions(output) and not has_repetitions(text):
+        issues.append(Notice.LOOPING)
     dense = {"Hans", "Hant", "Jpan", "Hang"}  # a character is a word or a syllable
     if len(text) >= 24 and not {source.script, target.script} & dense:
-        ratio = len(answer) / len(text)
+        ratio = len(output) / len(text)
         if not 0.35 <= ratio <= 3:
-            found.append(Notice.LENGTH)
+            issues.append(Notice.LENGTH)
     latin = target.script == "Latn"
-    if not latin and texts.latin_words(answer) & texts.latin_words(text) - kept:
-        found.append(Notice.UNTRANSLATED)
-    others = " ".join(w for w in answer.split() if not texts.latin_words(w) & kept)
+    if not latin and latin_words(output) & latin_words(text) - allowed:
+        issues.append(Notice.UNTRANSLATED)
+    others = " ".join(w for w in output.split() if not latin_words(w) & allowed)
     if not target.writes(others):
-        found.append(Notice.WRONG_SCRIPT)
-    return found
+        issues.append(Notice.WRONG_SCRIPT)
+    return issues

@@ -15,7 +15,7 @@ _SPACE = re.compile(r"[^\S\n]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=[\w「『“‘（《])|\n+")
 _CLAUSE_END = re.compile(r"(?<=[,،;؛:])\s+|(?<=[、，；])")
 _WORD = re.compile(r"\w+", re.UNICODE)
-LONGEST_LOOP = 6
+MAX_REPEATED_WORDS = 6
 """Words of the longest phrase whose repetition is noticed."""
 
 
@@ -38,7 +38,7 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", "\n".join(lines).strip())
 
 
-def for_model(text: str) -> str:
+def strip_diacritics(text: str) -> str:
     """The cleaned text as models know Arabic: without tatweel and tashkeel.
 
     Only what a model reads is changed in this way; the reader's own text keeps its marks.
@@ -46,7 +46,7 @@ def for_model(text: str) -> str:
     return clean(_TASHKEEL.sub("", clean(text).replace(TATWEEL, "")))
 
 
-def unshouted(sentence: str) -> str:
+def lower_if_all_caps(sentence: str) -> str:
     """``A CAT ON A MAT.`` → ``A cat on a mat.``: capitals throughout confuse translation models.
 
     One word alone may be an abbreviation and stays.
@@ -56,8 +56,8 @@ def unshouted(sentence: str) -> str:
     return sentence
 
 
-def sentences(text: str, whole: Sequence[tuple[int, int]] = ()) -> list[str]:
-    """The sentences of a cleaned text, with their punctuation; lines are sentences too.
+def split_sentences(text: str, whole: Sequence[tuple[int, int]] = ()) -> list[str]:
+    """The split_sentences of a cleaned text, with their punctuation; lines are split_sentences too.
 
     Args:
         text: in any language.
@@ -71,7 +71,7 @@ def sentences(text: str, whole: Sequence[tuple[int, int]] = ()) -> list[str]:
     return [part for part in (*found, text[start:]) if part]
 
 
-def halves(sentence: str) -> tuple[str, str]:
+def split_in_two(sentence: str) -> tuple[str, str]:
     """A sentence that is too long in two: where a clause ends, else between words, else anywhere.
 
     Of several such places the one nearest to its middle.
@@ -87,7 +87,7 @@ def halves(sentence: str) -> tuple[str, str]:
     return sentence, ""
 
 
-def collapse_loops(text: str) -> str:
+def collapse_repetitions(text: str) -> str:
     """``bald bald bald man`` → ``bald man``; likewise for phrases up to six words.
 
     A phrase counts as a loop when it stands three times in a row, or twice when it has two words or
@@ -96,7 +96,7 @@ def collapse_loops(text: str) -> str:
     before, words = [""], text.split()
     while words != before:  # removing one loop can bring the parts of another together
         before = list(words)
-        for length in range(1, LONGEST_LOOP + 1):
+        for length in range(1, MAX_REPEATED_WORDS + 1):
             _collapse(words, length, least=3 if length == 1 else 2)
     return " ".join(words)
 
@@ -118,13 +118,13 @@ def _collapse(words: list[str], length: int, *, least: int) -> None:
         start += 1
 
 
-def is_looping(text: str) -> bool:
+def has_repetitions(text: str) -> bool:
     """Whether a phrase is repeated in a way no writer means."""
     plain = " ".join(_WORD.findall(text))
-    return collapse_loops(plain) != plain
+    return collapse_repetitions(plain) != plain
 
 
-def mend_arabic(text: str) -> str:
+def fix_arabic_punctuation(text: str) -> str:
     """Arabic punctuation where Arabic wants it, once.
 
     Commas, semicolons and question marks become Arabic ones beside Arabic letters; doubled marks

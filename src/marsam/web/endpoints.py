@@ -9,14 +9,8 @@ import gradio as gr
 
 from marsam.errors import MarsamError, public_message_of
 from marsam.journal.records import NewRun
-from marsam.options import (
-    MAX_PICTURES,
-    PaintOptions,
-    Recipe,
-    RunOptions,
-    TranslateOptions,
-    recipe_named,
-)
+from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions
+from marsam.recipes import Recipe, recipe_named
 from marsam.runs.scheduler import Scheduler
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.web.session import served

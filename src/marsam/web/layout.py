@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions, Recipe
+from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions
+from marsam.recipes import Recipe
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
 from marsam.web import render

@@ -8,7 +8,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 
 from marsam.imaging.image_io import MAX_BYTES
-from marsam.options import PaintOptions, Recipe, RunOptions
+from marsam.options import PaintOptions, RunOptions
+from marsam.recipes import Recipe
 from marsam.results import Painted
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.scheduler import Scheduler

@@ -108,7 +108,7 @@ class Painting:
         if not desk.busy.acquire(blocking=False):
             yield {parts.status: gr.skip()}
             return
-        steps = options.steps or self.studio.painter.method(options.recipe).steps
+        steps = options.steps or self.studio.painter.sampling(options.recipe).steps
         seed = options.seed if options.seed is not None else new_seed()
         options = dataclasses.replace(options, seed=seed, preview_every=max(1, steps // PREVIEWS))
         # The scheduler has its own threads: finished pictures are kept even if the page is closed.

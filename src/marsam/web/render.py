@@ -14,7 +14,7 @@ from marsam.hub.locate import is_present
 from marsam.hub.selection import stage_name
 from marsam.journal.records import StoredPicture
 from marsam.notices import Notice
-from marsam.options import Recipe
+from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio

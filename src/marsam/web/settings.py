@@ -1,7 +1,7 @@
 """What is typed into the settings, as options, and options as they would be typed."""
 
 from marsam.errors import OptionError
-from marsam.options import Recipe
+from marsam.recipes import Recipe
 
 RECIPES_BY_NAME = {str(recipe): recipe for recipe in Recipe}
 """Recipes, by what the page and old files call them."""

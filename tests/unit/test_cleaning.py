@@ -23,7 +23,7 @@ BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
     ],
 )
 def test_what_a_model_reads(raw: str, model: str) -> None:
-    assert cleaning.for_model(raw) == model
+    assert cleaning.strip_diacritics(raw) == model
 
 
 def test_the_readers_text_keeps_its_marks() -> None:
@@ -48,7 +48,7 @@ def test_the_readers_text_keeps_its_marks() -> None:
     ],
 )
 def test_sentences(whole: str, parts: list[str]) -> None:
-    assert cleaning.sentences(whole) == parts
+    assert cleaning.split_sentences(whole) == parts
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_sentences(whole: str, parts: list[str]) -> None:
     ],
 )
 def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
-    assert cleaning.halves(whole) == parts
+    assert cleaning.split_in_two(whole) == parts
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
     ],
 )
 def test_loops_are_collapsed(looped: str, mended: str) -> None:
-    assert cleaning.collapse_loops(looped) == mended
-    assert cleaning.is_looping(looped) == (looped != mended)
+    assert cleaning.collapse_repetitions(looped) == mended
+    assert cleaning.has_repetitions(looped) == (looped != mended)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_loops_are_collapsed(looped: str, mended: str) -> None:
     ],
 )
 def test_arabic_punctuation(raw: str, mended: str) -> None:
-    assert cleaning.mend_arabic(raw) == mended
+    assert cleaning.fix_arabic_punctuation(raw) == mended
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_arabic_punctuation(raw: str, mended: str) -> None:
     ],
 )
 def test_capitals_throughout_are_calmed(shouted: str, calm: str) -> None:
-    assert cleaning.unshouted(shouted) == calm
+    assert cleaning.lower_if_all_caps(shouted) == calm
 
 
 @given(st.text())
 def test_any_text_can_be_cleaned(raw: str) -> None:
-    for function in (cleaning.clean, cleaning.for_model):
+    for function in (cleaning.clean, cleaning.strip_diacritics):
         once = function(raw)
         assert function(once) == once
         assert not any(
@@ -127,12 +127,12 @@ def test_any_text_can_be_cleaned(raw: str) -> None:
 @given(st.text())
 def test_any_text_can_be_split_checked_and_mended(raw: str) -> None:
     cleaned = cleaning.clean(raw)
-    assert "".join("".join(cleaning.sentences(cleaned)).split()) == "".join(cleaned.split())
-    mended = cleaning.mend_arabic(cleaned)
-    assert cleaning.mend_arabic(mended) == mended
-    collapsed = cleaning.collapse_loops(cleaned)
-    assert cleaning.collapse_loops(collapsed) == collapsed
-    cleaning.is_looping(raw)
+    assert "".join("".join(cleaning.split_sentences(cleaned)).split()) == "".join(cleaned.split())
+    mended = cleaning.fix_arabic_punctuation(cleaned)
+    assert cleaning.fix_arabic_punctuation(mended) == mended
+    collapsed = cleaning.collapse_repetitions(cleaned)
+    assert cleaning.collapse_repetitions(collapsed) == collapsed
+    cleaning.has_repetitions(raw)
     cleaning.latin_words(raw)
 
 
