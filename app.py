@@ -32,7 +32,7 @@ from marsam.server.listen import run_in_background
 from marsam.server.security import MAX_BODY_BYTES
 from marsam.stages.protocols import Painter
 from marsam.web.layout import EXAMPLES
-from marsam.web.page import build, get_ready, launch_options
+from marsam.web.page import build, launch_options, warm_up
 
 ZERO_GPU = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in (
     "1",
@@ -95,12 +95,12 @@ def open_studio() -> Scheduler:
     if ZERO_GPU:  # warm up captioner and translator only: a GPU is charged to a visitor's quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:
-        run_in_background(get_ready, studio, scheduler.estimator)
+        run_in_background(warm_up, studio, scheduler.estimator)
     run_in_background(prune_hourly, scheduler.journal, 1.0, 2000.0)
     return scheduler
 
 
 if __name__ == "__main__":
     os.environ.setdefault("MARSAM_DATA", tempfile.mkdtemp(prefix="marsam-"))
-    page = build(open_studio(), offer=False)
+    page = build(open_studio(), offer_download=False)
     page.launch(app_kwargs={"max_body_size": MAX_BODY_BYTES}, **launch_options())

@@ -6,20 +6,20 @@ import shutil
 from marsam import Studio
 from marsam.imaging.metadata import embed, record_of
 from marsam.web.layout import EXAMPLES
-from marsam.web.session import EXAMPLE
+from marsam.web.session import EXAMPLE_RUN_DIR
 
 SOURCE, SEED = EXAMPLES[2], 1
 
 
 def main() -> None:
     result = Studio.load("mini").run(SOURCE, pictures=4, seed=SEED)
-    shutil.rmtree(EXAMPLE, ignore_errors=True)
-    EXAMPLE.mkdir(parents=True)
-    shutil.copy(SOURCE, EXAMPLE / "source.png")
+    shutil.rmtree(EXAMPLE_RUN_DIR, ignore_errors=True)
+    EXAMPLE_RUN_DIR.mkdir(parents=True)
+    shutil.copy(SOURCE, EXAMPLE_RUN_DIR / "source.png")
     for picture in result.pictures:
         if picture.image is not None:
             record = record_of(picture, result.prompt)
-            embed(picture.image, record, EXAMPLE / f"marsam-{picture.seed}.png")
+            embed(picture.image, record, EXAMPLE_RUN_DIR / f"marsam-{picture.seed}.png")
     run = {
         "id": "example",
         "created": 0.0,
@@ -30,7 +30,7 @@ def main() -> None:
         "pictures": result.to_dict()["pictures"],
     }
     text = json.dumps(run, ensure_ascii=False, indent=2)
-    (EXAMPLE / "run.json").write_text(text + "\n", encoding="utf-8")
+    (EXAMPLE_RUN_DIR / "run.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 
 

@@ -16,10 +16,10 @@ from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, Output, read_rows
 from marsam.review.images import Pictures
 from marsam.review.server import application
-from marsam.review.strings import WORDS
+from marsam.review.strings import STRINGS
 from marsam.review.table import Review
 from tests.browser.conftest import Visit, both_languages
-from tests.browser.test_craft import _serious
+from tests.browser.test_accessibility import _serious
 from tests.folders import make_folder
 from tests.serving import free_port
 
@@ -66,7 +66,7 @@ def address(table: Path) -> Iterator[str]:
 
 
 def said(page: Page, key: str) -> str:
-    return WORDS[key][page.get_attribute("html", "lang") == "ar"].split("{}")[0].strip()
+    return STRINGS[key][page.get_attribute("html", "lang") == "ar"].split("{}")[0].strip()
 
 
 def shows(page: Page, number: int) -> None:

@@ -9,17 +9,19 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from marsam.errors import HubUnreachable, MarsamError
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read
-from marsam.web import strings
+from marsam.ui.error_messages import error_message
+from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
-from marsam.web.strings import WORDS
+from marsam.web.strings import STRINGS
 from tests.browser.conftest import Visit, arabic_first, both_languages
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
 from tests.serving import served
 
-GRADIO = {word.en: word for word in strings.GRADIO}
+GRADIO = {label.en: label for label in GRADIO_LABELS}
 SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
@@ -34,7 +36,12 @@ def pane(page: Page, language: str) -> str:
 def word(page: Page, key: str) -> str:
     """What the page should be saying, in its language."""
     language = page.get_attribute("html", "data-language")
-    return WORDS[key].ar if language == "ar" else WORDS[key].en
+    return STRINGS[key].ar if language == "ar" else STRINGS[key].en
+
+
+def error_text(page: Page, error: type[MarsamError]) -> str:
+    """The sentence about an error, in the language of the page."""
+    return error_message(error("x"))[page.get_attribute("html", "data-language") == "ar"]
 
 
 def paint(page: Page, *, pictures: int, seed: int | None = None) -> None:
@@ -77,7 +84,7 @@ def test_the_page_opens_with_a_finished_example(visit: Visit, language: str) -> 
     expect(page.locator("#picture img")).to_be_visible()
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
     assert len(seeds(page)) == 4
-    expect(page.locator("#status")).to_contain_text(WORDS["example_shown"][language == "ar"])
+    expect(page.locator("#status")).to_contain_text(STRINGS["example_shown"][language == "ar"])
 
 
 @both_languages
@@ -95,7 +102,7 @@ def test_the_switch_changes_labels_and_direction_and_nothing_else(visit: Visit) 
     page.fill("#english textarea", "two fish")
     left = page.locator("#picture").bounding_box()
     page.get_by_label("العربية").check()
-    expect(page.locator("button#paint")).to_have_text("ارسم")
+    expect(page.locator("button#paint")).to_have_text("رسم")
     assert page.get_attribute("html", "dir") == "rtl"
     assert pane(page, "en") == "two fish"
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
@@ -116,7 +123,7 @@ def test_the_switch_changes_labels_and_direction_and_nothing_else(visit: Visit) 
     assert page.get_attribute("html", "dir") == "ltr"
 
 
-def test_what_gradio_says_in_english_only_is_arabic_too(visit: Visit) -> None:
+def test_gradio_labels_are_translated(visit: Visit) -> None:
     page = visit("ar")
     latin = """() => [...document.querySelectorAll('[aria-label], [title]')]
       .flatMap(e => [e.getAttribute('aria-label'), e.getAttribute('title')])
@@ -126,15 +133,15 @@ def test_what_gradio_says_in_english_only_is_arabic_too(visit: Visit) -> None:
     expect(page.locator("button#paint")).to_have_text("Paint")
     expect(page.get_by_label("Remove Image")).to_be_visible()
     page.get_by_role("radio", name="العربية").check()
-    expect(page.get_by_label("أزل الصورة")).to_be_visible()
-    expect(page.locator("button#paint")).to_have_text("ارسم")
+    expect(page.get_by_label("إزالة الصورة")).to_be_visible()
+    expect(page.locator("button#paint")).to_have_text("رسم")
     page.locator("#gallery .thumbnail-lg").first.click()
-    expect(page.get_by_label("أغلق")).to_be_visible()
+    expect(page.get_by_label("إغلاق")).to_be_visible()
     assert page.evaluate(latin) == []
 
 
 @both_languages
-def test_text_takes_the_direction_of_what_it_says(visit: Visit, language: str) -> None:
+def test_text_direction_follows_its_letters(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#english textarea", "a cat")
     bidi = "e => getComputedStyle(e).unicodeBidi"
@@ -144,10 +151,10 @@ def test_text_takes_the_direction_of_what_it_says(visit: Visit, language: str) -
 
 
 @both_languages
-def test_a_strip_says_what_does_the_work(visit: Visit, language: str) -> None:
+def test_the_summary_names_models_and_device(visit: Visit, language: str) -> None:
     page = visit(language)
-    for key in ("set_mini", "why_missing", "on_cpu"):
-        expect(page.locator("#strip")).to_contain_text(word(page, key))
+    for key in ("set_mini", "models_missing", "on_cpu"):
+        expect(page.locator("#summary")).to_contain_text(word(page, key))
     page.get_by_role("button", name=word(page, "about")).click()
     about = page.locator(".about")
     expect(about).to_contain_text("marsam/mini-painter")
@@ -159,40 +166,40 @@ def test_a_strip_says_what_does_the_work(visit: Visit, language: str) -> None:
 
 
 @arabic_first
-def test_a_hub_out_of_reach_is_one_sentence(visit: Visit, language: str) -> None:
+def test_an_unreachable_hub_is_one_sentence(visit: Visit, language: str) -> None:
     page = visit(language)
     page.get_by_role("button", name=word(page, "about")).click()
     expect(page.get_by_text("7.2", exact=False).nth(1 if language == "ar" else 0)).to_be_visible()
-    page.click("button#fetch")
-    expect(page.locator("#fetch-status")).to_contain_text(word(page, "no_hub"), timeout=30_000)
-    expect(page.locator("button#fetch")).to_be_visible()
+    page.click("button#download-models")
+    expect(page.locator("#download-status")).to_contain_text(
+        error_text(page, HubUnreachable), timeout=30_000
+    )
+    expect(page.locator("button#download-models")).to_be_visible()
 
 
 @arabic_first
-def test_the_full_models_are_fetched_stopped_and_fetched_on(
-    visit: Visit, tmp_path: Path, language: str
-) -> None:
+def test_a_download_is_stopped_and_resumed(visit: Visit, tmp_path: Path, language: str) -> None:
     repositories = {name: Repository(files) for name, files in standard_repositories().items()}
     with FakeHub(repositories) as hub:
         hub.delay = 0.4  # tiny files, on a slow line
         with served(tmp_path, HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub.url) as url:
             page = visit(language, url=url)
             page.get_by_role("button", name=word(page, "about")).click()
-            page.click("button#fetch")
-            status = page.locator("#fetch-status")
+            page.click("button#download-models")
+            status = page.locator("#download-status")
             expect(status).to_contain_text("Salesforce/blip-image-captioning-large")
             expect(status.locator("progress")).to_be_visible()
             page.wait_for_function(
-                "() => document.querySelector('#fetch-status progress').value > 0"
+                "() => document.querySelector('#download-status progress').value > 0"
             )
-            page.click("button#fetch-stop")
-            expect(status).to_contain_text(word(page, "fetch_stopped"))
+            page.click("button#cancel-download")
+            expect(status).to_contain_text(word(page, "download_stopped"))
             kept = [p.name for p in tmp_path.glob("hub/hub/models--*/snapshots/*/*.*")]
             assert kept
             hub.delay = 0.0
-            page.click("button#fetch")
-            expect(status).to_contain_text(word(page, "fetched"), timeout=60_000)
-            expect(page.locator("button#fetch-stop")).to_be_hidden()
+            page.click("button#download-models")
+            expect(status).to_contain_text(word(page, "downloaded"), timeout=60_000)
+            expect(page.locator("button#cancel-download")).to_be_hidden()
     first = next(iter(repositories))
     fetched = Counter(hub.fetched(first))
     assert [name for name in kept if fetched[name] > 1] == []
@@ -201,7 +208,7 @@ def test_the_full_models_are_fetched_stopped_and_fetched_on(
 
 
 @both_languages
-def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
+def test_a_dropped_picture_is_described(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
     expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
@@ -215,7 +222,7 @@ def test_a_dropped_picture_gets_its_words(visit: Visit, examples: Path, language
 
 
 @arabic_first
-def test_a_pasted_picture_gets_its_words(visit: Visit, examples: Path, language: str) -> None:
+def test_a_pasted_picture_is_described(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language, permissions=["clipboard-read", "clipboard-write"])
     page.evaluate(
         """async data => {
@@ -231,7 +238,7 @@ def test_a_pasted_picture_gets_its_words(visit: Visit, examples: Path, language:
 
 
 @arabic_first
-def test_a_photographed_picture_gets_its_words(visit: Visit, language: str) -> None:
+def test_a_webcam_picture_is_described(visit: Visit, language: str) -> None:
     page = visit(language, permissions=["camera"])
     box, arabic = page.locator("#picture"), language == "ar"
     box.get_by_label(GRADIO["Capture from camera"][arabic]).click()
@@ -242,11 +249,11 @@ def test_a_photographed_picture_gets_its_words(visit: Visit, language: str) -> N
     expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
 
 
-def test_paint_pressed_at_once_paints_the_dropped_picture(visit: Visit, examples: Path) -> None:
+def test_paint_during_the_description_waits_for_the_caption(visit: Visit, examples: Path) -> None:
     page = visit("en")
     page.fill("#number input[type=number]", "1")
     drop(page, examples / "cat.png")
-    begun = "|".join(WORDS[key].en for key in ("reading", "translating", "words_ready"))
+    begun = "|".join(STRINGS[key].en for key in ("reading", "translating", "words_ready"))
     expect(page.locator("#status")).to_contain_text(re.compile(begun))
     page.locator("button#paint").dblclick()
     finished(page, 1)
@@ -255,7 +262,7 @@ def test_paint_pressed_at_once_paints_the_dropped_picture(visit: Visit, examples
 
 
 @both_languages
-def test_edited_words_are_stale_until_synced(visit: Visit, language: str) -> None:
+def test_an_edited_prompt_is_stale_until_translated(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#english textarea", "two fish on a pink background")
     expect(page.locator("#arabic-notes")).to_contain_text(word(page, "stale"))
@@ -273,7 +280,7 @@ def test_edited_words_are_stale_until_synced(visit: Visit, language: str) -> Non
 
 
 @both_languages
-def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit, language: str) -> None:
+def test_the_meter_counts_tokens_and_shows_what_is_cut(visit: Visit, language: str) -> None:
     page = visit(language)
     said = re.sub("[\u2066-\u2069]", "", page.locator("#sent").inner_text())
     assert word(page, "tokens").format(8, 77) in said
@@ -283,7 +290,7 @@ def test_the_meter_counts_tokens_and_says_what_is_cut(visit: Visit, language: st
 
 
 @arabic_first
-def test_arabic_words_alone_are_painted(visit: Visit, language: str) -> None:
+def test_an_arabic_prompt_is_painted(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#english textarea", "")
     page.fill("#arabic textarea", "قطة على خلفية زرقاء")
@@ -293,7 +300,7 @@ def test_arabic_words_alone_are_painted(visit: Visit, language: str) -> None:
 
 
 @both_languages
-def test_the_time_is_said_before_the_click(visit: Visit, language: str) -> None:
+def test_the_expected_time_is_shown_before_painting(visit: Visit, language: str) -> None:
     page = visit(language)
     expected = page.locator("#expected")
     expect(expected).not_to_contain_text(word(page, "not_measured"), timeout=30_000)
@@ -306,14 +313,14 @@ def test_the_time_is_said_before_the_click(visit: Visit, language: str) -> None:
 
 
 @arabic_first
-def test_painting_shows_its_progress_and_lands_each_picture(visit: Visit, language: str) -> None:
+def test_painting_shows_progress_previews_and_each_picture(visit: Visit, language: str) -> None:
     page = visit(language)
     page.evaluate(
         """() => { window.seen = {lines: [], counts: new Set(), sketches: 0};
           new MutationObserver(() => {
             const line = document.querySelector('#status .line');
             if (line) seen.lines.push(line.innerText);
-            if (document.querySelector('#status .sketch')) seen.sketches += 1;
+            if (document.querySelector('#status .preview')) seen.previewes += 1;
             seen.counts.add(document.querySelectorAll('#gallery .thumbnail-lg').length);
           }).observe(document.body, {subtree: true, childList: true, characterData: true}); }"""
     )
@@ -367,16 +374,16 @@ def test_more_like_this_and_the_same_again(visit: Visit, language: str) -> None:
 def test_one_picture_is_painted_from_again_and_again(visit: Visit, examples: Path) -> None:
     page = visit("en")
     drop(page, examples / "cat.png")
-    expect(page.locator("#status")).to_contain_text(WORDS["words_ready"].en)
+    expect(page.locator("#status")).to_contain_text(STRINGS["words_ready"].en)
     page.fill("#number input[type=number]", "1")
     for button in ("paint", "more") * 2:
         page.click(f"button#{button}")
         # What the work before has left looks finished, too.
         expect(page.locator("button#paint")).to_be_disabled()
         finished(page, 1)
-    page.get_by_role("tab", name=word(page, "history")).click()
-    expect(page.locator("#earlier .thumbnail-lg")).to_have_count(4)
-    page.locator("#earlier .thumbnail-lg").nth(3).click()
+    page.get_by_role("tab", name=word(page, "history_tab")).click()
+    expect(page.locator("#history .thumbnail-lg")).to_have_count(4)
+    page.locator("#history .thumbnail-lg").nth(3).click()
     page.click("button#open")
     expect(page.locator("#picture img")).to_be_visible()
 
@@ -424,7 +431,7 @@ def test_alt_text_is_copied_in_either_language(visit: Visit, language: str) -> N
 
 
 @arabic_first
-def test_one_of_our_pictures_restores_everything(
+def test_metadata_of_a_marsam_picture_restores_prompt_and_settings(
     visit: Visit, tmp_path: Path, language: str
 ) -> None:
     page = visit(language)
@@ -448,7 +455,7 @@ def test_one_of_our_pictures_restores_everything(
 
 
 @arabic_first
-def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: str) -> None:
+def test_a_reload_restores_the_run(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
@@ -464,32 +471,32 @@ def test_a_reload_brings_the_work_back(visit: Visit, examples: Path, language: s
 
 
 @arabic_first
-def test_earlier_work_is_opened_and_deleted(visit: Visit, examples: Path, language: str) -> None:
+def test_history_runs_are_opened_and_deleted(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     paint(page, pictures=1, seed=1)
     drop(page, examples / "cat.png")
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
-    page.get_by_role("tab", name=word(page, "history")).click()
-    earlier = page.locator("#earlier .thumbnail-lg")
+    page.get_by_role("tab", name=word(page, "history_tab")).click()
+    earlier = page.locator("#history .thumbnail-lg")
     expect(earlier).to_have_count(2)
     earlier.nth(1).click()
-    expect(page.locator("#chosen")).to_contain_text(SHOWN[language])
+    expect(page.locator("#selection")).to_contain_text(SHOWN[language])
     page.click("button#open")
-    expect(page.get_by_role("tab", name=word(page, "studio"))).to_have_attribute(
+    expect(page.get_by_role("tab", name=word(page, "studio_tab"))).to_have_attribute(
         "aria-selected", "true"
     )
     expect(page.locator("#english textarea")).to_have_value(SHOWN["en"])
     assert seeds(page) == [1]
-    page.get_by_role("tab", name=word(page, "history")).click()
+    page.get_by_role("tab", name=word(page, "history_tab")).click()
     earlier.nth(1).click()
     page.click("button#delete")
-    page.click("button#keep")
+    page.click("button#cancel")
     expect(earlier).to_have_count(2)
     page.click("button#delete")
-    page.click("button#really")
+    page.click("button#confirm")
     expect(earlier).to_have_count(1)
     # What was deleted is still looked at, and the page is as good as before.
     page.get_by_label("English" if language == "ar" else "العربية").check()
-    expect(page.get_by_role("tab", name=WORDS["history"][language == "en"])).to_be_visible()
+    expect(page.get_by_role("tab", name=STRINGS["history_tab"][language == "en"])).to_be_visible()
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(1)

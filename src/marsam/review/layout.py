@@ -1,25 +1,22 @@
 """The parts of the review page and where they stand; what they do is in ``review_page``."""
 
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from marsam.options import MAX_TEXT
-from marsam.review import render
-from marsam.review.strings import both, name_of, say
+from marsam.review.strings import STRINGS, name_of
 from marsam.text.languages import language
-from marsam.ui import theme
-from marsam.web.layout import MARSAM
-from marsam.web.page import launch_options
-from marsam.web.strings import ARABIC, ENGLISH
+from marsam.ui.components import header, html
+from marsam.ui.i18n import ENGLISH
+from marsam.ui.launch import launch_options
 
 HERE = Path(__file__).parent
 FILTERS = ("draft", "remarks", "reviewed", "error", "all")
 """Which rows are shown; the words that say so have the same names."""
-_LIVE = '<div role="status" aria-live="polite">${value}</div>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,7 @@ class Parts:
     def labels(self, speech: str) -> dict[Any, Any]:
         """Updates that make every part speak a language; what people wrote stays."""
         updates: dict[Any, Any] = {
-            part: gr.update(value=say(key, speech))
+            part: gr.update(value=STRINGS.text(key, speech))
             for part, key in (
                 (self.save, "save"),
                 (self.reopen, "reopen"),
@@ -62,14 +59,16 @@ class Parts:
                 (self.next, "next"),
             )
         }
-        updates[self.filter] = gr.update(label=say("show", speech), choices=_filters(speech))
+        updates[self.filter] = gr.update(
+            label=STRINGS.text("show", speech), choices=_filters(speech)
+        )
         for code, box in self.boxes.items():
             updates[box] = gr.update(label=name_of(code, speech))
         return updates
 
 
 def _filters(speech: str) -> list[tuple[str, str]]:
-    return [(say(name, speech), name) for name in FILTERS]
+    return [(STRINGS.text(name, speech), name) for name in FILTERS]
 
 
 def lay_out(table: str, codes: list[str], visit: object) -> Parts:
@@ -80,26 +79,19 @@ def lay_out(table: str, codes: list[str], visit: object) -> Parts:
         codes: NLLB codes of its languages.
         visit: what a newly opened page remembers.
     """
-    html = partial(gr.HTML, elem_classes=MARSAM, padding=False)
 
     def button(key: str, **options: Any) -> gr.Button:
-        return gr.Button(say(key, ENGLISH), elem_id=key, **options)
+        return gr.Button(STRINGS.text(key, ENGLISH), elem_id=key, **options)
 
     parts: dict[str, Any] = {"visit": gr.State(visit), "shown": gr.Textbox(visible=False)}
-    with gr.Row(elem_id="top"):
-        html(render.masthead(table))
-        parts["language"] = gr.Radio(
-            [("العربية", ARABIC), ("English", ENGLISH)],
-            value=ENGLISH,
-            label="Language · اللغة",
-            show_label=False,
-            container=False,
-            elem_id="language",
-        )
+    parts["language"] = header(STRINGS.html("title", table))
     with gr.Row(elem_id="bar"):
         parts["count"] = html(elem_id="count")
         parts["filter"] = gr.Radio(
-            _filters(ENGLISH), value=FILTERS[0], label=say("show", ENGLISH), elem_id="filter"
+            _filters(ENGLISH),
+            value=FILTERS[0],
+            label=STRINGS.text("show", ENGLISH),
+            elem_id="filter",
         )
     with gr.Row(elem_id="work"):
         with gr.Column(scale=6, min_width=280):
@@ -114,8 +106,8 @@ def lay_out(table: str, codes: list[str], visit: object) -> Parts:
             with gr.Row():
                 parts["previous"] = button("previous")
                 parts["next"] = button("next")
-            parts["status"] = html(elem_id="status", html_template=_LIVE)
-            html(f'<p class="keys">{both("keys")}</p>')
+            parts["status"] = html(elem_id="status", live=True)
+            html(Markup('<p class="keys">{}</p>').format(STRINGS.html("keys")))
     return Parts(**parts)
 
 
@@ -134,11 +126,7 @@ def _box(code: str) -> gr.Textbox:
 
 
 def served_with() -> dict[str, Any]:
-    """How the page is served: like the studio, with a little more style and a few keys."""
-    style = (HERE / "review.css").read_text(encoding="utf-8")
+    """Arguments with which the page is mounted: those of the studio, its own style and script."""
+    css = (HERE / "review.css").read_text(encoding="utf-8")
     script = (HERE / "review.js").read_text(encoding="utf-8")
-    return launch_options() | {
-        "css": f"{theme.css()}\n{style}",
-        "head": f"{theme.head()}\n<script>{script}</script>",
-        "max_file_size": 1,  # nothing is given to this page but words
-    }
+    return launch_options(css=css, script=script) | {"max_file_size": 1}  # nothing is uploaded

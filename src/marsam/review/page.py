@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
 from marsam.batch.rows import Row
 from marsam.errors import MarsamError, PromptError
@@ -14,12 +15,13 @@ from marsam.options import MAX_TEXT
 from marsam.review import render
 from marsam.review.images import Lost, Pictures
 from marsam.review.layout import Parts, lay_out
-from marsam.review.strings import both
+from marsam.review.strings import STRINGS
 from marsam.review.table import Review, digest
-from marsam.web.strings import ARABIC, ENGLISH
-from marsam.web.view import merged
+from marsam.ui.error_messages import error_message
+from marsam.ui.html import EMPTY, join
+from marsam.ui.i18n import ARABIC, ENGLISH, Bilingual
+from marsam.ui.updates import Update, merge
 
-Update = dict[Any, Any]
 _SHOWS: dict[str, Callable[[Row], bool]] = {
     "draft": lambda row: not row.error and not row.reviewed,
     "remarks": lambda row: bool(row.warnings) and not row.error and not row.reviewed,
@@ -71,14 +73,14 @@ def _wire(page: gr.Blocks, parts: Parts, reviewing: "Reviewing") -> None:
         reviewing.arrive,
         [parts.language],
         everything,
-        js="() => window.marsam.arrive().slice(1)",
+        js="() => window.marsam.load().slice(1)",
         **quick,
     ).then(None, js="() => window.marsam.ready()")
     parts.language.input(
         reviewing.speak,
         [parts.language, parts.shown],
         everything,
-        js="(code, shown) => [window.marsam.speak(code), shown]",
+        js="(code, shown) => [window.marsam.setLanguage(code), shown]",
         **quick,
     )
     parts.filter.input(reviewing.choose, given, everything, **quick)
@@ -106,7 +108,7 @@ class Reviewing:
         if number is None:  # all is done: there is still something to look at
             chosen, number = "all", 0
         told = {self.parts.language: speech, self.parts.filter: gr.update(value=chosen)}
-        return merged(self.parts.labels(speech), told, self._look(visit, speech, chosen, number))
+        return merge(self.parts.labels(speech), told, self._look(visit, speech, chosen, number))
 
     def speak(self, speech: str, shown: str) -> Update:
         """Everything in the other language; what people wrote stays."""
@@ -135,7 +137,7 @@ class Reviewing:
             start = -1 if step > 0 else len(self.review.rows)
         found = self._seek(visit, chosen, start, step)
         if found is None:
-            end = "" if number is None else both("last" if step > 0 else "first")
+            end = EMPTY if number is None else STRINGS.html("last" if step > 0 else "first")
             return self._look(visit, speech, chosen, number, end)
         return self._look(visit, speech, chosen, found)
 
@@ -150,10 +152,14 @@ class Reviewing:
         try:
             kept = self.review.save(number, written, seen)
         except PromptError:
-            why = both("too_long", MAX_TEXT) if any(map(str.strip, texts)) else both("empty")
+            why = (
+                STRINGS.html("too_long", MAX_TEXT)
+                if any(map(str.strip, texts))
+                else STRINGS.html("empty")
+            )
             return self._look(visit, speech, chosen, number, why)
         except MarsamError as error:
-            return self._look(visit, speech, chosen, number, both("not_saved", error))
+            return self._look(visit, speech, chosen, number, _not_saved(error))
         if not kept:  # saved again, it is: now the other words have been seen
             visit.unsaved[path] = Unsaved(written, digest(self.review.rows[number]))
             return self._look(visit, speech, chosen, number, elsewhere=True)
@@ -162,7 +168,7 @@ class Reviewing:
         found = self._seek(visit, chosen, number, 1)
         if found is None:  # those that were left out before
             found = self._seek(Visit(), chosen, -1, 1) if chosen in ("draft", "remarks") else number
-        ended = both("last") if found == number else ""
+        ended = STRINGS.html("last") if found == number else EMPTY
         return self._look(visit, speech, chosen, found, self._saved(), ended)
 
     def reopen(self, visit: Visit, speech: str, chosen: str, shown: str, *texts: str) -> Update:
@@ -175,12 +181,14 @@ class Reviewing:
         try:
             kept = self.review.reopen(number, seen)
         except MarsamError as error:
-            return self._look(visit, speech, chosen, number, both("not_saved", error))
+            return self._look(visit, speech, chosen, number, _not_saved(error))
         visit.done.add(path)
         if kept and path in visit.unsaved:
             now = digest(self.review.rows[number])
             visit.unsaved[path] = visit.unsaved[path]._replace(seen=now)
-        return self._look(visit, speech, chosen, number, both("reopened") if kept else "")
+        return self._look(
+            visit, speech, chosen, number, STRINGS.html("reopened") if kept else EMPTY
+        )
 
     # What they see.
 
@@ -190,7 +198,7 @@ class Reviewing:
         speech: str,
         chosen: str,
         number: int | None,
-        *said: str,
+        *said: Markup,
         elsewhere: bool = False,
     ) -> Update:
         """Everything about a row; or that there is none to show."""
@@ -198,7 +206,7 @@ class Reviewing:
         done = sum(1 for row in rows if row.reviewed and not row.error)
         update: Update = {self.parts.visit: visit, self.parts.count: render.count(done, len(rows))}
         if number is None:
-            nothing = f'<p class="nothing">{both(f"none_{chosen}")}</p>'
+            nothing = Markup('<p class="nothing">{}</p>').format(STRINGS.html(f"none_{chosen}"))
             hidden = gr.update(visible=False)
             gone = [*self.parts.boxes.values(), self.parts.save, self.parts.reopen]
             return update | {
@@ -206,7 +214,7 @@ class Reviewing:
                 self.parts.picture: nothing,
                 self.parts.remarks: hidden,
                 **dict.fromkeys(gone, hidden),
-                self.parts.status: " ".join(said),
+                self.parts.status: join(said, " "),
             }
         row = rows[number]
         texts = {code: row.texts.get(code, "") for code in self.parts.boxes}
@@ -226,20 +234,21 @@ class Reviewing:
             },
             self.parts.save: gr.update(visible=can),
             self.parts.reopen: gr.update(visible=row.reviewed),
-            self.parts.status: " ".join([*said, both("place", number + 1, len(rows))]),
+            self.parts.status: join([*said, STRINGS.html("place", number + 1, len(rows))], " "),
         }
 
-    def _picture(self, row: Row, speech: str, following: int | None) -> str:
+    def _picture(self, row: Row, speech: str, following: int | None) -> Markup:
         found, after = self.pictures.find(row), ""
         if following is not None:
             ahead = self.review.rows[following]
             after = "" if isinstance(self.pictures.find(ahead), Lost) else ahead.sha256
         return render.picture(row, found if isinstance(found, Lost) else None, speech, after)
 
-    def _saved(self) -> str:
+    def _saved(self) -> Markup:
         if self.review.trouble:
-            return both("saved_beside", self.review.kept_in.name, self.review.trouble)
-        return both("saved")
+            reason = Bilingual(self.review.trouble, STRINGS["why_not_written"].ar)
+            return STRINGS.html("saved_beside", self.review.kept_in.name, reason)
+        return STRINGS.html("saved")
 
     # Where they are.
 
@@ -270,3 +279,7 @@ class Reviewing:
             if _SHOWS[chosen](rows[one]) or rows[one].path in touched:
                 return one
         return None
+
+
+def _not_saved(error: MarsamError) -> Markup:
+    return STRINGS.html("not_saved", Bilingual(str(error), error_message(error).ar))

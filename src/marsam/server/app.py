@@ -97,9 +97,9 @@ def serve(options: ServerOptions) -> None:
     if options.keep_days is not None or options.keep_megabytes is not None:
         run_in_background(prune_hourly, journal, options.keep_days, options.keep_megabytes)
     if options.page:
-        from marsam.web.page import get_ready
+        from marsam.web.page import warm_up
 
-        run_in_background(get_ready, studio, scheduler.estimator)
+        run_in_background(warm_up, studio, scheduler.estimator)
     listen(app, host=options.host, port=options.port)
 
 

@@ -1,21 +1,21 @@
-// The page's language, before anything is drawn; copying; pasting; keys. Everything else is Gradio's.
+// The language before the page is drawn, copy buttons, pasted pictures, keyboard shortcuts. Gradio does the rest.
 (() => {
   const root = document.documentElement;
-  const kept = (key, make) => {
+  const stored = (key, make) => {
     try {
       const value = localStorage.getItem(key) || make();
       localStorage.setItem(key, value);
       return value;
     } catch {
-      return make(); // storage is forbidden: this visit only
+      return make(); // storage is disabled: for this page only
     }
   };
   const random = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
   const preferred = () => ((navigator.languages || [navigator.language])[0] || "").startsWith("ar") ? "ar" : "en";
 
-  // Gradio's own words (in the upload box, say) follow the browser; this makes them follow us.
-  const gradioSpeaks = async (language) => {
+  // Gradio's own text, such as that of the upload box, follows the browser's language; now the page's.
+  const setGradioLanguage = async (language) => {
     const core = performance.getEntriesByType("resource").map((e) => e.name).find((n) => /\/assets\/core-[^/]*\.js$/.test(n));
     if (!core) return;
     try {
@@ -23,18 +23,18 @@
       for (const value of Object.values(module)) {
         if (typeof value === "function" && value.name === "changeLocale") value(language);
       }
-    } catch { /* they stay in the browser's language */ }
+    } catch { /* it stays in the browser's language */ }
   };
 
-  // What Gradio says in English only: for each language, what to look for and what to say.
-  const phrases = (said, meant) => window.marsam.gradio.map((word) => [
-    new RegExp(`^${word[said].split("{}").join("(.*)")}$`), word[meant],
+  // Labels that Gradio has in English only: for each language, patterns and replacements.
+  const patterns = (from, to) => window.marsam.gradio.map((label) => [
+    new RegExp(`^${label[from].split("{}").join("(.*)")}$`), label[to],
   ]);
-  const table = { ar: phrases(0, 1), en: phrases(1, 0) };
+  const replacements = { ar: patterns(0, 1), en: patterns(1, 0) };
   const translated = (text) => {
-    for (const [pattern, meant] of table[root.dataset.language]) {
-      const found = pattern.exec(text?.trim());
-      if (found) return found.slice(1).reduce((line, part) => line.replace("{}", () => part), meant);
+    for (const [pattern, label] of replacements[root.dataset.language]) {
+      const match = pattern.exec(text?.trim());
+      if (match) return match.slice(1).reduce((line, part) => line.replace("{}", () => part), label);
     }
     return null;
   };
@@ -57,28 +57,28 @@
     }
   }).observe(root, { attributes: true, attributeFilter: ["aria-label", "title"], childList: true, subtree: true });
 
-  const turn = (language) => {
+  const setDirection = (language) => {
     root.dataset.language = language;
     root.lang = language;
     root.dir = language === "ar" ? "rtl" : "ltr";
     document.title = language === "ar" ? "مرسم · Marsam" : "Marsam · مرسم";
   };
-  turn(kept("marsam-language", preferred));
+  setDirection(stored("marsam-language", preferred));
   // Gradio sets the browser's language again when it starts.
   new MutationObserver(() => {
-    if (root.lang !== root.dataset.language) turn(root.dataset.language);
+    if (root.lang !== root.dataset.language) setDirection(root.dataset.language);
   }).observe(root, { attributes: true, attributeFilter: ["lang"] });
 
   Object.assign(window.marsam, {
-    arrive() {
-      gradioSpeaks(root.dataset.language);
-      return [kept("marsam-visitor", random), root.dataset.language];
+    load() {
+      setGradioLanguage(root.dataset.language);
+      return [stored("marsam-client", random), root.dataset.language];
     },
-    speak(language) {
-      turn(language);
+    setLanguage(language) {
+      setDirection(language);
       relabelAll(document.body);
-      gradioSpeaks(language);
-      try { localStorage.setItem("marsam-language", language); } catch { /* this visit only */ }
+      setGradioLanguage(language);
+      try { localStorage.setItem("marsam-language", language); } catch { /* for this page only */ }
       return language;
     },
     ready() {
@@ -89,7 +89,7 @@
   const copy = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
-    } catch { // not a secure address: the old way
+    } catch { // not allowed on addresses without HTTPS
       const area = document.createElement("textarea");
       area.value = text;
       document.body.append(area);
@@ -109,29 +109,29 @@
     if (!button) return;
     await copy(button.dataset.copy);
     button.focus();
-    const said = button.closest(".copy").querySelector(".copied");
-    said.hidden = false;
-    setTimeout(() => { said.hidden = true; }, 2000);
+    const notice = button.closest(".copy").querySelector(".copied");
+    notice.hidden = false;
+    setTimeout(() => { notice.hidden = true; }, 2000);
   });
-  // A picture pasted or dropped anywhere is meant for the one place that takes pictures.
-  const take = (event, data) => {
+  // A picture pasted or dropped anywhere goes to the picture box.
+  const addPicture = (event, data) => {
     const file = Array.from(data?.files || []).find((one) => one.type.startsWith("image/"));
     const input = document.querySelector("#picture input[type=file]");
     if (!file || !input || event.defaultPrevented) return;
     event.preventDefault();
-    const given = new DataTransfer();
-    given.items.add(file);
-    input.files = given.files;
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
   document.addEventListener("paste", (event) => {
     const writing = event.target.closest?.("textarea, input") && event.clipboardData?.getData("text");
-    if (!writing) take(event, event.clipboardData);
+    if (!writing) addPicture(event, event.clipboardData);
   });
   document.addEventListener("dragover", (event) => {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
   });
-  document.addEventListener("drop", (event) => take(event, event.dataTransfer));
+  document.addEventListener("drop", (event) => addPicture(event, event.dataTransfer));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !document.querySelector(".gallery-container .preview")) press("stop");
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) press("paint");

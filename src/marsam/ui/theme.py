@@ -1,4 +1,4 @@
-"""How the page looks: paper, ink and one warm accent; the pictures bring the colour."""
+"""Colours, fonts, style sheet and scripts of both pages."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.web.strings import GRADIO
+from marsam.ui.i18n import GRADIO_LABELS
 
 HERE = Path(__file__).parent
 FAMILY = "Marsam Sans"
@@ -21,12 +21,12 @@ _RANGES = {
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's plain theme in our colours; every pair of text and ground is AA or better."""
+    """Gradio's base theme in our colours; contrast of text is WCAG AA or better."""
     paper, sheet, line = "#f7f2e9", "#fffdf8", "#d9cfbf"
     ink, faded, accent, pressed = "#2a2522", "#645a51", "#9c3f27", "#7f3220"
     night, board, edge = "#1d1a18", "#282421", "#4a433c"
     chalk, dust, warm, glow = "#efe8dc", "#b9aea0", "#e39270", "#f0a889"
-    look = gr.themes.Base(
+    base = gr.themes.Base(
         font=[FAMILY, "system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
         radius_size=gr.themes.sizes.radius_sm,
@@ -73,8 +73,8 @@ def theme() -> gr.themes.Base:
     colours: dict[str, Any] = {}
     for name, (light, dark) in pairs.items():
         colours |= {name: light, f"{name}_dark": dark}
-    # This one knows no dark twin; the style sheet gives it one.
-    return look.set(
+    # color_accent has no dark variant; page.css sets it.
+    return base.set(
         color_accent=accent,
         block_shadow="none",
         button_border_width="1px",
@@ -83,8 +83,8 @@ def theme() -> gr.themes.Base:
     )
 
 
-def css() -> str:
-    """The style sheet, with the fonts inside it: no request leaves the page's own address."""
+def css(more: str = "") -> str:
+    """The style sheet of both pages and more rules; the fonts are in it as ``data:`` URLs."""
     faces = []
     for script, points in _RANGES.items():
         for weight in (400, 600):
@@ -94,10 +94,11 @@ def css() -> str:
                 f"font-display: swap; unicode-range: {points}; src: url(data:font/woff2;base64,"
                 f"{base64.b64encode(data).decode()}) format('woff2'); }}"
             )
-    return "\n".join([*faces, (HERE / "page.css").read_text(encoding="utf-8")])
+    return "\n".join([*faces, (HERE / "page.css").read_text(encoding="utf-8"), more])
 
 
-def head() -> str:
-    """What runs before the page is drawn: its language and direction, copying, keys."""
-    script = (HERE / "page.js").read_text(encoding="utf-8")
-    return f"<script>window.marsam = {{ gradio: {json.dumps(GRADIO)} }};\n{script}</script>"
+def head(script: str = "") -> str:
+    """The scripts that run before the page is drawn: those of both pages, and one of its own."""
+    labels = f"window.marsam = {{ gradio: {json.dumps(GRADIO_LABELS)} }};"
+    scripts = (labels, (HERE / "page.js").read_text(encoding="utf-8"), script)
+    return "\n".join(("<script>", *scripts, "</script>"))

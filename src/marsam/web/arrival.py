@@ -1,45 +1,76 @@
-"""Coming and going: what a visitor finds, and in which language."""
+"""Events of the page itself: it was opened, closed, or switched to the other language."""
 
 import re
+from typing import Any
 
 import gradio as gr
 
 from marsam.errors import MarsamError
+from marsam.ui.i18n import ARABIC, ENGLISH
+from marsam.ui.updates import Update, merge
 from marsam.web import render
-from marsam.web.session import Desks, example
-from marsam.web.strings import ARABIC, ENGLISH, both
-from marsam.web.view import Update, View, album, merged
+from marsam.web.paint import PaintHandlers
+from marsam.web.session import Sessions, example_run
+from marsam.web.strings import STRINGS
+from marsam.web.view import UNQUEUED, View, gallery_update
 
 
-class Visit:
-    """The handlers of the page itself."""
+class PageHandlers:
+    """Loads a client's last run, and translates the page."""
 
-    def __init__(self, view: View, desks: Desks) -> None:
-        self.view, self.desks = view, desks
+    def __init__(self, view: View, sessions: Sessions, paint: PaintHandlers) -> None:
+        self.view, self.sessions, self.paint = view, sessions, paint
+        self.components = view.components
 
-    def arrive(self, visitor: str, language: str, request: gr.Request) -> Update:
-        """The page was opened: its language, and the reader's last work, or an example."""
-        view, parts, desk = self.view, self.view.parts, self.desks.of(request)
-        if re.fullmatch("[0-9a-f]{32}", visitor or ""):
-            desk.visitor = visitor
-        desk.language = ARABIC if language == ARABIC else ENGLISH
-        runs = view.journal.runs(desk.visitor, limit=1)
-        desk.put(runs[0] if runs else example(), keep=bool(runs))
-        line = "" if runs else both("example_shown")
-        return merged(
-            parts.labels(desk.language),
-            view.desk(desk),
-            view.earlier(desk),
-            view.means(),
-            {parts.language: desk.language, parts.status: render.easel(line)},
+    def connect(self, page: gr.Blocks) -> None:
+        """Attach the handlers to their events."""
+        parts = self.components
+        loaded = page.load(
+            self.load,
+            [parts.client, parts.language],
+            parts.all,
+            js="() => window.marsam.load()",
+            **UNQUEUED,
+        )
+        loaded.then(self.paint.show_eta, parts.time_settings, [parts.expected], **UNQUEUED).then(
+            None, js="() => window.marsam.ready()"
+        )
+        page.unload(self.sessions.close)
+        parts.language.input(
+            self.set_language,
+            [parts.language],
+            parts.all,
+            js="(language) => window.marsam.setLanguage(language)",
+            **UNQUEUED,
         )
 
-    def speak(self, language: str, request: gr.Request) -> Update:
-        """Everything in the other language; what is on the page stays."""
-        view, parts, desk = self.view, self.view.parts, self.desks.of(request)
-        desk.language = language
-        told = merged(parts.labels(language), {parts.earlier: album(view.covers(desk))})
+    def load(self, client: Any, language: str, request: gr.Request) -> Update:
+        """Show the client's last run, or the example to new clients.
+
+        ``client`` is the ID that the browser keeps; another value is ignored.
+        """
+        view, parts, session = self.view, self.components, self.sessions.of(request)
+        if re.fullmatch("[0-9a-f]{32}", client or ""):
+            session.client = client
+        session.language = ARABIC if language == ARABIC else ENGLISH
+        runs = view.journal.runs(session.client, limit=1)
+        session.load_run(runs[0] if runs else example_run(), example=not runs)
+        status = "" if runs else render.status_panel(STRINGS.html("example_shown"))
+        return merge(
+            parts.labels(session.language),
+            view.show_session(session),
+            view.show_history(session),
+            view.show_models(),
+            {parts.language: session.language, parts.status: status},
+        )
+
+    def set_language(self, language: str, request: gr.Request) -> Update:
+        """Translate the page; its content stays."""
+        view, parts, session = self.view, self.components, self.sessions.of(request)
+        session.language = language
+        thumbnails = view.history_thumbnails(session)
+        update = merge(parts.labels(language), {parts.history: gallery_update(thumbnails)})
         try:
-            return told | {parts.gallery: album(view.shown(desk))}
-        except (MarsamError, OSError):  # deleted meanwhile: it stays as it is looked at
-            return told
+            return merge(update, {parts.gallery: gallery_update(view.gallery_items(session))})
+        except (MarsamError, OSError):  # deleted on another page: it stays as it is shown
+            return update

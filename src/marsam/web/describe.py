@@ -1,4 +1,4 @@
-"""Words: a picture described, a text edited, the two languages kept together."""
+"""Captions and prompt: the events of the input picture and of the two text boxes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,70 +15,95 @@ from marsam.journal.records import NewRun
 from marsam.options import CaptionOptions, PaintOptions, RunOptions
 from marsam.results import Captioned, Prompt, Prompted, Translated
 from marsam.runs.execution import RunRecorder, create_run, execute_run
-from marsam.text.languages import ARABIC as ARABIC_LANGUAGE
-from marsam.text.languages import ENGLISH as ENGLISH_LANGUAGE
+from marsam.text import languages
+from marsam.ui.i18n import ARABIC, ENGLISH
+from marsam.ui.updates import Update, merge
 from marsam.web import render
-from marsam.web.layout import EXAMPLES, SIZES
-from marsam.web.session import Desk, Desks, digest, received
-from marsam.web.settings import RECIPES_BY_NAME
-from marsam.web.strings import ARABIC, ENGLISH, both
-from marsam.web.view import Update, View, candidates, merged, notes
+from marsam.web.layout import EXAMPLES
+from marsam.web.session import Session, Sessions, sha256_of, uploaded_path
+from marsam.web.settings import RECIPES_BY_NAME, SIZES
+from marsam.web.strings import STRINGS
+from marsam.web.view import QUEUED, UNQUEUED, View, candidates_update, notes_update
 
 CANDIDATES = 3
+"""Captions to choose from."""
 
 
-class Reading:
-    """The handlers of the picture and of the two texts."""
+class DescribeHandlers:
+    """Describes pictures, and keeps the prompts in both languages together."""
 
-    def __init__(self, view: View, desks: Desks) -> None:
-        self.view, self.desks = view, desks
-        self.parts, self.journal, self.studio = view.parts, view.journal, view.studio
+    def __init__(self, view: View, sessions: Sessions) -> None:
+        self.view, self.sessions = view, sessions
+        self.components, self.journal, self.studio = view.components, view.journal, view.studio
 
-    def describe(self, given: dict[str, Any] | None, request: gr.Request) -> Iterator[Update]:
-        """A picture was dropped: its words, or everything it was painted with.
+    def connect(self) -> None:
+        """Attach the handlers to their events."""
+        parts = self.components
+        # The file as it was uploaded: if Gradio opened it and failed, its message would not help.
+        image: dict[str, Any] = {
+            "inputs": [parts.image],
+            "outputs": parts.run,
+            "preprocess": False,
+            **QUEUED,
+        }
+        parts.image.input(self.describe, **image)
+        parts.examples.select(self.select_example, None, [parts.image], **UNQUEUED).then(
+            self.describe, **image
+        )
+        parts.candidates.input(self.select_candidate, [parts.candidates], parts.prompt, **QUEUED)
+        for language, text_box, update in (
+            (ENGLISH, parts.english, parts.from_english),
+            (ARABIC, parts.arabic, parts.from_arabic),
+        ):
+            inputs = [gr.State(language), *parts.texts]
+            # Gradio's "input" event is sent for keys only: not when text is pasted or dictated.
+            text_box.change(self.edit, inputs, parts.notes, trigger_mode="always_last", **UNQUEUED)
+            update.click(self.translate_edited, inputs, parts.prompt, **QUEUED)
 
-        ``given`` is Gradio's note of an uploaded file; None when the picture was taken away.
+    def describe(self, file: dict[str, Any] | None, request: gr.Request) -> Iterator[Update]:
+        """A picture was added: describe it, or restore the settings stored in it.
+
+        ``file`` is Gradio's ``FileData`` of the upload; None when the picture was removed.
         """
-        parts, desk = self.parts, self.desks.of(request)
+        parts, session = self.components, self.sessions.of(request)
         try:
-            path = received(given, parts.picture)
+            path = uploaded_path(file, parts.image)
             if path is None:
-                desk.digest = ""
-            if path is None or desk.shows(digest(path)):
+                session.image_sha256 = ""
+            if path is None or session.matches(sha256_of(path)):
                 yield {parts.status: gr.skip()}
                 return
-            source = open_picture(path)
+            image = open_picture(path)
         except PictureError as error:
-            self.view.tell(desk, error)
-            yield {parts.picture: self.view.source(desk)}
+            self.view.warn(session, error)
+            yield self.view.show_image(session)
             return
         try:
             record = metadata.read(path)
         except PictureError:
-            record = None  # damaged, or of a newer Marsam: a picture like any other
-        if record is not None:
-            try:
-                yield self._restore(desk, path, record)
-            except MarsamError as error:  # a record with numbers that nobody could choose
-                self.view.tell(desk, error)
-                yield {parts.picture: self.view.source(desk)}
+            record = None  # damaged, or of a newer Marsam: described like any other picture
+        if record is None:
+            yield from self._describe(session, image)
             return
-        yield from self._described(desk, source)
-
-    def try_example(self, event: gr.SelectData) -> Update:
-        """One of the examples was chosen."""
-        return {self.parts.picture: EXAMPLES[event.index]}
-
-    def _described(self, desk: Desk, source: Any) -> Iterator[Update]:
-        parts = self.parts
-        desk.read.clear()
         try:
-            new = NewRun(client=desk.visitor, image=source)
-            run = create_run(self.studio, self.journal, new)
-            desk.put(run)
+            yield self._restore(session, path, record)
+        except MarsamError as error:  # settings out of range
+            self.view.warn(session, error)
+            yield self.view.show_image(session)
+
+    def select_example(self, event: gr.SelectData) -> Update:
+        """Put an example into the picture box."""
+        return {self.components.image: EXAMPLES[event.index]}
+
+    def _describe(self, session: Session, image: Any) -> Iterator[Update]:
+        parts = self.components
+        session.described.clear()
+        try:
+            run = create_run(self.studio, self.journal, NewRun(client=session.client, image=image))
+            session.load_run(run)
             with RunRecorder(self.journal, run) as recorder:
-                yield self.view.desk(desk, picture=False) | {
-                    parts.status: render.easel(both("reading")),
+                yield self.view.show_session(session, image=False) | {
+                    parts.status: render.status_panel(STRINGS.html("reading")),
                     parts.english: "",
                     parts.arabic: "",
                 }
@@ -87,114 +112,113 @@ class Reading:
                     recorder.add(event)
                     match event:
                         case Captioned():
-                            desk.captions = event.candidates
+                            session.captions = event.candidates
                             yield {
                                 parts.english: event.caption.text,
-                                parts.english_notes: notes(event.caption.warnings),
-                                parts.candidates: candidates(desk),
-                                parts.status: render.easel(both("translating")),
+                                parts.english_notes: notes_update(event.caption.warnings),
+                                parts.candidates: candidates_update(session),
+                                parts.status: render.status_panel(STRINGS.html("translating")),
                             }
                         case Translated():
                             yield {parts.arabic: event.translation.text}
                         case Prompted():
-                            desk.prompt = event.prompt
+                            session.prompt = event.prompt
                             break
-            desk.read.set()
-            yield merged(self.view.words(desk), self.view.earlier(desk)) | {
-                parts.status: render.easel(both("words_ready"))
+            session.described.set()
+            yield merge(self.view.show_prompt(session), self.view.show_history(session)) | {
+                parts.status: render.status_panel(STRINGS.html("words_ready"))
             }
         except MarsamError as error:
-            self.view.tell(desk, error)
+            self.view.warn(session, error)
             yield {parts.status: ""}
         finally:
-            desk.read.set()
+            session.described.set()
 
     def edit(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
-        """One text was changed; the other is out of date until it is synced."""
-        desk = self.desks.of(request)
-        if not desk.read.is_set():
-            return {self.parts.english_notes: gr.skip()}  # ours, not the reader's
-        if self._is_new(desk, language, english, arabic):
-            desk.edited = language
-        return self._staleness(desk, english, arabic)
-
-    def choose(self, index: int | None, request: gr.Request) -> Update:
-        """Another wording was picked."""
-        desk = self.desks.of(request)
-        if index is None or not 0 <= index < len(desk.captions):
-            return {self.parts.status: gr.skip()}
-        return self.sync(ENGLISH, desk.captions[index].text, "", request)
-
-    def sync(self, language: str, english: str, arabic: str, request: gr.Request) -> Update:
-        """Bring the other text up to date."""
-        desk = self.desks.of(request)
-        try:
-            self.settle(desk, language, arabic if language == ARABIC else english)
-        except MarsamError as error:
-            self.view.tell(desk, error)
-            return {self.parts.status: gr.skip()}
-        return self.view.words(desk)
-
-    def settle(self, desk: Desk, language: str, text: str) -> None:
-        """Make a text the words on the desk, with its twin and the English to be sent.
-
-        Raises:
-            MarsamError: when it cannot be translated.
-        """
-        code = (ARABIC_LANGUAGE if language == ARABIC else ENGLISH_LANGUAGE).code
-        for event in self.studio.stream(prompt=text, options=RunOptions(language=code)):
-            if isinstance(event, Prompted):
-                desk.prompt, desk.edited = event.prompt, ""
-                break
-
-    def edited(self, desk: Desk, english: str, arabic: str) -> str:
-        """Which text was changed since the words were settled; the last one, if both were."""
-        order = sorted((ENGLISH, ARABIC), key=lambda language: language != desk.edited)
-        return next((one for one in order if self._is_new(desk, one, english, arabic)), "")
-
-    def _is_new(self, desk: Desk, language: str, english: str, arabic: str) -> bool:
-        """Whether a text was changed; one that was emptied leaves the word to the other."""
-        prompt, text = desk.prompt, (arabic if language == ARABIC else english).strip()
-        settled: tuple[str, ...] = ("",)
-        if prompt is not None:
-            arabic_ones = (prompt.arabic, prompt.given)
-            settled = ("", *(arabic_ones if language == ARABIC else (prompt.english,)))
-        return text not in settled
-
-    def _staleness(self, desk: Desk, english: str, arabic: str) -> Update:
-        parts, edited = self.parts, self.edited(desk, english, arabic)
+        """A text box changed: mark the other one as out of date."""
+        parts, session = self.components, self.sessions.of(request)
+        if not session.described.is_set():
+            return {parts.english_notes: gr.skip()}  # changed by the description
+        if _is_edited(session, language, english, arabic):
+            session.edited = language
+        edited = edited_language(session, english, arabic)
         return {
-            parts.arabic_notes: notes((), stale=edited == ENGLISH),
-            parts.english_notes: notes((), stale=edited == ARABIC),
+            parts.arabic_notes: notes_update((), stale=edited == ENGLISH),
+            parts.english_notes: notes_update((), stale=edited == ARABIC),
             parts.from_english: gr.update(visible=edited == ENGLISH),
             parts.from_arabic: gr.update(visible=edited == ARABIC),
         }
 
-    def _restore(self, desk: Desk, path: Path, record: Record) -> Update:
-        """One of our own pictures came back: its words and settings with it."""
-        prompt = Prompt(
-            english=record.prompt,
-            arabic=record.arabic,
-            given=record.prompt,
-            language=ENGLISH_LANGUAGE.code,
-            back=None,
-            length=self.studio.painter.measure(record.prompt),
-        )
-        # Only a size that the page offers is one somebody chose; else it was the model's own.
-        chosen = f"{record.width}×{record.height}" in SIZES
-        options = PaintOptions(
+    def select_candidate(self, index: int | None, request: gr.Request) -> Update:
+        """Use another caption as the prompt."""
+        session = self.sessions.of(request)
+        if index is None or not 0 <= index < len(session.captions):
+            return {self.components.status: gr.skip()}
+        return self.translate_edited(ENGLISH, session.captions[index].text, "", request)
+
+    def translate_edited(
+        self, language: str, english: str, arabic: str, request: gr.Request
+    ) -> Update:
+        """Update the other text box."""
+        session = self.sessions.of(request)
+        try:
+            self.set_prompt(session, language, arabic if language == ARABIC else english)
+        except MarsamError as error:
+            self.view.warn(session, error)
+            return {self.components.status: gr.skip()}
+        return self.view.show_prompt(session)
+
+    def set_prompt(self, session: Session, language: str, text: str) -> None:
+        """Translate a text and make it the session's prompt.
+
+        Raises:
+            MarsamError: when it cannot be translated.
+        """
+        code = (languages.ARABIC if language == ARABIC else languages.ENGLISH).code
+        for event in self.studio.stream(prompt=text, options=RunOptions(language=code)):
+            if isinstance(event, Prompted):
+                session.prompt, session.edited = event.prompt, ""
+                break
+
+    def _restore(self, session: Session, path: Path, record: Record) -> Update:
+        """Load the prompt and the settings that are stored in one of Marsam's pictures."""
+        # A size that the page does not offer was the model's default.
+        offered = f"{record.width}×{record.height}" in SIZES
+        session.options = PaintOptions(
             pictures=1,
             seed=record.seed,
             recipe=RECIPES_BY_NAME.get(record.recipe, PaintOptions().recipe),
             steps=record.steps,
             guidance_scale=record.guidance_scale,
             negative_prompt=record.negative_prompt,
-            width=record.width if chosen else None,
-            height=record.height if chosen else None,
+            width=record.width if offered else None,
+            height=record.height if offered else None,
         )
-        desk.source, desk.digest, desk.run = path, digest(path), None
-        desk.captions, desk.pictures, desk.edited = (), [], ""
-        desk.prompt, desk.options = prompt, options
-        return self.view.desk(desk, picture=False) | {
-            self.parts.status: render.easel(both("restored"))
+        session.prompt = Prompt(
+            english=record.prompt,
+            arabic=record.arabic,
+            given=record.prompt,
+            language=languages.ENGLISH.code,
+            back=None,
+            length=self.studio.painter.measure(record.prompt),
+        )
+        session.image, session.image_sha256, session.run = path, sha256_of(path), None
+        session.captions, session.pictures, session.edited = (), [], ""
+        return self.view.show_session(session, image=False) | {
+            self.components.status: render.status_panel(STRINGS.html("restored"))
         }
+
+
+def edited_language(session: Session, english: str, arabic: str) -> str:
+    """The language whose text box differs from the prompt, the last edited first; or ``""``."""
+    order = sorted((ENGLISH, ARABIC), key=lambda language: language != session.edited)
+    edited = (one for one in order if _is_edited(session, one, english, arabic))
+    return next(edited, "")
+
+
+def _is_edited(session: Session, language: str, english: str, arabic: str) -> bool:
+    """Whether a text box differs from the prompt; an empty one does not count."""
+    prompt, text = session.prompt, (arabic if language == ARABIC else english).strip()
+    if prompt is None or not text:
+        return bool(text)
+    return text not in ((prompt.arabic, prompt.given) if language == ARABIC else (prompt.english,))

@@ -1,83 +1,92 @@
-"""The full models, fetched from the page."""
+"""Downloading the full size models from the page."""
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import gradio as gr
+from markupsafe import Markup
 
+from marsam.background import Emitter, iterate_in_thread
 from marsam.errors import Cancelled, MarsamError
 from marsam.hub.catalog import STANDARD
 from marsam.hub.download import pull
 from marsam.hub.progress import PullProgress
-from marsam.web.session import Desks, sentence
-from marsam.web.strings import both
-from marsam.web.view import Update, View
+from marsam.ui.error_messages import error_message
+from marsam.ui.html import paragraph, progress
+from marsam.ui.updates import Update
+from marsam.web.session import Sessions
+from marsam.web.strings import STRINGS
+from marsam.web.view import QUEUED, UNQUEUED, View
 
-PATIENCE = 0.1
-"""Seconds between two reports; more often, nobody could read."""
+MIN_REPORT_INTERVAL_S = 0.1
 _log = logging.getLogger(__name__)
 
 
-class Fetching:
-    """The handlers of the fetch button."""
+class DownloadHandlers:
+    """The events of the download button."""
 
-    def __init__(self, view: View, desks: Desks) -> None:
-        self.parts, self.desks = view.parts, desks
+    def __init__(self, view: View, sessions: Sessions) -> None:
+        self.view, self.components, self.sessions = view, view.components, sessions
 
-    def fetch(self, request: gr.Request) -> Iterator[Update]:
-        """Fetch the full models, saying how far it is."""
-        parts, desk = self.parts, self.desks.of(request)
-        desk.fetch_stop = stop = threading.Event()
-        told: queue.SimpleQueue[PullProgress | MarsamError | None] = queue.SimpleQueue()
+    def connect(self) -> None:
+        """Attach the handlers to their events."""
+        parts = self.components
+        outputs = [parts.download_models, parts.cancel_download, parts.download_status]
+        outputs += [parts.summary, parts.about_text]
+        parts.download_models.click(self.download, None, outputs, **QUEUED)
+        parts.cancel_download.click(self.cancel, None, None, **UNQUEUED)
 
-        def report(progress: PullProgress) -> None:
-            if stop.is_set():
-                raise Cancelled("The download was stopped.")
-            told.put(progress)
-
-        def work() -> None:
-            try:
-                for model in STANDARD.parts:
-                    pull(model.source, progress=report)
-                told.put(None)
-            except MarsamError as error:
-                told.put(error)
-            except Exception as error:  # or the page would wait for ever
-                _log.exception("fetching failed")
-                told.put(MarsamError(str(error)))
-
-        threading.Thread(target=work, name="fetch", daemon=True).start()
-        working = {parts.fetch: gr.update(visible=False), parts.fetch_stop: gr.update(visible=True)}
-        yield working
-        line, reported = both("fetched"), 0.0
-        while (news := told.get()) is not None:
-            if isinstance(news, MarsamError):
-                stopped = isinstance(news, Cancelled)
-                line = both("fetch_stopped" if stopped else sentence(news))
-                break
-            if time.monotonic() - reported > PATIENCE:
-                reported = time.monotonic()
-                yield {parts.fetch_status: _progress(news)}
+    def download(self, request: gr.Request) -> Iterator[Update]:
+        """Download the full size models and show the progress."""
+        parts, session = self.components, self.sessions.of(request)
+        session.cancel_download = cancel = threading.Event()
         yield {
-            parts.fetch: gr.update(visible=True),
-            parts.fetch_stop: gr.update(visible=False),
-            parts.fetch_status: f"<p>{line}</p>",
+            parts.download_models: gr.update(visible=False),
+            parts.cancel_download: gr.update(visible=True),
         }
 
-    def stop(self, request: gr.Request) -> None:
-        """End the download; what arrived is kept."""
-        self.desks.of(request).fetch_stop.set()
+        def work(emit: Emitter[PullProgress]) -> None:
+            def report(progress: PullProgress) -> None:
+                if cancel.is_set():
+                    raise Cancelled("The download was stopped.")
+                emit(progress)
+
+            for model in STANDARD.parts:
+                pull(model.source, progress=report)
+
+        reported, line = 0.0, STRINGS.html("downloaded")
+        try:
+            with closing(iterate_in_thread(work, name="download")) as reports:  # type: ignore[type-var]
+                for report in reports:
+                    if time.monotonic() - reported > MIN_REPORT_INTERVAL_S:
+                        reported = time.monotonic()
+                        yield {parts.download_status: _progress(report)}
+        except Cancelled:
+            line = STRINGS.html("download_stopped")
+        except Exception as error:
+            if not isinstance(error, MarsamError):
+                _log.exception("the download failed")
+                error = MarsamError(str(error))
+            line = error_message(error).html
+        yield self.view.show_models() | {
+            parts.download_models: gr.update(visible=True),
+            parts.cancel_download: gr.update(visible=False),
+            parts.download_status: paragraph(line),
+        }
+
+    def cancel(self, request: gr.Request) -> None:
+        """Stop the download; downloaded files are kept."""
+        self.sessions.of(request).cancel_download.set()
 
 
-def _progress(news: PullProgress) -> str:
-    line = both(
-        "fetching",
-        source=news.source,
-        done=f"{news.done / 1e9:.2f}",
-        total=f"{news.total / 1e9:.2f}",
+def _progress(report: PullProgress) -> Markup:
+    line = STRINGS.html(
+        "downloading",
+        source=report.source,
+        done=f"{report.done / 1e9:.2f}",
+        total=f"{report.total / 1e9:.2f}",
     )
-    share = news.done / news.total if news.total else 0
-    return f'<p>{line}</p><progress max="1" value="{share:.3f}"></progress>'
+    return paragraph(line) + progress(report.done / report.total if report.total else 0)

@@ -1,4 +1,4 @@
-"""The page's named endpoints for programs (``gradio_client``): stable names, every value final."""
+"""Named endpoints of the page for ``gradio_client``; names and parameters are stable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,13 @@ from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOpti
 from marsam.recipes import Recipe, recipe_named
 from marsam.runs.scheduler import Scheduler
 from marsam.text.languages import ARABIC, ENGLISH
-from marsam.web.session import served
+from marsam.web.session import cached_path
 
-TOGETHER = 8
-"""Programs that wait at once for one kind of answer; the line decides who is served."""
+ENDPOINT_CONCURRENCY = 8
+"""Requests of one endpoint that wait in the scheduler's queue at a time."""
 
 
-def add(scheduler: Scheduler) -> None:
+def add_endpoints(scheduler: Scheduler) -> None:
     """Add ``/caption``, ``/translate``, ``/paint`` and ``/run`` to the page being built."""
     studio = scheduler.studio
     with gr.Column(visible=False):
@@ -37,57 +37,54 @@ def add(scheduler: Scheduler) -> None:
         button = gr.Button()
 
     def caption(picture: str) -> tuple[str, str]:
-        with _told():
-            english, twin = studio.describe(picture)[0]
-            return english.text, twin.text
+        with _gradio_errors():
+            english, arabic = studio.describe(picture)[0]
+            return english.text, arabic.text
 
     def translate(text: str, source: str, target: str) -> str:
-        with _told():
+        with _gradio_errors():
             options = TranslateOptions(source=source, target=target)
             return studio.translator.translate(text, options).text
 
-    def painted(
-        options: tuple[float, float | None, str], client: gr.Request, **given: Any
+    def execute(
+        settings: tuple[float, float | None, str], request: gr.Request, **inputs: Any
     ) -> tuple[str, str, list[str]]:
-        number, seed, recipe = options
-        with _told():
+        number, seed, recipe = settings
+        with _gradio_errors():
             paint = PaintOptions(
-                pictures=int(number), seed=_whole(seed), recipe=recipe_named(recipe)
+                pictures=int(number),
+                seed=None if seed is None else int(seed),
+                recipe=recipe_named(recipe),
             )
-            # In the same line as everybody, and kept like everything.
-            visitor = f"program:{client.session_hash}"
-            new = NewRun(client=visitor, options=RunOptions(paint=paint), **given)
+            client = f"program:{request.session_hash}"
+            new = NewRun(client=client, options=RunOptions(paint=paint), **inputs)
             run = scheduler.wait(scheduler.enqueue_run(new))
-            words = run.prompt
-            saved = [served(p.path, files) for p in run.pictures if p.path is not None]
-            return (words.english, words.arabic, saved) if words else ("", "", saved)
+            paths = [cached_path(p.path, files) for p in run.pictures if p.path is not None]
+            prompt = run.prompt
+            return (prompt.english, prompt.arabic, paths) if prompt else ("", "", paths)
 
     def paint(
-        text: str, pictures: float, seed: float | None, recipe: str, client: gr.Request
+        text: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
     ) -> tuple[str, str, list[str]]:
-        return painted((pictures, seed, recipe), client, prompt=text)
+        return execute((pictures, seed, recipe), request, prompt=text)
 
     def run(
-        picture: str, pictures: float, seed: float | None, recipe: str, client: gr.Request
+        picture: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
     ) -> tuple[str, str, list[str]]:
-        return painted((pictures, seed, recipe), client, image=Path(picture))
+        return execute((pictures, seed, recipe), request, image=Path(picture))
 
-    together: dict[str, Any] = {"concurrency_limit": TOGETHER}
-    button.click(caption, [picture], [english, arabic], api_name="caption", **together)
-    button.click(translate, [text, source, target], [translation], api_name="translate", **together)
-    settings = [number, seed, recipe]
-    button.click(paint, [text, *settings], [english, arabic, files], api_name="paint", **together)
-    button.click(run, [picture, *settings], [english, arabic, files], api_name="run", **together)
+    options: dict[str, Any] = {"concurrency_limit": ENDPOINT_CONCURRENCY}
+    button.click(caption, [picture], [english, arabic], api_name="caption", **options)
+    button.click(translate, [text, source, target], [translation], api_name="translate", **options)
+    settings, outputs = [number, seed, recipe], [english, arabic, files]
+    button.click(paint, [text, *settings], outputs, api_name="paint", **options)
+    button.click(run, [picture, *settings], outputs, api_name="run", **options)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Our sentences reach the client; anything else is a defect and looks like one."""
+def _gradio_errors() -> Iterator[None]:
+    """Send the message of a MarsamError to the client; other errors are bugs."""
     try:
         yield
     except MarsamError as error:
         raise gr.Error(public_message_of(error), print_exception=False) from error
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)

@@ -1,6 +1,6 @@
-"""The parts of the page and where they stand; what they do is in :mod:`marsam.web.page`."""
+"""The components of the page and their order; what they do is in the modules of the handlers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,29 +8,40 @@ import gradio as gr
 
 from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions
 from marsam.recipes import Recipe
-from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
+from marsam.ui.components import header, html
+from marsam.ui.html import paragraph
+from marsam.ui.i18n import ENGLISH
+from marsam.ui.updates import Update
 from marsam.web import render
-from marsam.web.strings import ARABIC, ENGLISH, both, say
+from marsam.web.session import EXAMPLES_DIR
+from marsam.web.settings import SIZES
+from marsam.web.strings import STRINGS
 
-EXAMPLES = tuple(
-    str(Path(__file__).with_name("examples") / f"{name}.png") for name in ("sea", "cat", "car")
+EXAMPLES = tuple(str(EXAMPLES_DIR / f"{name}.png") for name in ("sea", "cat", "car"))
+_LABELLED = (
+    *("studio_tab", "history_tab", "image", "candidates", "english", "arabic", "number"),
+    *("advanced", "steps", "guidance", "seed", "negative", "gallery", "download", "history"),
+    "about",
 )
-SIZES = ("128×128", "256×256", "512×512", "512×768", "768×512", "768×768")
-MARSAM = "marsam"  # the class of everything that is written in both languages
+_BUTTONS = (
+    *("from_english", "from_arabic", "paint", "stop", "more", "same", "open", "delete"),
+    *("confirm", "cancel", "download_models", "cancel_download"),
+)
+"""Components whose label, or value, is the string of the same name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """Everything on the page that changes."""
+class Components:
+    """All components that change; the properties are groups that events read or write."""
 
     language: gr.Radio
-    visitor: gr.Textbox
-    strip: gr.HTML
+    client: gr.Textbox
+    summary: gr.HTML
     tabs: gr.Tabs
     studio_tab: gr.Tab
     history_tab: gr.Tab
-    picture: gr.Image
+    image: gr.Image
     examples: gr.Gallery
     candidates: gr.Radio
     english: gr.Textbox
@@ -59,163 +70,167 @@ class Parts:
     more: gr.Button
     same: gr.Button
     download: gr.DownloadButton
-    earlier: gr.Gallery
-    chosen: gr.HTML
+    history: gr.Gallery
+    selection: gr.HTML
     open: gr.Button
     delete: gr.Button
-    sure: gr.Group
-    really: gr.Button
-    keep: gr.Button
+    confirmation: gr.Group
+    confirm: gr.Button
+    cancel: gr.Button
     about: gr.Accordion
     about_text: gr.HTML
-    fetch: gr.Button
-    fetch_stop: gr.Button
-    fetch_status: gr.HTML
+    download_models: gr.Button
+    cancel_download: gr.Button
+    download_status: gr.HTML
 
-    def labels(self, language: str) -> dict[Any, Any]:
-        """Updates that make every part speak a language; what people put in stays."""
+    @property
+    def all(self) -> list[Any]:
+        """Every component."""
+        return [getattr(self, field.name) for field in fields(self)]
 
-        def word(key: str) -> str:
-            return say(key, language)
+    @property
+    def texts(self) -> list[Any]:
+        """The two text boxes."""
+        return [self.english, self.arabic]
 
-        named = {
-            self.studio_tab: "studio",
-            self.history_tab: "history",
-            self.picture: "picture",
-            self.candidates: "candidates",
-            self.number: "number",
-            self.gallery: "pictures",
-            self.earlier: "runs",
-            self.advanced: "advanced",
-            self.about: "about",
-        }
-        updates: dict[Any, Any] = {part: gr.update(label=word(key)) for part, key in named.items()}
-        for part, key in (
-            (self.steps, "steps"),
-            (self.guidance, "guidance"),
-            (self.seed, "seed"),
-            (self.negative, "negative"),
-        ):
-            updates[part] = gr.update(label=word(key), info=word(f"{key}_info"))
-        for part, key in ((self.english, "english"), (self.arabic, "arabic")):
-            updates[part] = gr.update(label=word(key), placeholder=word(f"{key}_hint"))
-        for part, key in (
-            (self.from_english, "sync_from_english"),
-            (self.from_arabic, "sync_from_arabic"),
-            (self.paint, "paint"),
-            (self.stop, "stop"),
-            (self.more, "more"),
-            (self.same, "same"),
-            (self.open, "open"),
-            (self.delete, "delete"),
-            (self.really, "really"),
-            (self.keep, "keep"),
-            (self.fetch, "fetch"),
-            (self.fetch_stop, "stop"),
-        ):
-            updates[part] = gr.update(value=word(key))
-        updates[self.examples] = gr.update(label=word("examples"), value=_examples(language))
-        updates[self.download] = gr.update(label=word("download"))
-        updates[self.recipe] = gr.update(label=word("recipe"), choices=_recipes(language))
-        updates[self.size] = gr.update(
-            label=word("size"), info=word("size_info"), choices=_sizes(language)
-        )
+    @property
+    def notes(self) -> list[Any]:
+        """What is shown below the text boxes."""
+        return [self.english_notes, self.arabic_notes, self.from_english, self.from_arabic]
+
+    @property
+    def prompt(self) -> list[Any]:
+        """Everything about the captions and the prompt, with the status line."""
+        return [*self.texts, *self.notes, self.candidates, self.sent, self.copy, self.status]
+
+    @property
+    def time_settings(self) -> list[Any]:
+        """The settings on which the time depends most."""
+        return [self.number, self.recipe, self.steps]
+
+    @property
+    def settings(self) -> list[Any]:
+        """All settings, in the order of :func:`marsam.web.settings.paint_options`."""
+        return [*self.time_settings, self.guidance, self.size, self.seed, self.negative]
+
+    @property
+    def pictures(self) -> list[Any]:
+        """The new pictures and their buttons."""
+        return [self.gallery, self.results, self.actions, self.download]
+
+    @property
+    def history_tab_parts(self) -> list[Any]:
+        """Everything in the history tab."""
+        return [self.history, self.selection, self.open, self.delete, self.confirmation]
+
+    @property
+    def run(self) -> list[Any]:
+        """Everything about the run on the page."""
+        shown = [self.image, *self.prompt, *self.pictures, *self.settings]
+        return [*shown, *self.history_tab_parts]
+
+    def labels(self, language: str) -> Update:
+        """Labels in a language; values that people entered stay."""
+
+        def text(key: str) -> str:
+            return STRINGS.text(key, language)
+
+        updates = {getattr(self, key): gr.update(label=text(key)) for key in _LABELLED}
+        updates |= {getattr(self, key): gr.update(value=text(key)) for key in _BUTTONS}
+        updates[self.examples] = gr.update(label=text("examples"), value=_examples(language))
+        updates[self.recipe] = gr.update(label=text("recipe"), choices=_recipes(language))
+        updates[self.size] = gr.update(label=text("size"), choices=_sizes(language))
+        for key in ("steps", "guidance", "size", "seed", "negative"):
+            updates[getattr(self, key)]["info"] = text(f"{key}_info")
+        for key in ("english", "arabic"):
+            updates[getattr(self, key)]["placeholder"] = text(f"{key}_hint")
         return updates
 
 
 def _recipes(language: str) -> list[tuple[str, str]]:
-    return [(say(recipe, language), str(recipe)) for recipe in Recipe]
+    return [(STRINGS.text(recipe, language), str(recipe)) for recipe in Recipe]
 
 
 def _examples(language: str) -> list[tuple[str, str]]:
-    return [(path, say(f"example_{Path(path).stem}", language)) for path in EXAMPLES]
+    return [(path, STRINGS.text(f"example_{Path(path).stem}", language)) for path in EXAMPLES]
 
 
 def _sizes(language: str) -> list[tuple[str, str]]:
-    return [(say("own_size", language), ""), *((size, size) for size in SIZES)]
+    return [(STRINGS.text("default_size", language), ""), *((size, size) for size in SIZES)]
 
 
-def lay_out(studio: Studio, estimator: TimeEstimator, *, offer: bool = True) -> Parts:
-    """Build the page, in English; whoever reads Arabic gets it in Arabic on arrival.
+def create_components(studio: Studio, *, offer_download: bool = True) -> Components:
+    """Create the components in English; :meth:`Components.labels` translates them.
 
-    ``offer`` shows how to fetch the full models, where they are not used yet.
+    Args:
+        studio: decides whether the full size models are offered for download.
+        offer_download: whether they may be.
     """
-
-    def word(key: str) -> str:
-        return say(key, ENGLISH)
-
-    def html(value: str = "", **options: Any) -> gr.HTML:
-        return gr.HTML(value, elem_classes=MARSAM, padding=False, **options)
-
-    def button(key: str, **options: Any) -> gr.Button:
-        return gr.Button(word(key), **options)
-
-    parts: dict[str, Any] = {}
-    with gr.Row(elem_id="top"):
-        html(render.masthead())
-        parts["language"] = gr.Radio(
-            [("العربية", ARABIC), ("English", ENGLISH)],
-            value=ENGLISH,
-            label="Language · اللغة",
-            show_label=False,
-            container=False,
-            elem_id="language",
-        )
-    parts["visitor"] = gr.Textbox(visible=False)
-    parts["strip"] = html(render.strip(studio, estimator), elem_id="strip")
+    parts: dict[str, Any] = {"language": header(STRINGS.html("tagline"))}
+    parts["client"] = gr.Textbox(visible=False)
+    parts["summary"] = html(elem_id="summary")
     with gr.Tabs() as parts["tabs"]:
-        with gr.Tab(word("studio"), id="studio") as parts["studio_tab"], gr.Row():
+        with gr.Tab(_text("studio_tab"), id="studio") as parts["studio_tab"], gr.Row():
             with gr.Column(scale=3, min_width=280):
-                _source(parts)
+                _create_image(parts)
             with gr.Column(scale=8, min_width=300):
-                _words(parts, html, button)
-                _settings(parts, html, button)
-                _work(parts, html, button)
-        with gr.Tab(word("history"), id="history") as parts["history_tab"]:
-            _history(parts, html, button)
-    with gr.Accordion(word("about"), open=False, elem_id="about") as parts["about"]:
-        parts["about_text"] = html(render.about(studio, estimator))
-        offer = offer and studio.models == "mini"
-        html(render.offer() if offer else "")
+                _create_texts(parts)
+                _create_settings(parts)
+                _create_results(parts)
+        with gr.Tab(_text("history_tab"), id="history") as parts["history_tab"]:
+            _create_history(parts)
+    with gr.Accordion(_text("about"), open=False, elem_id="about") as parts["about"]:
+        parts["about_text"] = html()
+        offered = offer_download and studio.models == "mini"
+        if offered:
+            html(render.offer())
         with gr.Row():
-            parts["fetch"] = button("fetch", visible=offer, elem_id="fetch")
-            parts["fetch_stop"] = button("stop", visible=False, elem_id="fetch-stop")
-        parts["fetch_status"] = html(elem_id="fetch-status", html_template=_LIVE)
-    return Parts(**parts)
+            parts["download_models"] = _button("download_models", visible=offered)
+            parts["cancel_download"] = _button("cancel_download", visible=False)
+        parts["download_status"] = html(live=True, elem_id="download-status")
+    return Components(**parts)
 
 
-_LIVE = '<div role="status" aria-live="polite">${value}</div>'
+def _text(key: str) -> str:
+    return STRINGS.text(key, ENGLISH)
 
 
-def _source(parts: dict[str, Any]) -> None:
-    parts["picture"] = gr.Image(
+def _button(key: str, **options: Any) -> gr.Button:
+    return gr.Button(_text(key), elem_id=key.replace("_", "-"), **options)
+
+
+def _gallery(key: str, **options: Any) -> gr.Gallery:
+    return gr.Gallery(
+        label=_text(key),
+        elem_id=key,
+        height="auto",
+        object_fit="contain",
+        interactive=False,
+        **options,
+    )
+
+
+def _create_image(parts: dict[str, Any]) -> None:
+    parts["image"] = gr.Image(
         type="filepath",
         sources=["upload", "webcam", "clipboard"],
-        label=say("picture", ENGLISH),
+        label=_text("image"),
         height=300,
         elem_id="picture",
         buttons=["fullscreen"],
     )
-    parts["examples"] = gr.Gallery(
-        _examples(ENGLISH),
-        label=say("examples", ENGLISH),
-        columns=3,
-        height="auto",
-        object_fit="contain",
-        allow_preview=False,
-        interactive=False,
-        elem_id="examples",
-        buttons=[],
+    parts["examples"] = _gallery(
+        "examples", value=_examples(ENGLISH), columns=3, allow_preview=False, buttons=[]
     )
 
 
-def _words(parts: dict[str, Any], html: Any, button: Any) -> None:
+def _create_texts(parts: dict[str, Any]) -> None:
     with gr.Row(elem_id="panes"):
         for name, other, rtl in (("english", "arabic", False), ("arabic", "english", True)):
             with gr.Column(min_width=260):
                 parts[name] = gr.Textbox(
-                    label=say(name, ENGLISH),
-                    placeholder=say(f"{name}_hint", ENGLISH),
+                    label=_text(name),
+                    placeholder=_text(f"{name}_hint"),
                     elem_id=name,
                     lines=1,
                     max_lines=6,
@@ -223,17 +238,15 @@ def _words(parts: dict[str, Any], html: Any, button: Any) -> None:
                     rtl=rtl,
                 )
                 parts[f"{name}_notes"] = html(elem_id=f"{name}-notes", visible=False)
-                parts[f"from_{other}"] = button(
-                    f"sync_from_{other}", size="sm", visible=False, elem_id=f"from-{other}"
-                )
+                parts[f"from_{other}"] = _button(f"from_{other}", size="sm", visible=False)
     parts["candidates"] = gr.Radio(
-        [], label=say("candidates", ENGLISH), visible=False, elem_id="candidates"
+        [], label=_text("candidates"), visible=False, elem_id="candidates"
     )
     parts["sent"] = html(render.sent(None), elem_id="sent")
     parts["copy"] = html(elem_id="copy")
 
 
-def _settings(parts: dict[str, Any], html: Any, button: Any) -> None:
+def _create_settings(parts: dict[str, Any]) -> None:
     defaults = PaintOptions()
     with gr.Row(elem_id="settings", equal_height=True):
         with gr.Column(scale=4, min_width=180):
@@ -242,86 +255,57 @@ def _settings(parts: dict[str, Any], html: Any, button: Any) -> None:
                 MAX_PICTURES,
                 value=defaults.pictures,
                 step=1,
-                label=say("number", ENGLISH),
+                label=_text("number"),
                 elem_id="number",
             )
         with gr.Column(scale=7, min_width=280):
             parts["recipe"] = gr.Radio(
                 _recipes(ENGLISH),
                 value=str(defaults.recipe),
-                label=say("recipe", ENGLISH),
+                label=_text("recipe"),
                 elem_id="recipe",
             )
         with gr.Column(scale=4, min_width=180):
-            parts["paint"] = button("paint", variant="primary", size="lg", elem_id="paint")
-            parts["stop"] = button("stop", visible=False, elem_id="stop")
+            parts["paint"] = _button("paint", variant="primary", size="lg")
+            parts["stop"] = _button("stop", visible=False)
             parts["expected"] = html(elem_id="expected")
-    with gr.Accordion(say("advanced", ENGLISH), open=False) as parts["advanced"]:
-        _advanced(parts)
+    with gr.Accordion(_text("advanced"), open=False, elem_id="advanced") as parts["advanced"]:
+        # Gradio's number box turns an empty value into 0; here empty means the default.
+        for key in ("steps", "guidance"):
+            parts[key] = _setting(key, max_length=12)
+        parts["size"] = gr.Dropdown(
+            _sizes(ENGLISH), value="", label=_text("size"), info=_text("size_info"), elem_id="size"
+        )
+        parts["seed"] = _setting("seed", max_length=12)
+        parts["negative"] = _setting("negative", max_length=MAX_TEXT)
 
 
-def _work(parts: dict[str, Any], html: Any, button: Any) -> None:
-    parts["status"] = html(elem_id="status", html_template=_LIVE)
-    parts["gallery"] = gr.Gallery(
-        label=say("pictures", ENGLISH),
-        format="png",
-        columns=4,
-        height="auto",
-        object_fit="contain",
-        elem_id="gallery",
-        interactive=False,
-        buttons=["download", "fullscreen"],
+def _setting(key: str, *, max_length: int) -> gr.Textbox:
+    return gr.Textbox(
+        label=_text(key), info=_text(f"{key}_info"), max_length=max_length, elem_id=key
+    )
+
+
+def _create_results(parts: dict[str, Any]) -> None:
+    parts["status"] = html(live=True, elem_id="status")
+    parts["gallery"] = _gallery(
+        "gallery", format="png", columns=4, buttons=["download", "fullscreen"]
     )
     parts["results"] = html(elem_id="results")
     with gr.Row(visible=False) as parts["actions"]:
-        parts["more"] = button("more", elem_id="more")
-        parts["same"] = button("same", elem_id="same")
-        parts["download"] = gr.DownloadButton(say("download", ENGLISH), elem_id="download")
+        parts["more"] = _button("more")
+        parts["same"] = _button("same")
+        parts["download"] = gr.DownloadButton(_text("download"), elem_id="download")
 
 
-def _advanced(parts: dict[str, Any]) -> None:
-    def number(key: str) -> gr.Textbox:
-        # Gradio's number box turns "nothing" into 0; here empty means something.
-        return gr.Textbox(
-            label=say(key, ENGLISH), info=say(f"{key}_info", ENGLISH), max_length=12, elem_id=key
-        )
-
-    parts["steps"] = number("steps")
-    parts["guidance"] = number("guidance")
-    parts["size"] = gr.Dropdown(
-        _sizes(ENGLISH),
-        value="",
-        label=say("size", ENGLISH),
-        info=say("size_info", ENGLISH),
-        elem_id="size",
-    )
-    parts["seed"] = number("seed")
-    parts["negative"] = gr.Textbox(
-        label=say("negative", ENGLISH),
-        info=say("negative_info", ENGLISH),
-        max_length=MAX_TEXT,
-        elem_id="negative",
-    )
-
-
-def _history(parts: dict[str, Any], html: Any, button: Any) -> None:
-    parts["chosen"] = html(elem_id="chosen")
+def _create_history(parts: dict[str, Any]) -> None:
+    parts["selection"] = html(elem_id="selection")
     with gr.Row():
-        parts["open"] = button("open", variant="primary", interactive=False, elem_id="open")
-        parts["delete"] = button("delete", interactive=False, elem_id="delete")
-    with gr.Group(visible=False) as parts["sure"]:
-        html(f"<p>{both('sure')}</p>")
+        parts["open"] = _button("open", variant="primary", interactive=False)
+        parts["delete"] = _button("delete", interactive=False)
+    with gr.Group(visible=False) as parts["confirmation"]:
+        html(paragraph(STRINGS.html("delete_question")))
         with gr.Row():
-            parts["really"] = button("really", variant="stop", elem_id="really")
-            parts["keep"] = button("keep", elem_id="keep")
-    parts["earlier"] = gr.Gallery(
-        label=say("runs", ENGLISH),
-        format="png",
-        columns=4,
-        height="auto",
-        object_fit="contain",
-        allow_preview=False,
-        interactive=False,
-        elem_id="earlier",
-        buttons=[],
-    )
+            parts["confirm"] = _button("confirm", variant="stop")
+            parts["cancel"] = _button("cancel")
+    parts["history"] = _gallery("history", format="png", columns=4, allow_preview=False, buttons=[])

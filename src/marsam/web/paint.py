@@ -1,233 +1,249 @@
-"""Painting: settings become options, events become the page."""
+"""Painting: the events of the paint button and of the buttons below the pictures."""
 
 import dataclasses
 import queue
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from marsam.errors import MarsamError
 from marsam.journal.records import NewRun
 from marsam.options import PaintOptions, RunOptions, new_seed
 from marsam.results import Checked, Painted, Previewed
 from marsam.runs.execution import RunEnded, RunEvent
+from marsam.ui.html import EMPTY
+from marsam.ui.i18n import ARABIC, pictures, runs
+from marsam.ui.updates import Update, merge
 from marsam.web import render
-from marsam.web.describe import Reading
-from marsam.web.session import Desk, Desks
-from marsam.web.settings import RECIPES_BY_NAME, decimal, whole
-from marsam.web.strings import ARABIC, both, of_pictures, pictures, runs_ahead, say
-from marsam.web.view import Update, View, album, merged
+from marsam.web.describe import DescribeHandlers, edited_language
+from marsam.web.session import Session, Sessions
+from marsam.web.settings import paint_options
+from marsam.web.strings import STRINGS
+from marsam.web.view import QUEUED, UNQUEUED, View, gallery_update
 
-PREVIEWS = 6
-"""Previews a picture, about."""
-LOOK = 1.0
-"""Seconds between two looks at the line while nothing else happens."""
-PATIENCE = 0.1
-"""Seconds between two reports of a step; more often, nobody could read."""
+PREVIEWS_PER_PICTURE = 6
+QUEUE_POLL_S = 1.0
+"""How often the queue position is shown while a run waits."""
+MIN_REPORT_INTERVAL_S = 0.1
 
 
-class Painting:
-    """The handlers that paint; words are settled by ``reading`` first."""
+class PaintHandlers:
+    """Paints pictures; the prompt is translated by ``describe`` first."""
 
-    def __init__(self, view: View, desks: Desks, reading: Reading) -> None:
-        self.view, self.desks, self.reading = view, desks, reading
-        self.parts, self.journal, self.estimator = view.parts, view.journal, view.estimator
-        self.studio, self.scheduler = view.studio, view.scheduler
+    def __init__(self, view: View, sessions: Sessions, describe: DescribeHandlers) -> None:
+        self.view, self.sessions, self.describe = view, sessions, describe
+        self.components, self.journal = view.components, view.journal
+        self.studio, self.scheduler, self.estimator = view.studio, view.scheduler, view.estimator
+
+    def connect(self) -> None:
+        """Attach the handlers to their events."""
+        parts = self.components
+        outputs = [*parts.prompt, *parts.pictures, *parts.history_tab_parts]
+        outputs += [parts.paint, parts.stop, parts.summary, parts.about_text]
+        painted = gr.on(
+            [parts.paint.click, parts.english.submit, parts.arabic.submit],
+            self.paint,
+            [*parts.texts, *parts.settings],
+            outputs,
+            **QUEUED,
+        )
+        eta: dict[str, Any] = {
+            "fn": self.show_eta,
+            "inputs": parts.time_settings,
+            "outputs": [parts.expected],
+            **UNQUEUED,
+        }
+        painted.then(**eta)
+        for setting in parts.time_settings:
+            setting.change(trigger_mode="always_last", **eta)
+        parts.stop.click(self.stop, None, [parts.status], **UNQUEUED)
+        parts.more.click(self.more, None, outputs, **QUEUED)
+        parts.same.click(self.same, None, outputs, **QUEUED)
 
     def paint(
-        self,
-        english: str,
-        arabic: str,
-        number: float,
-        recipe: str,
-        steps: str,
-        guidance: str,
-        size: str,
-        seed: str,
-        negative: str,
-        request: gr.Request,
+        self, request: gr.Request, english: str, arabic: str, *settings: Any
     ) -> Iterator[Update]:
-        """The large button: settle the words if need be, then paint."""
-        desk = self.desks.of(request)
-        if not desk.read.is_set():  # a picture was dropped a moment ago: its words are meant
-            desk.read.wait()
-            prompt = desk.prompt
+        """Translate the prompt if it was edited, then paint."""
+        parts, session = self.components, self.sessions.of(request)
+        if not session.described.is_set():  # a picture was just added: paint from its caption
+            session.described.wait()
+            prompt = session.prompt
             english, arabic = (prompt.english, prompt.arabic) if prompt else ("", "")
         if not (english.strip() or arabic.strip()):
-            gr.Warning(say("nothing_given", desk.language))
-            yield {self.parts.status: gr.skip()}
+            gr.Warning(STRINGS.text("nothing_given", session.language))
+            yield {parts.status: gr.skip()}
             return
-        width, height = map(int, size.split("×")) if size else (None, None)
         try:
-            options = PaintOptions(
-                pictures=int(number),
-                seed=whole(seed),
-                recipe=RECIPES_BY_NAME[recipe],
-                steps=whole(steps),
-                guidance_scale=decimal(guidance),
-                negative_prompt=negative or "",
-                width=width,
-                height=height,
-            )
-            if language := self.reading.edited(desk, english, arabic):
-                yield {self.parts.status: render.easel(both("translating"))}
-                self.reading.settle(desk, language, arabic if language == ARABIC else english)
+            options = paint_options(*settings)
+            if language := edited_language(session, english, arabic):
+                yield {parts.status: render.status_panel(STRINGS.html("translating"))}
+                text = arabic if language == ARABIC else english
+                self.describe.set_prompt(session, language, text)
         except MarsamError as error:
-            self.view.tell(desk, error)
-            yield {self.parts.status: ""}
+            self.view.warn(session, error)
+            yield {parts.status: ""}
             return
-        yield from self._painted(desk, options)
+        yield from self._paint(session, options)
 
     def more(self, request: gr.Request) -> Iterator[Update]:
-        """The same words and settings, the seeds that follow."""
-        desk = self.desks.of(request)
-        if desk.prompt and desk.pictures:
-            options = desk.options or PaintOptions()
-            seed = max(p.seed for p in desk.pictures) + 1
-            yield from self._painted(desk, dataclasses.replace(options, seed=seed))
+        """Paint the same prompt with the seeds that follow."""
+        session = self.sessions.of(request)
+        if session.prompt and session.pictures:
+            yield from self._repeat(session, max(p.seed for p in session.pictures) + 1)
 
     def same(self, request: gr.Request) -> Iterator[Update]:
-        """The very same pictures once more."""
-        desk = self.desks.of(request)
-        if desk.prompt and desk.pictures:
-            options = desk.options or PaintOptions()
-            seed = min(p.seed for p in desk.pictures)
-            yield from self._painted(desk, dataclasses.replace(options, seed=seed))
+        """Paint the same pictures once more."""
+        session = self.sessions.of(request)
+        if session.prompt and session.pictures:
+            yield from self._repeat(session, min(p.seed for p in session.pictures))
+
+    def _repeat(self, session: Session, seed: int) -> Iterator[Update]:
+        options = session.options or PaintOptions()
+        yield from self._paint(session, dataclasses.replace(options, seed=seed))
 
     def stop(self, request: gr.Request) -> Update:
-        """End the work after this step; what is finished stays."""
-        if (run := self.desks.of(request).working) is not None:
+        """Cancel the run after the current step; finished pictures are kept."""
+        if (run := self.sessions.of(request).painting_run) is not None:
             self.scheduler.cancel(run)
-        return {self.parts.status: render.easel(both("stopping"))}
+        return {self.components.status: render.status_panel(STRINGS.html("stopping"))}
 
-    def _painted(self, desk: Desk, options: PaintOptions) -> Iterator[Update]:
-        parts, prompt = self.parts, desk.prompt
+    def show_eta(self, *settings: Any) -> Update:
+        """The time that painting will take, from the settings it depends on."""
+        try:
+            options = paint_options(*settings)
+        except MarsamError:
+            return {self.components.expected: ""}
+        html = render.expected_time(self.estimator.estimate(options), options.pictures)
+        return {self.components.expected: html}
+
+    def _paint(self, session: Session, options: PaintOptions) -> Iterator[Update]:
+        parts, prompt = self.components, session.prompt
         if prompt is None:
-            raise AssertionError("words are settled before they are painted")
-        if not desk.busy.acquire(blocking=False):
+            raise AssertionError("the prompt is translated before it is painted")
+        if not session.painting.acquire(blocking=False):
             yield {parts.status: gr.skip()}
             return
         steps = options.steps or self.studio.painter.sampling(options.recipe).steps
-        seed = options.seed if options.seed is not None else new_seed()
-        options = dataclasses.replace(options, seed=seed, preview_every=max(1, steps // PREVIEWS))
-        # The scheduler has its own threads: finished pictures are kept even if the page is closed.
-        told: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+        options = dataclasses.replace(
+            options,
+            seed=new_seed() if options.seed is None else options.seed,
+            preview_every=max(1, steps // PREVIEWS_PER_PICTURE),
+        )
+        # The scheduler has its own threads: finished pictures are stored even if the page closes.
+        events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
         try:
             new = NewRun(
-                client=desk.visitor,
+                client=session.client,
                 options=RunOptions(paint=options),
-                image=desk.source,
-                captions=desk.captions,
+                image=session.image,
+                captions=session.captions,
                 prompt=prompt,
             )
-            # A run that has only its text so far gets the pictures; otherwise a new one does.
-            run = self.scheduler.enqueue_run(new, described=None if desk.pictures else desk.run)
-            desk.source = self.journal.run(desk.visitor, run).image_path
-            quiet = self.scheduler.subscribe(run, told.put)
+            # A run that was only described so far gets the pictures; else a new one does.
+            described = None if session.pictures else session.run
+            run = self.scheduler.enqueue_run(new, described=described)
+            session.image = self.journal.run(session.client, run).image_path
+            unsubscribe = self.scheduler.subscribe(run, events.put)
         except MarsamError as error:
-            desk.busy.release()
-            self.view.tell(desk, error)
+            session.painting.release()
+            self.view.warn(session, error)
             yield {parts.status: ""}
             return
-        desk.run, desk.working, desk.pictures, desk.options = run, run, [], options
+        session.run = session.painting_run = run
+        session.pictures, session.options = [], options
         try:
-            yield from self._followed(desk, run, told, options)
+            yield from self._follow(session, run, events, options)
         finally:
-            quiet()
-            desk.working = None
-            desk.busy.release()
+            unsubscribe()
+            session.painting_run = None
+            session.painting.release()
 
-    def _followed(
-        self, desk: Desk, run: str, told: "queue.SimpleQueue[RunEvent]", options: PaintOptions
+    def _follow(
+        self,
+        session: Session,
+        run: str,
+        events: "queue.SimpleQueue[RunEvent]",
+        options: PaintOptions,
     ) -> Iterator[Update]:
-        parts = self.parts
-        yield self.view.words(desk) | {
+        parts = self.components
+        yield self.view.show_prompt(session) | {
             parts.paint: gr.update(interactive=False),
             parts.stop: gr.update(visible=True),
             parts.actions: gr.update(visible=False),
-            parts.gallery: album([]),
+            parts.gallery: gallery_update([]),
             parts.results: "",
-            parts.status: render.easel(self._waiting(run), share=0),
+            parts.status: self._queue_panel(run),
         }
         started, reported = time.monotonic(), 0.0
-        while not isinstance(news := self._next(told), RunEnded):
-            match news:
+        while not isinstance(event := _next_event(events), RunEnded):
+            match event:
                 case None:
-                    yield {parts.status: render.easel(self._waiting(run), share=0)}
+                    yield {parts.status: self._queue_panel(run)}
                 case Previewed():
                     now = time.monotonic()
                     started = started if reported else now
-                    if news.image is not None or now - reported > PATIENCE:
+                    if event.image is not None or now - reported > MIN_REPORT_INTERVAL_S:
                         reported = now
-                        yield self._step(news, options, now - started)
+                        yield {parts.status: self._step_panel(event, options, now - started)}
                 case Painted() | Checked():
-                    # Something else may have been laid on the desk meanwhile.
-                    if desk.run == run and self._collected(desk, run):
-                        yield self.view.landed(desk)
-        if news.error is not None:
-            self.view.tell(desk, news.error)
-        kept = sum(not p.blocked for p in desk.pictures)
-        if news.state == "finished":
-            line = both("done", pictures(kept)) if kept else both("done_without")
-        else:
-            line = both("stopped", pictures(kept)) if kept else both("stopped_without")
-        yield merged(
-            self.view.landed(desk),
-            self.view.bundle(desk),
-            self.view.earlier(desk),
-            self.view.means(),
+                    # Another run may have been opened on the page meanwhile.
+                    if session.run == run and self._load_pictures(session, run):
+                        yield self.view.show_pictures(session)
+        if event.error is not None:
+            self.view.warn(session, event.error)
+        kept = sum(not p.blocked for p in session.pictures)
+        state = "done" if event.state == "finished" else "stopped"
+        line = STRINGS.html(state, pictures(kept)) if kept else STRINGS.html(f"{state}_without")
+        yield merge(
+            self.view.show_pictures(session),
+            self.view.show_zip(session),
+            self.view.show_history(session),
+            self.view.show_models(),
         ) | {
             parts.paint: gr.update(interactive=True),
             parts.stop: gr.update(visible=False),
-            parts.status: render.easel("" if news.error and not desk.pictures else line),
+            parts.status: render.status_panel(
+                EMPTY if event.error and not session.pictures else line
+            ),
         }
 
-    def _collected(self, desk: Desk, run: str) -> bool:
-        """Lay what is painted on the desk; False when the run is gone, deleted on another page."""
+    def _load_pictures(self, session: Session, run: str) -> bool:
+        """Load what is painted so far; False when the run was deleted on another page."""
         try:
-            desk.pictures = list(self.journal.run(desk.visitor, run).pictures)
+            session.pictures = list(self.journal.run(session.client, run).pictures)
         except MarsamError as error:
-            self.view.tell(desk, error)
+            self.view.warn(session, error)
             return False
         return True
 
-    def _next(self, told: "queue.SimpleQueue[RunEvent]") -> RunEvent | None:
-        try:
-            return told.get(timeout=LOOK)
-        except queue.Empty:
-            return None
-
-    def _waiting(self, run: str) -> str:
-        """Whose turn it is."""
+    def _queue_panel(self, run: str) -> Markup:
         ahead = (self.scheduler.queue_position(run) or 1) - 1
-        return both("waiting_behind", runs_ahead(ahead)) if ahead else both("waiting")
+        line = STRINGS.html("waiting_behind", runs(ahead)) if ahead else STRINGS.html("waiting")
+        return render.status_panel(line, share=0)
 
-    def _step(self, event: Previewed, options: PaintOptions, elapsed: float) -> Update:
+    def _step_panel(self, event: Previewed, options: PaintOptions, elapsed: float) -> Markup:
         done = event.index * event.steps + event.step
-        every = options.pictures * event.steps
-        left = elapsed / done * (every - done)
+        total = options.pictures * event.steps
+        remaining = elapsed / done * (total - done)
         if done < 3:
-            left = self.estimator.estimate(options) or left
-        line = both(
+            remaining = self.estimator.estimate(options) or remaining
+        line = STRINGS.html(
             "painting",
             picture=event.index + 1,
             pictures=options.pictures,
             step=event.step,
             steps=event.steps,
         )
-        html = render.easel(line, sketch=event.image, share=done / every, remaining=left)
-        return {self.parts.status: html}
+        return render.status_panel(
+            line, preview=event.image, share=done / total, remaining=remaining
+        )
 
-    def foresee(self, number: float, recipe: str, steps: str) -> Update:
-        """How long it will take, before the click."""
-        try:
-            options = PaintOptions(
-                pictures=int(number),
-                recipe=RECIPES_BY_NAME[recipe],
-                steps=whole(steps),
-            )
-        except MarsamError:
-            return {self.parts.expected: ""}
-        seconds = self.estimator.estimate(options)
-        return {self.parts.expected: render.expected(seconds, of_pictures(options.pictures))}
+
+def _next_event(events: "queue.SimpleQueue[RunEvent]") -> RunEvent | None:
+    try:
+        return events.get(timeout=QUEUE_POLL_S)
+    except queue.Empty:
+        return None

@@ -1,12 +1,10 @@
-"""Pieces of the page as HTML: escaped, in both languages, readable by a screen reader."""
+"""Parts of the page as HTML, in both languages and readable by a screen reader."""
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
-from pathlib import Path
+from importlib import resources
 
+from markupsafe import Markup
 from PIL import Image
 
 from marsam.hub.catalog import MINI, SETS, STANDARD, model_of
@@ -18,214 +16,221 @@ from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
-from marsam.web.strings import ARABIC, ENGLISH, Word, both, duration, of_duration, say, spans
-
-HERE = Path(__file__).parent
-
-
-def bdi(text: str) -> str:
-    """Words of the user or of a model: escaped, with a direction of their own."""
-    return f'<bdi dir="auto">{escape(text)}</bdi>'
+from marsam.ui.html import EMPTY, bdi, join, jpeg_data_url, progress
+from marsam.ui.i18n import ARABIC, Bilingual, duration, pictures
+from marsam.web.strings import STRINGS
 
 
-def masthead() -> str:
-    """The wordmark and what this is."""
-    return (
-        '<header class="masthead"><h1><span lang="en">Marsam</span> '
-        f'<span lang="ar" dir="rtl">مرسم</span></h1><p>{both("tagline")}</p></header>'
-    )
-
-
-def strip(studio: Studio, estimator: TimeEstimator) -> str:
-    """One line: which models and why, on what, how fast."""
-    which = f"set_{studio.models}" if studio.models in SETS else "set_custom"
-    parts = [f"<b>{both(which)}</b>"]
-    if studio.models == MINI.name and not _is_here():
-        parts.append(both("why_missing"))
-    elif studio.models == STANDARD.name:
-        parts.append(both("why_here"))
-    else:
-        parts.append(both("why_asked"))
-    if studio.device:
-        parts.append(f"{both(f'on_{studio.device.kind}')} ({bdi(studio.device.dtype)})")
-    if (seconds := estimator.seconds_per_picture()[Recipe.BALANCED]) is not None:
-        parts.append(f"{both('per_picture')}: {_time(seconds)}")
-    items = "".join(f"<li>{part}</li>" for part in parts)
-    return f'<ul class="strip">{items}</ul>'
-
-
-@lru_cache
-def _is_here() -> bool:
+def full_models_downloaded() -> bool:
+    """Whether every model of the full size set is on this machine."""
     return all(is_present(model) for model in STANDARD.models)
 
 
-def about(studio: Studio, estimator: TimeEstimator) -> str:
-    """Everything about what does the work: licences, times, what the mini set knows."""
-    rows = []
-    chosen = SETS.get(studio.models)
-    for stage in ("captioner", "translator", "painter"):
-        name, licence = getattr(studio, stage).name, ""
-        own = getattr(chosen, stage) if chosen is not None else None
-        # Another model may stand in for one of the set's.
-        model = own if chosen and own and stage_name(chosen, own) == name else model_of(name)
-        if model is not None:
-            told = model.licence
-            licence = f"{bdi(told.name)}: {spans(Word(escape(told.en), escape(told.ar)))}"
-        rows.append(
-            f"<tr><th scope=row>{both(stage)}</th><td>{bdi(name)}</td><td>{licence}</td></tr>"
-        )
-    for recipe, seconds in estimator.seconds_per_picture().items():
-        time = _time(seconds) if seconds is not None else both("unknown")
-        rows.append(
-            f"<tr><th scope=row>{both(recipe)}</th><td>{both('per_picture')}</td>"
-            f"<td>{time}</td></tr>"
-        )
-    reason = f'<p class="reason">{bdi(studio.device.reason)}</p>' if studio.device else ""
-    return f'<table class="about">{"".join(rows)}</table>{reason}{_known(studio)}'
+def summary_line(studio: Studio, estimator: TimeEstimator, models_reason: str) -> Markup:
+    """The models in use and why, the device, and the time per picture.
 
-
-def _known(studio: Studio) -> str:
-    if studio.models != MINI.name:
-        return ""
-    things = [line.split("\t") for line in known_things()]
-    lists = spans(
-        Word(
-            ", ".join(escape(english) for english, _ in things),
-            "، ".join(escape(arabic) for _, arabic in things),
-        )
+    Args:
+        studio: the models and the device.
+        estimator: knows the time per picture.
+        models_reason: key of the string that says why these models are used.
+    """
+    models = f"set_{studio.models}" if studio.models in SETS else "set_custom"
+    items = [Markup("<b>{}</b>").format(STRINGS.html(models)), STRINGS.html(models_reason)]
+    if studio.device:
+        device = STRINGS.html(f"on_{studio.device.kind}")
+        items.append(Markup("{} ({})").format(device, bdi(studio.device.dtype)))
+    if (seconds := estimator.seconds_per_picture()[Recipe.BALANCED]) is not None:
+        items.append(Markup("{}: {}").format(STRINGS.html("per_picture"), _time(seconds)))
+    return Markup('<ul class="summary">{}</ul>').format(
+        join(Markup("<li>{}</li>").format(item) for item in items)
     )
-    return f"<p>{both('knows')}</p><p class=known>{lists}</p>"
+
+
+def about(studio: Studio, estimator: TimeEstimator) -> Markup:
+    """The models with their licences, the times, and what the mini models know."""
+    rows = [_model_row(studio, stage) for stage in ("captioner", "translator", "painter")]
+    for recipe, seconds in estimator.seconds_per_picture().items():
+        time = STRINGS.html("unknown") if seconds is None else _time(seconds)
+        rows.append((STRINGS.html(recipe), STRINGS.html("per_picture"), time))
+    row = Markup("<tr><th scope=row>{}</th><td>{}</td><td>{}</td></tr>")
+    table = Markup('<table class="about">{}</table>').format(join(row.format(*r) for r in rows))
+    return table + _device_reason(studio) + _known_things(studio)
+
+
+def _model_row(studio: Studio, stage: str) -> tuple[Markup, Markup, Markup]:
+    name, licence = getattr(studio, stage).name, EMPTY
+    models = SETS.get(studio.models)
+    own = getattr(models, stage) if models is not None else None
+    # A custom model may replace one of the set's.
+    model = own if models and own and stage_name(models, own) == name else model_of(name)
+    if model is not None:
+        terms = Bilingual(model.licence.en, model.licence.ar).html
+        licence = Markup("{}: {}").format(bdi(model.licence.name), terms)
+    return STRINGS.html(stage), bdi(name), licence
+
+
+def _device_reason(studio: Studio) -> Markup:
+    device = studio.device
+    if device is None:
+        return EMPTY
+    arabic = STRINGS.get(f"reason_{device.kind}_{device.dtype}") or STRINGS[f"on_{device.kind}"]
+    return Markup('<p class="reason">{}</p>').format(Bilingual(device.reason, arabic.ar).html)
+
+
+def _known_things(studio: Studio) -> Markup:
+    if studio.models != MINI.name:
+        return EMPTY
+    english, arabic = zip(*(line.split("\t") for line in known_things()), strict=True)
+    return Markup("<p>{}</p><p class=known>{}</p>").format(
+        STRINGS.html("known_things"), Bilingual(", ".join(english), "، ".join(arabic)).html
+    )
 
 
 @lru_cache
 def known_things() -> tuple[str, ...]:
-    """What the mini set knows, a line a thing: English, a tab, Arabic."""
-    path = HERE.parent / "mini" / "things.tsv"
-    return tuple(path.read_text(encoding="utf-8").splitlines())
+    """What the mini models know, one thing a line: English, a tab, Arabic."""
+    file = resources.files("marsam.mini").joinpath("things.tsv")
+    return tuple(file.read_text(encoding="utf-8").splitlines())
 
 
-def offer() -> str:
-    """What the full models are, and how large."""
+def offer() -> Markup:
+    """What the full size models are for, and their size."""
     gigabytes = sum(model.gigabytes for model in STANDARD.parts)
-    return f"<p>{both('offer', f'{gigabytes:.1f}')}</p>"
+    return Markup("<p>{}</p>").format(STRINGS.html("offer", f"{gigabytes:.1f}"))
 
 
-def notices(found: Sequence[Notice], *, stale: bool = False) -> str:
-    """What a reader should know about the line above."""
-    lines = [spans(Word(escape(notice.en), escape(notice.ar))) for notice in found]
-    if stale:
-        lines.insert(0, both("stale"))
-    return "".join(f'<p class="notice">{line}</p>' for line in lines)
+def notices(found: Sequence[Notice], *, stale: bool = False) -> Markup:
+    """Warnings about a text; ``stale`` when the text in the other language was changed."""
+    lines = [STRINGS.html("stale")] if stale else []
+    lines += [Bilingual(notice.en, notice.ar).html for notice in found]
+    return join(Markup('<p class="notice">{}</p>').format(line) for line in lines)
 
 
-def sent(prompt: Prompt | None) -> str:
-    """The English the painter gets, what it means in Arabic, and how much of it fits."""
+def sent(prompt: Prompt | None) -> Markup:
+    """The English prompt for the painter, its Arabic translation, and the tokens it has."""
+    line = Markup("<dt>{}</dt><dd{}>{}</dd>")
     if prompt is None:
-        return f'<dl class="sent"><dt>{both("sent")}</dt><dd>{both("nothing_sent")}</dd></dl>'
-    back = prompt.back or prompt.arabic
+        nothing = line.format(STRINGS.html("sent"), EMPTY, STRINGS.html("nothing_sent"))
+        return Markup('<dl class="sent">{}</dl>').format(nothing)
+    english, arabic = Markup(' lang="en" class="words"'), Markup(' lang="ar" class="words"')
     length = prompt.length
-    meter = ""
+    parts = [
+        line.format(STRINGS.html("sent"), english, bdi(prompt.english)),
+        line.format(STRINGS.html("sent_in_arabic"), arabic, bdi(prompt.back or prompt.arabic)),
+    ]
     if length.limit:
-        meter = (
-            f'<dd class="meter"><meter min="0" max="{length.limit}" '
-            f'high="{length.limit}" value="{min(length.tokens, length.limit)}" '
-            f'aria-label="{length.tokens} / {length.limit}"></meter> '
-            f"{both('tokens', length.tokens, length.limit)}</dd>"
+        parts.append(
+            Markup(
+                '<dd class="meter"><meter min="0" max="{limit}" high="{limit}" value="{value}" '
+                'aria-label="{tokens} / {limit}"></meter> {text}</dd>'
+            ).format(
+                limit=length.limit,
+                tokens=length.tokens,
+                value=min(length.tokens, length.limit),
+                text=STRINGS.html("tokens", length.tokens, length.limit),
+            )
         )
-    cut = f'<dd class="notice">{both("cut", length.cut)}</dd>' if length.cut else ""
-    return (
-        f'<dl class="sent"><dt>{both("sent")}</dt>'
-        f'<dd lang="en" class="words">{bdi(prompt.english)}</dd>'
-        f'<dt>{both("back")}</dt><dd lang="ar" class="words">{bdi(back)}</dd>{meter}{cut}</dl>'
-    )
+    if length.cut:
+        parts.append(Markup('<dd class="notice">{}</dd>').format(STRINGS.html("cut", length.cut)))
+    return Markup('<dl class="sent">{}</dl>').format(join(parts))
 
 
-def alt_text(english: str, arabic: str) -> str:
-    """Buttons that copy the words for a web page, a document, or anything else."""
-    if not english and not arabic:
-        return ""
-    rows = []
-    for code, direction, text, name in (
-        ("en", "ltr", english, "english"),
-        ("ar", "rtl", arabic, "arabic"),
-    ):
-        if not text:
-            continue
-        forms = {
-            both("copy_text"): text,
-            "HTML": f'<img src="" alt="{escape(text)}" lang="{code}" dir="{direction}">',
-            "Markdown": f"![{_markdown(text)}]()",
-        }
-        buttons = "".join(
-            f'<button type="button" data-copy="{escape(form)}">{label}'
-            f'<span class="unseen"> {both(name)}</span></button>'
-            for label, form in forms.items()
-        )
-        rows.append(f"<div><span>{both(name)}</span>{buttons}</div>")
-    return (
-        f'<div class="copy"><span class="lead">{both("copy")}</span>{"".join(rows)}'
-        f'<output class="copied" hidden>{both("copied")}</output></div>'
+def alt_text(english: str, arabic: str) -> Markup:
+    """Buttons that copy the captions as plain text, HTML or Markdown."""
+    rows = [
+        Markup("<div><span>{}</span>{}</div>").format(STRINGS.html(name), _copy_buttons(text, name))
+        for name, text in (("english", english), ("arabic", arabic))
+        if text
+    ]
+    if not rows:
+        return EMPTY
+    return Markup(
+        '<div class="copy"><span class="lead">{}</span>{}'
+        '<output class="copied" hidden>{}</output></div>'
+    ).format(STRINGS.html("copy"), join(rows), STRINGS.html("copied"))
+
+
+def _copy_buttons(text: str, name: str) -> Markup:
+    english, arabic = Markup('lang="en" dir="ltr"'), Markup('lang="ar" dir="rtl"')
+    lang = arabic if name == "arabic" else english
+    forms = {
+        STRINGS.html("copy_text"): text,
+        Markup("HTML"): str(Markup('<img src="" alt="{}" {}>').format(text, lang)),
+        Markup("Markdown"): f"![{_markdown(text)}]()",
+    }
+    button = Markup(
+        '<button type="button" data-copy="{}">{}<span class="visually-hidden"> {}</span></button>'
     )
+    return join(button.format(form, label, STRINGS.html(name)) for label, form in forms.items())
 
 
 def _markdown(text: str) -> str:
     return "".join("\\" + c if c in "\\[]" else c for c in text)
 
 
-def easel(
+def status_panel(
     line: str,
     *,
-    sketch: Image.Image | None = None,
+    preview: Image.Image | None = None,
     share: float | None = None,
     remaining: float | None = None,
-) -> str:
-    """How the work stands: a line, a bar, the time left, the picture so far."""
-    bar = f'<progress max="1" value="{share:.3f}"></progress>' if share is not None else ""
-    left = f"<p>{both('remaining', of_duration(remaining))}</p>" if remaining else ""
-    shown = ""
-    if sketch is not None:
-        buffer = io.BytesIO()
-        sketch.save(buffer, "JPEG", quality=80)
-        data = base64.b64encode(buffer.getvalue()).decode()
-        alt = escape(f"{say('preview', ENGLISH)} · {say('preview', ARABIC)}")
-        shown = f'<img class="sketch" alt="{alt}" src="data:image/jpeg;base64,{data}">'
-    return f'<div class="easel">{shown}<div><p class="line">{line}</p>{bar}{left}</div></div>'
+) -> Markup:
+    """The state of the work.
+
+    Args:
+        line: one sentence.
+        preview: the unfinished picture.
+        share: how much is done, 0 to 1; shown as a progress bar.
+        remaining: seconds.
+    """
+    image, time = EMPTY, EMPTY
+    if preview is not None:
+        alt = " · ".join(STRINGS["preview"])
+        image = Markup('<img class="preview" alt="{}" src="{}">').format(
+            alt, jpeg_data_url(preview, quality=80)
+        )
+    if remaining:
+        time = STRINGS.html("remaining", duration(remaining, genitive=True))
+        time = Markup("<p>{}</p>").format(time)
+    bar = EMPTY if share is None else progress(share)
+    return Markup('<div class="status">{}<div><p class="line">{}</p>{}{}</div></div>').format(
+        image, line, bar, time
+    )
 
 
-def expected(seconds: float | None, count: Word) -> str:
-    """How long the pictures will take."""
+def expected_time(seconds: float | None, count: int) -> Markup:
+    """How long the pictures will take; ``seconds`` is None when that is not known."""
     if seconds is None:
-        line = both("not_measured")
+        line = STRINGS.html("not_measured")
     else:
-        line = both("expected", of_duration(seconds), count)
-    return f'<p class="expected">{line}</p>'
+        line = STRINGS.html("expected", duration(seconds), pictures(count, genitive=True))
+    return Markup('<p class="expected">{}</p>').format(line)
 
 
-def results(pictures: Sequence[StoredPicture]) -> str:
-    """A line for each new picture: its seed, and what was found in it."""
-    lines = []
-    for picture in pictures:
-        seen = picture.fidelity
-        if picture.path is None:
-            lines.append(
-                f'<li class="notice">{both("blocked", picture.seed)} '
-                f'<button type="button" data-press="more">{both("another_seed")}</button></li>'
-            )
-        else:
-            hint = spans(Word(escape(seen.en), escape(seen.ar))) if seen else ""
-            lines.append(f"<li><b>{both('seed_of', picture.seed)}</b> {hint}</li>")
-    return f'<ul class="results">{"".join(lines)}</ul>' if lines else ""
+def results(painted: Sequence[StoredPicture]) -> Markup:
+    """One line for each new picture: its seed, and how well it matches the prompt."""
+    return Markup('<ul class="results">{}</ul>').format(join(map(_result, painted)))
 
 
-def caption_of(picture: StoredPicture, prompt: Prompt | None, language: str) -> str:
-    """What stands under a picture, and is its alt text: the words and the seed."""
-    words = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
-    seed = say("seed_of", language, picture.seed)
-    return f"{words} · {seed}" if words else seed
+def _result(picture: StoredPicture) -> Markup:
+    if picture.blocked:
+        return Markup(
+            '<li class="notice">{} <button type="button" data-press="more">{}</button></li>'
+        ).format(STRINGS.html("blocked", picture.seed), STRINGS.html("another_seed"))
+    seed, fidelity = STRINGS.html("seed_of", picture.seed), picture.fidelity
+    if fidelity is None:
+        return Markup("<li><b>{}</b></li>").format(seed)
+    return Markup("<li><b>{}:</b> {}</li>").format(seed, Bilingual(fidelity.en, fidelity.ar).html)
 
 
-def _time(seconds: float) -> str:
+def picture_caption(picture: StoredPicture, prompt: Prompt | None, language: str) -> str:
+    """The line under a picture, which is also its alt text: caption and seed."""
+    caption = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
+    seed = STRINGS.text("seed_of", language, picture.seed)
+    return f"{caption} · {seed}" if caption else seed
+
+
+def _time(seconds: float) -> Markup:
     if seconds >= 10:
-        return spans(Word(*(escape(form) for form in duration(seconds))))
-    exact = f"{seconds:.1f}"
-    return spans(Word(f"{exact} s", f"{exact} ث"))
+        return duration(seconds).html
+    return Bilingual(f"{seconds:.1f} s", f"{seconds:.1f} ثانية").html

@@ -1,4 +1,4 @@
-"""What lies on one visitor's desk: a picture, its words, what was painted from them."""
+"""The state of an open page: its picture, captions, prompt, and the pictures painted from them."""
 
 import hashlib
 import json
@@ -11,46 +11,16 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
-from marsam.errors import (
-    ClusterError,
-    DiskFull,
-    HubUnreachable,
-    JournalError,
-    LanguageError,
-    MarsamError,
-    ModelError,
-    OptionError,
-    OutOfMemory,
-    PictureError,
-    PromptError,
-    RetryLater,
-    RunMissing,
-    StepTimeout,
-)
+from marsam.errors import PictureError
 from marsam.journal.file_store import StoredFile
 from marsam.journal.records import Run, StoredPicture
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt
 from marsam.runs.scheduler import Scheduler
-from marsam.web.strings import ENGLISH
+from marsam.ui.i18n import ENGLISH
 
-SHOWN = Path(__file__).with_name("examples")
-EXAMPLE = SHOWN / "finished"
-_SENTENCES: tuple[tuple[type[MarsamError], str], ...] = (
-    (PictureError, "no_picture"),
-    (PromptError, "bad_prompt"),
-    (OptionError, "bad_option"),
-    (LanguageError, "no_language"),
-    (RunMissing, "no_run"),
-    (HubUnreachable, "no_hub"),
-    (ModelError, "no_model"),
-    (ClusterError, "no_cluster"),
-    (OutOfMemory, "no_memory"),
-    (RetryLater, "too_busy"),
-    (StepTimeout, "too_slow"),
-    (DiskFull, "disk_full"),
-    (JournalError, "no_journal"),
-)
+EXAMPLES_DIR = Path(__file__).with_name("examples")
+EXAMPLE_RUN_DIR = EXAMPLES_DIR / "finished"
 
 
 def _set() -> threading.Event:
@@ -60,106 +30,110 @@ def _set() -> threading.Event:
 
 
 @dataclass
-class Desk:
-    """One open page. Nothing here is shared with another.
+class Session:
+    """The state of one open page; sessions share nothing.
 
     Attributes:
-        source: the picture as it was given, and ``digest`` of its bytes.
-        prompt: the words that are settled; a pane that differs from them was edited.
-        edited: the language of the text that was changed last.
-        read: unset while a picture is described, and its words arrive one after another.
-        run: where the journal keeps this work; None before there is any.
-        working: the run that is being painted for this page; None while there is none.
-        fetch_stop: set when the full models should not be fetched any further.
-        busy: held while something is painted.
+        client: owner of the runs; the browser keeps it from one visit to the next.
+        image: file of the input picture; ``image_sha256`` is empty when that is an example.
+        prompt: the translated prompt; a text box that differs from it was edited.
+        edited: language of the text box that was edited last; empty when none was.
+        described: cleared while the picture is being described.
+        run: ID of the run on the page; None before there is one.
+        painting_run: ID of the run that is being painted for this page; None while none is.
+        options: settings of the pictures on the page.
+        history: IDs of the runs in the history, as it is shown.
+        selected: ID of the selected one.
+        cancel_download: set to stop the download of the full size models.
+        painting: held while this page paints.
     """
 
-    visitor: str = field(default_factory=lambda: secrets.token_hex(16))
+    client: str = field(default_factory=lambda: secrets.token_hex(16))
     language: str = ENGLISH
-    source: Path | None = None
-    digest: str = ""
+    image: Path | None = None
+    image_sha256: str = ""
     captions: tuple[Caption, ...] = ()
     prompt: Prompt | None = None
     edited: str = ""
-    read: threading.Event = field(default_factory=_set)
+    described: threading.Event = field(default_factory=_set)
     run: str | None = None
-    working: str | None = None
+    painting_run: str | None = None
     pictures: list[StoredPicture] = field(default_factory=list)
     options: PaintOptions | None = None
-    listed: tuple[str, ...] = ()
-    chosen: str | None = None
-    fetch_stop: threading.Event = field(default_factory=threading.Event)
-    busy: threading.Lock = field(default_factory=threading.Lock)
+    history: tuple[str, ...] = ()
+    selected: str | None = None
+    cancel_download: threading.Event = field(default_factory=threading.Event)
+    painting: threading.Lock = field(default_factory=threading.Lock)
 
-    def put(self, run: Run, *, keep: bool = True) -> None:
-        """Lay a kept run on the desk; an example (not ``keep``) is looked at, not worked on."""
-        self.source = run.image_path
-        self.digest = digest(self.source) if self.source and keep else ""
+    def load_run(self, run: Run, *, example: bool = False) -> None:
+        """Show a stored run; nothing is added to an ``example``, which is in no journal."""
+        self.image = run.image_path
+        self.image_sha256 = sha256_of(self.image) if self.image and not example else ""
         self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
-        self.run = run.id if keep else None
+        self.run = None if example else run.id
         self.pictures = list(run.pictures)
         self.options = run.options.paint if run.options else None
 
-    def shows(self, picture: str) -> bool:
-        """Whether the words on the desk, or those that come, are those of a picture's digest."""
-        if picture != self.digest:
+    def matches(self, sha256: str) -> bool:
+        """Whether the page shows the captions of a picture, or waits for them."""
+        if sha256 != self.image_sha256:
             return False
-        words = {caption.text for caption in self.captions}
-        own = self.prompt is None or self.prompt.english in words
-        return not self.read.is_set() or (own and not self.edited)
+        captions = {caption.text for caption in self.captions}
+        unchanged = not self.edited and (self.prompt is None or self.prompt.english in captions)
+        return unchanged or not self.described.is_set()
 
 
-class Desks:
-    """The desks of the open pages, by Gradio's session."""
+class Sessions:
+    """The sessions of the open pages, by Gradio's session hash."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._desks: dict[str, Desk] = {}
+        self._sessions: dict[str, Session] = {}
 
-    def of(self, request: gr.Request) -> Desk:
-        """The desk of this page."""
-        return self._desks.setdefault(str(request.session_hash), Desk())
+    def of(self, request: gr.Request) -> Session:
+        """The session of the page that sent a request."""
+        return self._sessions.setdefault(str(request.session_hash), Session())
 
-    def leave(self, request: gr.Request) -> None:
-        """The page was closed: what it asked for is not wanted any more."""
-        desk = self._desks.pop(str(request.session_hash), None)
-        if desk is not None:
-            desk.fetch_stop.set()
-            if desk.working is not None:
-                self._scheduler.cancel(desk.working)
+    def close(self, request: gr.Request) -> None:
+        """Cancel the work of a page that was closed."""
+        session = self._sessions.pop(str(request.session_hash), None)
+        if session is not None:
+            session.cancel_download.set()
+            if session.painting_run is not None:
+                self._scheduler.cancel(session.painting_run)
 
 
-def digest(path: Path | str) -> str:
-    """Tells whether a file is the one that is already on the desk."""
-    with Path(path).open("rb") as file:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def received(given: dict[str, Any] | None, component: Any) -> Path | None:
-    """The file in Gradio's note of what was given to a component; None when it was taken away.
+def uploaded_path(file: dict[str, Any] | None, component: Any) -> Path | None:
+    """The file that a component received; None when it was emptied.
+
+    Args:
+        file: Gradio's ``FileData``, as the browser sent it.
+        component: decides in which cache Gradio puts uploads.
 
     Raises:
-        PictureError: for any other file of this machine, which a request could name as well.
+        PictureError: for any other file of this machine, as a request can name any path.
     """
-    if not given:
+    if not file:
         return None
-    path = Path(given.get("path") or "").resolve()
-    if not any(path.is_relative_to(Path(f).resolve()) for f in (component.GRADIO_CACHE, SHOWN)):
-        raise PictureError("This picture was not given to the page.")
+    path = Path(file.get("path") or "").resolve()
+    allowed = (Path(component.GRADIO_CACHE), EXAMPLES_DIR)
+    if not any(path.is_relative_to(folder.resolve()) for folder in allowed):
+        raise PictureError("This picture was not uploaded to the page.")
     return path
 
 
-def served(path: Path, component: Any) -> str:
-    """A copy in Gradio's cache, where the page can fetch it; the journal itself stays closed."""
+def cached_path(path: Path, component: Any) -> str:
+    """A copy in Gradio's cache, which the page can load; it cannot read the journal's files."""
     return str(save_file_to_cache(path, cache_dir=component.GRADIO_CACHE))
 
 
-def sentence(error: MarsamError) -> str:
-    """The key of what to tell the reader."""
-    return next((key for kind, key in _SENTENCES if isinstance(error, kind)), "went_wrong")
-
-
-def example() -> Run:
-    """A finished run of the bundled mini set, shown before the client has one."""
-    data: dict[str, Any] = json.loads((EXAMPLE / "run.json").read_text(encoding="utf-8"))
-    return Run.from_dict(data, data["pictures"], lambda name: StoredFile(EXAMPLE / name))
+def example_run() -> Run:
+    """A finished run of the mini models, shown to new clients."""
+    data: dict[str, Any] = json.loads((EXAMPLE_RUN_DIR / "run.json").read_text(encoding="utf-8"))
+    return Run.from_dict(data, data["pictures"], lambda name: StoredFile(EXAMPLE_RUN_DIR / name))

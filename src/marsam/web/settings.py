@@ -1,37 +1,66 @@
-"""What is typed into the settings, as options, and options as they would be typed."""
+"""Options as text in the boxes of the page, and back."""
 
 from marsam.errors import OptionError
+from marsam.options import PaintOptions
 from marsam.recipes import Recipe
 
 RECIPES_BY_NAME = {str(recipe): recipe for recipe in Recipe}
-"""Recipes, by what the page and old files call them."""
+SIZES = ("128×128", "256×256", "512×512", "512×768", "768×512", "768×768")
+"""Width and height in pixels."""
 
 
-def decimal(text: str | None) -> float | None:
-    """A number as people type it, in either language's digits; nothing is None.
+def paint_options(
+    number: float,
+    recipe: str,
+    steps: str,
+    guidance: str = "",
+    size: str = "",
+    seed: str = "",
+    negative: str = "",
+) -> PaintOptions:
+    """Options from the values of the boxes, in the order of the page; empty means the default.
 
     Raises:
-        OptionError: for what is not a number.
+        OptionError: when a value is no number, or out of range.
     """
-    written = (text or "").strip().replace("٫", ".")
+    width, height = map(int, size.split("×")) if size else (None, None)
+    return PaintOptions(
+        pictures=int(number),
+        seed=parse_int(seed),
+        recipe=RECIPES_BY_NAME[recipe],
+        steps=parse_int(steps),
+        guidance_scale=parse_float(guidance),
+        negative_prompt=negative or "",
+        width=width,
+        height=height,
+    )
+
+
+def parse_float(text: str | None) -> float | None:
+    """A number in Western or Arabic digits; None for no text.
+
+    Raises:
+        OptionError: for text that is no number.
+    """
+    number = (text or "").strip().replace("٫", ".")
     try:
-        return float(written) if written else None
+        return float(number) if number else None
     except ValueError as error:
         raise OptionError(f"{text!r} is not a number.") from error
 
 
-def written(number: float | None) -> str:
-    """A number as it would be typed; None is nothing."""
-    return "" if number is None else f"{number:g}" if isinstance(number, float) else str(number)
-
-
-def whole(text: str | None) -> int | None:
-    """A whole number, likewise.
+def parse_int(text: str | None) -> int | None:
+    """A whole number in Western or Arabic digits; None for no text.
 
     Raises:
-        OptionError: for anything else.
+        OptionError: for text that is no whole number.
     """
-    number = decimal(text)
-    if number is not None and not number.is_integer():  # infinity is none either
+    number = parse_float(text)
+    if number is not None and not number.is_integer():  # nor is infinity
         raise OptionError(f"{text!r} is not a whole number.")
     return None if number is None else int(number)
+
+
+def format_number(number: float | None) -> str:
+    """The text that is parsed to a number."""
+    return "" if number is None else f"{number:g}" if isinstance(number, float) else str(number)

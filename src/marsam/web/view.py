@@ -1,192 +1,219 @@
-"""What lies on a desk, as Gradio sees it: the same thing is shown the same way everywhere."""
+"""Updates of the page's components from the state of a session."""
 
 import logging
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from marsam.errors import MarsamError
+from marsam.hub.catalog import MINI, STANDARD
 from marsam.journal.records import Run
+from marsam.notices import Notice
 from marsam.options import PaintOptions
 from marsam.runs.scheduler import Scheduler
-from marsam.text.languages import ARABIC as ARABIC_LANGUAGE
+from marsam.text import languages
+from marsam.ui.error_messages import error_message
+from marsam.ui.html import bdi, paragraph
+from marsam.ui.i18n import ARABIC
+from marsam.ui.updates import Update, merge
 from marsam.web import render
-from marsam.web.export_zip import bundle
-from marsam.web.layout import Parts
-from marsam.web.session import Desk, sentence, served
-from marsam.web.settings import written
-from marsam.web.strings import ARABIC, both, say
+from marsam.web.export_zip import export_zip
+from marsam.web.layout import Components
+from marsam.web.session import Session, cached_path
+from marsam.web.settings import format_number
+from marsam.web.strings import STRINGS
 
-Update = dict[Any, Any]
-"""New values of parts of the page."""
+UNQUEUED: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+"""Options of events that take no time."""
+QUEUED: dict[str, Any] = {
+    "concurrency_limit": 4,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+"""Options of events that run the models: four requests of a kind at a time share them."""
 _log = logging.getLogger(__name__)
 
 
 class View:
-    """Turns desks into updates of the page's parts."""
+    """Shows sessions on the page.
 
-    def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
-        self.parts, self.scheduler = parts, scheduler
-        self.studio, self.journal, self.estimator = (
-            scheduler.studio,
-            scheduler.journal,
-            scheduler.estimator,
-        )
+    Args:
+        components: of the page.
+        scheduler: knows the models and the journal.
+    """
 
-    def desk(self, desk: Desk, *, picture: bool = True) -> Update:
-        """Everything on a desk; ``picture=False`` leaves the picture box as it is."""
-        options = desk.options
-        settings: Update = {}
-        if options is not None:
-            settings = self.settings(options)
-        source = gr.update(value=self.source(desk))
-        shown: Update = {self.parts.picture: source} if picture else {}
-        return merged(self.words(desk), self.landed(desk), self.bundle(desk)) | shown | settings
+    def __init__(self, components: Components, scheduler: Scheduler) -> None:
+        self.components, self.scheduler = components, scheduler
+        self.studio, self.journal = scheduler.studio, scheduler.journal
+        self.estimator = scheduler.estimator
+        # The models that a process uses are chosen when it starts.
+        self._full_models_at_start = render.full_models_downloaded()
 
-    def words(self, desk: Desk) -> Update:
-        """Both texts, what stands beside them, and what will be sent."""
-        parts, prompt = self.parts, desk.prompt
+    def show_session(self, session: Session, *, image: bool = True) -> Update:
+        """Everything; ``image=False`` leaves the input picture as it is."""
+        updates = [self.show_prompt(session), self.show_pictures(session), self.show_zip(session)]
+        if image:
+            updates.append(self.show_image(session))
+        if session.options is not None:
+            updates.append(self.show_settings(session.options))
+        return merge(*updates)
+
+    def show_image(self, session: Session) -> Update:
+        """The input picture."""
+        component = self.components.image
+        path = cached_path(session.image, component) if session.image else None
+        return {component: gr.update(value=path)}
+
+    def show_prompt(self, session: Session) -> Update:
+        """Both text boxes, the notices below them, and the prompt for the painter."""
+        parts, prompt = self.components, session.prompt
         english, arabic = (prompt.english, prompt.arabic) if prompt else ("", "")
-        if prompt and prompt.language == ARABIC_LANGUAGE.code:
+        if prompt and prompt.language == languages.ARABIC.code:
             arabic = prompt.given
-        caption = desk.captions[0].warnings if desk.captions else ()
+        warnings = session.captions[0].warnings if session.captions else ()
         return {
             parts.english: gr.update(value=english),
             parts.arabic: gr.update(value=arabic),
-            parts.candidates: candidates(desk),
-            parts.english_notes: notes(caption if prompt and not prompt.back else ()),
-            parts.arabic_notes: notes(prompt.warnings if prompt else ()),
+            parts.candidates: candidates_update(session),
+            parts.english_notes: notes_update(warnings if prompt and not prompt.back else ()),
+            parts.arabic_notes: notes_update(prompt.warnings if prompt else ()),
             parts.from_arabic: gr.update(visible=False),
             parts.from_english: gr.update(visible=False),
             parts.sent: render.sent(prompt),
             parts.copy: render.alt_text(english, arabic),
         }
 
-    def settings(self, options: PaintOptions) -> Update:
-        """The settings, as somebody would have typed them."""
-        parts = self.parts
+    def show_settings(self, options: PaintOptions) -> Update:
+        """The settings, as text in their boxes."""
+        parts = self.components
         size = f"{options.width}×{options.height}" if options.width and options.height else ""
         return {
             parts.number: gr.update(value=options.pictures),
             parts.recipe: gr.update(value=str(options.recipe)),
-            parts.steps: gr.update(value=written(options.steps)),
-            parts.guidance: gr.update(value=written(options.guidance_scale)),
+            parts.steps: gr.update(value=format_number(options.steps)),
+            parts.guidance: gr.update(value=format_number(options.guidance_scale)),
             parts.size: gr.update(value=size),
-            parts.seed: gr.update(value=written(options.seed)),
+            parts.seed: gr.update(value=format_number(options.seed)),
             parts.negative: gr.update(value=options.negative_prompt),
         }
 
-    def landed(self, desk: Desk) -> Update:
-        """The new pictures, and what can be done with them."""
-        parts = self.parts
+    def show_pictures(self, session: Session) -> Update:
+        """The new pictures, a line for each, and their buttons."""
+        parts = self.components
         return {
-            parts.gallery: album(self.shown(desk)),
-            parts.results: render.results(desk.pictures),
-            parts.actions: gr.update(visible=bool(desk.pictures)),
+            parts.gallery: gallery_update(self.gallery_items(session)),
+            parts.results: render.results(session.pictures),
+            parts.actions: gr.update(visible=bool(session.pictures)),
         }
 
-    def bundle(self, desk: Desk) -> Update:
-        """All pictures in one file, to be downloaded."""
-        if not (desk.prompt and desk.pictures):
+    def show_zip(self, session: Session) -> Update:
+        """All pictures in one file, for the download button."""
+        if not (session.prompt and session.pictures):
             return {}
+        component = self.components.download
         with tempfile.TemporaryDirectory() as folder:
-            made = bundle(desk.pictures, desk.prompt, Path(folder) / "marsam.zip")
-            file = served(made, self.parts.download) if made else None
-        return {self.parts.download: gr.update(value=file)}
+            file = export_zip(session.pictures, session.prompt, Path(folder) / "marsam.zip")
+            return {component: gr.update(value=cached_path(file, component) if file else None)}
 
-    def shown(self, desk: Desk) -> list[tuple[str, str]]:
-        """The new pictures with their captions, as files the page can fetch."""
+    def gallery_items(self, session: Session) -> list[tuple[str, str]]:
+        """Files and captions of the new pictures."""
+        gallery, prompt, language = self.components.gallery, session.prompt, session.language
         return [
-            (served(p.path, self.parts.gallery), render.caption_of(p, desk.prompt, desk.language))
-            for p in desk.pictures
+            (cached_path(p.path, gallery), render.picture_caption(p, prompt, language))
+            for p in session.pictures
             if p.path is not None
         ]
 
-    def source(self, desk: Desk) -> str | None:
-        """The picture it all began with, as a file the page can fetch."""
-        return served(desk.source, self.parts.picture) if desk.source else None
-
-    def means(self) -> Update:
-        """What does the work, and how fast."""
+    def show_models(self) -> Update:
+        """The models, the device, and the time per picture."""
+        parts, studio, estimator = self.components, self.studio, self.estimator
         return {
-            self.parts.strip: render.strip(self.studio, self.estimator),
-            self.parts.about_text: render.about(self.studio, self.estimator),
+            parts.summary: render.summary_line(studio, estimator, self._models_reason()),
+            parts.about_text: render.about(studio, estimator),
         }
 
-    def earlier(self, desk: Desk) -> Update:
-        """The visitor's earlier work; none of it chosen."""
-        desk.chosen = None
-        return {self.parts.earlier: album(self.covers(desk))} | self.choice(desk)
+    def _models_reason(self) -> str:
+        """The key of the string that says why these models are used."""
+        if self.studio.models == STANDARD.name:
+            return "models_downloaded"
+        if self.studio.models != MINI.name or self._full_models_at_start:
+            return "models_chosen"
+        return "models_after_restart" if render.full_models_downloaded() else "models_missing"
 
-    def covers(self, desk: Desk) -> list[tuple[str, str]]:
-        """A picture for every earlier run that has one."""
-        covers = [(run, _cover(run)) for run in self.journal.runs(desk.visitor)]
-        shown = [(run, cover) for run, cover in covers if cover is not None]
-        desk.listed = tuple(run.id for run, _ in shown)
+    def show_history(self, session: Session) -> Update:
+        """The client's runs; none is selected."""
+        session.selected = None
+        thumbnails = self.history_thumbnails(session)
+        return {self.components.history: gallery_update(thumbnails)} | self.show_selection(session)
+
+    def history_thumbnails(self, session: Session) -> list[tuple[str, str]]:
+        """A picture and a title for each run that has a picture."""
+        runs = [(run, _thumbnail(run)) for run in self.journal.runs(session.client)]
+        shown = [(run, path) for run, path in runs if path is not None]
+        session.history = tuple(run.id for run, _ in shown)
         return [
-            (served(cover, self.parts.earlier), _title(run, desk.language)) for run, cover in shown
+            (cached_path(path, self.components.history), _title(run, session.language))
+            for run, path in shown
         ]
 
-    def choice(self, desk: Desk) -> Update:
-        """What is chosen of it, and what can be done with that."""
-        parts, line = self.parts, both("chosen_none" if desk.listed else "no_runs")
-        if desk.chosen is not None:
-            run = self.journal.run(desk.visitor, desk.chosen)
-            line = render.bdi(_title(run, desk.language))
+    def show_selection(self, session: Session) -> Update:
+        """The selected run, and the buttons that open or delete it.
+
+        Raises:
+            JournalError: when it was deleted on another page.
+        """
+        parts, selected = self.components, session.selected
+        line = STRINGS.html("select_one" if session.history else "no_runs")
+        if selected is not None:
+            line = bdi(_title(self.journal.run(session.client, selected), session.language))
         return {
-            parts.chosen: f"<p>{line}</p>",
-            parts.open: gr.update(interactive=desk.chosen is not None),
-            parts.delete: gr.update(interactive=desk.chosen is not None),
-            parts.sure: gr.update(visible=False),
+            parts.selection: paragraph(line),
+            parts.open: gr.update(interactive=selected is not None),
+            parts.delete: gr.update(interactive=selected is not None),
+            parts.confirmation: gr.update(visible=False),
         }
 
-    def tell(self, desk: Desk, error: MarsamError) -> None:
-        """One sentence in the reader's language; the details go to the log."""
-        _log.info("told a reader: %s", error)
-        gr.Warning(say(sentence(error), desk.language))
+    def warn(self, session: Session, error: MarsamError) -> None:
+        """Show an error as one sentence in the reader's language; log the details."""
+        _log.info("shown as a warning: %s", error)
+        message = error_message(error)
+        gr.Warning(message.ar if session.language == ARABIC else message.en)
 
 
-def merged(*updates: Update) -> Update:
-    """One update of everything; what two say about the same part is taken together."""
-    merged: Update = {}
-    for update in updates:
-        for part, value in update.items():
-            before = merged.get(part)
-            both_are = isinstance(before, dict) and isinstance(value, dict)
-            merged[part] = before | value if both_are else value
-    return merged
+def gallery_update(items: list[tuple[str, str]]) -> Any:
+    """Pictures and captions for a gallery, which is hidden when there are none."""
+    return gr.update(value=items, visible=bool(items))
 
 
-def album(shown: list[tuple[str, str]]) -> Any:
-    """Pictures for a gallery; an empty one is of no use to anybody."""
-    return gr.update(value=shown, visible=bool(shown))
+def notes_update(notices: Sequence[Notice], *, stale: bool = False) -> Any:
+    """Notices below a text box, hidden when there are none."""
+    return gr.update(value=render.notices(notices, stale=stale), visible=bool(notices) or stale)
 
 
-def notes(found: Any, *, stale: bool = False) -> Any:
-    """Remarks beside a text, gone when there are none."""
-    return gr.update(value=render.notices(found, stale=stale), visible=bool(found) or stale)
-
-
-def candidates(desk: Desk) -> Any:
-    """The wordings to choose from, when there is a choice."""
-    texts = [caption.text for caption in desk.captions]
-    choices = [(text, i) for i, text in enumerate(texts)]
-    chosen = desk.prompt.english if desk.prompt else (texts or [""])[0]
-    value = texts.index(chosen) if chosen in texts else None
+def candidates_update(session: Session) -> Any:
+    """The captions to choose from, hidden when there is no choice."""
+    texts = [caption.text for caption in session.captions]
+    choices = [(text, index) for index, text in enumerate(texts)]
+    english = session.prompt.english if session.prompt else (texts or [""])[0]
+    value = texts.index(english) if english in texts else None
     return gr.update(choices=choices, value=value, visible=len(texts) > 1)
 
 
-def _cover(run: Run) -> Path | None:
+def _thumbnail(run: Run) -> Path | None:
     painted = (p.path for p in run.pictures if p.path is not None)
     return next(painted, None) or run.image_path
 
 
 def _title(run: Run, language: str) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-    words = ""
-    if run.prompt is not None:
-        words = run.prompt.arabic if language == ARABIC else run.prompt.english
-    return f"{words} · {when}" if words else when
+    date = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+    prompt = run.prompt
+    caption = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
+    return f"{caption} · {date}" if caption else date

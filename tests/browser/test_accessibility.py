@@ -1,4 +1,4 @@
-"""How the page is made: for everyone, on every screen, one visitor at a time."""
+"""Accessibility, screen widths, error messages, and several clients of one studio."""
 
 import time
 from collections.abc import Iterator
@@ -9,12 +9,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from marsam import Painted, PaintOptions, Previewed, Studio
+from marsam.errors import OptionError, PictureError
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from tests.browser.conftest import Visit, arabic_first, both_languages
-from tests.browser.test_studio import SHOWN, finished, paint, pane, seeds, word
+from tests.browser.test_studio import SHOWN, error_text, finished, paint, pane, seeds, word
 from tests.serving import free_port
 
 
@@ -33,7 +34,7 @@ class SlowPainter(FakePainter):
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[tuple[str, SlowPainter]]:
-    """The address of a studio on fakes, and its painter, which is slow and withholds seed 8."""
+    """The address of a studio on fakes, and its painter, which is slow and blocks seed 8."""
     painter = SlowPainter(steps=10, blocked_seeds=frozenset({8}))
     fakes = fake_studio()
     studio = Studio(captioner=fakes.captioner, translator=fakes.translator, painter=painter)
@@ -47,15 +48,13 @@ def slow(tmp_path: Path) -> Iterator[tuple[str, SlowPainter]]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @both_languages
-def test_an_accessibility_engine_finds_nothing_serious(
-    visit: Visit, language: str, scheme: str
-) -> None:
+def test_axe_finds_no_serious_violation(visit: Visit, language: str, scheme: str) -> None:
     page = visit(language, color_scheme=scheme)
     page.get_by_role("button", name=word(page, "advanced")).click()
     page.get_by_role("button", name=word(page, "about")).click()
     page.wait_for_timeout(500)  # Gradio fades things in, and a faded text has little contrast
     found = _serious(page)
-    page.get_by_role("tab", name=word(page, "history")).click()
+    page.get_by_role("tab", name=word(page, "history_tab")).click()
     page.wait_for_timeout(500)
     assert found + _serious(page) == []
 
@@ -72,7 +71,7 @@ def _serious(page: Page) -> list[str]:
 
 @both_languages
 @pytest.mark.parametrize("width", [360, 1600])
-def test_nothing_sticks_out(visit: Visit, language: str, width: int) -> None:
+def test_no_horizontal_scrolling(visit: Visit, language: str, width: int) -> None:
     page = visit(language, viewport={"width": width, "height": 900})
     page.get_by_role("button", name=word(page, "advanced")).click()
     page.get_by_role("button", name=word(page, "about")).click()
@@ -128,7 +127,7 @@ def test_a_bad_upload_leaves_the_page_as_it_was(
     bad = tmp_path / "notes.png"
     bad.write_text("not a picture")
     page.set_input_files("#picture input[type=file]", bad)
-    expect(page.get_by_text(word(page, "no_picture"))).to_be_visible()
+    expect(page.get_by_text(error_text(page, PictureError))).to_be_visible()
     expect(page.locator("#picture img")).to_have_attribute("src", before or "")
     assert (pane(page, "en"), pane(page, "ar")) == (SHOWN["en"], SHOWN["ar"])
     expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
@@ -140,11 +139,11 @@ def test_an_option_out_of_range_is_one_sentence(visit: Visit, language: str) -> 
     page.get_by_role("button", name=word(page, "advanced")).click()
     page.fill("#steps textarea", "9999")
     page.click("button#paint")
-    expect(page.get_by_text(word(page, "bad_option"))).to_be_visible()
+    expect(page.get_by_text(error_text(page, OptionError))).to_be_visible()
     expect(page.locator("button#paint")).to_be_enabled()
 
 
-def test_two_visitors_do_not_see_each_other(visit: Visit) -> None:
+def test_clients_do_not_see_each_other(visit: Visit) -> None:
     amal, basim = visit("ar"), visit("en")
     amal.fill("#number input[type=number]", "2")
     amal.click("button#paint")
@@ -155,14 +154,12 @@ def test_two_visitors_do_not_see_each_other(visit: Visit) -> None:
     for page, count in ((amal, 1), (basim, 1)):
         page.reload()
         page.wait_for_selector("html[data-ready]")
-        page.get_by_role("tab", name=word(page, "history")).click()
-        expect(page.locator("#earlier .thumbnail-lg")).to_have_count(count)
+        page.get_by_role("tab", name=word(page, "history_tab")).click()
+        expect(page.locator("#history .thumbnail-lg")).to_have_count(count)
     assert seeds(basim) == [21]
 
 
-def test_stop_frees_the_painter_within_one_step(
-    visit: Visit, slow: tuple[str, SlowPainter]
-) -> None:
+def test_stop_cancels_the_run_within_one_step(visit: Visit, slow: tuple[str, SlowPainter]) -> None:
     address, painter = slow
     painter.steps = 100  # a busy machine takes seconds to press a button
     page = visit("en", url=address)
@@ -176,7 +173,7 @@ def test_stop_frees_the_painter_within_one_step(
     assert done <= 40  # of four hundred
 
 
-def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPainter]) -> None:
+def test_closing_the_page_cancels_its_run(visit: Visit, slow: tuple[str, SlowPainter]) -> None:
     address, painter = slow
     painter.steps = 100
     page = visit("en", url=address)
@@ -191,10 +188,10 @@ def test_a_closed_tab_stops_costing_work(visit: Visit, slow: tuple[str, SlowPain
     assert painter.steps_done == done < 400
 
 
-def test_another_tab_of_ones_own_takes_nothing_from_the_first(
+def test_a_second_page_of_a_client_does_not_take_over_a_run(
     visit: Visit, slow: tuple[str, SlowPainter]
 ) -> None:
-    """It finds the same work on its desk, which is still being painted for the other."""
+    """It opens with the same run, which is still being painted for the first page."""
     address, _ = slow
     page = visit("en", url=address)
     page.fill("#number input[type=number]", "4")
@@ -217,7 +214,7 @@ def test_another_tab_of_ones_own_takes_nothing_from_the_first(
 
 
 @arabic_first
-def test_a_withheld_picture_says_so_and_offers_another_seed(
+def test_a_blocked_picture_is_reported_and_offers_another_seed(
     visit: Visit, slow: tuple[str, SlowPainter], language: str
 ) -> None:
     address, _ = slow

@@ -1,0 +1,36 @@
+"""Gradio components that both pages have."""
+
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from marsam.ui.html import EMPTY
+from marsam.ui.i18n import ARABIC, ENGLISH
+
+
+def html(value: Markup = EMPTY, *, live: bool = False, **options: Any) -> gr.HTML:
+    """Text in both languages; a screen reader announces changes of ``live`` text."""
+    if live:
+        options["html_template"] = '<div role="status" aria-live="polite">${value}</div>'
+    # Of elements of this class, the style sheet shows the reader's language only.
+    return gr.HTML(value, elem_classes="marsam", padding=False, **options)
+
+
+def header(subtitle: Markup) -> gr.Radio:
+    """The top of a page: the product's name, a line below it, and the language switch."""
+    with gr.Row(elem_id="top"):
+        html(
+            Markup(
+                '<header class="masthead"><h1><span lang="en">Marsam</span> '
+                '<span lang="ar" dir="rtl">مرسم</span></h1><p>{}</p></header>'
+            ).format(subtitle)
+        )
+        return gr.Radio(
+            [("العربية", ARABIC), ("English", ENGLISH)],
+            value=ENGLISH,
+            label="Language · اللغة",
+            show_label=False,
+            container=False,
+            elem_id="language",
+        )
