@@ -327,7 +327,7 @@ def test_what_is_no_table_of_ours_is_one_sentence(
 
 def test_others_are_let_in_with_a_key_only(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("review", "a.csv", "--host", "0.0.0.0") == 1
-    assert "set MARSAM_KEY" in capsys.readouterr().err
+    assert "Set MARSAM_KEY" in capsys.readouterr().err
     assert marsam("review", "a.csv", "--folder", "nowhere") == 1
     assert capsys.readouterr().err == "There is no folder nowhere.\n"
 
