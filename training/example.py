@@ -4,7 +4,7 @@ import json
 import shutil
 
 from marsam import Studio
-from marsam.imaging.metadata import embed, record_of
+from marsam.imaging.metadata import record_of, save_with_record
 from marsam.web.layout import EXAMPLES
 from marsam.web.session import EXAMPLE_RUN_DIR
 
@@ -19,7 +19,7 @@ def main() -> None:
     for picture in result.pictures:
         if picture.image is not None:
             record = record_of(picture, result.prompt)
-            embed(picture.image, record, EXAMPLE_RUN_DIR / f"marsam-{picture.seed}.png")
+            save_with_record(picture.image, record, EXAMPLE_RUN_DIR / f"marsam-{picture.seed}.png")
     run = {
         "id": "example",
         "created": 0.0,

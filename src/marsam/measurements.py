@@ -9,7 +9,7 @@ from pathlib import Path
 from marsam.atomic import atomic_path, partial_path
 
 
-def read_figures(file: Path) -> dict[str, float]:
+def read_measurements(file: Path) -> dict[str, float]:
     """Figures by name; none where the file is absent or broken: all can be measured again."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
@@ -18,7 +18,7 @@ def read_figures(file: Path) -> dict[str, float]:
         return {}
 
 
-def write_figures(file: Path, figures: Mapping[str, float]) -> None:
+def write_measurements(file: Path, figures: Mapping[str, float]) -> None:
     """Nobody is told when it fails: the work is done, and only a figure is lost."""
     with (
         suppress(OSError),

@@ -39,8 +39,8 @@ from marsam.results import (
 )
 from marsam.stages.protocols import Captioner, Painter, Translator
 from marsam.text.cleaning import clean
-from marsam.text.fidelity import Fidelity, best, compare
-from marsam.text.languages import ARABIC, ENGLISH, Language, language, script_of
+from marsam.text.fidelity import Fidelity, best_indices, compare
+from marsam.text.languages import ARABIC, ENGLISH, Language, detect_language, language
 
 DEVICE_VARIABLE = "MARSAM_DEVICE"
 
@@ -217,7 +217,7 @@ class Studio:
                 prompt=prompt,
                 pictures=tuple(pictures),
                 fidelity=tuple(fidelity),
-                kept=best(fidelity, options.keep_best),
+                kept=best_indices(fidelity, options.keep_best),
                 models=self.names,
                 seconds=clock.seconds,
             )
@@ -243,8 +243,7 @@ class Studio:
 
     def _understood(self, text: str, options: RunOptions) -> Prompt:
         """A typed prompt in English, whatever it was written in, and its Arabic twin."""
-        arabic = script_of(text) == "Arab"
-        source = language(options.language) if options.language else ARABIC if arabic else ENGLISH
+        source = language(options.language) if options.language else detect_language(text)
         glossary = options.translate.glossary
         into_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
         if source == ENGLISH:

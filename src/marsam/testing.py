@@ -23,16 +23,16 @@ from marsam.studio import Studio
 
 @dataclass
 class FakeCaptioner:
-    """Says ``text`` of every picture (numbered, as further candidates); ``asked`` keeps sizes."""
+    """Says ``text`` of every picture (numbered, as further candidates); ``calls`` keeps sizes."""
 
     text: str = "a cat on a blue background"
     error: Exception | None = None
     name: str = "fake-captioner"
-    asked: list[tuple[int, int]] = field(default_factory=list)
+    calls: list[tuple[int, int]] = field(default_factory=list)
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Give as many captions as asked for, or raise ``error``."""
-        self.asked.append(image.size)
+        self.calls.append(image.size)
         if self.error:
             raise self.error
         others = [f"{self.text} {number}" for number in range(2, options.candidates + 1)]
@@ -49,27 +49,29 @@ class FakeCaptioner:
 
 @dataclass
 class FakeTranslator:
-    """Looks texts up in ``answers``, from English into Arabic or back.
+    """Looks texts up in ``translations``, from English into Arabic or back.
 
     What is not there, or wanted in another language, comes back marked with that language.
     """
 
-    answers: Mapping[str, str] = field(
+    translations: Mapping[str, str] = field(
         default_factory=lambda: {"a cat on a blue background": "قطة على خلفية زرقاء"}
     )
     error: Exception | None = None
     name: str = "fake-translator"
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """Give the known answer, or raise ``error``."""
         text = checked_text(text, "text")
-        self.asked.append(text)
+        self.calls.append(text)
         if self.error:
             raise self.error
-        known = self.answers if options.target in ("arb_Arab", "eng_Latn") else {}
+        known = self.translations if options.target in ("arb_Arab", "eng_Latn") else {}
         answer = known.get(text, f"[{options.target}] {text}")
-        back = self.answers.get(answer, f"[{options.source}] {answer}") if options.back else None
+        back = (
+            self.translations.get(answer, f"[{options.source}] {answer}") if options.back else None
+        )
         return Translation(text=answer, source=options.source, target=options.target, back=back)
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
@@ -79,14 +81,14 @@ class FakeTranslator:
 
 @dataclass
 class FakePainter:
-    """Fills pictures with a colour that depends on prompt and seed; ``asked`` keeps both."""
+    """Fills pictures with a colour that depends on prompt and seed; ``calls`` keeps both."""
 
     steps: int = 4
     limit: int = 77
     blocked_seeds: frozenset[int] = frozenset()
     error: Exception | None = None
     name: str = "fake-painter"
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    calls: list[tuple[str, int]] = field(default_factory=list)
 
     def measure(self, prompt: str) -> PromptLength:
         """Count words as tokens; ``limit`` of them fit."""
@@ -106,7 +108,7 @@ class FakePainter:
         steps = options.steps or self.steps
         for index in range(options.pictures):
             seed = first + index
-            self.asked.append((prompt, seed))
+            self.calls.append((prompt, seed))
             if self.error:
                 raise self.error
             for step in range(1, steps + 1):
@@ -137,11 +139,13 @@ def _flat(prompt: str, seed: int) -> Image.Image:
 def fake_studio(
     *,
     caption: str = "a cat on a blue background",
-    answers: Mapping[str, str] | None = None,
+    translations: Mapping[str, str] | None = None,
     blocked_seeds: frozenset[int] = frozenset(),
 ) -> Studio:
     """A studio on the three fakes."""
-    translator = FakeTranslator(answers=answers) if answers is not None else FakeTranslator()
+    translator = (
+        FakeTranslator(translations=translations) if translations is not None else FakeTranslator()
+    )
     return Studio(
         captioner=FakeCaptioner(text=caption),
         translator=translator,

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from marsam.errors import HubUnreachable, MarsamError
 from marsam.imaging.image_io import open_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.ui.error_messages import error_message
 from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
@@ -406,7 +406,7 @@ def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: st
         assert strings["caption"] == SHOWN
         assert [p["seed"] for p in strings["pictures"]] == [3, 4]
         for picture in strings["pictures"]:
-            record = read(archive.read(picture["file"]))
+            record = read_record(archive.read(picture["file"]))
             assert record is not None
             assert (record.seed, record.arabic) == (picture["seed"], SHOWN["ar"])
         html = archive.read("index.html").decode()

@@ -37,7 +37,7 @@ def test_nllb_600m_writes_in_the_script_it_was_asked_for() -> None:
     said = translator.translate("a cat", TranslateOptions()).text
     letters = [letter for letter in said if letter.isalpha()]
     assert letters
-    assert all(ARABIC.writes(letter) for letter in letters)
+    assert all(ARABIC.matches_script(letter) for letter in letters)
 
 
 def test_stable_diffusion_paints_and_a_draft_leaves_no_trace() -> None:

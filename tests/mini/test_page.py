@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from gradio_client import Client, handle_file
 
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from tests.serving import served
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
@@ -41,7 +41,7 @@ def test_the_whole_job(client: Client) -> None:
     )
     assert english == "a cat on a blue background"
     assert arabic == "قطة على خلفية زرقاء"
-    records = [read(file) for file in files]
+    records = [read_record(file) for file in files]
     assert [record.seed for record in records if record] == [7, 8]
     assert {record.arabic for record in records if record} == {arabic}
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from marsam import CaptionOptions, Notice, PaintOptions, RunOptions, Studio, open_picture
 from marsam.cli import main
-from marsam.imaging.metadata import embed, read, record_of
+from marsam.imaging.metadata import read_record, record_of, save_with_record
 from marsam.web.layout import EXAMPLES
 
 CAT = open_picture(EXAMPLES[1])
@@ -69,8 +69,8 @@ def test_a_record_is_enough_to_paint_it_again(
     )
     result = studio.run(prompt="قطة على خلفية زرقاء", options=options)
     second = result.pictures[1]
-    path = embed(second.image, record_of(second, result.prompt), tmp_path / f"a{suffix}")  # type: ignore[arg-type]
-    record = read(path)
+    path = save_with_record(second.image, record_of(second, result.prompt), tmp_path / f"a{suffix}")  # type: ignore[arg-type]
+    record = read_record(path)
     assert record is not None
     assert (record.english, record.seed) == ("a cat on a blue background", 42)
 

@@ -51,7 +51,7 @@ class SlowPainter(FakePainter):
                 time.sleep(6)
             if "no memory" in prompt:
                 raise MemoryError
-            self.asked.clear()  # some tests measure the memory of the process
+            self.calls.clear()  # some tests measure the memory of the process
             yield event
 
 

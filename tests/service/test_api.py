@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from tests.service.api_client import image_bytes, post_run, read_events, wait_for_end
 from tests.service.conftest import Service
 
@@ -34,7 +34,7 @@ def test_a_run_captions_an_image_and_generates_pictures(client: httpx.Client) ->
     assert set(result["seconds"]) == {"caption", "translate", "paint", "check"}
     image = client.get(result["pictures"][1]["url"])
     assert image.headers["content-type"] == "image/png"
-    record = read(io.BytesIO(image.content))
+    record = read_record(io.BytesIO(image.content))
     assert record is not None
     assert record.seed == 8
 

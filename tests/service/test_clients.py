@@ -13,7 +13,7 @@ import pytest
 import webuiapi
 from PIL import Image
 
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
@@ -32,7 +32,9 @@ def test_openai(service: Service) -> None:
         assert response.data is not None
         import base64
 
-        records = [read(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in response.data]
+        records = [
+            read_record(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in response.data
+        ]
         assert len({record.seed for record in records if record}) == 2
         linked = client.images.generate(prompt="a cat", n=1, response_format="url").data
         assert linked is not None

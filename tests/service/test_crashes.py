@@ -15,7 +15,7 @@ import pytest
 from marsam.api.runs import END_EVENT_ID_BASE
 from marsam.atomic import PARTIAL
 from marsam.imaging.image_io import open_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from tests.service.api_client import post_run, read_events, wait_for_end
 from tests.service.conftest import Figure, Service
@@ -65,7 +65,7 @@ def _sound(folder: Path, announced: set[str]) -> None:
         picture = run.pictures[int(index)]
         assert picture.path is not None
         assert open_picture(picture.path).size == (64, 64)
-        record = read(picture.path)
+        record = read_record(picture.path)
         assert record is not None
         assert run.prompt is not None
         assert (record.seed, record.prompt) == (picture.seed, run.prompt.english)

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save
 from marsam.api.metrics import Metrics
 from marsam.errors import ModelDamaged, PictureError, map_model_errors
 from marsam.imaging.image_io import open_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
@@ -107,7 +107,7 @@ def _opened(data: bytes, outcomes: Counter[str]) -> float:
     except PictureError:
         outcomes["refused"] += 1
     try:
-        read(io.BytesIO(data))
+        read_record(io.BytesIO(data))
     except PictureError:
         outcomes["record refused"] += 1
     return time.monotonic() - started

@@ -28,7 +28,7 @@ from marsam.hub.catalog import STANDARD
 from marsam.hub.manifest import pin_of
 from marsam.hub.model_files import missing_files
 from marsam.imaging.image_io import MAX_BYTES
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.testing import FakePainter
 from tests.mini.documents import blocks
 from tests.serving import free_port, served
@@ -232,7 +232,7 @@ def test_the_workflow_runs_without_the_hub(client: Client) -> None:
     cat = handle_file(ROOT / EXAMPLES / "cat.png")
     english, arabic, files = client.predict(cat, 2, 7, "draft", api_name="/run")
     assert (english, arabic) == ("a cat on a blue background", "قطة على خلفية زرقاء")
-    records = [read(Path(file)) for file in files]
+    records = [read_record(Path(file)) for file in files]
     assert [record.seed for record in records if record] == [7, 8]
     assert {record.painter for record in records if record} == {"marsam/mini-painter"}
 

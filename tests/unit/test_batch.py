@@ -26,7 +26,7 @@ from marsam.batch.rows import Row
 from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
 from marsam.errors import JournalError, OutOfMemory, PictureError
 from marsam.imaging.image_io import open_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.options import BatchOptions
 from marsam.results import Caption
 from marsam.review.table import Review, digest
@@ -53,7 +53,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
 def seen(studio: Studio) -> int:
     """How many pictures were looked at so far."""
     assert isinstance(studio.captioner, FakeCaptioner)
-    return len(studio.captioner.asked)
+    return len(studio.captioner.calls)
 
 
 def test_every_file_says_the_same(studio: Studio) -> None:
@@ -470,7 +470,7 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     assert list(read_rows(Path("photos/a.jsonl"))) == rows
     assert open_picture(painted[0]).tobytes() == pixels
     assert all(path.stat().st_mtime_ns == before[path] for path in painted[1:])
-    record = read(painted[0])
+    record = read_record(painted[0])
     assert record is not None
     assert (record.english, record.arabic) == (CAT, QITTA)
 

@@ -177,7 +177,7 @@ def test_where_nothing_can_be_saved_nothing_is_painted(
     assert marsam("paint", "a cat", "--out", "taken") == 1
     assert capsys.readouterr().err == "Pictures cannot be saved in taken: File exists.\n"
     assert isinstance(studio.painter, FakePainter)
-    assert studio.painter.asked == []
+    assert studio.painter.calls == []
 
 
 def test_a_text_that_is_not_utf8_is_one_sentence(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsam.text.fidelity import Fidelity, best, compare
+from marsam.text.fidelity import Fidelity, best_indices, compare
 
 ARABIC = {
     "a boat": "قارب",
@@ -374,12 +374,12 @@ def scored(*scores: float) -> list[Fidelity]:
     ],
 )
 def test_the_best(keep: int, places: list[int]) -> None:
-    assert best(scored(0.5, 1, 0.5, 0.75), keep) == tuple(places)
+    assert best_indices(scored(0.5, 1, 0.5, 0.75), keep) == tuple(places)
 
 
 def test_what_was_not_checked_is_not_among_the_best() -> None:
-    assert best([None, *scored(0.5, 1)], 1) == (2,)
-    assert best([None, *scored(0.5, 1)], None) == (0, 1, 2)
+    assert best_indices([None, *scored(0.5, 1)], 1) == (2,)
+    assert best_indices([None, *scored(0.5, 1)], None) == (0, 1, 2)
 
 
 WORDS = """

@@ -29,25 +29,25 @@ def glossary(tmp_path: Path) -> Glossary:
 
 
 def test_longer_terms_come_first(glossary: Glossary) -> None:
-    found = glossary.wanted("A red rose on Gradio.", "eng_Latn", "arb_Arab")
+    found = glossary.required_terms("A red rose on Gradio.", "eng_Latn", "arb_Arab")
     assert found == [("red rose", "جوري"), ("Gradio", "Gradio")]
 
 
 def test_both_ways(glossary: Glossary) -> None:
-    assert glossary.wanted("هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
-    assert glossary.wanted("a rose", "eng_Latn", "fra_Latn") == []
+    assert glossary.required_terms("هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
+    assert glossary.required_terms("a rose", "eng_Latn", "fra_Latn") == []
 
 
 def test_only_whole_words(glossary: Glossary) -> None:
-    assert glossary.wanted("primroses", "eng_Latn", "arb_Arab") == []
+    assert glossary.required_terms("primroses", "eng_Latn", "arb_Arab") == []
 
 
 def test_a_name_with_a_full_stop_stays_in_one_sentence() -> None:
     glossary = Glossary((Term("St. Mary", "القديسة مريم"),))
     text = "A photo of St. Mary. It is old."
-    places = glossary.places(text, "eng_Latn", "arb_Arab")
-    assert split_sentences(text, places) == ["A photo of St. Mary.", "It is old."]
-    assert glossary.places(text, "eng_Latn", "fra_Latn") == []
+    spans = glossary.term_spans(text, "eng_Latn", "arb_Arab")
+    assert split_sentences(text, spans) == ["A photo of St. Mary.", "It is old."]
+    assert glossary.term_spans(text, "eng_Latn", "fra_Latn") == []
 
 
 def test_splitting_around_terms() -> None:
@@ -76,4 +76,4 @@ def test_a_wrong_file_is_one_sentence(content: str, tmp_path: Path) -> None:
 
 
 def test_a_term_needs_an_arabic_end() -> None:
-    assert Term("cat", "قطة").answer("fra_Latn", "deu_Latn") is None
+    assert Term("cat", "قطة").pair("fra_Latn", "deu_Latn") is None

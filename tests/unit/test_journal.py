@@ -9,7 +9,7 @@ from PIL import Image
 from marsam import Painted, PaintOptions, RunOptions
 from marsam.errors import JournalError, RunMissing
 from marsam.imaging.image_io import open_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
 from marsam.notices import Notice
@@ -55,7 +55,7 @@ def test_a_run_reads_back_equal_after_a_restart(tmp_path: Path) -> None:
     assert [p.seed for p in kept.pictures] == [7, 8]
     for picture in kept.pictures:
         assert picture.path is not None
-        record = read(picture.path)
+        record = read_record(picture.path)
         assert record is not None
         assert record.seed == picture.seed
         assert picture.fidelity == compare(

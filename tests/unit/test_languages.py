@@ -8,6 +8,7 @@ from marsam.text.languages import (
     _SCRIPTS,
     ARABIC,
     ENGLISH,
+    detect_language,
     language,
     languages,
     script_of,
@@ -31,14 +32,12 @@ def test_all_of_nllb_is_there_once() -> None:
 
 def test_every_name_and_tag_leads_to_its_own_language() -> None:
     for one in EVERY:
-        for name in (one.code, one.short, one.en, one.ar):
+        for name in (one.code, one.tag, one.en, one.ar):
             assert language(name) == language(name.upper()) == one, name
 
 
 def test_short_tags_are_tags() -> None:
-    odd = [
-        one.short for one in EVERY if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?", one.short)
-    ]
+    odd = [one.tag for one in EVERY if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?", one.tag)]
     assert odd == []
 
 
@@ -128,7 +127,7 @@ def test_with_nothing_near_it_says_what_to_give(name: str) -> None:
 def test_the_spoken_varieties_of_arabic_are_experimental() -> None:
     assert not ARABIC.experimental
     spoken = [one for one in EVERY if one.experimental]
-    assert {one.short for one in spoken} == {
+    assert {one.tag for one in spoken} == {
         "ars", "arz", "apc", "ajp", "acm", "acq", "aeb", "ary",
     }  # fmt: skip
     assert all(one.ar.startswith("العربية ") for one in spoken)
@@ -161,16 +160,22 @@ def test_script_of_a_text(text: str, script: str | None) -> None:
     assert script_of(text) == script
 
 
+def test_detect_language_chooses_by_script() -> None:
+    assert detect_language("قطة اسمها Lulu في الحديقة") == ARABIC
+    assert detect_language("a cat called قطة") == ENGLISH
+    assert detect_language("12, 34!") == ENGLISH
+
+
 def test_a_text_in_the_wrong_script_is_noticed() -> None:
-    assert ARABIC.writes("قطة حمراء")
-    assert not ARABIC.writes("a red cat")
-    assert ENGLISH.writes("2024")  # nothing to judge by
-    assert language("zh-Hant").writes("紅貓")
-    assert language("ja").writes("赤い猫")
-    assert language("ja").writes("日本")
-    assert not language("zh-Hans").writes("赤い猫")
-    assert language("sat").writes("ᱥᱟᱱᱛᱟᱲᱤ")
-    assert not language("sat").writes("লাল বিড়াল")
+    assert ARABIC.matches_script("قطة حمراء")
+    assert not ARABIC.matches_script("a red cat")
+    assert ENGLISH.matches_script("2024")  # nothing to judge by
+    assert language("zh-Hant").matches_script("紅貓")
+    assert language("ja").matches_script("赤い猫")
+    assert language("ja").matches_script("日本")
+    assert not language("zh-Hans").matches_script("赤い猫")
+    assert language("sat").matches_script("ᱥᱟᱱᱛᱟᱲᱤ")
+    assert not language("sat").matches_script("লাল বিড়াল")
 
 
 def test_script_of_knows_the_script_of_every_language() -> None:

@@ -14,7 +14,15 @@ from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import save_picture
-from marsam.imaging.metadata import MAX_XMP, NAMESPACE, TRAINED, Record, embed, parameters, read
+from marsam.imaging.metadata import (
+    DIGITAL_SOURCE_TYPE,
+    MAX_XMP_BYTES,
+    XMP_NAMESPACE,
+    Record,
+    infotext,
+    read_record,
+    save_with_record,
+)
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp"]
 RECORD = Record(
@@ -79,30 +87,30 @@ def user_comment(path: Path) -> str:
 def test_what_is_saved_is_read_again(
     record: Record, suffix: str, image: Image.Image, tmp_path: Path
 ) -> None:
-    path = embed(image, record, tmp_path / "deep" / f"a{suffix}")
+    path = save_with_record(image, record, tmp_path / "deep" / f"a{suffix}")
     assert [p.name for p in path.parent.iterdir()] == [path.name]
-    assert read(path) == record
-    assert read(path.read_bytes()) == record
+    assert read_record(path) == record
+    assert read_record(path.read_bytes()) == record
     with path.open("rb") as file:
-        assert read(file) == record
+        assert read_record(file) == record
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
 def test_pixels_are_kept(suffix: str, image: Image.Image, tmp_path: Path) -> None:
-    with Image.open(embed(image, RECORD, tmp_path / f"a{suffix}")) as saved:
+    with Image.open(save_with_record(image, RECORD, tmp_path / f"a{suffix}")) as saved:
         assert saved.convert("RGB").tobytes() == image.tobytes()
 
 
 def test_the_file_says_by_content_what_it_is(image: Image.Image, tmp_path: Path) -> None:
     for suffix, kind in ((".PNG", "PNG"), (".JPG", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP")):
-        with Image.open(embed(image, RECORD, tmp_path / f"a{suffix}")) as saved:
+        with Image.open(save_with_record(image, RECORD, tmp_path / f"a{suffix}")) as saved:
             assert saved.format == kind
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.png.txt"])
 def test_other_endings_are_refused(name: str, image: Image.Image, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"\.png, \.jpg or \.webp"):
-        embed(image, RECORD, tmp_path / name)
+        save_with_record(image, RECORD, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -111,31 +119,33 @@ def test_texts_that_do_not_fit_are_refused_before_writing(
 ) -> None:
     long = replace(RECORD, prompt="قط " * 15_000)
     with pytest.raises(OptionError, match="JPEG"):
-        embed(image, long, tmp_path / "a.jpg")
-    assert read(embed(image, long, tmp_path / "a.png")) == long
+        save_with_record(image, long, tmp_path / "a.jpg")
+    assert read_record(save_with_record(image, long, tmp_path / "a.png")) == long
     for suffix in SUFFIXES:
         with pytest.raises(OptionError, match="too long"):
-            embed(image, replace(long, prompt="x" * MAX_XMP), tmp_path / f"b{suffix}")
+            save_with_record(
+                image, replace(long, prompt="x" * MAX_XMP_BYTES), tmp_path / f"b{suffix}"
+            )
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_the_longest_texts_marsam_takes_fit_into_a_jpeg(image: Image.Image, tmp_path: Path) -> None:
     text = "ق" * 2000
     long = replace(RECORD, english=text, arabic=text, prompt=text, negative_prompt=text)
-    assert read(embed(image, long, tmp_path / "a.jpg")) == long
+    assert read_record(save_with_record(image, long, tmp_path / "a.jpg")) == long
 
 
 def test_a_failed_save_leaves_nothing_behind(image: Image.Image, tmp_path: Path) -> None:
-    kept = embed(image, RECORD, tmp_path / "a.jpg")
+    kept = save_with_record(image, RECORD, tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="too long"):
         save_picture(image, kept, "JPEG", xmp=bytes(70_000))
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
-    assert read(kept) == RECORD
+    assert read_record(kept) == RECORD
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_xmp_is_what_the_standards_ask(suffix: str, image: Image.Image, tmp_path: Path) -> None:
-    xmp = xmp_of(embed(image, RECORD, tmp_path / f"a{suffix}")).decode("utf-8")
+    xmp = xmp_of(save_with_record(image, RECORD, tmp_path / f"a{suffix}")).decode("utf-8")
     words = "".join(
         f'<rdf:li xml:lang="{language}">{text}</rdf:li>'
         for language, text in (
@@ -146,31 +156,34 @@ def test_the_xmp_is_what_the_standards_ask(suffix: str, image: Image.Image, tmp_
     )
     for tag in ("dc:description", "Iptc4xmpCore:AltTextAccessibility"):
         assert f"<{tag}><rdf:Alt>{words}</rdf:Alt></{tag}>" in xmp
-    assert f"<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>" in xmp
+    assert (
+        f"<Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
+        in xmp
+    )
 
 
 def test_no_arabic_twin_no_arabic_alternative(image: Image.Image, tmp_path: Path) -> None:
     record = replace(RECORD, arabic="")
-    path = embed(image, record, tmp_path / "a.png")
+    path = save_with_record(image, record, tmp_path / "a.png")
     assert b'"ar"' not in xmp_of(path)
-    assert read(path) == record
+    assert read_record(path) == record
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_xmp_holds_no_control_characters(
     suffix: str, image: Image.Image, tmp_path: Path
 ) -> None:
-    text = xmp_of(embed(image, HARD, tmp_path / f"a{suffix}")).decode("utf-8")
+    text = xmp_of(save_with_record(image, HARD, tmp_path / f"a{suffix}")).decode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe]", text)
 
 
 def test_half_surrogates_do_not_stop_a_save(image: Image.Image, tmp_path: Path) -> None:
-    path = embed(image, replace(RECORD, prompt="cat \ud83d"), tmp_path / "a.jpg")
-    assert read(path) == replace(RECORD, prompt="cat ?")
+    path = save_with_record(image, replace(RECORD, prompt="cat \ud83d"), tmp_path / "a.jpg")
+    assert read_record(path) == replace(RECORD, prompt="cat ?")
 
 
 def test_parameters_in_the_layout_of_the_web_ui() -> None:
-    assert parameters(RECORD) == (
+    assert infotext(RECORD) == (
         "a red cat on a chair\n"
         "Negative prompt: blurry\n"
         "Steps: 20, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 9, Size: 64x48, "
@@ -179,7 +192,7 @@ def test_parameters_in_the_layout_of_the_web_ui() -> None:
     other = replace(
         RECORD, negative_prompt="", scheduler="Novel", painter="a: b, c", guidance_scale=7
     )
-    assert parameters(other) == (
+    assert infotext(other) == (
         "a red cat on a chair\n"
         'Steps: 20, Sampler: Novel, CFG scale: 7, Seed: 9, Size: 64x48, Model: "a: b, c"'
     )
@@ -187,7 +200,7 @@ def test_parameters_in_the_layout_of_the_web_ui() -> None:
 
 def test_a_prompt_cannot_forge_another_parameter() -> None:
     forged = "cat\nNegative prompt: dog\r\nSteps: 1, Sampler: x, CFG scale: 1, Seed: 1"
-    lines = parameters(replace(RECORD, prompt=forged, painter=f"m\n{forged}")).split("\n")
+    lines = infotext(replace(RECORD, prompt=forged, painter=f"m\n{forged}")).split("\n")
     assert len(lines) == 3
     assert lines[1] == "Negative prompt: blurry"
     assert lines[2].startswith("Steps: 20, ")
@@ -196,13 +209,13 @@ def test_a_prompt_cannot_forge_another_parameter() -> None:
 def test_parameters_are_where_the_tools_look(image: Image.Image, tmp_path: Path) -> None:
     arabic = replace(RECORD, prompt="قطة 🐈")
     for record, chunk in ((RECORD, b"tEXtparameters\0"), (arabic, b"iTXtparameters\0")):
-        path = embed(image, record, tmp_path / "a.png")
+        path = save_with_record(image, record, tmp_path / "a.png")
         assert chunk in path.read_bytes()
         with Image.open(path) as picture:
-            assert picture.info["parameters"] == parameters(record)
+            assert picture.info["parameters"] == infotext(record)
         for suffix in (".jpg", ".webp"):
-            path = embed(image, record, tmp_path / f"a{suffix}")
-            assert user_comment(path) == parameters(record)
+            path = save_with_record(image, record, tmp_path / f"a{suffix}")
+            assert user_comment(path) == infotext(record)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -226,7 +239,7 @@ def test_nothing_of_the_source_travels_on(kind: str, suffix: str, tmp_path: Path
     )
     with Image.open(source) as opened:
         assert opened.getexif().get_ifd(0x8825)
-        path = embed(opened, RECORD, tmp_path / f"new{suffix}")
+        path = save_with_record(opened, RECORD, tmp_path / f"new{suffix}")
     assert b"secret" not in path.read_bytes()
     with Image.open(path) as saved:
         assert saved.size == (48, 64)  # upright, without the mark
@@ -240,83 +253,86 @@ def test_nothing_of_the_source_travels_on(kind: str, suffix: str, tmp_path: Path
 def test_a_foreign_picture_has_no_record(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
     Image.new("RGB", (9, 9)).save(path, kind)
-    assert read(path) is None
+    assert read_record(path) is None
     Image.new("RGB", (9, 9)).save(path, kind, xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
-    assert read(path) is None
+    assert read_record(path) is None
 
 
 def test_a_foreign_text_named_xmp_is_no_record(tmp_path: Path) -> None:
     info = PngInfo()
-    info.add_text("xmp", NAMESPACE)
+    info.add_text("xmp", XMP_NAMESPACE)
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=info)
-    assert read(tmp_path / "a.png") is None
+    assert read_record(tmp_path / "a.png") is None
 
 
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(40)):
         with pytest.raises(PictureError):
-            read(data)
+            read_record(data)
     with pytest.raises(PictureError, match="no file"):
-        read(tmp_path / "none.png")
+        read_record(tmp_path / "none.png")
 
 
 BOMB = "".join(f'<!ENTITY b{i} "{f"&b{i - 1};" * 10}">' for i in range(1, 10))
 HOSTILE = {
-    "entity bomb": f'<!DOCTYPE r [<!ENTITY b0 "x">{BOMB}]><r xmlns="{NAMESPACE}">&b9;</r>',
+    "entity bomb": f'<!DOCTYPE r [<!ENTITY b0 "x">{BOMB}]><r xmlns="{XMP_NAMESPACE}">&b9;</r>',
     "outer entity": f'<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
-    f'<record xmlns="{NAMESPACE}">&e;</record>',
-    "outer type": f'<!DOCTYPE r SYSTEM "http://localhost/x.dtd"><r xmlns="{NAMESPACE}"/>',
-    "undeclared entity": f'<r xmlns="{NAMESPACE}">&e;</r>',
-    "huge": f'<record xmlns="{NAMESPACE}">{" " * MAX_XMP}</record>',
-    "cut": f'<record xmlns="{NAMESPACE}">',
-    "empty": f'<record xmlns="{NAMESPACE}"></record>x',
-    "not JSON": f'<record xmlns="{NAMESPACE}">hello</record>',
-    "deep JSON": f'<record xmlns="{NAMESPACE}">{"[" * 100_000}</record>',
-    "long number": f'<record xmlns="{NAMESPACE}">{"9" * 100_000}</record>',
+    f'<record xmlns="{XMP_NAMESPACE}">&e;</record>',
+    "outer type": f'<!DOCTYPE r SYSTEM "http://localhost/x.dtd"><r xmlns="{XMP_NAMESPACE}"/>',
+    "undeclared entity": f'<r xmlns="{XMP_NAMESPACE}">&e;</r>',
+    "huge": f'<record xmlns="{XMP_NAMESPACE}">{" " * MAX_XMP_BYTES}</record>',
+    "cut": f'<record xmlns="{XMP_NAMESPACE}">',
+    "empty": f'<record xmlns="{XMP_NAMESPACE}"></record>x',
+    "not JSON": f'<record xmlns="{XMP_NAMESPACE}">hello</record>',
+    "deep JSON": f'<record xmlns="{XMP_NAMESPACE}">{"[" * 100_000}</record>',
+    "long number": f'<record xmlns="{XMP_NAMESPACE}">{"9" * 100_000}</record>',
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_and_damaged_records_are_refused(name: str) -> None:
     with pytest.raises(PictureError, match=r"^The record in this picture is damaged .*\.$"):
-        read(png_with(HOSTILE[name].encode()))
+        read_record(png_with(HOSTILE[name].encode()))
 
 
 def test_xmp_that_is_not_utf8_is_refused() -> None:
     for xmp in (
-        f'<r xmlns="{NAMESPACE}">'.encode() + b"\xff</r>",
-        f'\ufeff<r xmlns="{NAMESPACE}"/>'.encode("utf-16-le") + NAMESPACE.encode(),
+        f'<r xmlns="{XMP_NAMESPACE}">'.encode() + b"\xff</r>",
+        f'\ufeff<r xmlns="{XMP_NAMESPACE}"/>'.encode("utf-16-le") + XMP_NAMESPACE.encode(),
     ):
         with pytest.raises(PictureError, match="damaged"):
-            read(png_with(xmp))
+            read_record(png_with(xmp))
 
 
 def test_deep_xml_does_no_harm() -> None:
-    depth = MAX_XMP // 8
-    xmp = f'<r xmlns="{NAMESPACE}">' + "<a>" * depth + "</a>" * depth + "</r>"
-    assert read(png_with(xmp.encode())) is None
+    depth = MAX_XMP_BYTES // 8
+    xmp = f'<r xmlns="{XMP_NAMESPACE}">' + "<a>" * depth + "</a>" * depth + "</r>"
+    assert read_record(png_with(xmp.encode())) is None
 
 
 def test_compressed_xmp_is_bounded() -> None:
     info = PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", b" " * 15_000_000 + NAMESPACE.encode(), zip=True)
+    info.add_itxt("XML:com.adobe.xmp", b" " * 15_000_000 + XMP_NAMESPACE.encode(), zip=True)
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "PNG", pnginfo=info)
     assert len(buffer.getvalue()) < 50_000
     with pytest.raises(PictureError):
-        read(buffer.getvalue())
+        read_record(buffer.getvalue())
 
 
 def test_reading_decodes_no_pixels(image: Image.Image, tmp_path: Path) -> None:
-    data = embed(image, RECORD, tmp_path / "a.png").read_bytes()
+    data = save_with_record(image, RECORD, tmp_path / "a.png").read_bytes()
     start = data.index(b"IDAT") + 4
     assert zlib.decompressobj().decompress(data[start:])
-    assert read(data[:start] + bytes(len(data) - start)) == RECORD
+    assert read_record(data[:start] + bytes(len(data) - start)) == RECORD
 
 
 def test_the_record_may_have_become_an_attribute() -> None:
     text = RECORD.to_json().replace('"', "&quot;")
-    assert read(png_with(f'<r xmlns:m="{NAMESPACE}" m:record="{text}"/>'.encode())) == RECORD
+    assert (
+        read_record(png_with(f'<r xmlns:m="{XMP_NAMESPACE}" m:record="{text}"/>'.encode()))
+        == RECORD
+    )
 
 
 def test_json_is_versioned() -> None:
@@ -363,7 +379,7 @@ def test_a_reader_nobody_here_wrote_finds_it_all(
     suffix: str, image: Image.Image, tmp_path: Path, exiftool: str
 ) -> None:
     record = replace(RECORD, english='a <red> cat & a "hat" 🎩', prompt="قطة")
-    path = embed(image, record, tmp_path / f"a{suffix}")
+    path = save_with_record(image, record, tmp_path / f"a{suffix}")
     command = [exiftool, "-j", "-G1", "-n", "-warning", "-error", "-all", str(path)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     (found,) = json.loads(done.stdout)
@@ -371,7 +387,7 @@ def test_a_reader_nobody_here_wrote_finds_it_all(
         assert found[name] == record.english
         assert found[f"{name}-en"] == record.english
         assert found[f"{name}-ar"] == record.arabic
-    assert found["XMP-iptcExt:DigitalSourceType"] == TRAINED
+    assert found["XMP-iptcExt:DigitalSourceType"] == DIGITAL_SOURCE_TYPE
     name = "PNG:Parameters" if suffix == ".png" else "ExifIFD:UserComment"
-    assert found[name] == parameters(record)
+    assert found[name] == infotext(record)
     assert not [name for name in found if "GPS" in name or name.endswith(("Warning", "Error"))]

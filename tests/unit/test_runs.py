@@ -75,7 +75,7 @@ def test_a_resumed_run_paints_only_the_missing_pictures_with_the_same_pixels(
     studio = fake_studio()
     events = list(execute_run(studio, journal, claimed))
     assert isinstance(studio.painter, FakePainter)
-    assert [seed for _, seed in studio.painter.asked] == [9, 10]
+    assert [seed for _, seed in studio.painter.calls] == [9, 10]
     assert [e.picture.index for e in events if isinstance(e, Painted)] == [2, 3]
     journal.finish(run, "finished")
     whole = journal.insert(NEW).id

@@ -56,7 +56,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     events = studio.stream(PHOTO, pictures=4)
     assert isinstance(next(events), Captioned)
     assert isinstance(studio.translator, FakeTranslator)
-    assert studio.translator.asked == []
+    assert studio.translator.calls == []
 
 
 def test_closing_the_stream_stops_the_painting() -> None:
@@ -67,7 +67,7 @@ def test_closing_the_stream_stops_the_painting() -> None:
             break
     events.close()  # type: ignore[attr-defined]
     assert isinstance(studio.painter, FakePainter)
-    assert len(studio.painter.asked) == 1
+    assert len(studio.painter.calls) == 1
 
 
 def test_a_bad_picture_is_refused_before_any_model_is_asked() -> None:
@@ -75,7 +75,7 @@ def test_a_bad_picture_is_refused_before_any_model_is_asked() -> None:
     with pytest.raises(PictureError):
         studio.stream(io.BytesIO(b"not a picture"))
     assert isinstance(studio.captioner, FakeCaptioner)
-    assert studio.captioner.asked == []
+    assert studio.captioner.calls == []
 
 
 def test_a_failing_stage_keeps_what_came_before() -> None:
@@ -140,7 +140,7 @@ def test_argument_then_environment_then_default(
 def test_an_arabic_prompt_is_translated_and_shown_both_ways() -> None:
     answers = {"قطة على خلفية زرقاء": "a cat on a blue background", "a cat": "قطة"}
     answers["a cat on a blue background"] = "قطة على خلفية زرقاء"
-    studio = fake_studio(answers=answers)
+    studio = fake_studio(translations=answers)
     events = list(studio.stream(prompt="قطة على خلفية زرقاء", pictures=1, seed=1))
     assert isinstance(events[0], Prompted)
     prompt = events[0].prompt
@@ -148,7 +148,7 @@ def test_an_arabic_prompt_is_translated_and_shown_both_ways() -> None:
     assert prompt.arabic == prompt.given == prompt.back == "قطة على خلفية زرقاء"
     assert prompt.language == "arb_Arab"
     assert isinstance(studio.painter, FakePainter)
-    assert studio.painter.asked == [("a cat on a blue background", 1)]
+    assert studio.painter.calls == [("a cat on a blue background", 1)]
 
 
 def test_an_english_prompt_is_painted_as_it_is() -> None:
@@ -162,7 +162,7 @@ def test_an_english_prompt_is_painted_as_it_is() -> None:
 def test_the_language_of_a_prompt_can_be_said() -> None:
     options = RunOptions(language="fra_Latn", paint=PaintOptions(pictures=1))
     prompt = (
-        fake_studio(answers={"un chat": "a cat", "a cat": "قطة"})
+        fake_studio(translations={"un chat": "a cat", "a cat": "قطة"})
         .run(prompt="un chat", options=options)
         .prompt
     )
@@ -218,7 +218,7 @@ def test_the_check_can_be_turned_off() -> None:
     result = studio.run(prompt="a cat", options=options)
     assert result.fidelity == (None, None)
     assert isinstance(studio.captioner, FakeCaptioner)
-    assert studio.captioner.asked == []
+    assert studio.captioner.calls == []
     with pytest.raises(OptionError, match="keep_best"):
         RunOptions(check=False, keep_best=1)
     with pytest.raises(OptionError, match="keep_best"):

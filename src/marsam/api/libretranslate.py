@@ -12,7 +12,7 @@ from marsam.api.fields import LanguageName
 from marsam.api.responses import errors
 from marsam.errors import OptionError
 from marsam.options import TranslateOptions
-from marsam.text.languages import ARABIC, ENGLISH, Language, language, languages, script_of
+from marsam.text.languages import Language, detect_language, language, languages
 
 AUTO = "auto"
 MAX_TEXTS = 50
@@ -68,8 +68,8 @@ class TranslateResponse(BaseModel):
 @router.get("/languages", summary="List languages")
 def list_languages() -> list[LanguageView]:
     """For LibreTranslate's clients."""
-    codes = sorted(one.short for one in languages())
-    return [LanguageView(code=one.short, name=one.en, targets=codes) for one in languages()]
+    codes = sorted(one.tag for one in languages())
+    return [LanguageView(code=one.tag, name=one.en, targets=codes) for one in languages()]
 
 
 @router.post(
@@ -128,7 +128,7 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
     detected = None
     if body.source == AUTO:
         detected = [
-            DetectedLanguage(confidence=DETECTION_CONFIDENCE, language=source.short)
+            DetectedLanguage(confidence=DETECTION_CONFIDENCE, language=source.tag)
             for source in sources
         ]
     return TranslateResponse(
@@ -138,6 +138,4 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
 
 
 def _source(name: str, text: str) -> Language:
-    if name != AUTO:
-        return language(name)
-    return ARABIC if script_of(text) == "Arab" else ENGLISH
+    return detect_language(text) if name == AUTO else language(name)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
 from marsam.api.fields import GuidanceScale, NegativePrompt, Prompt, Side, Steps
 from marsam.api.responses import base64_file, errors
-from marsam.imaging.metadata import parameters, read
+from marsam.imaging.metadata import infotext, read_record
 from marsam.journal.records import StoredPicture
 from marsam.options import CaptionOptions, PaintOptions
 
@@ -80,7 +80,7 @@ def interrogate(body: InterrogateRequest, service: ServiceDep) -> InterrogateRes
 
 
 def _paint_response(body: PaintRequest, pictures: list[StoredPicture]) -> PaintResponse:
-    records = [record for one in pictures if one.path and (record := read(one.path))]
+    records = [record for one in pictures if one.path and (record := read_record(one.path))]
     info = {
         "prompt": body.prompt,
         "all_prompts": [record.prompt for record in records],
@@ -92,7 +92,7 @@ def _paint_response(body: PaintRequest, pictures: list[StoredPicture]) -> PaintR
         "sampler_name": records[0].scheduler if records else "",
         "width": records[0].width if records else body.width,
         "height": records[0].height if records else body.height,
-        "infotexts": [parameters(record) for record in records],
+        "infotexts": [infotext(record) for record in records],
     }
     return PaintResponse(
         images=[base64_file(picture) for picture in pictures],

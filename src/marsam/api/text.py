@@ -50,8 +50,8 @@ class TranslationRequest(BaseModel):
         description="Text to translate, at most 2000 characters.",
         examples=["a cat on a blue background"],
     )
-    source: LanguageName = ENGLISH.short
-    target: LanguageName = ARABIC.short
+    source: LanguageName = ENGLISH.tag
+    target: LanguageName = ARABIC.tag
     back: bool = Field(
         default=False, description="Also translate the result back into the source language."
     )

@@ -69,7 +69,7 @@ class SheetWriter:
                 # Without a hash there may be no such file, or a broken link.
                 address=_address(self._folder / row.path, self._home) if row.sha256 else "",
                 alt=alt or row.english,
-                lang=(ARABIC if alt else ENGLISH).short,
+                lang=(ARABIC if alt else ENGLISH).tag,
                 new=[_address(path, self._home) for path in new],
                 texts=[(language(code), text) for code, text in texts if text],
                 warnings=[Bilingual(*Notice[name.upper()].value) for name in row.warnings],

@@ -13,7 +13,7 @@ from marsam.batch.known import Known
 from marsam.batch.rows import Row, spelled
 from marsam.errors import PictureError
 from marsam.imaging import metadata
-from marsam.imaging.image_io import saving
+from marsam.imaging.image_io import map_save_errors
 from marsam.results import Painted
 from marsam.stages.protocols import Painter
 from marsam.text.languages import ARABIC, ENGLISH
@@ -147,14 +147,14 @@ class Describer:
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
                 record = replace(record, arabic=row.texts.get(ARABIC.code, ""))
-                with saving(self.album):
-                    metadata.embed(event.picture.image, record, path)
+                with map_save_errors(self.album):
+                    metadata.save_with_record(event.picture.image, record, path)
                 return True
         return False
 
     def _is_painted(self, path: Path, row: Row, seed: int) -> bool:
         try:
-            record = metadata.read(path) if path.is_file() else None
+            record = metadata.read_record(path) if path.is_file() else None
         except PictureError:
             return False
         options = self.known.options.paint

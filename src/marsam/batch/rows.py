@@ -59,7 +59,7 @@ class Row:
 
     def columns(self) -> dict[str, Any]:
         """As one row of a table: numbers and texts, lists joined by spaces."""
-        words = {language(code).short: text for code, text in self.texts.items()}
+        words = {language(code).tag: text for code, text in self.texts.items()}
         return {
             "path": self.path,
             "sha256": self.sha256,
@@ -122,4 +122,4 @@ def spelled(name: str) -> str:
 
 def heading(codes: list[str]) -> list[str]:
     """The names of all columns, for the languages of these NLLB codes."""
-    return [*BEFORE, *(language(code).short for code in codes), *AFTER]
+    return [*BEFORE, *(language(code).tag for code in codes), *AFTER]

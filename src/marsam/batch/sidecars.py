@@ -12,7 +12,7 @@ from marsam.atomic import atomic_path, partial_path
 from marsam.batch.cache import Memory
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
-from marsam.imaging.metadata import xmp
+from marsam.imaging.metadata import xmp_packet
 from marsam.text.languages import language
 
 
@@ -30,8 +30,8 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
         OptionError: when nothing can be written there.
     """
     path = picture.with_name(f"{picture.name}.{kind}")
-    told = [(language(code).short, text) for code, text in row.texts.items()]
-    content = (xmp(told) if kind is Sidecar.XMP else _txt(row)).encode()
+    told = [(language(code).tag, text) for code, text in row.texts.items()]
+    content = (xmp_packet(told) if kind is Sidecar.XMP else _txt(row)).encode()
     try:
         if path.exists():
             there = path.read_bytes()

@@ -65,5 +65,5 @@ def language_names(incomplete: str) -> Iterator[tuple[str, str]]:
     from marsam.text.languages import languages
 
     known = languages()
-    tags = [(one.short, one.en) for one in known if one.short.startswith(incomplete)]
+    tags = [(one.tag, one.en) for one in known if one.tag.startswith(incomplete)]
     yield from tags or [(one.code, one.en) for one in known if one.code.startswith(incomplete)]

@@ -22,8 +22,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from marsam.imaging.image_io import saving
-from marsam.imaging.metadata import embed, record_of
+from marsam.imaging.image_io import map_save_errors
+from marsam.imaging.metadata import record_of, save_with_record
 from marsam.notices import Notice
 from marsam.options import RunOptions
 from marsam.results import (
@@ -119,7 +119,7 @@ def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bo
     count = options.paint.pictures
     rows: dict[int, dict[str, Any]] = {}
     prompt: Prompt | None = None
-    with saving(out):
+    with map_save_errors(out):
         out.mkdir(parents=True, exist_ok=True)  # before hours of painting for nothing
     with bar() as shown:
         task = shown.add_task("…", total=count, visible=not as_json)
@@ -174,8 +174,8 @@ def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) ->
         typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
         return row
     path = _free_name(out, picture.seed)
-    with saving(out):
-        embed(picture.image, record_of(picture, prompt), path)
+    with map_save_errors(out):
+        save_with_record(picture.image, record_of(picture, prompt), path)
     if not quiet:
         typer.echo(str(path))
     return row | {"path": str(path)}

@@ -17,17 +17,17 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a picture of Marsam's says about itself."""
-    from marsam.imaging.metadata import parameters, read
+    from marsam.imaging.metadata import infotext, read_record
     from marsam.text.cleaning import clean
 
-    record = read(file)
+    record = read_record(file)
     if record is None:
         raise PictureError(f"{file.name} carries no record of Marsam.")
     if as_json:
         print_json(asdict(record))
         return
     # The texts come out of a file: nothing in them may steer the terminal.
-    for words in (record.english, record.arabic, parameters(record)):
+    for words in (record.english, record.arabic, infotext(record)):
         typer.echo(clean(words))
 
 

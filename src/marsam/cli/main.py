@@ -163,10 +163,10 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
     """Paint the picture of a record again."""
     from marsam.hub.catalog import SETS
     from marsam.hub.selection import stage_name
-    from marsam.imaging.metadata import read
+    from marsam.imaging.metadata import read_record
     from marsam.studio import Studio
 
-    record = read(like)
+    record = read_record(like)
     if record is None:
         raise PictureError(f"{like.name} carries no record of Marsam.")
     names = {stage_name(entry, entry.painter): entry.name for entry in SETS.values()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from marsam.measurements import read_figures, write_figures
+from marsam.measurements import read_measurements, write_measurements
 
 MAX_TIME_RATIO = 0.9
 """The candidate is used where it takes less than this ratio of the baseline's time."""
@@ -36,7 +36,7 @@ def processor_name() -> str:
 
 def cached_ratio(name: str) -> float | None:
     """The candidate's time over the baseline's on this machine; None before a benchmark."""
-    return read_figures(cache_file()).get(_key(name))
+    return read_measurements(cache_file()).get(_key(name))
 
 
 def is_faster(name: str, baseline: Callable[[], object], candidate: Callable[[], object]) -> bool:
@@ -50,7 +50,7 @@ def is_faster(name: str, baseline: Callable[[], object], candidate: Callable[[],
     if cached_ratio(name) is None:
         measured = {_key(name): _time_ratio(baseline, candidate)}
         # A result that another program cached in the meantime stands.
-        write_figures(cache_file(), measured | read_figures(cache_file()))
+        write_measurements(cache_file(), measured | read_measurements(cache_file()))
     ratio = cached_ratio(name)
     return ratio is not None and ratio < MAX_TIME_RATIO
 

@@ -19,7 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ())
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
 
-_TURNS = {
+_TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -48,14 +48,14 @@ def open_picture(source: Source) -> Image.Image:
     """
     if isinstance(source, Image.Image):
         check_size(source)
-        return _upright(source)
-    with opened(source) as picture, _decoding:
+        return _to_upright_rgb(source)
+    with open_header(source) as picture, _decoding:
         picture.load()
-        return _upright(picture)
+        return _to_upright_rgb(picture)
 
 
 @contextlib.contextmanager
-def opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
+def open_header(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
     """A picture of which nothing but the header is read yet; what goes wrong with it is ours.
 
     Raises:
@@ -114,8 +114,8 @@ def _too_large() -> str:
     return f"This picture has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    turn = _TURNS.get(picture.getexif().get(Base.Orientation, 1))
+def _to_upright_rgb(picture: Image.Image) -> Image.Image:
+    turn = _TRANSPOSE_BY_ORIENTATION.get(picture.getexif().get(Base.Orientation, 1))
     turned = picture if turn is None else picture.transpose(turn)
     if turned.mode.startswith("I") or turned.mode == "F":  # 16 bit: Pillow would clip, not scale
         turned = turned.convert("F").point(lambda level: level / 256).convert("L")
@@ -143,7 +143,7 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
 
 
 @contextlib.contextmanager
-def saving(folder: Path) -> Iterator[None]:
+def map_save_errors(folder: Path) -> Iterator[None]:
     """Our word for a disk that does not take a picture.
 
     Raises:

@@ -24,20 +24,20 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
-from marsam.imaging.image_io import open_picture, opened, save_picture
+from marsam.imaging.image_io import open_header, open_picture, save_picture
 from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
-FORMAT = 1
+RECORD_FORMAT = 1
 """The number of the record's layout; it grows when an older Marsam would misread a newer file."""
-NAMESPACE = "urn:marsam:1.0"
-TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-MAX_XMP = 250_000
+XMP_NAMESPACE = "urn:marsam:1.0"
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+MAX_XMP_BYTES = 250_000
 """Bytes of XMP; several times what the longest prompts and captions need."""
-MAX_SEGMENT = 65_000
+MAX_JPEG_SEGMENT_BYTES = 65_000
 """Bytes of one kind of metadata in a JPEG, a little under the 16 bits its length is written in."""
 
-_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 # What XML 1.0 cannot hold, and the control characters it could.
 _UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The web UI's names for the samplers of diffusers.
@@ -100,7 +100,7 @@ class Record:
 
     def to_json(self) -> str:
         """One line of JSON, free of control characters; half surrogates become ``?``."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+        text = json.dumps({"format": RECORD_FORMAT, **asdict(self)}, ensure_ascii=False)
         text = text.encode("utf-8", "replace").decode("utf-8")
         return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -114,12 +114,12 @@ class Record:
         try:
             data = json.loads(text)
             number = _typed(data["format"], int)
-            if number > FORMAT:
+            if number > RECORD_FORMAT:
                 raise PictureError("This picture is from a newer Marsam; update Marsam to read it.")
             values = {field.name: _typed(data[field.name], field.type) for field in fields(cls)}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PictureError(_DAMAGED) from error
-        if number != FORMAT:
+        if number != RECORD_FORMAT:
             raise PictureError(_DAMAGED)
         return cls(**values)
 
@@ -160,7 +160,7 @@ def _typed(value: Any, kind: Any) -> Any:
     return value
 
 
-def parameters(record: Record) -> str:
+def infotext(record: Record) -> str:
     """The text Stable Diffusion tools read, in the layout of AUTOMATIC1111's web UI."""
     lines = [_one_line(record.prompt)]
     if negative := _one_line(record.negative_prompt):
@@ -187,7 +187,7 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search('[,:"]', text) else text
 
 
-def xmp(texts: Iterable[tuple[str, str]], more: str = "") -> str:
+def xmp_packet(texts: Iterable[tuple[str, str]], more: str = "") -> str:
     """An XMP packet that describes a picture.
 
     Args:
@@ -199,15 +199,15 @@ def xmp(texts: Iterable[tuple[str, str]], more: str = "") -> str:
     words = "".join(
         f'<rdf:li xml:lang="{tag}">{text}</rdf:li>' for tag, text in (*everybody, *shown)
     )
-    return _PACKET.format(namespace=NAMESPACE, words=f"<rdf:Alt>{words}</rdf:Alt>", more=more)
+    return _PACKET.format(namespace=XMP_NAMESPACE, words=f"<rdf:Alt>{words}</rdf:Alt>", more=more)
 
 
 def _xmp(record: Record) -> bytes:
     more = (
-        f"<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>\n"
+        f"<Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>\n"
         f"<marsam:record>{escape(record.to_json())}</marsam:record>\n"
     )
-    return xmp((("en", record.english), ("ar", record.arabic)), more).encode()
+    return xmp_packet((("en", record.english), ("ar", record.arabic)), more).encode()
 
 
 def _exif(comment: bytes) -> bytes:
@@ -227,7 +227,7 @@ def _displayed(text: str) -> str:
     return escape(_UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip())
 
 
-def embed(image: Image.Image, record: Record, path: Path) -> Path:
+def save_with_record(image: Image.Image, record: Record, path: Path) -> Path:
     """Save a picture that carries its record; PNG and WebP keep every pixel, JPEG nearly so.
 
     Args:
@@ -239,12 +239,12 @@ def embed(image: Image.Image, record: Record, path: Path) -> Path:
         OptionError: for another ending, or when the texts do not fit into the format.
         PictureError: for more than 25 megapixels.
     """
-    kind = _KINDS.get(path.suffix.lower())
+    kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise OptionError(f"A picture is saved as .png, .jpg or .webp, not as {path.name}.")
-    xmp, text = _xmp(record), parameters(record)
+    xmp, text = _xmp(record), infotext(record)
     comment = b"UNICODE\0" + text.encode("utf-16-be")
-    if max(len(xmp), len(comment)) > (MAX_SEGMENT if kind == "JPEG" else MAX_XMP):
+    if max(len(xmp), len(comment)) > (MAX_JPEG_SEGMENT_BYTES if kind == "JPEG" else MAX_XMP_BYTES):
         raise OptionError(f"The texts are too long to be stored in a {kind} file.")
     encoding: dict[str, Any]
     if kind == "PNG":
@@ -258,7 +258,7 @@ def embed(image: Image.Image, record: Record, path: Path) -> Path:
     return save_picture(open_picture(image), path, kind, **encoding)
 
 
-def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
+def read_record(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
     """The record a picture carries, or None when it carries none; no pixel is decoded.
 
     Args:
@@ -267,20 +267,20 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
     Raises:
         PictureError: not a picture we read, or its record is damaged or of a newer Marsam.
     """
-    with opened(source) as picture:
+    with open_header(source) as picture:
         xmp = picture.info.get("xmp")
     # A PNG text that somebody named "xmp" arrives here as a str.
-    if not isinstance(xmp, bytes) or NAMESPACE.encode() not in xmp:
+    if not isinstance(xmp, bytes) or XMP_NAMESPACE.encode() not in xmp:
         return None  # not ours, and so never parsed
     # Without a document type there are no entities to expand.
-    if len(xmp) > MAX_XMP or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
+    if len(xmp) > MAX_XMP_BYTES or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
         raise PictureError(_DAMAGED)
     try:
         # Decoded here: text makes the parser ignore what the file says about its own encoding.
         root = ElementTree.fromstring(xmp.decode("utf-8-sig"))  # noqa: S314
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise PictureError(_DAMAGED) from error
-    name = f"{{{NAMESPACE}}}record"
+    name = f"{{{XMP_NAMESPACE}}}record"
     for element in root.iter():
         # Tools that rewrite XMP may turn a simple property into an attribute.
         text = element.text if element.tag == name else element.get(name)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from marsam.errors import MarsamError, RunExists, RunMissing
 from marsam.imaging.image_io import save_picture
-from marsam.imaging.metadata import embed, record_of
+from marsam.imaging.metadata import record_of, save_with_record
 from marsam.journal.database import (
     URL_VARIABLE,
     migrate,
@@ -228,7 +228,7 @@ class Journal:
         if picture.image is not None:
             file = self._store.file(run_id, picture_file(picture.seed)).local_path
             try:
-                embed(picture.image, record_of(picture, prompt), file)
+                save_with_record(picture.image, record_of(picture, prompt), file)
             except OSError as error:
                 raise storage_error(self.folder, error) from error
             self._store.upload(file)

@@ -11,7 +11,7 @@ from marsam.imaging.image_io import Source
 from marsam.journal.file_store import StoredFile
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
-from marsam.text.fidelity import Fidelity, best
+from marsam.text.fidelity import Fidelity, best_indices
 
 ACTIVE_STATES = ("queued", "running")
 """States of a run that a process works on, or will."""
@@ -145,7 +145,7 @@ class Run:
     def kept(self) -> tuple[int, ...]:
         """Indices of the pictures to keep: all, or the best when ``keep_best`` asks for that."""
         wanted = self.options.keep_best if self.options else None
-        chosen = best([picture.fidelity for picture in self.pictures], wanted)
+        chosen = best_indices([picture.fidelity for picture in self.pictures], wanted)
         return tuple(self.pictures[position].index for position in chosen)
 
     def to_dict(self) -> dict[str, Any]:

@@ -115,13 +115,13 @@ def _box(code: str) -> gr.Textbox:
     one = language(code)
     return gr.Textbox(
         label=name_of(code, ENGLISH),
-        elem_id=f"text-{one.short}",
+        elem_id=f"text-{one.tag}",
         elem_classes=["words", one.direction],
         lines=2,
         max_lines=10,
         max_length=MAX_TEXT,
         rtl=one.direction == "rtl",
-        html_attributes=gr.InputHTMLAttributes(lang=one.short),
+        html_attributes=gr.InputHTMLAttributes(lang=one.tag),
     )
 
 

@@ -58,7 +58,7 @@ def _alt(row: Row, speech: str) -> tuple[str, str]:
     wanted = (ARABIC, ENGLISH) if speech == i18n.ARABIC else (ENGLISH, ARABIC)
     for one in wanted:
         if text := row.texts.get(one.code):
-            return text, one.short
+            return text, one.tag
     return row.path, "und"
 
 
@@ -89,7 +89,7 @@ def _list(texts: Mapping[str, str]) -> Markup:
     item = Markup('<li>{}: <span class="always" lang="{}">{}</span></li>')
     return Markup("<ul>{}</ul>").format(
         join(
-            item.format(language_name(code).html, language(code).short, bdi(text))
+            item.format(language_name(code).html, language(code).tag, bdi(text))
             for code, text in texts.items()
         )
     )

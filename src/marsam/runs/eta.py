@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from marsam.measurements import read_figures, write_figures
+from marsam.measurements import read_measurements, write_measurements
 from marsam.options import PaintOptions
 from marsam.recipes import Recipe, recipe_named
 from marsam.results import Event, Painted, Picture
@@ -39,7 +39,7 @@ class TimeEstimator:
 
     def __post_init__(self) -> None:
         if self.file is not None:
-            measured = read_figures(self.file)
+            measured = read_measurements(self.file)
             self._seconds_per_pass = {key: value for key, value in measured.items() if value > 0}
 
     def update(self, picture: Picture, seconds: float) -> None:
@@ -56,7 +56,7 @@ class TimeEstimator:
             average = SMOOTHING * earlier + (1 - SMOOTHING) * measured
             self._seconds_per_pass[key] = self._seconds_per_pass[self._key(None, None)] = average
             if self.file is not None:
-                write_figures(self.file, self._seconds_per_pass)
+                write_measurements(self.file, self._seconds_per_pass)
 
     def observe(self, events: Iterator[Event]) -> Iterator[Event]:
         """Yield the same events, and learn from the pictures among them."""

@@ -36,7 +36,7 @@ def set_languages(tokenizer: Any, name: str, source: Language, target: Language)
 
 def _code_and_token(tokenizer: Any, name: str, language: Language) -> tuple[str, int]:
     """Return the tokenizer's code of a language and its token ID: as NLLB, else as M2M100."""
-    for code, token in ((language.code, language.code), (language.short, f"__{language.short}__")):
+    for code, token in ((language.code, language.code), (language.tag, f"__{language.tag}__")):
         number = tokenizer.convert_tokens_to_ids(token)
         # An unknown code would silently become <unk>, and the output could be in any language.
         if number is not None and number != tokenizer.unk_token_id:
@@ -47,7 +47,7 @@ def _code_and_token(tokenizer: Any, name: str, language: Language) -> tuple[str,
 def _marian(tokenizer: Any, name: str, source: Language, target: Language) -> LanguageTokens:
     """Marian models have one direction, or several targets selected by a token in the text."""
     for language, own in ((source, tokenizer.source_lang), (target, tokenizer.target_lang)):
-        if own and language.short not in own.split("+") and not _names(language) & {own}:
+        if own and language.tag not in own.split("+") and not _names(language) & {own}:
             raise LanguageError(f"{name} does not know {language.en} ({language.code}).")
     tokens = [f">>{tag}<<" for tag in sorted(_names(target))]
     supported = [token for token in tokens if token in tokenizer.supported_language_codes]
@@ -59,4 +59,4 @@ def _marian(tokenizer: Any, name: str, source: Language, target: Language) -> La
 def _names(language: Language) -> set[str]:
     """Return the tags of a language in OPUS, whose Arabic is the macro-language ``ara``."""
     three = language.code[:3]
-    return {language.short, three, "ara" if three == "arb" else three}
+    return {language.tag, three, "ara" if three == "arb" else three}

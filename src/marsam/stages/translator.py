@@ -56,7 +56,7 @@ class _Job:
 
     def terms(self, text: str) -> list[tuple[str, str]]:
         """Return the glossary's terms in a text, each with its required translation."""
-        return self.options.glossary.wanted(text, self.source.code, self.target.code)
+        return self.options.glossary.required_terms(text, self.source.code, self.target.code)
 
 
 class Seq2SeqTranslator:
@@ -166,7 +166,7 @@ class Seq2SeqTranslator:
         """Translate each text line by line and sentence by sentence."""
 
         def pieces(line: str) -> list[str]:
-            names = job.options.glossary.places(line, job.source.code, job.target.code)
+            names = job.options.glossary.term_spans(line, job.source.code, job.target.code)
             return [part for s in split_sentences(line, names) for part in self._split_to_limit(s)]
 
         split = [[pieces(line) for line in strip_diacritics(text).split("\n")] for text in texts]
@@ -245,7 +245,7 @@ class Seq2SeqTranslator:
             tokens = tokenizer(
                 tokens_of.prefix + sentence, truncation=True, max_length=MAX_INPUT_TOKENS
             ).input_ids
-            own_script = all(job.target.writes(term) for _, term in job.terms(sentence))
+            own_script = all(job.target.matches_script(term) for _, term in job.terms(sentence))
             batches.setdefault((len(tokens), own_script), []).append((index, tokens))
         outputs = [""] * len(sentences)
         for (length, own_script), rows in batches.items():
@@ -299,7 +299,7 @@ class Seq2SeqTranslator:
 
 def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
     """Return the IDs of special tokens and of tokens without a letter of another script."""
-    writes = cache(target.writes)
+    matches_script = cache(target.matches_script)
     # The tokenizer's length does not include M2M100's language tokens.
     languages = getattr(tokenizer, "lang_token_to_id", {}).values()
     # Model and tokenizer may have a different number of reserved rows.
@@ -307,7 +307,7 @@ def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
     in_script = {
         i
         for i, piece in enumerate(pieces)
-        if all(writes(letter) for letter in piece if letter.isalpha())
+        if all(matches_script(letter) for letter in piece if letter.isalpha())
     }
     special = {i for i in (*tokenizer.all_special_ids, *languages) if i < rows}
     return sorted(in_script | special)
@@ -341,6 +341,6 @@ def quality_issues(
     if not latin and latin_words(output) & latin_words(text) - allowed:
         issues.append(Notice.UNTRANSLATED)
     others = " ".join(w for w in output.split() if not latin_words(w) & allowed)
-    if not target.writes(others):
+    if not target.matches_script(others):
         issues.append(Notice.WRONG_SCRIPT)
     return issues

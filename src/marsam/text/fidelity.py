@@ -112,7 +112,7 @@ def compare(prompt: str, seen: str, *, arabic: Callable[[str], str] | None = Non
     )
 
 
-def best(fidelities: Sequence[Fidelity | None], keep: int | None) -> tuple[int, ...]:
+def best_indices(fidelities: Sequence[Fidelity | None], keep: int | None) -> tuple[int, ...]:
     """The places of the ``keep`` highest scores, in ascending order; of equals the first win.
 
     A picture that was not checked, as it was withheld, is never among the best; for None all are.

@@ -30,7 +30,7 @@ class Term:
     arabic: str | None = None
     protect: bool = False
 
-    def answer(self, source: str, target: str) -> tuple[str, str] | None:
+    def pair(self, source: str, target: str) -> tuple[str, str] | None:
         """What to look for in a text and what its translation must hold; None if out of reach."""
         if self.protect:
             return self.term, self.term
@@ -47,20 +47,20 @@ class Glossary:
 
     terms: tuple[Term, ...] = ()
 
-    def wanted(self, text: str, source: str, target: str) -> list[tuple[str, str]]:
+    def required_terms(self, text: str, source: str, target: str) -> list[tuple[str, str]]:
         """The terms that stand in the text, each with what its translation must hold."""
         found = []
         left = text
         for term in self.terms:
-            pair = term.answer(source, target)
+            pair = term.pair(source, target)
             if pair and (pattern := _whole(pair[0])).search(left):
                 found.append(pair)
                 left = pattern.sub(" ", left)
         return found
 
-    def places(self, text: str, source: str, target: str) -> list[tuple[int, int]]:
+    def term_spans(self, text: str, source: str, target: str) -> list[tuple[int, int]]:
         """From where to where the terms stand in the text."""
-        pairs = (term.answer(source, target) for term in self.terms)
+        pairs = (term.pair(source, target) for term in self.terms)
         patterns = (_whole(pair[0]) for pair in pairs if pair)
         return [found.span() for pattern in patterns for found in pattern.finditer(text)]
 
@@ -70,7 +70,7 @@ def _whole(term: str) -> re.Pattern[str]:
 
 
 def split_around(text: str, terms: list[str]) -> list[str]:
-    """The text in pieces, with the terms at the odd places."""
+    """The text in pieces, with the terms at the odd spans."""
     if not terms:
         return [text]
     ordered = sorted(terms, key=len, reverse=True)

@@ -83,7 +83,7 @@ class Language:
 
     Attributes:
         code: NLLB's own, such as ``arb_Arab``.
-        short: the BCP 47 tag people type, such as ``ar`` or ``zh-Hans``.
+        tag: its short BCP 47 tag, such as ``ar`` or ``zh-Hans``.
         en: its name in English.
         ar: its name in Arabic.
         direction: ``ltr`` or ``rtl``.
@@ -91,7 +91,7 @@ class Language:
     """
 
     code: str
-    short: str
+    tag: str
     en: str
     ar: str
     direction: Direction = "ltr"
@@ -102,7 +102,7 @@ class Language:
         """The script it is written in, by ISO 15924: ``Arab``, ``Latn``, …."""
         return _REAL_SCRIPTS.get(self.code, self.code[4:])
 
-    def writes(self, text: str) -> bool:
+    def matches_script(self, text: str) -> bool:
         """Whether the text could be in this language, going by its script alone."""
         script = script_of(text)
         return script is None or script in _LOOKS_LIKE.get(self.script, {self.script})
@@ -118,8 +118,8 @@ def languages() -> tuple[Language, ...]:
     table = resources.files("marsam.text").joinpath("languages.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines()[1:])
     return tuple(
-        Language(code, short, en, ar, cast("Direction", direction), experimental == "yes")
-        for code, short, en, ar, direction, experimental in rows
+        Language(code, tag, en, ar, cast("Direction", direction), experimental == "yes")
+        for code, tag, en, ar, direction, experimental in rows
     )
 
 
@@ -155,12 +155,17 @@ def script_of(text: str) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
+def detect_language(text: str) -> Language:
+    """Arabic for a text mostly in Arabic script, otherwise English."""
+    return ARABIC if script_of(text) == "Arab" else ENGLISH
+
+
 @cache
 def _by_name() -> dict[str, Language]:
     by_code = {one.code: one for one in languages()}
     names = {_folded(also): by_code[code] for also, code in _ALSO.items()}
     for one in languages():
-        names |= dict.fromkeys(map(_folded, (one.code, one.short, one.en, one.ar)), one)
+        names |= dict.fromkeys(map(_folded, (one.code, one.tag, one.en, one.ar)), one)
     return names
 
 

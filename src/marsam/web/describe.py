@@ -79,7 +79,7 @@ class DescribeHandlers:
             yield self.view.show_image(session)
             return
         try:
-            record = metadata.read(path)
+            record = metadata.read_record(path)
         except PictureError:
             record = None  # damaged, or of a newer Marsam: described like any other picture
         if record is None:

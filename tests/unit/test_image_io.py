@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from marsam import PictureError, open_picture
 from marsam.imaging.image_io import MAX_BYTES, save_picture
-from marsam.imaging.metadata import read
+from marsam.imaging.metadata import read_record
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -133,7 +133,7 @@ def test_an_avif_that_was_not_fetched_whole_is_damaged() -> None:
     for at in range(0, len(data), 7):
         broken = data[:at] + b"\xff" + data[at + 1 :]
         with contextlib.suppress(PictureError):
-            read(broken)
+            read_record(broken)
         try:
             open_picture(broken)
         except PictureError:
