@@ -56,7 +56,9 @@ def serve(
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve the studio page beside the API.")
     ] = ServerOptions.page,
-    queue: Annotated[int, typer.Option(min=1, help="Maximum queued runs.")] = ServerOptions.queue,
+    queue: Annotated[
+        int, typer.Option(min=1, help="Maximum queued runs.")
+    ] = ServerOptions.max_queued,
     share: Annotated[
         int | None,
         typer.Option(
@@ -97,8 +99,8 @@ def serve(
             key_file=key_file,
             hosts=tuple(host_name or ()),
             insecure=insecure,
-            queue=queue,
-            share=share,
+            max_queued=queue,
+            max_per_client=share,
             keep_days=keep_days,
             keep_megabytes=keep_megabytes,
         )

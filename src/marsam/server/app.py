@@ -89,8 +89,8 @@ def serve(options: ServerOptions) -> None:
         studio,
         journal,
         estimator=TimeEstimator(studio, timings_file()),
-        max_queued=options.queue,
-        max_per_client=options.share or (UNLIMITED_SHARE if one_client else SHARE),
+        max_queued=options.max_queued,
+        max_per_client=options.max_per_client or (UNLIMITED_SHARE if one_client else SHARE),
         observer=metrics.observe if metrics else None,
     )
     app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)

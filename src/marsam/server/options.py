@@ -22,9 +22,9 @@ class ServerOptions:
         key_file: file of API keys, one a line; None reads one key from ``MARSAM_KEY``.
         hosts: host names to accept in the Host header, beside loopback names and IP addresses.
         insecure: allow other machines to connect without a key.
-        queue: runs that may wait.
-        share: runs of one client that may wait or be worked on; None sets no limit for a server
-            that only this machine can reach without a key.
+        max_queued: runs that may wait.
+        max_per_client: runs of one client that may wait or be in progress; None sets no limit for
+            a server that only this machine can reach, without a key.
         keep_days: delete runs older than this; None keeps all.
         keep_megabytes: delete the oldest runs when all take more than this; None keeps all.
     """
@@ -40,7 +40,7 @@ class ServerOptions:
     key_file: Path | None = None
     hosts: tuple[str, ...] = ()
     insecure: bool = False
-    queue: int = QUEUE
-    share: int | None = None
+    max_queued: int = QUEUE
+    max_per_client: int | None = None
     keep_days: float | None = None
     keep_megabytes: float | None = None
