@@ -72,7 +72,7 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
         "stranger 1 True",
     ]
     assert process.returncode == 130, complaints
-    assert "of 200 pictures are done; the same command goes on from there." in complaints
+    assert "of 200 pictures are done. Run the same command again to resume." in complaints
     assert "Traceback" not in complaints
     assert not Path("a.csv").exists()
     until(lambda: not running(record))

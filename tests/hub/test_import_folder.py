@@ -61,7 +61,7 @@ def test_the_standard_set_comes_from_a_folder_and_runs(
     assert not kept & {"tf_model.h5", "v1-5-pruned.ckpt", "README.md"}
     # Asked again without a network, a pull finds everything here.
     assert marsam("models", "pull", "standard") == 0
-    assert "Everything is here." in capsys.readouterr().out
+    assert "Everything is downloaded." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["with its links", "files only"])
@@ -140,7 +140,7 @@ def test_what_a_folder_lacks_is_named_and_the_rest_is_used(
 
     shutil.rmtree(stick / NLLB)
     assert marsam("models", "pull", "standard", "--from", str(stick)) == 1
-    assert f"{stick} does not hold {NLLB}, {DIFFUSION}; " in capsys.readouterr().err
+    assert f"{stick} does not contain {NLLB}, {DIFFUSION}; " in capsys.readouterr().err
     assert is_present(STANDARD.captioner)
     assert not is_present(STANDARD.painter)
 

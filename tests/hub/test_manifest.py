@@ -99,7 +99,7 @@ def test_verify_names_the_file_that_is_not_the_pinned_one(
 ) -> None:
     assert marsam("models", "pull", "standard") == 0
     assert marsam("models", "verify", "standard") == 0
-    assert f"{NLLB}: good (7 files by Marsam's own checksums)" in capsys.readouterr().out
+    assert f"{NLLB}: intact (7 files verified by Marsam's own checksums)" in capsys.readouterr().out
 
     damaged = (locate(NLLB, stage="translator") / "tokenizer.json").resolve()
     damaged.write_bytes(damaged.read_bytes().replace(b"{", b"[", 1))
@@ -169,7 +169,9 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
     monkeypatch.setattr(manifest, "PACKAGED", package / "hub" / "manifest.json")
     monkeypatch.setattr("marsam.hub.catalog.resources.files", lambda name: package)
     assert marsam("models", "verify", "mini") == 0
-    assert "captioner: good (6 files by Marsam's own checksums)" in capsys.readouterr().out
+    assert (
+        "captioner: intact (6 files verified by Marsam's own checksums)" in capsys.readouterr().out
+    )
 
     # One bit of a weight: the file's structure is sound, and only its checksum tells.
     weights = package / "mini" / "painter" / "unet" / "diffusion_pytorch_model.safetensors"

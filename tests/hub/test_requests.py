@@ -29,8 +29,8 @@ def test_sizes_and_licences_come_first_and_a_pipe_is_not_asked(
     said = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in said[:5]] == [m.source for m in catalog.STANDARD.parts]
     assert all(m.licence.en in line for m, line in zip(catalog.STANDARD.parts, said, strict=False))
-    assert f"{BLIP} is not pinned yet: its files are checked against what the hub says." in said
-    assert said[-1].startswith("Together ")
+    assert f"{BLIP} is not pinned: its files are verified by the hub's checksums." in said
+    assert said[-1].startswith("Total: ")
     assert said[-1].endswith(f", into {cache}.")
 
 
@@ -54,7 +54,7 @@ def test_a_person_is_asked(
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     assert marsam("models", "pull", BLIP) == code
-    assert ("Nothing was fetched." in capsys.readouterr().out) is (code == 1)
+    assert ("Nothing was downloaded." in capsys.readouterr().out) is (code == 1)
     assert bool(hub.fetched(BLIP)) is (code == 0)
     assert marsam("models", "pull", BLIP, "--yes") == 0
 
@@ -65,7 +65,7 @@ def test_what_is_here_is_not_asked_for_again(
     pull(BLIP)
     hub.requests.clear()
     assert marsam("models", "pull", BLIP) == 0
-    assert "Everything is here." in capsys.readouterr().out
+    assert "Everything is downloaded." in capsys.readouterr().out
     assert not hub.fetched(BLIP)
 
 

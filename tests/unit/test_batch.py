@@ -430,7 +430,7 @@ def test_a_sidecar_that_cannot_be_written_ends_nothing(
     told = capsys.readouterr().err.splitlines()
     sidecars = [path.with_name(f"{path.name}.txt") for path in made]
     assert told[0] == f"{sidecars[1]} cannot be written: Read-only file system."
-    assert told[-1] == "1 sidecars could not be written."
+    assert told[-1] == "Sidecars that could not be written: 1."
     assert [path.exists() for path in sidecars] == [True, False, True]
     assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
     assert marsam(*command, "--json") == 1
@@ -594,7 +594,9 @@ def test_stopped_it_says_that_it_can_be_gone_on_with(
     with monkeypatch.context() as pressed:
         pressed.setattr(CsvWriter, "write", impatient)
         assert marsam("batch", "photos", "--out", "a.csv") == 130
-    assert "2 of 4 pictures are done; the same command goes on" in capsys.readouterr().err
+    assert (
+        "2 of 4 pictures are done. Run the same command again to resume." in capsys.readouterr().err
+    )
     assert not Path("a.csv").exists()
     done = seen(studio)
     assert marsam("batch", "photos", "--out", "a.csv") == 0

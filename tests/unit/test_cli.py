@@ -31,7 +31,7 @@ def photo(tmp_path: Path) -> str:
     return "photo.png"
 
 
-def test_run_says_both_captions_and_saves_the_pictures(
+def test_run_prints_both_captions_and_saves_the_pictures(
     photo: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("run", photo, "-n", "2", "--seed", "7") == 0
@@ -46,22 +46,24 @@ def test_run_says_both_captions_and_saves_the_pictures(
     assert Path("pictures/marsam-8.png").is_file()
 
 
-def test_a_saved_picture_says_what_it_is(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_metadata(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("run", photo, "-n", "1", "--seed", "7") == 0
     capsys.readouterr()
     assert marsam("show", "pictures/marsam-7.png") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "a cat on a blue background",
-        "قطة على خلفية زرقاء",
-        "a cat on a blue background",
-        "Steps: 4, Sampler: Fake, CFG scale: 7.5, Seed: 7, Size: 64x64, Model: fake-painter",
+        "English:  a cat on a blue background",
+        "Arabic:   \u2067قطة على خلفية زرقاء\u2069",
+        "Prompt:   a cat on a blue background",
+        "Quality:  balanced",
+        "Settings: Steps: 4, Sampler: Fake, CFG scale: 7.5, Seed: 7, Size: 64x64, "
+        "Model: fake-painter",
     ]
     assert marsam("show", "pictures/marsam-7.png", "--json") == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["arabic"], record["seed"]) == ("قطة على خلفية زرقاء", 7)
 
 
-def test_a_picture_is_painted_again_from_its_record(
+def test_like_repeats_a_picture_pixel_for_pixel(
     photo: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("paint", "a cat", "-n", "3", "--seed", "7", "--recipe", "draft") == 0
@@ -73,15 +75,17 @@ def test_a_picture_is_painted_again_from_its_record(
     assert before.tobytes() == after.tobytes()
 
 
-def test_a_foreign_picture_has_no_record(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_without_metadata_is_an_error(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     for command in (["show", photo], ["run", "--like", photo]):
         assert marsam(*command) == 1
-        assert capsys.readouterr().err == "photo.png carries no record of Marsam.\n"
+        assert capsys.readouterr().err == "photo.png has no Marsam metadata.\n"
     assert marsam("run", photo, "--like", photo) == 1
     assert "neither a picture nor a prompt" in capsys.readouterr().err
 
 
-def test_run_and_paint_take_arabic(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_and_paint_accept_arabic_prompts(capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["run", "--prompt"], ["paint"]):
         assert marsam(*command, "قطة", "-n", "1", "--seed", "1", "--json", "--no-check") == 0
         document = json.loads(capsys.readouterr().out)
@@ -89,16 +93,14 @@ def test_run_and_paint_take_arabic(capsys: pytest.CaptureFixture[str]) -> None:
         assert document["prompt"]["back"] == "[arb_Arab] [eng_Latn] قطة"
 
 
-def test_keeping_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+def test_keep_best_saves_the_best_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["paint", "a cat on a blue background", "-n", "3", "--keep-best", "1", "--seed", "4"]
     assert marsam(*command, "--json") == 0
     assert len(json.loads(capsys.readouterr().out)["pictures"]) == 1
     assert len(list(Path("pictures").iterdir())) == 1
 
 
-def test_run_json_is_one_document_and_nothing_else(
-    photo: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_json_prints_one_document_only(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("run", photo, "-n", "1", "--seed", "3", "--out", "new", "--json") == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
@@ -111,7 +113,7 @@ def test_run_json_is_one_document_and_nothing_else(
     assert said.err == ""
 
 
-def test_finished_pictures_are_never_overwritten(photo: str) -> None:
+def test_saved_pictures_are_not_overwritten(photo: str) -> None:
     for _ in range(2):
         assert marsam("paint", "a cat", "-n", "1", "--seed", "3") == 0
     assert sorted(p.name for p in Path("pictures").iterdir()) == [
@@ -120,7 +122,7 @@ def test_finished_pictures_are_never_overwritten(photo: str) -> None:
     ]
 
 
-def test_caption_goes_on_after_a_bad_file(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_caption_continues_after_a_bad_file(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.png").write_bytes(b"no picture")
     assert marsam("caption", "bad.png", photo, "--json") == 1
     rows = json.loads(capsys.readouterr().out)["captions"]
@@ -132,10 +134,10 @@ def test_caption_goes_on_after_a_bad_file(photo: str, capsys: pytest.CaptureFixt
     }
 
 
-def test_that_the_mini_set_does_it_is_said_where_nobody_asked_for_it(
+def test_using_the_mini_set_by_default_prints_a_warning(
     photo: str, studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Else a photograph would be described as a pictogram, and nobody would know why."""
+    """The mini set captions a photograph as a pictogram."""
     mini = replace(studio, reason=NOT_DOWNLOADED)
     monkeypatch.setattr(Studio, "load", lambda *_, **__: mini)
     for words in (["caption", photo], ["run", photo, "-n", "1"], ["translate", "a cat"]):
@@ -145,7 +147,27 @@ def test_that_the_mini_set_does_it_is_said_where_nobody_asked_for_it(
     assert capsys.readouterr().err == ""
 
 
-def test_caption_offers_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_caption_of_a_folder_points_to_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my photos").mkdir()
+    for command in ("caption", "run"):
+        assert marsam(command, "my photos") == 1
+        assert capsys.readouterr().err == (
+            "my photos is a folder. To caption a folder, use: "
+            "marsam batch 'my photos' --out captions.csv\n"
+        )
+
+
+def test_captions_of_several_pictures_isolate_arabic(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("caption", photo, "missing.png", photo) == 1
+    said = capsys.readouterr()
+    pair = [f"{photo}: a cat on a blue background", f"{photo}: \u2067قطة على خلفية زرقاء\u2069"]
+    assert said.out.splitlines() == pair * 2
+    assert said.err == "There is no file missing.png.\n"  # its name once
+
+
+def test_caption_returns_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("caption", photo, "--candidates", "3", "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["captions"]
     assert row["en"] == row["candidates"][0]["en"]
@@ -154,7 +176,20 @@ def test_caption_offers_candidates(photo: str, capsys: pytest.CaptureFixture[str
     assert scores == sorted(scores, reverse=True)
 
 
-def test_translate_takes_short_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_keep_best_without_the_check_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("paint", "a cat", "--keep-best", "2", "--no-check") == 1
+    assert capsys.readouterr().err == ("--keep-best needs the prompt check. Remove --no-check.\n")
+
+
+def test_translate_marks_the_translation_back_as_paint_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert marsam("translate", "a dog", "--back") == 0
+    _, back = capsys.readouterr().out.splitlines()
+    assert back.startswith("↩ ")
+
+
+def test_translate_accepts_language_tags(capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("translate", "a cat on a blue background", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"text": "قطة على خلفية زرقاء", "to": "arb_Arab"}
     assert marsam("translate", "قطة", "--from", "ar", "--to", "en") == 0
@@ -170,7 +205,7 @@ def test_errors_are_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -
     assert "did you mean arb_Arab" in capsys.readouterr().err
 
 
-def test_where_nothing_can_be_saved_nothing_is_painted(
+def test_an_unusable_output_folder_fails_before_painting(
     studio: Studio, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("taken").write_text("a file")
@@ -180,7 +215,7 @@ def test_where_nothing_can_be_saved_nothing_is_painted(
     assert studio.painter.calls == []
 
 
-def test_a_text_that_is_not_utf8_is_one_sentence(
+def test_text_that_is_not_utf8_is_an_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arabic = io.TextIOWrapper(io.BytesIO("قطة".encode("cp1256")), "utf-8")
@@ -242,26 +277,35 @@ def test_models_list_shows_licences(capsys: pytest.CaptureFixture[str]) -> None:
     assert licences["standard", "translator"] == "CC-BY-NC-4.0"
     assert licences["standard", "painter"] == "CreativeML OpenRAIL-M"
     assert all(row["here"] for row in rows if row["set"] == "mini")
+    assert marsam("models", "list") == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    licence = heading.index("LICENCE")
+    assert [line[licence:].split(" (")[0] for line in lines] == [row["licence"] for row in rows]
 
 
-def test_info_gives_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("info", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["device"]["reason"]
     assert facts["device"]["tuning"]
     assert set(facts["seconds_per_picture"]) == {"draft", "balanced", "faithful"}
     assert facts["models"]["reason"]
+    assert marsam("info") == 0
+    lines = capsys.readouterr().out.splitlines()
+    labels = [line.split(":")[0] for line in lines]
+    assert labels[:3] == ["Marsam", "Models", "Device"]
+    assert facts["device"]["reason"] in lines[2]
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("run", "standard if here, else mini"),
-        ("batch", "by the picture's content"),
+        ("run", "standard if downloaded, otherwise mini"),
+        ("batch", "from the picture's content"),
         ("serve", "20; no limit on 127.0.0.1"),
     ],
 )
-def test_help_says_the_defaults(
+def test_help_shows_the_defaults(
     command: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marsam(command, "--help")
@@ -280,7 +324,7 @@ def test_help_says_the_defaults(
         ("serve", "--port", "1"),
     ],
 )
-def test_every_command_that_translates_takes_another_translator(
+def test_every_command_that_translates_accepts_a_translator(
     photo: str, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str | None] = []
@@ -299,7 +343,7 @@ def test_every_command_that_translates_takes_another_translator(
 
 
 @pytest.mark.parametrize("command", [("serve",), ("batch", ".", "--out", "captions.csv")])
-def test_a_cluster_has_its_own_translator(
+def test_cluster_excludes_translator(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam(*command, "--cluster", "local", "--translator", "my/own") != 0

@@ -1,4 +1,4 @@
-"""What Tab offers, asked as bash asks it."""
+"""Shell completion, requested as bash requests it."""
 
 import os
 import pty
@@ -32,13 +32,13 @@ finally:
 
 
 def environment() -> dict[str, str]:
-    """With the marsam of this run before any other."""
+    """Put the marsam of this test run first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"PATH": path}
 
 
 def tab(folder: Path, *words: str) -> list[str]:
-    """What bash offers for the last of these words, typed behind ``marsam``."""
+    """Return what bash offers for the last of these words, typed after ``marsam``."""
     typed = map(shlex.quote, ("marsam", *words))  # bash hands over the quotes as well
     script = PRESS_TAB.format(words=shlex.join(typed))
     done = subprocess.run(
@@ -67,20 +67,22 @@ def tab(folder: Path, *words: str) -> list[str]:
         (["completion", "f"], ["fish"]),
     ],
 )
-def test_bash_is_offered_what_fits(words: list[str], offered: list[str], tmp_path: Path) -> None:
+def test_bash_completes_commands_options_and_values(
+    words: list[str], offered: list[str], tmp_path: Path
+) -> None:
     assert set(offered) <= set(found := tab(tmp_path, *words)), found
     assert all(one.startswith(words[-1]) for one in found)
 
 
-def test_languages_are_offered_by_tag_and_only_then_by_code(tmp_path: Path) -> None:
+def test_languages_complete_by_tag_and_then_by_code(tmp_path: Path) -> None:
     tags = tab(tmp_path, "translate", "hello", "--to", "ar")
     assert {"ar", "arz", "ary"} <= set(tags)
     assert not any("_" in tag for tag in tags)
     assert tab(tmp_path, "translate", "hello", "--to", "arb") == ["arb_Arab"]
 
 
-def test_tab_in_a_terminal(tmp_path: Path) -> None:
-    """A word of ours and, where we have nothing to say, a file; both by a key pressed in bash."""
+def test_tab_key_in_a_terminal_completes_values_and_files(tmp_path: Path) -> None:
+    """An option's value, and a file name where Marsam has no completion."""
     (tmp_path / "photo.png").touch()
     keys = b"marsam run --recipe dra\tpho\t--seed 3\x01echo \n"
     ours, theirs = pty.openpty()
@@ -104,7 +106,7 @@ def test_tab_in_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_gets_its_lines(shell: str) -> None:
+def test_every_shell_gets_a_script(shell: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "marsam.cli", "completion", shell],
         capture_output=True,
@@ -114,7 +116,7 @@ def test_every_shell_gets_its_lines(shell: str) -> None:
     assert f"_MARSAM_COMPLETE=complete_{shell}" in done.stdout
 
 
-def test_pressing_tab_loads_no_models_library() -> None:
+def test_completion_imports_no_model_library() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED],
         env=os.environ

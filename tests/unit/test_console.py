@@ -1,4 +1,4 @@
-"""What the command line does with keys."""
+"""Ctrl-C, and the progress bar on a terminal."""
 
 import contextlib
 import os
@@ -13,62 +13,62 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marsam.cli.console import stoppable
+from marsam.cli.console import interruptible
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restore_sigint() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-def test_ctrl_c_holds_though_a_library_swallowed_it() -> None:
+def test_interruptible_raises_again_after_a_library_discarded_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with stoppable() as stopped:
-        stopped()
+    with interruptible() as check:
+        check()
         with pytest.raises(KeyboardInterrupt):  # as soon as it is pressed
             os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):  # and whoever caught that, again
-            stopped()
+        with pytest.raises(KeyboardInterrupt):  # and again after a library discarded it
+            check()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_a_shell_runs_in_the_background_is_not_stopped() -> None:
+def test_interruptible_leaves_background_jobs_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with stoppable() as stopped:
+    with interruptible() as check:
         os.kill(os.getpid(), signal.SIGINT)
-        stopped()
+        check()
 
 
-SAYING = """
+RENDER = """
 from pathlib import Path
 from marsam import PaintOptions, RunOptions
-from marsam.cli.console import tell
+from marsam.cli.console import render_events, save_to
 from marsam.testing import fake_studio
 
 options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
-tell(fake_studio().stream("photo.png", options), options, Path("new"), as_json=False)
+render_events(fake_studio().stream("photo.png", options), options, save_to(Path("new")))
 """
 
 
-def test_on_a_terminal_words_are_not_written_onto_the_bar(tmp_path: Path) -> None:
+def test_output_is_not_mixed_with_the_progress_bar(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     ours, theirs = pty.openpty()
-    asked = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     with subprocess.Popen(
-        [sys.executable, "-c", SAYING], stdout=theirs, stderr=theirs, cwd=tmp_path, env=asked
+        [sys.executable, "-c", RENDER], stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment
     ) as process:
         os.close(theirs)
-        seen = b""
+        output = b""
         with contextlib.suppress(OSError):  # the other end was closed
             while more := os.read(ours, 4096):
-                seen += more
+                output += more
     os.close(ours)
     assert process.returncode == 0
-    assert "━".encode() in seen  # there was a bar
-    # What is on a line when it ends: what came after the line was last erased.
-    lines = [line.split("\x1b[2K")[-1] for line in seen.decode().split("\n")]
+    assert "━".encode() in output  # there was a bar
+    # The text of a line is what follows its last erasure.
+    lines = [line.split("\x1b[2K")[-1] for line in output.decode().split("\n")]
     shown = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in lines]
-    for said in ("a cat on a blue background", "قطة على خلفية زرقاء", "new/marsam-7.png"):
-        assert said in shown
+    for text in ("a cat on a blue background", "قطة على خلفية زرقاء", "new/marsam-7.png"):
+        assert text in shown

@@ -180,7 +180,8 @@ def test_the_command_line_lists_shows_exports_and_deletes(journal: Journal, tmp_
 def test_the_command_line_resumes_a_run(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Studio, "load", lambda *_, **__: fake_studio())
     run = interrupted(journal)
-    painted = marsam("resume", run).split()
+    english, arabic, *painted = marsam("resume", run).splitlines()
+    assert (english, arabic) == ("a cat", "[arb_Arab] a cat")
     assert [Path(path).name for path in painted] == ["marsam-9.png", "marsam-10.png"]
     assert journal.run(None, run).state == "finished"
     assert marsam("prune", "--days", "0").strip() == "1"
@@ -194,7 +195,7 @@ def test_a_failed_resume_stores_its_error(
     run = interrupted(journal)
     with pytest.raises(OutOfMemory):
         marsam("resume", run)
-    assert marsam("show", run).startswith("failed: Too little memory.\n")
+    assert marsam("show", run).startswith("State:   failed: Too little memory.\n")
 
 
 def test_the_seconds_of_a_prompt_translation_are_stored(journal: Journal) -> None:
@@ -233,7 +234,7 @@ def test_a_run_is_executed_even_if_it_cannot_be_stored(
     words = ["run", "--prompt", "a cat", "-n", "1", "--out", str(out)]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "not remembered" in result.output
+    assert "not stored" in result.output
     assert len(list(out.iterdir())) == 1
 
 

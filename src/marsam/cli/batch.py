@@ -1,174 +1,259 @@
-"""``marsam batch``: a folder of pictures into tables, pages and sidecars."""
+"""``marsam batch``: captions of a folder of pictures as tables, pages and sidecars."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from marsam.batch.sidecars import Sidecar
-from marsam.cli.console import away, counter, print_json, say_mini, stoppable
-from marsam.cli.options import DeviceOption, Json, Models, Translator
+from marsam.cli.console import (
+    interruptible,
+    pause_progress,
+    picture_counter,
+    print_json,
+    warn_mini_models,
+)
+from marsam.cli.options import (
+    RECIPE_HELP,
+    DeviceOption,
+    GlossaryFile,
+    Json,
+    Models,
+    Translator,
+)
 from marsam.options import ELSEWHERE, MAX_PICTURES, BatchOptions, PaintOptions, TranslateOptions
 from marsam.recipes import Recipe
 
-SEVERAL = 10
-"""Errors that are told one by one; the tables have all."""
+if TYPE_CHECKING:
+    from marsam.batch.cache import Memory
+    from marsam.batch.rows import Row
+    from marsam.batch.tables import Output
+
+MAX_PRINTED_ERRORS = 10
+"""More errors of one kind are only counted; the tables have all of them."""
+
+
+@dataclass(kw_only=True)
+class _Batch:
+    """What a batch reads and writes, and what it has done so far.
+
+    Attributes:
+        folder: of the pictures.
+        out: the tables and pages to write.
+        options: for each picture.
+        reviewed: rows of earlier tables that were reviewed, by the pictures' hashes.
+        sidecar: format of the file to write beside each picture.
+        quiet: print no progress and no errors.
+    """
+
+    folder: Path
+    out: Sequence[Path]
+    options: BatchOptions
+    reviewed: "dict[str, Row]"
+    sidecar: Sidecar | None
+    quiet: bool
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    sidecars_skipped: int = 0
+    sidecars_failed: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def album(self) -> Path:
+        """The folder for new pictures, which is not searched."""
+        return self.out[0].with_name(f"{self.out[0].stem}-pictures")
+
+    @property
+    def columns(self) -> list[str]:
+        """NLLB codes of the texts: English, the requested languages, and those of ``reviewed``."""
+        from marsam.text.languages import ENGLISH
+
+        reviewed = (code for row in self.reviewed.values() for code in row.texts)
+        return list(dict.fromkeys((ENGLISH.code, *self.options.languages, *reviewed)))
+
+    def paths(self) -> Iterator[Path]:
+        """Find the pictures."""
+        from marsam.batch.discovery import find
+
+        return find(self.folder, leave_out=self.album)
+
+    def write(self, rows: "Iterator[Row]", outputs: "Sequence[Output]", cache: "Memory") -> None:
+        """Write each row as it arrives, count it, and print its error."""
+        from marsam.batch.sidecars import write
+        from marsam.errors import OptionError
+
+        with (
+            picture_counter(self.total, visible=not self.quiet) as (advance, progress),
+            interruptible() as check_interrupt,
+        ):
+
+            def print_error(number: int, sentence: str) -> None:
+                if number <= MAX_PRINTED_ERRORS and not self.quiet:
+                    with pause_progress(progress):
+                        typer.echo(sentence, err=True)
+
+            try:
+                for row in rows:
+                    check_interrupt()
+                    for output in outputs:
+                        output.write(row)
+                    self.done += 1
+                    if row.error:
+                        self.failed += 1
+                        print_error(self.failed, f"{row.path}: {row.error}")
+                    elif self.sidecar:
+                        try:
+                            path = write(self.sidecar, self.folder / row.path, row, cache)
+                            self.sidecars_skipped += path is None
+                        except OptionError as error:  # of this folder or name only
+                            self.sidecars_failed += 1
+                            print_error(self.sidecars_failed, str(error))
+                    advance()
+            except KeyboardInterrupt:
+                with pause_progress(progress):
+                    typer.echo(
+                        f"{self.done} of {self.total} pictures are done. "
+                        "Run the same command again to resume.",
+                        err=True,
+                    )
+                raise
+
+    def report(self) -> None:
+        """Print the files that were written, and a summary."""
+        seconds, described = time.monotonic() - self.started, self.done - self.failed
+        if self.quiet:
+            print_json(
+                {
+                    "pictures": self.done,
+                    "described": described,
+                    "failed": self.failed,
+                    "sidecars_failed": self.sidecars_failed,
+                    "out": [str(path) for path in self.out],
+                    "seconds": round(seconds, 3),
+                }
+            )
+            return
+        for path in self.out:
+            typer.echo(str(path))
+        summary = [f"Captioned {described} of {self.done} pictures in {seconds:.0f} s."]
+        if self.failed > MAX_PRINTED_ERRORS:
+            more = self.failed - MAX_PRINTED_ERRORS
+            summary.insert(0, f"… and {more} more errors, in the table.")
+        if self.sidecars_skipped:
+            summary.append(f"Sidecars kept that another program wrote: {self.sidecars_skipped}.")
+        if self.sidecars_failed:
+            summary.append(f"Sidecars that could not be written: {self.sidecars_failed}.")
+        typer.echo("\n".join(summary), err=True)
 
 
 def batch(
-    folder: Annotated[Path, typer.Argument(help="Pictures, however deep in folders.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of pictures; its subfolders are included.")
+    ],
     out: Annotated[
         list[Path],
         typer.Option(
-            "--out", help="A table: .csv, .jsonl, .parquet, or a page: .html. Repeatable."
+            "--out", help="Table (.csv, .jsonl, .parquet) or page (.html) to write. Repeatable."
         ),
     ],
     to: Annotated[
         list[str] | None,
-        typer.Option("--to", help="A language beside English. Repeatable.", show_default="ar"),
+        typer.Option("--to", help="Language to translate into. Repeatable.", show_default="ar"),
     ] = None,
     pictures: Annotated[
-        int, typer.Option("-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures of each.")
+        int,
+        typer.Option("-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures per picture."),
     ] = 0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of the first.", show_default="by the picture's content"),
+        typer.Option(
+            min=0, help="Seed of the first new picture.", show_default="from the picture's content"
+        ),
     ] = None,
-    recipe: Annotated[
-        Recipe, typer.Option(help="How much time a new picture gets.")
-    ] = Recipe.BALANCED,
+    recipe: Annotated[Recipe, typer.Option(help=RECIPE_HELP)] = Recipe.BALANCED,
     sidecar: Annotated[
-        Sidecar | None, typer.Option(help="Also write the words beside each picture.")
+        Sidecar | None, typer.Option(help="Also write the texts to a file beside each picture.")
     ] = None,
-    glossary: Annotated[
-        Path | None, typer.Option(help="A TOML file of terms that must come out right.")
-    ] = None,
+    glossary: GlossaryFile = None,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
     cluster: Annotated[
         str | None,
-        typer.Option(help="Ray's machines do the work: local, auto or HOST:PORT of its head."),
+        typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Describe a whole folder; stopped or killed, the same command goes on where it was."""
+    """Caption every image in a folder. Safe to interrupt: run the same command again to resume."""
     from marsam.batch.cache import Memory
-    from marsam.batch.discovery import find
     from marsam.batch.engine import Engine, LocalEngine
     from marsam.batch.known import Known, models_of
     from marsam.batch.outputs import open_outputs, reviewed_rows
     from marsam.batch.pipeline import Describer
-    from marsam.batch.sidecars import write
     from marsam.errors import OptionError
     from marsam.journal.journal import data_folder
     from marsam.studio import Studio
-    from marsam.text.glossary import Glossary, load_glossary
-    from marsam.text.languages import ENGLISH, language
 
     if cluster is not None and pictures:
         raise OptionError(
-            "A cluster describes a folder and does not paint: run the command without -n first, "
+            "A cluster captions a folder but paints no pictures: run the command without -n first, "
             "then the same with -n and without --cluster."
         )
     if cluster is not None and translator is not None:
         raise OptionError(ELSEWHERE)
-    codes = [language(name).code for name in to or ["ar"]]
-    codes = [code for code in dict.fromkeys(codes) if code != ENGLISH.code]
-    terms = load_glossary(glossary) if glossary else Glossary()
-    options = BatchOptions(
-        languages=tuple(codes),
-        translate=TranslateOptions(glossary=terms),
-        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None,
-    )
+    paint = PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None
+    options = _options(to, glossary, paint)
     reviewed = reviewed_rows(out)
-    album = out[0].with_name(f"{out[0].stem}-pictures")
-    total = sum(1 for _ in find(folder, leave_out=album))
-    there = [code for row in reviewed.values() for code in row.texts]
-    codes = [ENGLISH.code, *dict.fromkeys((*codes, *(c for c in there if c != ENGLISH.code)))]
-    started, failed, done, in_the_way, unwritten = time.monotonic(), 0, 0, 0, 0
+    job = _Batch(
+        folder=folder,
+        out=out,
+        options=options,
+        reviewed=reviewed,
+        sidecar=sidecar,
+        quiet=as_json,
+    )
+    job.total = sum(1 for _ in job.paths())
     with ExitStack() as stack:
-        memory = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
-        tables = stack.enter_context(open_outputs(out, codes, folder, album))
-        far = None
+        cache = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
+        outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.album))
+        machines = None
         if cluster is not None:
             from marsam.cluster import cluster_machines
 
-            far = stack.enter_context(cluster_machines(cluster, models=models, device=device))
-        studio = far.studio if far else Studio.load(models, translator=translator, device=device)
+            machines = stack.enter_context(cluster_machines(cluster, models=models, device=device))
+            studio = machines.studio
+        else:
+            studio = Studio.load(models, translator=translator, device=device)
         if not as_json:
-            say_mini(studio)
-        known = Known(memory=memory, options=options, models=models_of(studio), reviewed=reviewed)
+            warn_mini_models(studio)
+        known = Known(memory=cache, options=options, models=models_of(studio), reviewed=reviewed)
         engine: Engine = LocalEngine(studio=studio, known=known)
-        if far:
-            engine = stack.enter_context(far.engine(known))
-        describer = Describer(
-            engine=engine, known=known, painter=studio.painter, folder=folder, album=album
+        if machines is not None:
+            engine = stack.enter_context(machines.engine(known))
+        pipeline = Describer(
+            engine=engine, known=known, painter=studio.painter, folder=folder, album=job.album
         )
-        rows = stack.enter_context(closing(describer.rows(find(folder, leave_out=album))))
-        advance, shown = stack.enter_context(counter(total, visible=not as_json))
-        stopped = stack.enter_context(stoppable())
-
-        def tell(count: int, sentence: str) -> None:
-            if count <= SEVERAL and not as_json:
-                with away(shown):
-                    typer.echo(sentence, err=True)
-
-        try:
-            for row in rows:
-                stopped()
-                for table in tables:
-                    table.write(row)
-                if sidecar and not row.error:
-                    try:
-                        in_the_way += write(sidecar, folder / row.path, row, memory) is None
-                    except OptionError as error:  # the fault of one folder or name
-                        unwritten += 1
-                        tell(unwritten, str(error))
-                done, failed = done + 1, failed + bool(row.error)
-                if row.error:
-                    tell(failed, f"{row.path}: {row.error}")
-                advance()
-        except KeyboardInterrupt:
-            told = f"{done} of {total} pictures are done; the same command goes on from there."
-            with away(shown):
-                typer.echo(told, err=True)
-            raise
-    _report(done, failed, in_the_way, unwritten, out, time.monotonic() - started, as_json=as_json)
-    if failed or unwritten:
+        job.write(stack.enter_context(closing(pipeline.rows(job.paths()))), outputs, cache)
+    job.report()
+    if job.failed or job.sidecars_failed:
         raise typer.Exit(1)
 
 
-def _report(
-    done: int,
-    failed: int,
-    in_the_way: int,
-    unwritten: int,
-    out: Sequence[Path],
-    seconds: float,
-    *,
-    as_json: bool,
-) -> None:
-    told: dict[str, Any] = {
-        "pictures": done,
-        "described": done - failed,
-        "failed": failed,
-        "sidecars_failed": unwritten,
-        "out": [str(path) for path in out],
-        "seconds": round(seconds, 3),
-    }
-    if as_json:
-        print_json(told)
-        return
-    for path in out:
-        typer.echo(str(path))
-    if failed > SEVERAL:
-        typer.echo(f"… and {failed - SEVERAL} more, in the table.", err=True)
-    typer.echo(f"{done - failed} of {done} pictures described in {seconds:.0f} s.", err=True)
-    if in_the_way:
-        typer.echo(f"{in_the_way} sidecars were left alone: others wrote them.", err=True)
-    if unwritten:
-        typer.echo(f"{unwritten} sidecars could not be written.", err=True)
+def _options(
+    to: Sequence[str] | None, glossary: Path | None, paint: PaintOptions | None
+) -> BatchOptions:
+    from marsam.text.glossary import Glossary, load_glossary
+    from marsam.text.languages import ENGLISH, language
+
+    codes = dict.fromkeys(language(name).code for name in to or ["ar"])
+    terms = load_glossary(glossary) if glossary else Glossary()
+    return BatchOptions(
+        languages=tuple(code for code in codes if code != ENGLISH.code),
+        translate=TranslateOptions(glossary=terms),
+        paint=paint,
+    )

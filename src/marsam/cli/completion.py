@@ -1,4 +1,4 @@
-"""``marsam completion``: what a shell may offer when Tab is pressed."""
+"""``marsam completion``: shell completion of commands, options and their values."""
 
 import os
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from typing import Annotated
 import typer
 
 VARIABLE = "_MARSAM_COMPLETE"
-"""What the shell's lines set to ask for completions instead of running a command."""
+"""Set by the completion script to ask for completions instead of running a command."""
 
 
 class Shell(StrEnum):
-    """Shells that can ask."""
+    """Supported shells."""
 
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell they are for.")]) -> None:
-    """Print the lines with which a shell completes commands, options and their values.
+def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
+    """Print a shell completion script (bash, zsh, fish).
 
     bash: eval "$(marsam completion bash)" in ~/.bashrc
 
-    zsh: eval "$(marsam completion zsh)" in ~/.zshrc, behind compinit
+    zsh: eval "$(marsam completion zsh)" in ~/.zshrc, after compinit
 
     fish: marsam completion fish | source in ~/.config/fish/config.fish
     """
@@ -34,8 +34,8 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell they are f
     typer.echo(script)
 
 
-def get_ready() -> None:
-    """Be able to answer a shell that asks; typer itself is, only with two more options."""
+def prepare_completion() -> None:
+    """Register typer's completion; typer itself does so only together with two more options."""
     if VARIABLE in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
@@ -43,7 +43,7 @@ def get_ready() -> None:
 
 
 def model_sets(incomplete: str) -> Iterator[tuple[str, str]]:
-    """The model sets, with what they take."""
+    """Complete the name of a model set, with its size."""
     from marsam.hub.catalog import SETS
 
     for name, entry in SETS.items():
@@ -51,19 +51,19 @@ def model_sets(incomplete: str) -> Iterator[tuple[str, str]]:
             gigabytes = sum(model.gigabytes for model in entry.parts)
             yield (
                 name,
-                "inside the package" if entry.bundled else f"fetched once, {gigabytes:.0f} GB",
+                "included" if entry.bundled else f"{gigabytes:.0f} GB to download",
             )
 
 
 def devices(incomplete: str) -> Iterator[str]:
-    """The kinds of device; finding out which are here would take torch."""
+    """Complete the kind of a device; only torch could tell which exist, and it imports slowly."""
     yield from (kind for kind in ("cuda", "mps", "cpu") if kind.startswith(incomplete))
 
 
 def language_names(incomplete: str) -> Iterator[tuple[str, str]]:
-    """The tags of languages and, where none begins so, NLLB's codes; each with its name."""
+    """Complete the tag of a language or, if no tag matches, its NLLB code."""
     from marsam.text.languages import languages
 
     known = languages()
-    tags = [(one.tag, one.en) for one in known if one.tag.startswith(incomplete)]
-    yield from tags or [(one.code, one.en) for one in known if one.code.startswith(incomplete)]
+    tags = [(each.tag, each.en) for each in known if each.tag.startswith(incomplete)]
+    yield from tags or [(each.code, each.en) for each in known if each.code.startswith(incomplete)]

@@ -1,9 +1,9 @@
-"""What the command line says: words on stdout, bars and remarks on stderr, or one JSON document."""
+"""Output of the commands: results on stdout, progress and warnings on stderr, or one JSON line."""
 
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from marsam.studio import Studio
 
 
-def bar(*columns: ProgressColumn) -> Progress:
-    """A progress bar on a terminal; silence in a pipe."""
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """Return a progress bar; it prints nothing when stderr is not a terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -57,79 +57,115 @@ def bar(*columns: ProgressColumn) -> Progress:
 
 
 @contextmanager
-def away(shown: Progress) -> Iterator[None]:
-    """The bar is off the terminal while something is said, which would else be written onto it."""
-    if shown.disable:
+def pause_progress(progress: Progress) -> Iterator[None]:
+    """Remove the progress bar while the block prints; the text would be mixed with it otherwise."""
+    if progress.disable:
         yield
         return
-    shown.stop()
+    progress.stop()
     try:
         yield
     finally:
-        shown.start()
+        progress.start()
 
 
 @contextmanager
-def counter(total: int, *, visible: bool) -> Iterator[tuple[Callable[[], None], Progress]]:
-    """A bar that counts pictures, with how many a second and how long the rest will take."""
+def picture_counter(total: int, *, visible: bool) -> Iterator[tuple[Callable[[], None], Progress]]:
+    """Show the number of finished pictures, pictures per second, and the remaining time.
+
+    Yields a function that counts one picture, and the progress bar.
+    """
     rate = TextColumn("{task.fields[rate]:.1f}/s")
-    with bar(MofNCompleteColumn(), rate, TimeRemainingColumn(elapsed_when_finished=True)) as shown:
-        task = shown.add_task("pictures", total=total, visible=visible, rate=0.0)
+    columns = (MofNCompleteColumn(), rate, TimeRemainingColumn(elapsed_when_finished=True))
+    with progress_bar(*columns) as progress:
+        task = progress.add_task("pictures", total=total, visible=visible, rate=0.0)
 
         def advance() -> None:
-            shown.advance(task)
-            shown.update(task, rate=shown.tasks[task].speed or 0.0)
+            progress.advance(task)
+            progress.update(task, rate=progress.tasks[task].speed or 0.0)
 
-        yield advance, shown
+        yield advance, progress
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], None]]:
-    """Ctrl-C stops what is done here, also where a library swallowed it: when it is looked for.
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C stop the block even when a library discards the exception.
 
-    Python raises it wherever the program happens to be. In a finaliser, or in a callback from C, it
-    is printed and forgotten, and a long job would go on to its end.
+    Python raises KeyboardInterrupt wherever the program is at that moment. In a finaliser or in a
+    callback from C, the exception is printed and discarded, and a long job would run to its end.
+
+    Yields a function to call regularly: it raises KeyboardInterrupt if Ctrl-C was pressed before.
     """
     pressed = False
-    before = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT)
 
-    def look() -> None:
+    def check() -> None:
         if pressed:
             raise KeyboardInterrupt
 
-    # Nobody presses keys in another thread, and a shell has them ignored in the background.
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield look
+    # Only the main thread receives signals. A shell ignores SIGINT for background jobs.
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield check
         return
 
-    def press(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
         pressed = True
-        before(number, frame)
+        previous(number, frame)
 
-    signal.signal(signal.SIGINT, press)
+    signal.signal(signal.SIGINT, handle)
     try:
-        yield look
+        yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
-def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bool) -> None:
-    """Say and save what a run brings, as it comes; a bar on a terminal, silence in a pipe."""
+Save = Callable[[Picture, Prompt | None], Path | None]
+"""Saves a picture and returns its file; None for a picture that the safety checker blocked."""
+
+
+def save_to(folder: Path) -> Save:
+    """Return a function that saves pictures in a folder, which is created now.
+
+    Raises:
+        OptionError: when it cannot be created: better now than after hours of painting.
+    """
+    with map_save_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(picture: Picture, prompt: Prompt | None) -> Path | None:
+        if picture.image is None:
+            return None
+        path = _free_name(folder, picture.seed)
+        with map_save_errors(folder):
+            return save_with_record(picture.image, record_of(picture, prompt), path)
+
+    return save
+
+
+def render_events(
+    events: Iterable[Event], options: RunOptions, save: Save, *, as_json: bool = False
+) -> None:
+    """Print and save the results of a run as they arrive, with a progress bar on a terminal.
+
+    Args:
+        events: of the run.
+        options: of the run; with ``keep_best``, pictures are saved when all have been checked.
+        save: saves a picture.
+        as_json: print one JSON document at the end, and only warnings before.
+    """
     count = options.paint.pictures
     rows: dict[int, dict[str, Any]] = {}
     prompt: Prompt | None = None
-    with map_save_errors(out):
-        out.mkdir(parents=True, exist_ok=True)  # before hours of painting for nothing
-    with bar() as shown:
-        task = shown.add_task("…", total=count, visible=not as_json)
+    with progress_bar() as progress:
+        task = progress.add_task("…", total=count, visible=not as_json)
         for event in events:
             if isinstance(event, Previewed):
-                done = event.index + event.step / event.steps
-                told = f"picture {event.index + 1}/{count}"
-                shown.update(task, completed=done, description=told)
+                completed = event.index + event.step / event.steps
+                description = f"picture {event.index + 1}/{count}"
+                progress.update(task, completed=completed, description=description)
                 continue
-            with away(shown):
+            with pause_progress(progress):
                 match event:
                     case Captioned():
                         warn(event.caption.warnings)
@@ -137,78 +173,106 @@ def tell(events: Iterator[Event], options: RunOptions, out: Path, *, as_json: bo
                         prompt = event.prompt
                         warn(prompt.warnings)
                         if not as_json:
-                            _say_prompt(prompt)
+                            _print_prompt(prompt)
                     case Painted() if options.keep_best is None:
-                        rows[event.picture.index] = _save(event.picture, prompt, out, quiet=as_json)
+                        picture = event.picture
+                        rows[picture.index] = _save_row(picture, prompt, save, quiet=as_json)
                     case Checked() if options.keep_best is None and not as_json:
                         if event.fidelity.missing:
-                            typer.echo(_both(event.fidelity), err=True)
+                            warn([event.fidelity])
                     case Finished():
                         result = event.result
                         for index in result.kept:
                             if index not in rows:
                                 picture = result.pictures[index]
-                                rows[index] = _save(picture, prompt, out, quiet=as_json)
-                            if (seen := result.fidelity[index]) is not None:
-                                rows[index]["fidelity"] = round(seen.score, 3)
+                                rows[index] = _save_row(picture, prompt, save, quiet=as_json)
+                            if (fidelity := result.fidelity[index]) is not None:
+                                rows[index]["fidelity"] = round(fidelity.score, 3)
                         if as_json:
                             document = result.to_dict()
                             document["pictures"] = [rows[index] for index in result.kept]
                             if result.caption is not None:
-                                del document["prompt"]  # it is the caption
+                                del document["prompt"]  # the same as the caption
                             print_json(document)
 
 
-def _say_prompt(prompt: Prompt) -> None:
-    """Both languages; and for a prompt that was translated, what it means when translated back."""
+def _print_prompt(prompt: Prompt) -> None:
+    """Print the prompt in both languages and, if it was translated, the translation back."""
     typer.echo(prompt.english)
     typer.echo(prompt.arabic)
     if prompt.back is not None:
-        typer.echo(f"↩ {prompt.back}")
+        print_back(prompt.back)
 
 
-def _save(picture: Picture, prompt: Prompt | None, out: Path, *, quiet: bool) -> dict[str, Any]:
+def print_back(text: str) -> None:
+    """Print a translation back into the language of the original."""
+    typer.echo(f"↩ {text}")
+
+
+def _save_row(
+    picture: Picture, prompt: Prompt | None, save: Save, *, quiet: bool
+) -> dict[str, Any]:
+    """Save a picture, print its path, and return its row of the JSON document."""
     row: dict[str, Any] = {"path": None, "seed": picture.seed}
-    if picture.image is None:
+    path = save(picture, prompt)
+    if path is None:
         row["blocked"] = True
-        typer.echo(f"The picture of seed {picture.seed} was withheld; try another seed.", err=True)
+        typer.echo(
+            f"The safety checker blocked the picture with seed {picture.seed}. Try another seed.",
+            err=True,
+        )
         return row
-    path = _free_name(out, picture.seed)
-    with map_save_errors(out):
-        save_with_record(picture.image, record_of(picture, prompt), path)
     if not quiet:
         typer.echo(str(path))
     return row | {"path": str(path)}
 
 
 def _free_name(folder: Path, seed: int) -> Path:
-    """``marsam-SEED.png``, or the next free name: nothing finished is ever overwritten."""
-    path, again = folder / f"marsam-{seed}.png", 1
+    """Return ``marsam-SEED.png`` or the next free name, so that no file is overwritten."""
+    path, number = folder / f"marsam-{seed}.png", 1
     while path.exists():
-        again += 1
-        path = folder / f"marsam-{seed}-{again}.png"
+        number += 1
+        path = folder / f"marsam-{seed}-{number}.png"
     return path
 
 
-def say_mini(studio: "Studio") -> None:
-    """That the mini set does the work where nobody asked for it; it knows no photographs."""
+def warn_mini_models(studio: "Studio") -> None:
+    """Warn when the mini set is used only because the standard set is not downloaded.
+
+    The mini set does not know photographs.
+    """
     from marsam.hub.selection import NOT_DOWNLOADED
 
     if studio.reason == NOT_DOWNLOADED:
-        typer.echo(f"The mini set does this, made for pictograms: {NOT_DOWNLOADED}", err=True)
+        typer.echo(f"Using the mini set, which knows only pictograms: {NOT_DOWNLOADED}", err=True)
 
 
-def warn(notices: Iterable[Notice]) -> None:
-    """Say what was mended or looks wrong, in both languages, beside the output."""
+def warn(notices: Iterable[Notice | Fidelity]) -> None:
+    """Print warnings in both languages on stderr."""
     for notice in notices:
-        typer.echo(_both(notice), err=True)
+        typer.echo(f"{notice.en} · {isolate(notice.ar)}", err=True)
 
 
-def _both(said: Notice | Fidelity) -> str:
-    """A sentence in both languages on a line; isolated, or the Arabic full stop would go astray."""
-    return f"{said.en} · \u2067{said.ar}\u2069"
+def isolate(arabic: str) -> str:
+    """Return Arabic for a line with Latin text: isolated, so that its full stop stays beside it."""
+    return f"\u2067{arabic}\u2069"
+
+
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """Print labelled values, one per line, aligned."""
+    width = max(len(label) for label, _ in fields) + 2
+    for label, value in fields:
+        typer.echo(f"{label + ':':<{width}}{value}")
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in aligned columns; the first row has the headings."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
 def print_json(data: dict[str, Any]) -> None:
-    """One line of JSON on stdout."""
+    """Print a JSON document on one line of stdout."""
     typer.echo(json.dumps(data, ensure_ascii=False))

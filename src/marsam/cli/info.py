@@ -1,4 +1,4 @@
-"""``marsam show`` and ``marsam info``: what is known, without doing any work."""
+"""``marsam show`` and ``marsam info``: the metadata of a picture; models and device in use."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from marsam.cli.console import print_json
+from marsam.cli.console import isolate, print_fields, print_json
 from marsam.cli.options import Json
 from marsam.errors import PictureError
 from marsam.version import __version__
@@ -16,32 +16,43 @@ def show(
     file: Annotated[Path, typer.Argument(help="A picture that Marsam painted.")],
     as_json: Json = False,
 ) -> None:
-    """Show what a picture of Marsam's says about itself."""
+    """Show the metadata of a picture that Marsam painted."""
     from marsam.imaging.metadata import infotext, read_record
     from marsam.text.cleaning import clean
 
     record = read_record(file)
     if record is None:
-        raise PictureError(f"{file.name} carries no record of Marsam.")
+        raise PictureError(f"{file.name} has no Marsam metadata.")
     if as_json:
         print_json(asdict(record))
         return
-    # The texts come out of a file: nothing in them may steer the terminal.
-    for words in (record.english, record.arabic, infotext(record)):
-        typer.echo(clean(words))
+    fields = {
+        "English": record.english,
+        "Arabic": record.arabic,
+        "Prompt": record.prompt,
+        "Negative prompt": record.negative_prompt,
+        "Quality": record.recipe,
+        "Settings": infotext(record).splitlines()[-1],
+    }
+    # The texts are untrusted input: no control character may reach the terminal.
+    safe = {label: " ".join(clean(text).split()) for label, text in fields.items() if text}
+    if "Arabic" in safe:
+        safe["Arabic"] = isolate(safe["Arabic"])
+    print_fields(list(safe.items()))
 
 
 def info(as_json: Json = False) -> None:
-    """Show which models would do the work, on which device, and why."""
+    """Show which models and which device Marsam uses, and why."""
     from marsam.cpu.summary import optimizations
     from marsam.device import choose_device
     from marsam.hub.catalog import SETS
+    from marsam.hub.selection import stage_name
     from marsam.runs.eta import TimeEstimator, timings_file
     from marsam.studio import Studio
 
     studio = Studio.load()
     device = studio.device or choose_device()
-    tuning = optimizations(device)
+    optimisations = optimizations(device)
     parts = SETS[studio.models].parts if studio.models in SETS else ()
     seconds = TimeEstimator(studio, timings_file()).seconds_per_picture()
     facts = {
@@ -51,7 +62,7 @@ def info(as_json: Json = False) -> None:
             "kind": device.kind,
             "dtype": device.dtype,
             "reason": device.reason,
-            "tuning": tuning,
+            "tuning": optimisations,
         },
         "seconds_per_picture": dict(seconds),
         "licences": {m.stage: m.licence.name for m in parts},
@@ -59,13 +70,26 @@ def info(as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    typer.echo(f"marsam {__version__}")
-    typer.echo(f"models: {studio.models} ({studio.reason})")
-    typer.echo(f"device: {device.kind}, {device.dtype} ({device.reason})")
-    for line in tuning:
-        typer.echo(f"  {line}")
-    for recipe, needed in seconds.items():
-        told = "not measured yet; painting measures it" if needed is None else f"{needed:.1f} s"
-        typer.echo(f"a picture, {recipe}: {told}")
-    for model in parts:
-        typer.echo(f"{model.stage}: {model.source}, {model.licence.name}, {model.licence.en}")
+    print_fields(
+        [
+            ("Marsam", __version__),
+            ("Models", f"{studio.models} ({studio.reason})"),
+            ("Device", f"{device.kind}, {device.dtype} ({device.reason})"),
+            *(("Optimisation", sentence) for sentence in optimisations),
+            *((f"Time, {recipe}", _duration(needed)) for recipe, needed in seconds.items()),
+            *(
+                (
+                    model.stage.capitalize(),
+                    f"{stage_name(SETS[studio.models], model)}, {model.licence.name}, "
+                    f"{model.licence.en}",
+                )
+                for model in parts
+            ),
+        ]
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "not measured yet; measured when a picture is painted"
+    return f"{seconds:.1f} s per picture"

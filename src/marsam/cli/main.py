@@ -1,5 +1,6 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marsam.cli.batch import batch
-from marsam.cli.completion import completion, get_ready, language_names
-from marsam.cli.console import print_json, say_mini, tell, warn
+from marsam.cli.completion import completion, language_names, prepare_completion
+from marsam.cli.console import (
+    isolate,
+    print_back,
+    print_json,
+    render_events,
+    save_to,
+    warn,
+    warn_mini_models,
+)
 from marsam.cli.info import info, show
 from marsam.cli.models import models_app
-from marsam.cli.options import DeviceOption, Json, Models, StageModel, Translator
+from marsam.cli.options import (
+    RECIPE_HELP,
+    DeviceOption,
+    GlossaryFile,
+    Json,
+    Models,
+    StageModel,
+    Translator,
+)
 from marsam.cli.review import review
 from marsam.cli.runs import runs_app
 from marsam.cli.serve import serve, studio
@@ -36,9 +53,9 @@ if TYPE_CHECKING:
     from marsam.studio import Studio
 
 app = typer.Typer(
-    help="Marsam (مرسم): a picture into words and words back into pictures, in English and Arabic.",
+    help="Marsam (مرسم): captions for pictures and pictures from prompts, in English and Arabic.",
     no_args_is_help=True,
-    add_completion=False,  # marsam completion does it, and writes into nobody's files
+    add_completion=False,  # `marsam completion` prints the script and changes no file
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -50,27 +67,35 @@ CAPTION_DEFAULTS = CaptionOptions()
 RUN_DEFAULTS = RunOptions()
 
 Count = Annotated[
-    int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="How many new pictures.")
+    int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="Number of new pictures.")
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="Picture i is painted from seed + i.", show_default="chance"),
+    typer.Option(
+        min=0,
+        help="Seed of the first picture. Picture i is painted from seed + i.",
+        show_default="random",
+    ),
 ]
-RecipeOption = Annotated[Recipe, typer.Option(help="How much time a picture gets.")]
+RecipeOption = Annotated[Recipe, typer.Option(help=RECIPE_HELP)]
 LanguageOption = Annotated[
     str | None,
     typer.Option(
         "--from",
         help="Language of the prompt.",
-        show_default="told by its letters",
+        show_default="Arabic or English, by its letters",
         autocompletion=language_names,
     ),
 ]
 Check = Annotated[
-    bool, typer.Option("--check/--no-check", help="Compare each new picture with its prompt.")
+    bool,
+    typer.Option(
+        "--check/--no-check", help="Caption each new picture and compare it with the prompt."
+    ),
 ]
 KeepBest = Annotated[
-    int | None, typer.Option(min=1, help="Keep only so many: those that kept their word best.")
+    int | None,
+    typer.Option(min=1, metavar="N", help="Save only the N images that best match the prompt."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
 DEFAULT_OUT = Path("pictures")
@@ -85,7 +110,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -97,10 +122,10 @@ def _options(
 def run(
     image: Annotated[Path | None, typer.Argument(help="A JPEG, PNG or WebP picture.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Paint from these words instead, in English or Arabic.")
+        str | None, typer.Option(help="Paint from this prompt instead, in English or Arabic.")
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Paint a picture of Marsam's again, exactly.")
+        Path | None, typer.Option(help="Paint this Marsam picture again, pixel for pixel.")
     ] = None,
     pictures: Count = DEFAULTS.pictures,
     seed: Seed = DEFAULTS.seed,
@@ -116,35 +141,69 @@ def run(
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
-    """Describe a picture in English and Arabic, and paint new ones from the English words."""
-    from marsam.runs.eta import TimeEstimator, timings_file
+    """Caption a picture in English and Arabic, and paint new pictures from the English caption."""
     from marsam.studio import Studio
 
     if like is not None:
         if image is not None or prompt is not None:
-            raise OptionError("--like needs neither a picture nor a prompt.")
+            raise OptionError("--like takes neither a picture nor a prompt.")
         _repeat(like, out, device=device, as_json=as_json)
         return
-    options = RunOptions(
-        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe),
-        language=_code(language),
-        check=check,
-        keep_best=keep_best,
-    )
+    if image is not None:
+        _refuse_folder(image)
+    options = _run_options(pictures, seed, recipe, language, check=check, keep_best=keep_best)
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
+    _run_workflow(studio, options, out, image=image, prompt=prompt, as_json=as_json)
+
+
+def _run_options(
+    pictures: int,
+    seed: int | None,
+    recipe: Recipe,
+    language: str | None,
+    *,
+    check: bool,
+    keep_best: int | None,
+) -> RunOptions:
+    """Return the options that ``run`` and ``paint`` share."""
+    from marsam.text.languages import language as language_named
+
+    if keep_best is not None and not check:
+        raise OptionError("--keep-best needs the prompt check. Remove --no-check.")
+    return RunOptions(
+        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe),
+        language=language_named(language).code if language else None,
+        check=check,
+        keep_best=keep_best,
+    )
+
+
+def _run_workflow(
+    studio: "Studio",
+    options: RunOptions,
+    out: Path,
+    *,
+    image: Path | None = None,
+    prompt: str | None,
+    as_json: bool,
+) -> None:
+    """Execute a run, and print and save its results."""
+    from marsam.runs.eta import TimeEstimator, timings_file
+
     if not as_json:
-        say_mini(studio)
-    events = _kept(studio, image, options, prompt)
+        warn_mini_models(studio)
+    save = save_to(out)
+    events = _recorded(studio, image, options, prompt)
     events = TimeEstimator(studio, timings_file()).observe(events)
-    tell(events, options, out, as_json=as_json)
+    render_events(events, options, save, as_json=as_json)
 
 
-def _kept(
+def _recorded(
     studio: "Studio", image: Path | None, options: RunOptions, prompt: str | None
 ) -> "Iterator[Event]":
-    """A run that the journal remembers; without a journal, still a run."""
+    """Execute a run and store it in the journal; only execute it if the journal cannot be used."""
     from marsam.journal.journal import Journal
     from marsam.journal.records import NewRun
     from marsam.runs.execution import create_run, execute_and_record
@@ -154,13 +213,13 @@ def _kept(
         new = NewRun(client="command-line", options=options, image=image, prompt=prompt)
         run = create_run(studio, journal, new)
     except JournalError as error:
-        typer.echo(f"{error} This run is not remembered.", err=True)
+        typer.echo(f"{error} This run is not stored.", err=True)
         return studio.stream(image, options, prompt=prompt)
     return execute_and_record(studio, journal, run)
 
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
-    """Paint the picture of a record again."""
+    """Paint a picture again from the record in its metadata."""
     from marsam.hub.catalog import SETS
     from marsam.hub.selection import stage_name
     from marsam.imaging.metadata import read_record
@@ -168,7 +227,7 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
 
     record = read_record(like)
     if record is None:
-        raise PictureError(f"{like.name} carries no record of Marsam.")
+        raise PictureError(f"{like.name} has no Marsam metadata.")
     names = {stage_name(entry, entry.painter): entry.name for entry in SETS.values()}
     known = names.get(record.painter)
     studio = Studio.load(known, painter=None if known else record.painter, device=device)
@@ -186,54 +245,69 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
         language="eng_Latn",
         check=False,
     )
-    tell(studio.stream(None, options, prompt=record.prompt), options, out, as_json=as_json)
+    save = save_to(out)
+    render_events(
+        studio.stream(None, options, prompt=record.prompt), options, save, as_json=as_json
+    )
+
+
+def _refuse_folder(path: Path) -> None:
+    """Point to ``marsam batch`` when a folder is given instead of a picture."""
+    if path.is_dir():
+        raise PictureError(
+            f"{path} is a folder. To caption a folder, use: "
+            f"marsam batch {shlex.quote(str(path))} --out captions.csv"
+        )
 
 
 @app.command()
 def caption(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
     candidates: Annotated[
-        int, typer.Option(min=1, max=5, help="How many different captions a picture.")
+        int, typer.Option(min=1, max=5, help="Number of different captions per picture.")
     ] = CAPTION_DEFAULTS.candidates,
     prefix: Annotated[
-        str, typer.Option(help='Words the caption begins with ("a photograph of").')
+        str, typer.Option(help='First words of the caption, for example "a photograph of".')
     ] = CAPTION_DEFAULTS.prefix,
     sampling: Annotated[
-        bool, typer.Option("--sampling", help="Draw captions by chance instead of beams.")
+        bool, typer.Option("--sampling", help="Sample captions at random instead of beam search.")
     ] = CAPTION_DEFAULTS.sampling,
-    seed: Annotated[int, typer.Option(min=0, help="For --sampling.")] = CAPTION_DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CAPTION_DEFAULTS.seed,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
-    """Describe pictures in English and Arabic; a bad picture does not stop the others."""
+    """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
     from marsam.studio import Studio
 
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
     studio = Studio.load(models, translator=translator, device=device)
     if not as_json:
-        say_mini(studio)
+        warn_mini_models(studio)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
-            words = studio.describe(path, options)
+            _refuse_folder(path)
+            captions = studio.describe(path, options)
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
-                typer.echo(f"{path}: {error}", err=True)
+                name = "" if str(path) in str(error) else f"{path}: "
+                typer.echo(f"{name}{error}", err=True)
             continue
-        told = [
-            {"en": english.text, "ar": twin.text, "score": round(english.score, 4)}
-            for english, twin in words
+        texts = [
+            {"en": english.text, "ar": arabic.text, "score": round(english.score, 4)}
+            for english, arabic in captions
         ]
-        row = {"path": str(path), "en": told[0]["en"], "ar": told[0]["ar"]}
-        rows.append(row | ({"candidates": told} if candidates > 1 else {}))
-        for english, twin in words:
+        row = {"path": str(path), "en": texts[0]["en"], "ar": texts[0]["ar"]}
+        rows.append(row | ({"candidates": texts} if candidates > 1 else {}))
+        for english, arabic in captions:
             warn(english.warnings)
-            if not as_json:
-                lead = f"{path}: " if len(images) > 1 else ""
-                typer.echo(f"{lead}{english.text}\n{lead}{twin.text}")
+            if not as_json and len(images) > 1:
+                typer.echo(f"{path}: {english.text}\n{path}: {isolate(arabic.text)}")
+            elif not as_json:
+                typer.echo(f"{english.text}\n{arabic.text}")
     if as_json:
         print_json({"captions": rows})
     if any("error" in row for row in rows):
@@ -242,21 +316,25 @@ def caption(
 
 @app.command()
 def translate(
-    text: Annotated[str, typer.Argument(help="The text; - reads it from the input.")],
+    text: Annotated[str, typer.Argument(help="The text; - reads it from standard input.")],
     source: Annotated[
         str,
         typer.Option(
-            "--from", help="Language: a name, en, eng_Latn…", autocompletion=language_names
+            "--from",
+            help="Language of the text: a name, en, eng_Latn…",
+            autocompletion=language_names,
         ),
     ] = "en",
     target: Annotated[
         str,
-        typer.Option("--to", help="Language: a name, ar, arb_Arab…", autocompletion=language_names),
+        typer.Option(
+            "--to",
+            help="Language to translate into: a name, ar, arb_Arab…",
+            autocompletion=language_names,
+        ),
     ] = "ar",
-    back: Annotated[bool, typer.Option("--back", help="Also translate the answer back.")] = False,
-    glossary: Annotated[
-        Path | None, typer.Option(help="A TOML file of terms that must come out right.")
-    ] = None,
+    back: Annotated[bool, typer.Option("--back", help="Also translate the result back.")] = False,
+    glossary: GlossaryFile = None,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
@@ -274,24 +352,24 @@ def translate(
         glossary=load_glossary(glossary) if glossary else Glossary(),
     )
     try:
-        given = sys.stdin.read() if text == "-" else text
+        original = sys.stdin.read() if text == "-" else text
     except UnicodeDecodeError as error:
         raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
     studio = Studio.load(models, translator=translator, device=device)
     if not as_json:
-        say_mini(studio)
-    answer = studio.translator.translate(given, options)
-    warn(answer.warnings)
+        warn_mini_models(studio)
+    result = studio.translator.translate(original, options)
+    warn(result.warnings)
     if as_json:
-        beside = {"back": answer.back, "standard": answer.standard}
-        told = {name: words for name, words in beside.items() if words is not None}
-        print_json({"text": answer.text, "to": answer.target} | told)
+        optional = {"back": result.back, "standard": result.standard}
+        texts = {name: words for name, words in optional.items() if words is not None}
+        print_json({"text": result.text, "to": result.target} | texts)
         return
-    typer.echo(answer.text)
-    if answer.standard is not None:
-        typer.echo(f"arb_Arab: {answer.standard}")
-    if answer.back is not None:
-        typer.echo(f"{answer.source}: {answer.back}")
+    typer.echo(result.text)
+    if result.standard is not None:
+        typer.echo(f"arb_Arab: {result.standard}")
+    if result.back is not None:
+        print_back(result.back)
 
 
 @app.command()
@@ -309,21 +387,12 @@ def paint(
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
-    """Paint pictures from words, in English or Arabic."""
-    run(
-        prompt=prompt,
-        pictures=pictures,
-        seed=seed,
-        recipe=recipe,
-        language=language,
-        check=check,
-        keep_best=keep_best,
-        out=out,
-        models=models,
-        translator=translator,
-        device=device,
-        as_json=as_json,
-    )
+    """Paint pictures from a prompt in English or Arabic."""
+    from marsam.studio import Studio
+
+    options = _run_options(pictures, seed, recipe, language, check=check, keep_best=keep_best)
+    studio = Studio.load(models, translator=translator, device=device)
+    _run_workflow(studio, options, out, prompt=prompt, as_json=as_json)
 
 
 app.command()(show)
@@ -335,18 +404,12 @@ app.command()(completion)
 app.command()(info)
 
 
-def _code(name: str | None) -> str | None:
-    from marsam.text.languages import language
-
-    return language(name).code if name else None
-
-
 def main() -> None:
-    """Run the command line; errors are one sentence on stderr and exit code 1."""
+    """Run the command line. An error is printed as one sentence on stderr, with exit code 1."""
     debug = "--debug" in sys.argv
     disable_telemetry()
     retain_freed_memory()
-    get_ready()
+    prepare_completion()
     try:
         app()
     except (KeyboardInterrupt, Cancelled):

@@ -1,36 +1,33 @@
-"""``marsam models``: what there is, fetched and verified."""
+"""``marsam models``: list, download and verify the model sets."""
 
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import TaskID
 
-from marsam.cli.console import bar, print_json
+from marsam.cli.console import print_json, print_table, progress_bar
+from marsam.cli.options import Json
 
 if TYPE_CHECKING:
     from marsam.hub.download import DownloadPlan
     from marsam.hub.progress import PullProgress
 
-models_app = typer.Typer(help="Model sets: what there is, and what is on this machine.")
+models_app = typer.Typer(help="List, download and verify model sets.")
 
 
 @models_app.command("list")
-def models_list(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
-) -> None:
-    """List the model sets, their licences, and what is on this machine."""
+def models_list(as_json: Json = False) -> None:
+    """List the models of each set, their sizes and licences, and which are downloaded."""
     from marsam.hub.catalog import ALTERNATIVES, SETS
     from marsam.hub.locate import is_present
     from marsam.hub.selection import stage_name
 
-    listed = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
-    rows = [
+    models = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
+    rows: list[dict[str, Any]] = [
         {
             "set": name,
             "stage": model.stage,
@@ -40,65 +37,78 @@ def models_list(
             "meaning": model.licence.en,
             "here": is_present(model),
         }
-        for name, model in (*listed, *(("-", model) for model in ALTERNATIVES))
+        for name, model in (*models, *(("-", model) for model in ALTERNATIVES))
     ]
     if as_json:
         print_json({"models": rows})
         return
-    for row in rows:
-        here = "here" if row["here"] else "not here"
-        typer.echo(
-            f"{row['set']:<9}{row['stage']:<11}{row['model']}  {row['gigabytes']} GB  "
-            f"{row['licence']} ({row['meaning']})  {here}"
-        )
+    print_table(
+        [
+            ("SET", "STAGE", "MODEL", "SIZE", "STATE", "LICENCE"),
+            *(
+                (
+                    row["set"],
+                    row["stage"],
+                    row["model"],
+                    f"{row['gigabytes']} GB",
+                    "downloaded" if row["here"] else "not downloaded",
+                    f"{row['licence']} ({row['meaning']})",
+                )
+                for row in rows
+            ),
+        ]
+    )
 
 
 @models_app.command("pull")
 def models_pull(
-    name: Annotated[str, typer.Argument(help="A model set, or a hub id.")] = "standard",
+    name: Annotated[
+        str, typer.Argument(help="A model set, or a model id of the hub.")
+    ] = "standard",
     folder: Annotated[
         Path | None,
         typer.Option(
             "--from",
-            help="Take the models from this folder (OWNER/NAME/…, or a copied cache of the hub) "
-            "and not from the network.",
+            help="Import the models from this folder (OWNER/NAME/…, or a copied hub cache) "
+            "instead of downloading them.",
             file_okay=False,
             exists=True,
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Say how large models are and under which licences, then fetch them.
+    """Download models. Their sizes and licences are shown first.
 
-    On a terminal it asks first. Asked again, it goes on where it stopped.
+    On a terminal, it asks for confirmation. An interrupted download resumes when you run the same
+    command again.
     """
     from marsam.hub.catalog import ALIASES, SETS
     from marsam.hub.download import plan_download, pull
 
     if name in SETS and SETS[name].bundled:
-        typer.echo(f"The {name} set comes with Marsam.")
+        typer.echo(f"The {name} set is included in Marsam.")
         return
     if name not in SETS and folder is None and Path(name).expanduser().is_dir():
-        typer.echo(f"{name} is a folder on this machine, and is used as it is.")
+        typer.echo(f"{name} is a folder on this machine. It needs no download.")
         return
     sources = [m.source for m in SETS[name].parts] if name in SETS else [ALIASES.get(name, name)]
     if folder is not None:
-        _bring(sources, folder, yes=yes)
+        _import(sources, folder, yes=yes)
         return
     plans = [plan_download(source) for source in sources]
-    _say(plans)
-    if not any(one.remaining for one in plans):
-        typer.echo("Everything is here.")
+    _print_plans(plans)
+    if not any(plan.remaining for plan in plans):
+        typer.echo("Everything is downloaded.")
     else:
-        _ask(yes=yes)
-    _show_each([(source, partial(pull, source)) for source in sources])
+        _confirm(yes=yes)
+    _run_with_progress([(source, partial(pull, source)) for source in sources])
 
 
 @models_app.command("verify")
 def models_verify(
     name: Annotated[str, typer.Argument(help="A model set.")] = "standard",
 ) -> None:
-    """Read every file of a set, and compare it with its checksum; the damaged one is named."""
+    """Compare every file of a set with its checksum. A corrupt file is named."""
     from marsam.hub.catalog import bundled_folder, model_set
     from marsam.hub.locate import verify
 
@@ -106,10 +116,15 @@ def models_verify(
     for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
         located = verify(source, stage=model.stage)
-        typer.echo(f"{model.source}: good ({_checked(located.verified_files)})")
+        typer.echo(f"{model.source}: intact ({_checksums(located.verified_files)})")
 
 
-def _bring(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
+def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
+    """Copy models from a folder into the hub's cache; those that are missing are named at the end.
+
+    Raises:
+        ModelMissing: when the folder does not have all of them.
+    """
     from marsam.errors import ModelMissing
     from marsam.hub.errors import first_names
     from marsam.hub.import_folder import find_in_folder, import_model
@@ -123,68 +138,68 @@ def _bring(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
                 raise
             missing.append((source, error))
     if found:
-        _say([one.plan() for one in found])
-        _ask(yes=yes)
-        _show_each([(one.repo, partial(import_model, one)) for one in found])
+        _print_plans([model.plan() for model in found])
+        _confirm(yes=yes)
+        _run_with_progress([(model.repo, partial(import_model, model)) for model in found])
     if missing:
         raise ModelMissing(
-            f"{folder} does not hold {first_names([source for source, _ in missing])}; "
+            f"{folder} does not contain {first_names([source for source, _ in missing])}; "
             "expected OWNER/NAME or models--OWNER--NAME/snapshots."
         ) from missing[0][1]
 
 
-def _say(plans: "Sequence[DownloadPlan]") -> None:
-    """Sizes, licences and how far each model is pinned, before anything is fetched."""
+def _print_plans(plans: "Sequence[DownloadPlan]") -> None:
+    """Print sizes, licences, and which checksums verify each model."""
     from marsam.hub.cache import root
     from marsam.hub.catalog import model_of
     from marsam.hub.errors import format_size
 
-    for one in plans:
-        model = model_of(one.source)
+    for plan in plans:
+        model = model_of(plan.source)
         licence = (
             f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
             if model is not None
             else "licence: see the hub"
         )
-        here = "" if one.remaining else "  here"
-        typer.echo(f"{one.source}  {format_size(one.total)}  {licence}{here}")
-    for one in plans:
-        if not one.pinned:
+        state = "" if plan.remaining else "  downloaded"
+        typer.echo(f"{plan.source}  {format_size(plan.total)}  {licence}{state}")
+    for plan in plans:
+        if not plan.pinned:
             typer.echo(
-                f"{one.source} is not pinned yet: its files are checked against what the hub says."
+                f"{plan.source} is not pinned: its files are verified by the hub's checksums."
             )
-        elif one.pinned_files < len(one.sizes):
+        elif plan.pinned_files < len(plan.sizes):
             typer.echo(
-                f"{one.source} is pinned to a commit; {one.pinned_files} of {len(one.sizes)} files "
-                "are verified by Marsam's own checksums, the others by the hub's."
+                f"{plan.source} is pinned to a commit; {plan.pinned_files} of {len(plan.sizes)} "
+                "files are verified by Marsam's own checksums, the others by the hub's."
             )
-    total, left = sum(one.total for one in plans), sum(one.remaining for one in plans)
-    rest = "" if left == total else f", {format_size(left)} of them still to fetch"
-    typer.echo(f"Together {format_size(total)}{rest}, into {root()}.")
+    total, remaining = sum(plan.total for plan in plans), sum(plan.remaining for plan in plans)
+    rest = "" if remaining == total else f", {format_size(remaining)} of it still to download"
+    typer.echo(f"Total: {format_size(total)}{rest}. Folder: {root()}")
 
 
-def _ask(*, yes: bool) -> None:
-    """Go on, or end: a person is asked, a pipe is not."""
+def _confirm(*, yes: bool) -> None:
+    """Ask on a terminal whether to continue; exit with 1 if not."""
     if yes or not sys.stdin.isatty():
         return
-    if not typer.confirm("Fetch them?", default=True):
-        typer.echo("Nothing was fetched.")
+    if not typer.confirm("Continue?", default=True):
+        typer.echo("Nothing was downloaded.")
         raise typer.Exit(1)
 
 
-def _show_each(jobs: Sequence[tuple[str, Callable[..., Path]]]) -> None:
-    """Do one after the other, each with its bar."""
-    with bar() as shown:
+def _run_with_progress(jobs: Sequence[tuple[str, Callable[..., Path]]]) -> None:
+    """Run jobs one after the other, with a progress bar each."""
+    with progress_bar() as bar:
         for source, work in jobs:
-            task = shown.add_task(source, total=None)
+            task = bar.add_task(source, total=None)
 
-            def show(progress: "PullProgress", task: TaskID = task) -> None:
-                shown.update(task, completed=progress.done, total=progress.total)
+            def update(progress: "PullProgress", task: TaskID = task) -> None:
+                bar.update(task, completed=progress.done, total=progress.total)
 
-            work(progress=show)
+            work(progress=update)
 
 
-def _checked(count: int) -> str:
+def _checksums(count: int) -> str:
     if not count:
-        return "by the hashes it came with: not in Marsam's manifest yet"
-    return f"{count} {'file' if count == 1 else 'files'} by Marsam's own checksums"
+        return "verified by the hub's checksums; not in Marsam's manifest"
+    return f"{count} {'file' if count == 1 else 'files'} verified by Marsam's own checksums"

@@ -11,29 +11,40 @@ Models = Annotated[
     str | None,
     typer.Option(
         "--models",
-        help="standard or mini.",
-        show_default="standard if here, else mini",
+        help="Model set: standard or mini.",
+        show_default="standard if downloaded, otherwise mini",
         autocompletion=model_sets,
     ),
 ]
-StageModel = Annotated[str | None, typer.Option(help="Another model for this stage: id or folder.")]
+StageModel = Annotated[str | None, typer.Option(help="Other model for this stage: id or folder.")]
 Translator = Annotated[
     str | None,
-    typer.Option("--translator", help="Another model to translate with: id or folder."),
+    typer.Option("--translator", help="Other model for translation: id or folder."),
 ]
 DeviceOption = Annotated[
-    str | None, typer.Option("--device", help="cuda, mps or cpu.", autocompletion=devices)
+    str | None,
+    typer.Option(
+        "--device",
+        help="Device: cuda, mps or cpu.",
+        show_default="the fastest available",
+        autocompletion=devices,
+    ),
 ]
+GlossaryFile = Annotated[
+    Path | None, typer.Option(help="TOML file of terms and their fixed translations.")
+]
+RECIPE_HELP = "Quality preset: draft (fast), balanced, faithful (slow)."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
 KeyFile = Annotated[
     Path | None,
-    typer.Option(help="A file of keys, one a line, of which one is asked for; else MARSAM_KEY."),
+    typer.Option(help="File of API keys, one per line.", show_default="one key from MARSAM_KEY"),
 ]
 HostNames = Annotated[
-    list[str] | None, typer.Option(help="A name by which others ask for this machine.")
+    list[str] | None,
+    typer.Option(help="Additional host name to accept (Host header). Repeatable."),
 ]
 Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Let anybody in who can reach the address.")
+    bool, typer.Option("--insecure", help="Allow other machines to connect without a key.")
 ]

@@ -1,4 +1,4 @@
-"""``marsam review``: a page to go through a table of captions, and what was corrected, apart."""
+"""``marsam review``: a page to review a table of captions, and the export of its corrections."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,18 +13,21 @@ if TYPE_CHECKING:
 
 
 def review(
-    file: Annotated[Path, typer.Argument(help="A table of marsam batch: .csv, .jsonl, .parquet.")],
+    file: Annotated[
+        Path, typer.Argument(help="A table of marsam batch: .csv, .jsonl or .parquet.")
+    ],
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the pictures are.", show_default="beside the table, or where seen"
+            help="Folder of the pictures.",
+            show_default="the table's folder, then the folders of earlier batches",
         ),
     ] = None,
     export: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Open no page; write what was reviewed: .jsonl (pairs), .toml (a glossary). "
-            "Repeatable."
+            help="Write the reviewed captions instead of opening the page: .jsonl (pairs) or .toml "
+            "(a glossary). Repeatable."
         ),
     ] = None,
     host: Host = "127.0.0.1",
@@ -33,7 +36,7 @@ def review(
     host_name: HostNames = None,
     insecure: Insecure = False,
 ) -> None:
-    """Go through a table of captions, correct either language, and mark what was reviewed."""
+    """Review a table of captions in the browser: correct both languages and mark what is done."""
     if export:
         from marsam.review.export import export as write
 
@@ -52,9 +55,9 @@ def review(
         raise OptionError(f"There is no folder {folder}.")
     table = Review(file)
     try:
-        from marsam.review.server import serve  # slow: mistakes are told before
+        from marsam.review.server import serve  # slow to import: wrong options are reported before
 
-        folders = [place for place in (folder, table.table.parent) if place is not None]
+        folders = [each for each in (folder, table.table.parent) if each is not None]
         memory = _memory()
         serve(
             table,
@@ -69,7 +72,7 @@ def review(
 
 
 def _memory() -> "Memory | None":
-    """Where pictures were seen; without it, they are looked for beside the table only."""
+    """Open the cache of batches, which knows where pictures are; None when there is none."""
     from marsam.batch.cache import Memory
     from marsam.journal.journal import data_folder
 
@@ -79,5 +82,5 @@ def _memory() -> "Memory | None":
     try:
         return Memory(file)
     except JournalError as error:
-        typer.echo(f"{error} Pictures that were moved are not found.", err=True)
+        typer.echo(f"{error} Pictures that were moved cannot be found.", err=True)
         return None

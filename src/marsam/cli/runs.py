@@ -1,59 +1,66 @@
-"""``marsam runs``: what was done on this machine, and what can still be done with it."""
+"""``marsam runs``: list, show, resume, export and delete the runs stored on this machine."""
 
 import json
 import shutil
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from marsam.cli.completion import model_sets
-from marsam.cli.console import away, bar, print_json
+from marsam.cli.console import isolate, print_fields, print_json, render_events
 from marsam.cli.options import DeviceOption, Json, StageModel, Translator
 from marsam.errors import OptionError
-from marsam.results import Painted, Previewed
+from marsam.options import RunOptions
 
 if TYPE_CHECKING:
     from marsam.journal.journal import Journal
     from marsam.journal.records import Run
+    from marsam.results import Picture, Prompt
 
-runs_app = typer.Typer(help="Runs kept on this machine: of the page, the API and marsam run.")
+runs_app = typer.Typer(
+    help="Runs stored on this machine: of the Studio, the API and the command line."
+)
 
-Id = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as marsam runs list says.")]
+Id = Annotated[str, typer.Argument(metavar="RUN", help="ID of the run, as in marsam runs list.")]
 
 
 @runs_app.command("list")
 def list_runs(
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, help="Maximum number of runs.")
+    ] = 20,
     as_json: Json = False,
 ) -> None:
-    """List runs, the latest first."""
-    found = _journal().runs(None, limit=limit)
+    """List runs, latest first."""
+    runs = _journal().runs(None, limit=limit)
     if as_json:
-        print_json({"runs": [_row(run) for run in found]})
+        print_json({"runs": [_row(run) for run in runs]})
         return
-    for run in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-        words = run.prompt.english if run.prompt else run.prompt_text or ""
-        wanted = run.options.paint.pictures if run.options else 0
-        count = f"{len(run.pictures)}/{wanted}"
-        typer.echo(f"{run.id}  {when}  {run.state:<11}  {count:>5}  {words}")
+    for run in runs:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+        prompt = run.prompt.english if run.prompt else run.prompt_text or ""
+        requested = run.options.paint.pictures if run.options else 0
+        count = f"{len(run.pictures)}/{requested}"
+        typer.echo(f"{run.id}  {created}  {run.state:<11}  {count:>5}  {prompt}")
 
 
 @runs_app.command("show")
 def show_run(run_id: Id, as_json: Json = False) -> None:
-    """Show a run: its words, its pictures, how it ended."""
+    """Show a run: its state, prompt and pictures."""
     run = _journal().run(None, run_id)
     if as_json:
         print_json(_row(run))
         return
-    typer.echo(f"{run.state}: {run.error.message}" if run.error else run.state)
+    fields = [("State", f"{run.state}: {run.error.message}" if run.error else run.state)]
     if run.prompt is not None:
-        typer.echo(f"{run.prompt.english}\n{run.prompt.arabic}")
-    for picture in run.pictures:
-        typer.echo(f"{picture.seed}  {picture.path or 'withheld'}")
+        fields += [("English", run.prompt.english), ("Arabic", isolate(run.prompt.arabic))]
+    print_fields(
+        [*fields, *((f"Seed {one.seed}", str(one.path or "blocked")) for one in run.pictures)]
+    )
 
 
 @runs_app.command("resume")
@@ -63,8 +70,8 @@ def resume_run(
         str | None,
         typer.Option(
             "--models",
-            help="standard or mini.",
-            show_default="as it began",
+            help="Model set: standard or mini.",
+            show_default="the set that the run was started with",
             autocompletion=model_sets,
         ),
     ] = None,
@@ -73,55 +80,57 @@ def resume_run(
     painter: StageModel = None,
     device: DeviceOption = None,
 ) -> None:
-    """Paint the pictures that are missing, from the seeds they would have had."""
+    """Paint the missing pictures of a run, with the seeds they would have had."""
     from marsam.runs.execution import execute_and_record, require_same_models
     from marsam.studio import Studio
 
     journal = _journal()
-    known = journal.run(None, run_id)
+    stored = journal.run(None, run_id)
     studio = Studio.load(
-        models or _set_of(known),
+        models or _set_of(stored),
         captioner=captioner,
         translator=translator,
         painter=painter,
         device=device,
     )
-    require_same_models(known, studio)
+    require_same_models(stored, studio)
     run = journal.claim(None, run_id, state="running")
-    with bar() as shown, closing(execute_and_record(studio, journal, run)) as events:  # type: ignore[type-var]
-        total = run.options.paint.pictures if run.options else None
-        task = shown.add_task("…", total=total, completed=len(run.pictures))
-        for event in events:
-            if isinstance(event, Previewed):
-                shown.update(task, completed=event.index + event.step / event.steps)
-            elif isinstance(event, Painted):
-                with away(shown):
-                    place = journal.run(None, run_id).pictures[event.picture.index].path
-                    typer.echo(str(place))
+
+    def saved(picture: "Picture", _: "Prompt | None") -> Path | None:
+        return journal.run(None, run_id).pictures[picture.index].path
+
+    # The journal has every picture of a run; the best are chosen when all are there.
+    options = replace(run.options or RunOptions(), keep_best=None)
+    with closing(execute_and_record(studio, journal, run)) as events:  # type: ignore[type-var]
+        render_events(events, options, saved)
 
 
 @runs_app.command("export")
 def export_run(
     run_id: Id,
-    out: Annotated[Path, typer.Option("--out", help="A folder for it; made when missing.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the copy; created if needed.")],
 ) -> None:
-    """Copy a run's pictures, and all that is known about it as run.json, into a folder."""
+    """Copy the pictures of a run to a folder, with its data in run.json."""
     run = _journal().run(None, run_id)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for picture in run.pictures:
             if picture.path is not None:
                 shutil.copyfile(picture.path, out / picture.path.name)
-        told = json.dumps(_row(run), ensure_ascii=False, indent=2)
-        (out / "run.json").write_text(told + "\n", encoding="utf-8")
+        document = json.dumps(_row(run), ensure_ascii=False, indent=2)
+        (out / "run.json").write_text(document + "\n", encoding="utf-8")
     except OSError as error:
         raise OptionError(f"The run cannot be copied to {out}: {error.strerror}.") from error
     typer.echo(str(out))
 
 
 @runs_app.command("delete")
-def delete_runs(run_ids: Annotated[list[str], typer.Argument(metavar="RUN...")]) -> None:
-    """Delete runs with their pictures."""
+def delete_runs(
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="IDs of the runs, as in marsam runs list.")
+    ],
+) -> None:
+    """Delete runs and their pictures."""
     journal = _journal()
     for run_id in run_ids:
         journal.delete(None, run_id)
@@ -129,21 +138,22 @@ def delete_runs(run_ids: Annotated[list[str], typer.Argument(metavar="RUN...")])
 
 @runs_app.command("prune")
 def prune_runs(
-    days: Annotated[float | None, typer.Option(min=0, help="Delete what is older.")] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="Delete runs older than this.")] = None,
     megabytes: Annotated[
-        float | None, typer.Option(min=0, help="Then delete the oldest until the rest fits.")
+        float | None,
+        typer.Option(min=0, help="Delete the oldest runs when all take more than this."),
     ] = None,
 ) -> None:
-    """Delete old runs; nothing is ever deleted unless somebody asks for it."""
+    """Delete old runs, and print their number."""
     from marsam.journal.retention import prune
 
     if days is None and megabytes is None:
-        raise OptionError("Say what may go: --days, --megabytes, or both.")
+        raise OptionError("Choose what to delete: use --days, --megabytes, or both.")
     typer.echo(str(prune(_journal(), days=days, megabytes=megabytes)))
 
 
 def _journal() -> "Journal":
-    """Opened when a command needs it: its database library is slow to import."""
+    """Open the journal when a command needs it: its database library is slow to import."""
     from marsam.journal.journal import Journal
 
     return Journal()
@@ -158,7 +168,7 @@ def _row(run: "Run") -> dict[str, Any]:
 
 
 def _set_of(run: "Run") -> str | None:
-    """The model set a run was begun with, if it was one."""
+    """Return the model set that a run was started with; None for other models."""
     from marsam.hub.catalog import SETS
     from marsam.hub.selection import stage_name
 
