@@ -25,6 +25,7 @@ from marsam.hub import cache as hub_cache
 from marsam.hub import catalog
 from marsam.hub.errors import map_hub_errors
 from marsam.hub.manifest import PACKAGED
+from marsam.hub.model_files import is_intact
 
 Entry = dict[str, Any]
 

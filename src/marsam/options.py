@@ -1,4 +1,4 @@
-"""Every option and its default, once. The command line's help and the page's sliders read these."""
+"""Every option and its default; the command line, the page and the API read them here."""
 
 import secrets
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ from marsam.text.glossary import Glossary, Term
 
 MAX_PICTURES = 10
 MAX_TEXT = 2000
-"""Characters of a prompt or of a text to translate."""
+"""Most characters of a prompt or of a text to translate."""
 SEED_LIMIT = 2**32
 QUEUE, SHARE = 100, 20
 """Runs that may wait for a served Marsam, and those of one client."""
@@ -24,7 +24,7 @@ def new_seed() -> int:
 
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise OptionError(f"{name} must be between {low} and {high}, and {value} is not.")
+        raise OptionError(f"{name} must be between {low} and {high} (got {value}).")
 
 
 def checked_text(text: str, what: str = "prompt") -> str:
@@ -43,16 +43,16 @@ def checked_text(text: str, what: str = "prompt") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionOptions:
-    """How a picture is described.
+    """How an image is captioned.
 
     Attributes:
-        candidates: how many different captions to offer, 1 to 5.
-        prefix: words the caption begins with, such as "a photograph of".
-        beams: captions followed at once; 1 is greedy.
-        sampling: draw by chance instead of following beams; ``seed`` decides the chance.
-        seed: for sampling.
-        min_tokens: least length of a caption beyond its prefix, in tokens.
-        max_tokens: greatest length of a caption beyond its prefix, in tokens.
+        candidates: number of alternative captions, 1 to 5.
+        prefix: words that the caption begins with, such as "a photograph of".
+        beams: width of the beam search; 1 is greedy.
+        sampling: sample instead of beam search.
+        seed: random seed for sampling.
+        min_tokens: least length of a caption without its prefix, in tokens.
+        max_tokens: greatest length of a caption without its prefix, in tokens.
     """
 
     candidates: int = 1
@@ -77,11 +77,11 @@ class TranslateOptions:
     """How a text is translated.
 
     Attributes:
-        source: its language, as an NLLB code such as ``eng_Latn``.
-        target: the language wanted, such as ``arb_Arab``.
-        beams: translations followed at once; 1 is greedy.
-        back: translate the answer back as well, so that one who reads only one language can judge.
-        glossary: terms that must come out right.
+        source: language of the text, as an NLLB code such as ``eng_Latn``.
+        target: language of the translation, such as ``arb_Arab``.
+        beams: width of the beam search; 1 is greedy.
+        back: also translate the result back, so that a reader of one language can judge it.
+        glossary: terms with a required translation.
     """
 
     source: str = "eng_Latn"
@@ -96,17 +96,17 @@ class TranslateOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PaintOptions:
-    """What is painted from a prompt.
+    """How pictures are generated from a prompt.
 
     Attributes:
-        pictures: how many, 1 to 10.
-        seed: picture i is painted from ``seed + i``; None chooses one, and the pictures say which.
-        recipe: how much time a picture gets.
-        steps: denoising steps; None leaves it to the recipe.
-        guidance_scale: how closely the prompt is followed; None leaves it to the model.
-        negative_prompt: what should not be there.
-        width: pixels, a multiple of 8; None leaves it to the model.
-        height: pixels, a multiple of 8; None leaves it to the model.
+        pictures: number of pictures, 1 to 10.
+        seed: picture i uses ``seed + i``; None chooses a random seed, which the pictures record.
+        recipe: the quality preset.
+        steps: denoising steps; None uses the recipe's.
+        guidance_scale: how closely the prompt is followed; None uses the model's default.
+        negative_prompt: what the pictures should not show.
+        width: pixels, a multiple of 8; None uses the model's default.
+        height: pixels, a multiple of 8; None uses the model's default.
         preview_every: steps between previews; 0 for none.
     """
 
@@ -123,7 +123,7 @@ class PaintOptions:
     def __post_init__(self) -> None:
         _within("pictures", self.pictures, 1, MAX_PICTURES)
         if self.seed is not None:
-            # That of the last picture as well.
+            # The last picture's seed must fit, too.
             _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
         recipe_named(self.recipe)
         if self.steps is not None:
@@ -134,18 +134,18 @@ class PaintOptions:
             if pixels is not None:
                 _within(name, pixels, 64, 2048)
                 if pixels % 8:
-                    raise OptionError(f"{name} must be a multiple of 8, and {pixels} is not.")
+                    raise OptionError(f"{name} must be a multiple of 8 (got {pixels}).")
         _within("preview_every", self.preview_every, 0, 200)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One run of the workflow: describe, translate, paint, check.
+    """One run of the workflow: caption, translate, paint, check.
 
     Attributes:
-        language: of a prompt, as an NLLB code; None tells Arabic from English by its letters.
-        check: describe every new picture and compare it with its prompt.
-        keep_best: how many pictures to keep, those that kept their word best; None keeps all.
+        language: language of a prompt, as an NLLB code; None detects Arabic or English.
+        check: caption every new picture and compare it with its prompt.
+        keep_best: number of pictures to keep, those that match the prompt best; None keeps all.
     """
 
     caption: CaptionOptions = field(default_factory=CaptionOptions)
@@ -162,12 +162,12 @@ class RunOptions:
                 raise OptionError("keep_best needs the check of the pictures, which is off.")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as JSON-compatible data."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RunOptions":
-        """What :meth:`to_dict` wrote; what is missing is as by default.
+        """Read what :meth:`to_dict` returned; missing values get their default.
 
         Raises:
             OptionError: when a number is out of range.

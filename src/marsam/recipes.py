@@ -12,7 +12,7 @@ from marsam.errors import OptionError
 
 
 class Recipe(StrEnum):
-    """A quality preset: how much time a picture gets; see :func:`recipes`."""
+    """A quality preset: how much time a picture gets; see :func:`marsam.recipes.recipes`."""
 
     DRAFT = "draft"
     BALANCED = "balanced"

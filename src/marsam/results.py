@@ -1,4 +1,4 @@
-"""What the workflow gives back: frozen results, and the events that announce them."""
+"""Results of the workflow, and the events that carry them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,11 @@ from marsam.text.fidelity import Fidelity
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A picture in words.
+    """An English caption of an image.
 
     Attributes:
-        score: the mean log-probability of a token, at most 0; higher is better.
-        warnings: what was mended.
+        score: mean log-probability per token, at most 0; higher is better.
+        warnings: what was changed in it.
     """
 
     text: str
@@ -23,7 +23,7 @@ class Caption:
     warnings: tuple[Notice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as JSON-compatible data."""
         return {
             "text": self.text,
             "score": round(self.score, 4),
@@ -32,7 +32,7 @@ class Caption:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Caption":
-        """What :meth:`to_dict` wrote."""
+        """Read what :meth:`to_dict` returned."""
         return cls(text=data["text"], score=data["score"], warnings=_notices(data["warnings"]))
 
 
@@ -45,9 +45,9 @@ class Translation:
     """A text in another language; codes are NLLB's.
 
     Attributes:
-        back: the text translated back, when that was asked for.
-        standard: the same in Modern Standard Arabic, beside an experimental variety.
-        warnings: what looks wrong or was put right.
+        back: the translation translated back, if requested.
+        standard: the same text in Modern Standard Arabic, for an experimental variety.
+        warnings: quality issues that were found, and changes.
     """
 
     text: str
@@ -58,7 +58,7 @@ class Translation:
     warnings: tuple[Notice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as JSON-compatible data."""
         return {
             "text": self.text,
             "source": self.source,
@@ -74,9 +74,9 @@ class PromptLength:
     """How much of a prompt the painter reads.
 
     Attributes:
-        tokens: what the prompt takes, by the painter's own tokenizer, start and end included.
-        limit: what fits (77 for Stable Diffusion's CLIP).
-        cut: the end of the prompt that is not read; empty when all of it is.
+        tokens: length of the prompt by the painter's tokenizer, start and end tokens included.
+        limit: tokens that the text encoder reads (77 for Stable Diffusion's CLIP).
+        cut: the end of the prompt that is not read; empty when nothing is cut.
     """
 
     tokens: int
@@ -86,16 +86,16 @@ class PromptLength:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """The words a run paints from.
+    """The prompt of a run, in English and Arabic.
 
     Attributes:
-        english: what is really sent to the painter.
-        arabic: its twin.
-        given: as it was typed, or the caption.
+        english: the text that the painter reads.
+        arabic: the same in Arabic.
+        given: the text as the user typed it, or the caption.
         language: the NLLB code of ``given``.
         back: ``english`` translated back, when ``given`` was in another language.
-        length: how much of it the painter reads.
-        warnings: what a reader should check.
+        length: how much of ``english`` the painter reads.
+        warnings: what a person should check.
     """
 
     english: str
@@ -108,11 +108,11 @@ class Prompt:
 
     @property
     def texts(self) -> dict[str, str]:
-        """Both languages, as every JSON document of a run shows them."""
+        """Return both languages under the keys of every JSON document of a run."""
         return {"en": self.english, "ar": self.arabic}
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as JSON-compatible data."""
         return {
             "english": self.english,
             "arabic": self.arabic,
@@ -127,7 +127,7 @@ class Prompt:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Prompt":
-        """What :meth:`to_dict` wrote."""
+        """Read what :meth:`to_dict` returned."""
         same = ("english", "arabic", "given", "language", "back")
         return cls(
             **{name: data[name] for name in same},
@@ -138,9 +138,9 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One painted picture.
+    """One generated picture and the parameters that reproduce it.
 
-    ``image`` is RGB; ``blocked`` says the safety checker withheld it, and then ``image`` is None.
+    ``image`` is RGB, or None when the safety checker ``blocked`` it.
     """
 
     index: int
@@ -156,7 +156,7 @@ class Picture:
     blocked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, without the pixels."""
+        """Return it as JSON-compatible data, without the pixels."""
         return {
             "index": self.index,
             "seed": self.seed,
@@ -173,7 +173,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Captioned:
-    """The English captions are ready: the best, and all candidates, best first."""
+    """The English captions are ready: the best one, and all candidates, the best first."""
 
     caption: Caption
     candidates: tuple[Caption, ...]
@@ -182,7 +182,7 @@ class Captioned:
 
 @dataclass(frozen=True, kw_only=True)
 class Translated:
-    """The caption's twin is ready."""
+    """The Arabic caption is ready."""
 
     translation: Translation
     seconds: float
@@ -190,9 +190,10 @@ class Translated:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompted:
-    """It is settled what will be painted.
+    """The prompt is ready.
 
-    ``seconds`` went into understanding a typed prompt: those of a picture's words are told before.
+    ``seconds`` is the time to translate a typed prompt. It is 0 for a caption, whose times the
+    earlier events carry.
     """
 
     prompt: Prompt
@@ -203,7 +204,7 @@ class Prompted:
 class Previewed:
     """Step ``step`` of ``steps`` of picture ``index`` is done.
 
-    ``image`` is a small RGB sketch of the picture so far, when previews were asked for.
+    ``image`` is a small RGB preview, if requested.
     """
 
     index: int
@@ -222,7 +223,7 @@ class Painted:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Picture ``index`` was described again and compared with its prompt."""
+    """Picture ``index`` was captioned and compared with its prompt."""
 
     index: int
     fidelity: Fidelity
@@ -231,7 +232,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """Everything asked for is done."""
+    """The run is complete."""
 
     result: "RunResult"
 
@@ -241,16 +242,16 @@ Event = Captioned | Translated | Prompted | Previewed | Painted | Checked | Fini
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """A whole run.
+    """The result of a run.
 
     Attributes:
-        caption: of the picture that was given; None when the run began with a prompt.
-        prompt: what was painted.
-        pictures: all that were painted.
-        fidelity: what each picture kept of its prompt; None where that was not checked.
-        kept: indices of the pictures to keep: all, or the best when that was asked for.
-        models: what did the work: ``{"captioner": …, "translator": …, "painter": …}``.
-        seconds: time a stage took: ``{"caption": …, "translate": …, "paint": …, "check": …}``.
+        caption: caption of the input image; None when the run began with a prompt.
+        prompt: the prompt that was painted.
+        pictures: all generated pictures.
+        fidelity: how well each picture matches its prompt; None where that was not checked.
+        kept: indices of the pictures to keep: all, or the best ones if requested.
+        models: name of each model: ``{"captioner": …, "translator": …, "painter": …}``.
+        seconds: time of each stage: ``{"caption": …, "translate": …, "paint": …, "check": …}``.
     """
 
     caption: Caption | None
@@ -262,13 +263,13 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, without the pixels."""
+        """Return it as JSON-compatible data, without the pixels."""
         return {
             "caption": self.prompt.texts,
             "prompt": self.prompt.to_dict(),
             "pictures": [
                 self.pictures[index].to_dict()
-                | {"fidelity": seen.to_dict() if (seen := self.fidelity[index]) else None}
+                | {"fidelity": check.to_dict() if (check := self.fidelity[index]) else None}
                 for index in self.kept
             ],
             "models": dict(self.models),

@@ -1,4 +1,4 @@
-"""The workflow: a picture in; its caption, the caption's Arabic twin, and new pictures out."""
+"""The workflow: image to English caption, Arabic caption, and new pictures."""
 
 import os
 import time
@@ -47,11 +47,11 @@ DEVICE_VARIABLE = "MARSAM_DEVICE"
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """Three stages, working together.
+    """The three stages and the workflow that connects them.
 
     Attributes:
-        models: the name of the model set, or ``custom``.
-        reason: why these models, in one sentence.
+        models: name of the model set, or ``custom``.
+        reason: why these models were chosen, in one phrase.
         device: where they compute, and why.
     """
 
@@ -72,32 +72,32 @@ class Studio:
         painter: str | None = None,
         device: str | None = None,
     ) -> "Studio":
-        """A studio on a model set; weights are read when a stage is first used.
+        """Create a studio on a model set; weights are loaded when a stage is first used.
 
         Args:
-            models: ``standard`` or ``mini``. None looks at ``MARSAM_MODELS``, then takes
-                ``standard`` when it is on this machine, else the bundled ``mini``.
+            models: ``standard`` or ``mini``. None uses ``MARSAM_MODELS``, or ``standard`` when it
+                is downloaded, or the bundled ``mini``.
             captioner: a hub id or folder to use instead of the set's captioner.
-            translator: likewise.
-            painter: likewise.
-            device: ``cuda``, ``mps`` or ``cpu``. None looks at ``MARSAM_DEVICE``, then chooses.
+            translator: the same for the translator.
+            painter: the same for the painter.
+            device: ``cuda``, ``mps`` or ``cpu``. None uses ``MARSAM_DEVICE``, or the best device.
 
         Raises:
             OptionError: for a set or device that does not exist.
-            ModelError: when a model is not on this machine, or cannot be used.
+            ModelError: when a model is not downloaded or cannot be used.
         """
         from marsam.stages.captioner import BlipCaptioner
         from marsam.stages.painter import DiffusionPainter
         from marsam.stages.translator import Seq2SeqTranslator
 
         chosen, reason = choose_set(models)
-        place = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
+        chosen_device = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
 
         def named(model: Model, other: str | None) -> dict[str, Any]:
             folder = stage_folder(chosen, model, other)
             return {
                 "folder": folder,
-                "device": place,
+                "device": chosen_device,
                 "name": source_name(other) if other else stage_name(chosen, model),
             }
 
@@ -112,12 +112,12 @@ class Studio:
             ),
             models=chosen.name,
             reason=reason,
-            device=place,
+            device=chosen_device,
         )
 
     @property
     def names(self) -> dict[str, str]:
-        """Which models do the work, by stage."""
+        """Name of each stage's model."""
         return {
             "captioner": self.captioner.name,
             "translator": self.translator.name,
@@ -134,83 +134,80 @@ class Studio:
         seed: int | None = None,
         recipe: Recipe | str | None = None,
     ) -> Iterator[Event]:
-        """Do the whole job, one event at a time; closing the iterator stops it.
+        """Run the workflow and yield its events; closing the iterator cancels it.
 
         Args:
-            image: a path, the bytes of a file, an open file, or a PIL picture; or
-            prompt: what to paint, in English, Arabic or (with ``options.language``) another; or a
-                prompt of an earlier run, which is painted as it is.
-            options: everything that can be chosen; the three names below are shortcuts into it.
-            pictures: how many new pictures, 1 to 10.
-            seed: picture i is painted from ``seed + i``.
+            image: a path, the bytes of a file, an open file, or a PIL image; or
+            prompt: what to paint, in English, Arabic or (with ``options.language``) another
+                language; or the prompt of an earlier run, which is painted unchanged.
+            options: all options; the three arguments below are shortcuts into them.
+            pictures: number of new pictures, 1 to 10.
+            seed: picture i uses ``seed + i``.
             recipe: ``draft``, ``balanced`` or ``faithful``.
 
         Raises:
-            InputError: for a picture, prompt or option that cannot be used.
+            InputError: for an image, prompt or option that cannot be used.
             ModelError: when a model cannot be loaded.
-            OutOfMemory: when the device is too small.
+            OutOfMemory: when the device has too little memory.
         """
         options = _with_shortcuts(options or RunOptions(), pictures, seed, recipe)
         if (image is None) == (prompt is None):
-            raise OptionError("Give either a picture or a prompt.")
-        given: Image.Image | str | Prompt
+            raise OptionError("Give either an image or a prompt.")
         if image is not None:
-            given = open_picture(image)
-        elif isinstance(prompt, Prompt):
-            given = prompt
-        else:
-            given = checked_text(clean(prompt or ""))
-        return self._workflow(given, options)
+            return self._workflow(open_picture(image), options)
+        if isinstance(prompt, Prompt):
+            return self._workflow(prompt, options)
+        return self._workflow(checked_text(clean(prompt or "")), options)
 
     def describe(
         self, image: Source, options: CaptionOptions | None = None
     ) -> tuple[tuple[Caption, Translation], ...]:
-        """A picture in words alone: its captions, the best first, each with its Arabic twin.
+        """Caption an image without painting: the best caption first, each with its Arabic.
 
         Raises:
             PictureError: when the picture cannot be read.
             ModelError: when a model cannot be loaded.
         """
         captions = self.captioner.caption(open_picture(image), options or CaptionOptions())
-        words = [caption.text for caption in captions]
-        twins = self.translator.translate_many(words, TranslateOptions())
-        return tuple(zip(captions, twins, strict=True))
+        texts = [caption.text for caption in captions]
+        translations = self.translator.translate_many(texts, TranslateOptions())
+        return tuple(zip(captions, translations, strict=True))
 
-    def _workflow(self, given: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
-        clock = Clock()
+    def _workflow(self, start: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
+        timer = StageTimer()
         caption = None
-        # 1. A picture becomes English words, and these Arabic ones; or a prompt is understood.
-        if isinstance(given, Prompt):
-            prompt = given
-        elif isinstance(given, str):
-            with clock.of("translate"):
-                prompt = self._understood(given, options)
+        # 1. Image -> English caption -> Arabic; or a typed prompt -> English and Arabic.
+        if isinstance(start, Prompt):
+            prompt = start
+        elif isinstance(start, str):
+            with timer.measure("translate"):
+                prompt = self._bilingual_prompt(start, options)
         else:
-            with clock.of("caption"):
-                candidates = self.captioner.caption(given, options.caption)
+            with timer.measure("caption"):
+                candidates = self.captioner.caption(start, options.caption)
             caption = candidates[0]
-            yield Captioned(caption=caption, candidates=candidates, seconds=clock.last)
-            with clock.of("translate"):
-                twin = self.translator.translate(caption.text, options.translate)
-            yield Translated(translation=twin, seconds=clock.last)
-            prompt = self._measured(caption.text, twin.text, warnings=twin.warnings)
-        yield Prompted(prompt=prompt, seconds=clock.last if isinstance(given, str) else 0.0)
+            yield Captioned(caption=caption, candidates=candidates, seconds=timer.last)
+            with timer.measure("translate"):
+                arabic = self.translator.translate(caption.text, options.translate)
+            yield Translated(translation=arabic, seconds=timer.last)
+            prompt = self._prompt(caption.text, arabic.text, warnings=arabic.warnings)
+        yield Prompted(prompt=prompt, seconds=timer.last if isinstance(start, str) else 0.0)
 
-        # 2. New pictures from the English words; each is described again and compared.
+        # 2. English -> new pictures; each is captioned and compared with the prompt.
         pictures: list[Picture] = []
         fidelity: list[Fidelity | None] = []
         for event in self.painter.paint(prompt.english, options.paint):
             yield event
             if isinstance(event, Painted):
-                clock.add("paint", event.seconds)
+                timer.add("paint", event.seconds)
                 pictures.append(event.picture)
-                with clock.of("check"):
-                    seen = self._checked(event.picture, options)
-                fidelity.append(seen)
-                if seen is not None:
-                    yield Checked(index=event.picture.index, fidelity=seen, seconds=clock.last)
+                with timer.measure("check"):
+                    check = self._check(event.picture, options)
+                fidelity.append(check)
+                if check is not None:
+                    yield Checked(index=event.picture.index, fidelity=check, seconds=timer.last)
 
-        # 3. Everything together.
+        # 3. The result.
         yield Finished(
             result=RunResult(
                 caption=caption,
@@ -219,7 +216,7 @@ class Studio:
                 fidelity=tuple(fidelity),
                 kept=best_indices(fidelity, options.keep_best),
                 models=self.names,
-                seconds=clock.seconds,
+                seconds=timer.seconds,
             )
         )
 
@@ -233,7 +230,7 @@ class Studio:
         seed: int | None = None,
         recipe: Recipe | str | None = None,
     ) -> RunResult:
-        """The whole job at once; arguments and errors as in :meth:`stream`."""
+        """Run the workflow to its end; arguments and errors as in :meth:`stream`."""
         for event in self.stream(
             image, options, prompt=prompt, pictures=pictures, seed=seed, recipe=recipe
         ):
@@ -241,28 +238,26 @@ class Studio:
                 return event.result
         raise AssertionError("a stream ends with Finished")
 
-    def _understood(self, text: str, options: RunOptions) -> Prompt:
-        """A typed prompt in English, whatever it was written in, and its Arabic twin."""
+    def _bilingual_prompt(self, text: str, options: RunOptions) -> Prompt:
+        """Return a typed prompt in English and Arabic, whatever its language."""
         source = language(options.language) if options.language else detect_language(text)
         glossary = options.translate.glossary
-        into_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
+        to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
         if source == ENGLISH:
-            twin = self.translator.translate(text, into_arabic)
-            return self._measured(text, twin.text, warnings=twin.warnings)
-        there = TranslateOptions(
+            arabic = self.translator.translate(text, to_arabic)
+            return self._prompt(text, arabic.text, warnings=arabic.warnings)
+        to_english = TranslateOptions(
             source=source.code, target=ENGLISH.code, back=True, glossary=glossary
         )
-        sent = self.translator.translate(text, there)
-        # Without English words there is nothing to paint.
+        sent = self.translator.translate(text, to_english)
+        # The translation may be empty, and then there is nothing to paint.
         english = checked_text(sent.text, "translated prompt")
-        in_arabic = (
-            text if source == ARABIC else self.translator.translate(english, into_arabic).text
-        )
-        return self._measured(
+        in_arabic = text if source == ARABIC else self.translator.translate(english, to_arabic).text
+        return self._prompt(
             english, in_arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
         )
 
-    def _measured(
+    def _prompt(
         self,
         english: str,
         arabic: str,
@@ -283,37 +278,37 @@ class Studio:
             warnings=(*warnings, Notice.PROMPT_CUT) if length.cut else warnings,
         )
 
-    def _checked(self, picture: Picture, options: RunOptions) -> Fidelity | None:
+    def _check(self, picture: Picture, options: RunOptions) -> Fidelity | None:
         if not options.check or picture.image is None:
             return None
-        return self.compared(picture.image, picture.prompt)
+        return self.check_fidelity(picture.image, picture.prompt)
 
-    def compared(self, image: Image.Image, prompt: str) -> Fidelity:
-        """Describe a picture, and compare that with the English prompt it was painted from."""
-        seen = self.captioner.caption(image, CaptionOptions(beams=1))[0]
+    def check_fidelity(self, image: Image.Image, prompt: str) -> Fidelity:
+        """Caption a generated picture, and compare the caption with its English prompt."""
+        caption = self.captioner.caption(image, CaptionOptions(beams=1))[0]
 
-        def in_arabic(words: str) -> str:
-            return self.translator.translate(words, TranslateOptions()).text
+        def in_arabic(text: str) -> str:
+            return self.translator.translate(text, TranslateOptions()).text
 
-        return compare(prompt, seen.text, arabic=in_arabic)
+        return compare(prompt, caption.text, arabic=in_arabic)
 
 
 @dataclass
-class Clock:
-    """Seconds a stage took; what a reader of the stream does in between does not count."""
+class StageTimer:
+    """Seconds of each stage, without the time that the reader of the stream takes."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     last: float = 0.0
 
     @contextmanager
-    def of(self, stage: str) -> Iterator[None]:
-        """Time a piece of a stage."""
+    def measure(self, stage: str) -> Iterator[None]:
+        """Measure a part of a stage."""
         started = time.monotonic()
         yield
         self.add(stage, time.monotonic() - started)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count what somebody else has timed."""
+        """Add seconds that were measured elsewhere."""
         self.last = seconds
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 

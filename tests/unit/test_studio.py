@@ -176,9 +176,9 @@ def test_prompts_that_cannot_be_used(prompt: str) -> None:
 
 
 def test_either_a_picture_or_a_prompt() -> None:
-    with pytest.raises(OptionError, match="either a picture or a prompt"):
+    with pytest.raises(OptionError, match="either an image or a prompt"):
         fake_studio().stream()
-    with pytest.raises(OptionError, match="either a picture or a prompt"):
+    with pytest.raises(OptionError, match="either an image or a prompt"):
         fake_studio().stream(PHOTO, prompt="a cat")
 
 

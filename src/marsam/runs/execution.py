@@ -51,7 +51,7 @@ def create_run(
     """
     prompt, options = new.prompt, new.options
     if not isinstance(prompt, Prompt) and (new.image is None) == (prompt is None):
-        raise OptionError("Give either a picture or a prompt.")
+        raise OptionError("Give either an image or a prompt.")
     if isinstance(prompt, str):
         prompt = checked_text(clean(prompt))
     if options is not None and options.paint.seed is None:
@@ -127,7 +127,7 @@ def _check_unchecked(
         if picture.path is None or picture.fidelity is not None or run.prompt is None:
             continue
         started = time.monotonic()
-        fidelity = studio.compared(open_picture(picture.path), run.prompt.english)
+        fidelity = studio.check_fidelity(open_picture(picture.path), run.prompt.english)
         event = Checked(index=picture.index, fidelity=fidelity, seconds=time.monotonic() - started)
         journal.save_check(run.id, event)
         yield event
