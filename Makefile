@@ -23,6 +23,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(MAKE) --jobs=3 $(SYNC) types test-half test-rest
 
 types: $(VENV)/.dev

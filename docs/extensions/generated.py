@@ -183,8 +183,20 @@ def _plain(text: str) -> str:
     return "".join(parts)
 
 
+class Settings(_Generated):
+    """Insert the environment variables that Marsam reads."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield a table."""
+        from marsam.environment import VARIABLES
+
+        rows = [(f"`{name}`", description, default) for name, description, default in VARIABLES]
+        yield from _table(("Variable", "Description", "Default"), rows)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives (called by Sphinx)."""
     app.add_directive("marsam-commands", Commands)
     app.add_directive("marsam-routes", Routes)
+    app.add_directive("marsam-settings", Settings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

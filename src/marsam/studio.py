@@ -1,6 +1,5 @@
 """The workflow: image to English caption, Arabic caption, and new pictures."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from marsam import environment
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
 from marsam.hub.catalog import Model
@@ -41,8 +41,6 @@ from marsam.stages.protocols import Captioner, Painter, Translator
 from marsam.text.cleaning import clean
 from marsam.text.fidelity import Fidelity, best_indices, compare
 from marsam.text.languages import ARABIC, ENGLISH, Language, detect_language, language
-
-DEVICE_VARIABLE = "MARSAM_DEVICE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +89,7 @@ class Studio:
         from marsam.stages.translator import Seq2SeqTranslator
 
         chosen, reason = choose_set(models)
-        chosen_device = choose_device(device or os.environ.get(DEVICE_VARIABLE) or None)
+        chosen_device = choose_device(device or environment.DEVICE.get())
 
         def named(model: Model, other: str | None) -> dict[str, Any]:
             folder = stage_folder(chosen, model, other)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from marsam.hub import manifest
+from marsam import environment
 
 LARGE = ("*.safetensors", "*.bin", "*.h5", "*.ckpt", "*sentencepiece.bpe.model")
 """Files the hub keeps outside git, named by their SHA-256."""
@@ -108,18 +108,18 @@ class FakeHub:
 
 @contextmanager
 def _no_pins() -> Iterator[None]:
-    before = os.environ.get(manifest.VARIABLE)
+    before = os.environ.get(environment.MANIFEST.name)
     with TemporaryDirectory() as folder:
         empty = Path(folder, "manifest.json")
         empty.write_text('{"models": {}}', encoding="utf-8")
-        os.environ[manifest.VARIABLE] = str(empty)
+        os.environ[environment.MANIFEST.name] = str(empty)
         try:
             yield
         finally:
             if before is None:
-                del os.environ[manifest.VARIABLE]
+                del os.environ[environment.MANIFEST.name]
             else:
-                os.environ[manifest.VARIABLE] = before
+                os.environ[environment.MANIFEST.name] = before
 
 
 class _Server(ThreadingHTTPServer):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from marsam.hub import catalog, manifest
+from marsam import environment
+from marsam.hub import catalog
 from marsam.hub.download import pull
 from marsam.hub.import_folder import find_in_folder, import_model
 from marsam.hub.locate import is_present, verify
@@ -41,7 +42,7 @@ def _alone(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     empty = tmp_path / "empty.json"
     empty.write_text('{"models": {}}')
-    monkeypatch.setenv(manifest.VARIABLE, str(empty))
+    monkeypatch.setenv(environment.MANIFEST.name, str(empty))
 
 
 def test_the_standard_set_comes_from_a_folder_and_runs(
@@ -182,4 +183,4 @@ def _pin(
     pins = {"models": {repo: {"revision": "c" * 40, "files": {name: file}}}}
     path = tmp_path / "pins.json"
     path.write_text(json.dumps(pins))
-    monkeypatch.setenv(manifest.VARIABLE, str(path))
+    monkeypatch.setenv(environment.MANIFEST.name, str(path))

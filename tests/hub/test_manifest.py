@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import snapshot_download
 
+from marsam import environment
 from marsam.errors import ModelDamaged, ModelError, ModelNotFound
 from marsam.hub import catalog, manifest
 from marsam.hub.download import plan_download, pull
@@ -35,7 +36,7 @@ def pins(hub: FakeHub, tmp_path: Path) -> Iterator[Path]:
     assert not large, "what the hub announces need not be downloaded"
     hub.requests.clear()
     with pytest.MonkeyPatch.context() as patched:  # undone before the hub closes
-        patched.setenv(manifest.VARIABLE, str(path))
+        patched.setenv(environment.MANIFEST.name, str(path))
         yield path
 
 
@@ -120,7 +121,7 @@ def test_what_another_program_cached_as_main_is_used_beside_a_pin(
 
 
 def test_a_manifest_that_is_none_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(manifest.VARIABLE, str(cache / "nowhere.json"))
+    monkeypatch.setenv(environment.MANIFEST.name, str(cache / "nowhere.json"))
     with pytest.raises(ModelError, match="nowhere.json is not a manifest.*MARSAM_MANIFEST"):
         pull(BLIP)
 

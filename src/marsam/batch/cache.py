@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from marsam.batch.rows import spelled
 from marsam.errors import DiskFull, JournalError, is_disk_full
+from marsam.journal.sqlite import open_sqlite, require_version
 from marsam.options import CaptionOptions, TranslateOptions
-from marsam.sqlite import open_sqlite, require_version
 
 VERSION = 1
 _TABLES = """

@@ -43,11 +43,11 @@ def show(
 
 def info(as_json: Json = False) -> None:
     """Show which models and which device Marsam uses, and why."""
-    from marsam.cpu.summary import optimizations
     from marsam.device import choose_device
     from marsam.hub.catalog import SETS
     from marsam.hub.selection import stage_name
     from marsam.runs.eta import TimeEstimator, timings_file
+    from marsam.stages.loading import optimizations
     from marsam.studio import Studio
 
     studio = Studio.load()

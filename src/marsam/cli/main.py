@@ -33,7 +33,6 @@ from marsam.cli.options import (
 from marsam.cli.review import review
 from marsam.cli.runs import runs_app
 from marsam.cli.serve import serve, studio
-from marsam.cpu.allocator import retain_freed_memory
 from marsam.errors import (
     Cancelled,
     JournalError,
@@ -43,9 +42,9 @@ from marsam.errors import (
     PromptError,
     RunMissing,
 )
-from marsam.hub.telemetry import disable_telemetry
 from marsam.options import MAX_PICTURES, CaptionOptions, PaintOptions, RunOptions, TranslateOptions
 from marsam.recipes import Recipe, recipe_named
+from marsam.stages.loading import prepare_process
 from marsam.version import __version__
 
 if TYPE_CHECKING:
@@ -407,8 +406,7 @@ app.command()(info)
 def main() -> None:
     """Run the command line. An error is printed as one sentence on stderr, with exit code 1."""
     debug = "--debug" in sys.argv
-    disable_telemetry()
-    retain_freed_memory()
+    prepare_process()
     prepare_completion()
     try:
         app()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from marsam import environment
 from marsam.cli.completion import devices, model_sets
 
 Models = Annotated[
@@ -36,7 +37,9 @@ GlossaryFile = Annotated[
 RECIPE_HELP = "Quality preset: draft (fast), balanced, faithful (slow)."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
+Port = Annotated[
+    int, typer.Option(envvar=environment.PORT.name, min=1, max=65535, help="Port to listen on.")
+]
 KeyFile = Annotated[
     Path | None,
     typer.Option(help="File of API keys, one per line.", show_default="one key from MARSAM_KEY"),

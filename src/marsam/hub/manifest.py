@@ -6,16 +6,15 @@ not pinned. ``MARSAM_MANIFEST`` names another manifest, for those who pin models
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from marsam import environment
 from marsam.errors import ModelError
 
-VARIABLE = "MARSAM_MANIFEST"
 PACKAGED = Path(__file__).with_name("manifest.json")
 
 
@@ -46,7 +45,7 @@ def bundled_pin(folder: Path) -> Pin | None:
 
 
 def _path() -> Path:
-    return Path(os.environ.get(VARIABLE) or PACKAGED).expanduser()
+    return Path(environment.MANIFEST.get() or PACKAGED).expanduser()
 
 
 @cache
@@ -56,7 +55,8 @@ def _read(path: Path) -> Mapping[str, Pin]:
         return {name: _pin(entry) for name, entry in document["models"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path} is not a manifest of models; unset {VARIABLE} or install Marsam again."
+            f"{path} is not a manifest of models; "
+            f"unset {environment.MANIFEST.name} or install Marsam again."
         ) from error
 
 

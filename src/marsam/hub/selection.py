@@ -1,12 +1,11 @@
 """Which model set is used, and why; which folder and name each stage's model has."""
 
-import os
 from pathlib import Path
 
+from marsam import environment
 from marsam.hub.catalog import MINI, STANDARD, Model, ModelSet, bundled_folder, model_set
 from marsam.hub.locate import is_present, locate
 
-MODELS_VARIABLE = "MARSAM_MODELS"
 NOT_DOWNLOADED = "the standard set is not downloaded; download it with: marsam models pull standard"
 """Why the mini set is used when no set was named."""
 
@@ -17,9 +16,9 @@ def choose_set(name: str | None) -> tuple[ModelSet, str]:
     Precedence: the argument, then ``MARSAM_MODELS``, then what is downloaded.
     """
     if name is not None:
-        return model_set(name), f"{name} was asked for"
-    if variable := os.environ.get(MODELS_VARIABLE):
-        return model_set(variable), f"{MODELS_VARIABLE} says {variable}"
+        return model_set(name), f"{name} was requested"
+    if variable := environment.MODELS.get():
+        return model_set(variable), f"{environment.MODELS.name} is set to {variable}"
     if all(is_present(model) for model in STANDARD.models):
         return STANDARD, "the standard set is downloaded"
     return MINI, NOT_DOWNLOADED

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from marsam import environment
 from marsam.errors import DiskFull, JournalError, is_disk_full
-from marsam.sqlite import open_sqlite, require_version
+from marsam.journal.sqlite import open_sqlite, require_version
 
 SCHEMA_VERSION = 1
-URL_VARIABLE = "MARSAM_JOURNAL"
 DATABASE_UNUSABLE = (
-    f"The journal's database cannot be used; check that it is running, and that {URL_VARIABLE} "
-    "has the right address, name and password."
+    "The journal's database cannot be used; check that it is running, and that "
+    f"{environment.JOURNAL.name} has the right address, name and password."
 )
 
 metadata = sa.MetaData()

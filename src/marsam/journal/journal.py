@@ -5,7 +5,6 @@ exists. The process that works on a run is its owner; when the owner ends before
 run becomes *interrupted*.
 """
 
-import os
 import secrets
 import sqlite3
 import threading
@@ -20,11 +19,11 @@ import platformdirs
 import sqlalchemy as sa
 from PIL import Image
 
+from marsam import environment
 from marsam.errors import MarsamError, RunExists, RunMissing
 from marsam.imaging.image_io import save_picture
 from marsam.imaging.metadata import record_of, save_with_record
 from marsam.journal.database import (
-    URL_VARIABLE,
     migrate,
     open_engine,
     pictures,
@@ -43,14 +42,12 @@ from marsam.journal.records import (
 )
 from marsam.results import Caption, Checked, Painted, Prompt
 
-DATA_VARIABLE = "MARSAM_DATA"
-STORE_VARIABLE = "MARSAM_PICTURES"
 IS_ACTIVE = runs.c.state.in_(ACTIVE_STATES)
 
 
 def data_folder() -> Path:
     """The folder of runs: ``MARSAM_DATA``, else the system's folder for a user's data."""
-    folder = os.environ.get(DATA_VARIABLE)
+    folder = environment.DATA.get()
     return Path(folder) if folder else Path(platformdirs.user_data_dir("marsam"))
 
 
@@ -74,8 +71,8 @@ class Journal:
         self, folder: Path | None = None, *, url: str | None = None, store: str | None = None
     ) -> None:
         if folder is None:
-            url = url or os.environ.get(URL_VARIABLE) or None
-            store = store or os.environ.get(STORE_VARIABLE) or None
+            url = url or environment.JOURNAL.get()
+            store = store or environment.PICTURES.get()
         self.folder = folder or data_folder()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """Listen on sockets, read the API keys, and run helper threads of a server."""
 
 import errno
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -10,9 +9,9 @@ from typing import ParamSpec
 
 from starlette.types import ASGIApp
 
+from marsam import environment
 from marsam.errors import OptionError
 
-KEY_VARIABLE = "MARSAM_KEY"
 MIN_KEY_CHARACTERS = 16
 SHUTDOWN_TIMEOUT_S = 5
 """Time that open requests get to finish after an interrupt."""
@@ -26,7 +25,7 @@ def load_keys(file: Path | None) -> frozenset[str]:
         OptionError: when the file cannot be read or holds no key, or when a key is too short.
     """
     if file is None:
-        lines = [os.environ.get(KEY_VARIABLE, "")]
+        lines = [environment.KEY.get() or ""]
     else:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from marsam.cpu.allocator import trim_memory
+from marsam.cpu.allocator import retain_freed_memory, trim_memory
+from marsam.device import Device
 from marsam.errors import ModelDamaged, ModelMissing, map_model_errors
 from marsam.hub.model_files import is_weights, missing_files
 from marsam.hub.telemetry import disable_telemetry
@@ -41,6 +42,22 @@ def loading_model(folder: Path, stage: str, name: str, *libraries: str) -> Itera
         require_files(folder, stage, name)
         yield
         trim_memory()
+
+
+def prepare_process() -> None:
+    """Set up a process of ours for inference, before it starts threads.
+
+    Usage reports of the hub's library are off, and freed memory is kept for reuse.
+    """
+    disable_telemetry()
+    retain_freed_memory()
+
+
+def optimizations(device: Device) -> tuple[str, ...]:
+    """Describe what is optimised on a device, a sentence each (:mod:`marsam.cpu.summary`)."""
+    from marsam.cpu import summary
+
+    return summary.optimizations(device)
 
 
 def silence(*libraries: str) -> None:

@@ -1,0 +1,58 @@
+"""The environment variables that Marsam reads; docs/reference-settings.md lists this table."""
+
+import os
+from typing import NamedTuple
+
+
+class Variable(NamedTuple):
+    """An environment variable.
+
+    Attributes:
+        name: as it is set in the environment.
+        description: its meaning, in Markdown.
+        default: the value or behaviour without it, in Markdown.
+    """
+
+    name: str
+    description: str
+    default: str
+
+    def get(self) -> str | None:
+        """Return the value, or None when the variable is unset or empty."""
+        return os.environ.get(self.name) or None
+
+
+MODELS = Variable(
+    "MARSAM_MODELS",
+    "model set: `standard` or `mini`",
+    "`standard` if it is downloaded, otherwise `mini`",
+)
+DEVICE = Variable("MARSAM_DEVICE", "device: `cuda`, `mps` or `cpu`", "the best available device")
+DATA = Variable(
+    "MARSAM_DATA",
+    "folder for runs and the caption cache",
+    "the operating system's folder for user data",
+)
+JOURNAL = Variable(
+    "MARSAM_JOURNAL",
+    "PostgreSQL address for the rows of runs",
+    "a SQLite file in `MARSAM_DATA`",
+)
+PICTURES = Variable(
+    "MARSAM_PICTURES",
+    "`s3://` address for the images of runs, shared by several machines",
+    "only `MARSAM_DATA`",
+)
+MANIFEST = Variable(
+    "MARSAM_MANIFEST",
+    "manifest file with the commits and checksums that downloaded models must have",
+    "the manifest in the package",
+)
+KEY = Variable(
+    "MARSAM_KEY",
+    "API key for `marsam serve`, `studio` and `review`, at least 16 characters",
+    "none; the server then listens on this machine only",
+)
+PORT = Variable("PORT", "port of the server", "7860")
+
+VARIABLES = (MODELS, DEVICE, DATA, JOURNAL, PICTURES, MANIFEST, KEY, PORT)
