@@ -55,11 +55,10 @@ def baseline(folder: Path) -> float:
 def marsam_batch(folder: Path) -> float:
     """Run a batch with an empty cache; returns seconds without loading."""
     from marsam import Studio, open_picture
-    from marsam.batch.cache import Memory
-    from marsam.batch.discovery import find
+    from marsam.batch.cache import BatchContext, ResultCache, models_of
+    from marsam.batch.discovery import find_images
     from marsam.batch.engine import LocalEngine
-    from marsam.batch.known import Known, models_of
-    from marsam.batch.pipeline import Describer
+    from marsam.batch.pipeline import BatchPipeline
     from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
 
     studio = Studio.load("mini", device="cpu")
@@ -67,20 +66,20 @@ def marsam_batch(folder: Path) -> float:
     (warm_up,) = studio.captioner.caption(picture, CaptionOptions())
     studio.translator.translate(warm_up.text, TranslateOptions())
     with tempfile.TemporaryDirectory() as home:
-        known = Known(
-            memory=Memory(Path(home) / "captions.db"),
+        context = BatchContext(
+            cache=ResultCache(Path(home) / "captions.db"),
             options=BatchOptions(),
             models=models_of(studio),
         )
-        describer = Describer(
-            engine=LocalEngine(studio=studio, known=known),
-            known=known,
+        pipeline = BatchPipeline(
+            engine=LocalEngine(studio=studio, context=context),
+            context=context,
             painter=studio.painter,
             folder=folder,
             album=folder / "none",
         )
         started = time.perf_counter()
-        rows = sum(not row.error for row in describer.rows(find(folder)))
+        rows = sum(not row.error for row in pipeline.rows(find_images(folder)))
         seconds = time.perf_counter() - started
     if rows != len(list(folder.rglob("*.png"))):
         raise RuntimeError("not every picture was captioned")

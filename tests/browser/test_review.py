@@ -13,8 +13,8 @@ import uvicorn
 from playwright.sync_api import Page, expect
 
 from marsam.batch.rows import Row
-from marsam.batch.tables import CsvWriter, Output, read_rows
-from marsam.review.images import Pictures
+from marsam.batch.tables import AtomicOutput, CsvWriter, read_rows
+from marsam.review.images import RowImages
 from marsam.review.server import application
 from marsam.review.strings import STRINGS
 from marsam.review.table import Review
@@ -43,10 +43,10 @@ def table(tmp_path: Path) -> Path:
         rows[5], sha256="", texts={}, error="This is not a JPEG, PNG or WebP picture."
     )
     table = tmp_path / "captions.csv"
-    output = Output(table, lambda file: CsvWriter(file, CODES))
+    output = AtomicOutput(table, lambda file: CsvWriter(file, CODES))
     for row in rows:
         output.write(row)
-    output.finish()
+    output.commit()
     return table
 
 
@@ -54,7 +54,7 @@ def table(tmp_path: Path) -> Path:
 def address(table: Path) -> Iterator[str]:
     """The page on that table; ``visit`` opens it."""
     review, port = Review(table), free_port()
-    app = application(review, Pictures([table.parent / "photos"], None))
+    app = application(review, RowImages([table.parent / "photos"], None))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -85,12 +85,12 @@ def test_whatever_is_lost_the_files_are_those_of_one_machine(
     losses: list[tuple[int, set[str]]] = []
 
     def lose(something: Callable[[], None]) -> None:
-        before = kept(photos)
+        before = cached(photos)
         losses.append((described(lines).total(), before))
         something()
 
     with begin(far, files[0]) as process:
-        until(lambda: len(kept(photos)) >= 4)
+        until(lambda: len(cached(photos)) >= 4)
         lose(process.kill)
         assert process.wait() == -signal.SIGKILL
 
@@ -98,7 +98,7 @@ def test_whatever_is_lost_the_files_are_those_of_one_machine(
         (begun, before), *_ = losses
         worker = pid_of(until(lambda: lines("described")[begun + 2 :])[0])
         lose(partial(os.kill, worker, signal.SIGKILL))
-        until(lambda: len(kept(photos)) >= len(before) + 6)
+        until(lambda: len(cached(photos)) >= len(before) + 6)
         machine = next(iter(cluster.worker_nodes))
         lose(partial(cluster.remove_node, machine, allow_graceful=False))
 
@@ -129,14 +129,14 @@ def test_whatever_is_lost_the_files_are_those_of_one_machine(
     assert described(lines) == asked
 
 
-def kept(photos: Path) -> set[str]:
-    """The pictures whose words are on the disk."""
+def cached(photos: Path) -> set[str]:
+    """The images whose captions are in the cache."""
     file = photos.parent / "data" / "captions.db"
     if not file.exists():
         return set()
     with closing(sqlite3.connect(file, timeout=30)) as database:
         try:
-            told = database.execute("SELECT text FROM words WHERE text LIKE 'a picture on %'")
+            told = database.execute("SELECT text FROM results WHERE text LIKE 'a picture on %'")
             return {text.removeprefix("a picture on ") for (text,) in told}
-        except sqlite3.OperationalError:  # its tables are just being made
+        except sqlite3.OperationalError:  # the tables do not exist yet
             return set()

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from marsam.batch.cache import Memory
-from marsam.batch.discovery import find
+from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.discovery import find_images
 from marsam.batch.engine import Engine, LocalEngine
-from marsam.batch.known import Known, models_of
-from marsam.batch.pipeline import Describer
+from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
 from marsam.cluster import ClusterError, Plan, Share
 from marsam.cluster.batch_engine import ClusterEngine
@@ -69,10 +68,10 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("photos")
 
 
-def known(name: str, **changes: Any) -> Known:
+def context(name: str, **changes: Any) -> BatchContext:
     return replace(
-        Known(
-            memory=Memory(Path(f"{name}.db")),
+        BatchContext(
+            cache=ResultCache(Path(f"{name}.db")),
             options=BatchOptions(languages=("arb_Arab", "fra_Latn")),
             models=models_of(fake_studio()),
         ),
@@ -80,28 +79,28 @@ def known(name: str, **changes: Any) -> Known:
     )
 
 
-def rows(engine: Engine, known: Known) -> Iterator[Row]:
-    return Describer(
+def rows(engine: Engine, context: BatchContext) -> Iterator[Row]:
+    return BatchPipeline(
         engine=engine,
-        known=known,
+        context=context,
         painter=fake_studio().painter,
         folder=Path("photos"),
         album=Path("album"),
-    ).rows(find(Path("photos")))
+    ).rows(find_images(Path("photos")))
 
 
 def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespace) -> None:
-    here, far = known("here"), known("far")
-    alone = list(rows(LocalEngine(studio=fake_studio(), known=here), here))
+    here, far = context("here"), context("far")
+    alone = list(rows(LocalEngine(studio=fake_studio(), context=here), here))
     assert len(alone) == 13
-    assert list(rows(ClusterEngine(plan=PLAN, known=far), far)) == alone
+    assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == alone
     # What is known asks nobody anything.
     datasets.dataset = None
     for path in photos.rglob("*.png"):
         if not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
             path.unlink()
     again = [row for row in alone if not row.error]
-    assert list(rows(ClusterEngine(plan=PLAN, known=far), far)) == again
+    assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == again
 
 
 def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
@@ -109,14 +108,14 @@ def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
 ) -> None:
     from marsam.cluster.batch_workers import CaptionerHand
 
-    first = known("far", options=BatchOptions(languages=()))
-    drafts = list(rows(ClusterEngine(plan=PLAN, known=first), first))
+    first = context("far", options=BatchOptions(languages=()))
+    drafts = list(rows(ClusterEngine(plan=PLAN, context=first), first))
     draft = next(row for row in drafts if not row.error)
     texts = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
     read = replace(draft, texts=texts, reviewed=True)
     monkeypatch.setattr(CaptionerHand, "_done", None)
-    then = known("far", reviewed={read.sha256: read})
-    again = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=then), then)}
+    then = context("far", reviewed={read.sha256: read})
+    again = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=then), then)}
     assert again.pop(read.path) == replace(
         read, texts={**texts, "fra_Latn": "[fra_Latn] a tom cat"}
     )
@@ -129,23 +128,23 @@ def test_a_folder_that_a_machine_does_not_see_is_told(
 ) -> None:
     from marsam.cluster import batch_workers
 
-    here = known("here")
-    look = batch_workers._look
+    here = context("here")
+    scan = batch_workers._scan
 
-    def elsewhere(path: Path) -> batch_workers.FarLook:
+    def elsewhere(path: Path) -> batch_workers.RemoteScan:
         """As on a machine that has no such folder."""
-        far = look(Path("/elsewhere") / path.name)
-        return replace(far, look=replace(far.look, path=path))
+        remote = scan(Path("/elsewhere") / path.name)
+        return replace(remote, file=replace(remote.file, path=path))
 
-    monkeypatch.setattr(batch_workers, "_look", elsewhere)
+    monkeypatch.setattr(batch_workers, "_scan", elsewhere)
     with pytest.raises(ClusterError, match=f"The machine {platform.node()} cannot read"):
-        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+        list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
 def test_a_picture_that_changes_meanwhile_gets_nobody_elses_words(
     photos: Path, datasets: SimpleNamespace
 ) -> None:
-    here, dataset = known("here"), datasets.dataset
+    here, dataset = context("here"), datasets.dataset
     before = hashlib.sha256((photos / "0" / "picture 7.png").read_bytes()).hexdigest()
 
     def later(*args: Any) -> Any:
@@ -157,23 +156,23 @@ def test_a_picture_that_changes_meanwhile_gets_nobody_elses_words(
         return dataset(*args)
 
     datasets.dataset = later
-    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=here), here)}
+    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
     assert "changed meanwhile; run the same command again" in told["0/picture 7.png"].error
     assert told["copy.png"].english
-    assert not here.is_described(before)
+    assert not here.has_caption(before)
     datasets.dataset = dataset
-    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, known=here), here)}
+    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
     assert (told["0/picture 7.png"].width, told["0/picture 7.png"].error) == (20, "")
 
 
 def test_machines_with_other_models_are_refused(photos: Path, datasets: SimpleNamespace) -> None:
-    here = known("here", models={"captioner": "another@1", "translator": "fake-translator"})
+    here = context("here", models={"captioner": "another@1", "translator": "fake-translator"})
     with pytest.raises(ClusterError, match="give all machines the same models"):
-        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+        list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
 def test_what_never_comes_back_is_told(photos: Path, datasets: SimpleNamespace) -> None:
-    here, received = known("here"), datasets.received
+    here, received = context("here"), datasets.received
 
     def looks_only(data: Data) -> Any:
         datasets.received = lambda data: iter(())
@@ -181,12 +180,12 @@ def test_what_never_comes_back_is_told(photos: Path, datasets: SimpleNamespace) 
 
     datasets.received = looks_only
     with pytest.raises(ClusterError, match="run the same command again"):
-        list(rows(ClusterEngine(plan=PLAN, known=here), here))
+        list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
 def test_stopped_it_waits_for_nothing(photos: Path, datasets: SimpleNamespace) -> None:
-    here = known("here")
-    engine = ClusterEngine(plan=PLAN, known=here)
+    here = context("here")
+    engine = ClusterEngine(plan=PLAN, context=here)
     never: queue.Queue[list[Any]] = queue.Queue()
 
     def silent(data: Data) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Batches with the bundled models, killed and gone on with; ``make stress``: 2,000 pictures."""
+"""Batches with the bundled models, killed and resumed; ``make stress``: 2,000 images."""
 
 import os
 import random
@@ -22,7 +22,7 @@ STRESS = bool(os.environ.get("MARSAM_STRESS"))
 PICTURES, KILLS = (2000, 5) if STRESS else (40, 2)
 
 
-def test_many_pictures_are_described_as_each_alone(studio: Studio, tmp_path: Path) -> None:
+def test_captions_do_not_depend_on_the_batch(studio: Studio, tmp_path: Path) -> None:
     pictures = [open_picture(path) for path in make_folder(tmp_path, 10)]
     pictures += [Image.new("RGB", (30, 200), "red"), Image.new("RGB", (700, 40), "white")]
     for options in (
@@ -44,7 +44,7 @@ def test_many_pictures_are_described_as_each_alone(studio: Studio, tmp_path: Pat
         assert all(a == pytest.approx(b, abs=1e-3) for a, b in scores)
 
 
-def test_many_texts_are_translated_as_each_alone(studio: Studio) -> None:
+def test_translations_do_not_depend_on_the_batch(studio: Studio) -> None:
     texts = [
         "a cat on a blue background",
         "two lemons and an airplane",
@@ -62,10 +62,10 @@ def test_many_texts_are_translated_as_each_alone(studio: Studio) -> None:
         assert studio.translator.translate_many(texts, options) == alone
 
 
-def test_killed_again_and_again_it_ends_with_the_same_rows(tmp_path: Path) -> None:
-    """``kill -9`` at any moment, and the same command goes on: the same file as undisturbed."""
+def test_a_batch_killed_several_times_writes_the_same_table(tmp_path: Path) -> None:
+    """``kill -9`` at any moment; the same command resumes, and writes the same file."""
     make_folder(tmp_path / "photos", PICTURES, bad=0.05)
-    assert _begin(tmp_path, "calm").wait() == 1  # some of the files are bad
+    assert _begin(tmp_path, "undisturbed").wait() == 1  # some of the files are bad
     rng = random.Random(1)
     for read in sorted(rng.sample(range(1, round(0.9 * PICTURES)), KILLS)):
         process = _begin(tmp_path, "killed")
@@ -77,7 +77,7 @@ def test_killed_again_and_again_it_ends_with_the_same_rows(tmp_path: Path) -> No
         assert process.wait() == -signal.SIGKILL
         assert not (tmp_path / "killed.csv").exists()
     assert _begin(tmp_path, "killed").wait() == 1
-    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "calm.csv").read_bytes()
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
     rows = list(read_rows(tmp_path / "killed.csv"))
     assert len(rows) == PICTURES
     assert sum(bool(row.error) for row in rows) == round(0.05 * PICTURES)
@@ -96,11 +96,11 @@ def _begin(folder: Path, name: str) -> subprocess.Popen[bytes]:
 
 
 def _read(data: Path) -> int:
-    """How many files a batch has read and described, or is about to."""
+    """How many files are in the cache: captioned, or about to be."""
     if not (data / "captions.db").exists():
         return 0
     with closing(sqlite3.connect(data / "captions.db", timeout=30)) as database:
         try:
             return int(database.execute("SELECT count(*) FROM files").fetchone()[0])
-        except sqlite3.OperationalError:  # its tables are just being made
+        except sqlite3.OperationalError:  # the tables do not exist yet
             return 0

@@ -1,3 +1,5 @@
+"""Batches: tables, sidecars, the cache, and the pipeline on fake models."""
+
 import csv
 import json
 import os
@@ -12,19 +14,25 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import CaptionOptions, Studio
-from marsam.batch.cache import Memory
-from marsam.batch.discovery import find
-from marsam.batch.engine import TOGETHER, LocalEngine
-from marsam.batch.known import Known, models_of
-from marsam.batch.pipeline import Describer
+from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.discovery import find_images
+from marsam.batch.engine import CAPTION_BATCH_SIZE, LocalEngine, bisect_on_error
+from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
-from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, read_rows
-from marsam.errors import JournalError, OutOfMemory, PictureError
+from marsam.batch.tables import (
+    AtomicOutput,
+    CsvWriter,
+    JsonLinesWriter,
+    ParquetWriter,
+    read_rows,
+    write_error,
+)
+from marsam.errors import DiskFull, JournalError, OptionError, OutOfMemory, PictureError
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
 from marsam.options import BatchOptions
@@ -50,13 +58,13 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
     return one
 
 
-def seen(studio: Studio) -> int:
-    """How many pictures were looked at so far."""
+def caption_calls(studio: Studio) -> int:
+    """How many images were captioned so far."""
     assert isinstance(studio.captioner, FakeCaptioner)
     return len(studio.captioner.calls)
 
 
-def test_every_file_says_the_same(studio: Studio) -> None:
+def test_all_formats_have_the_same_rows(studio: Studio) -> None:
     make_folder(Path("photos"), 12)
     names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
     assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 0
@@ -71,7 +79,7 @@ def test_every_file_says_the_same(studio: Studio) -> None:
 
 
 def test_the_table_opens_in_excel(studio: Studio) -> None:
-    """With its mark, or Arabic is read as something else; with no cell that is a formula."""
+    """With a byte order mark, or Excel misreads Arabic; and with formulas escaped."""
     folder = Path("photos")
     folder.mkdir()
     Image.new("RGB", (32, 32)).save(folder / "=1+1.png")
@@ -83,8 +91,9 @@ def test_the_table_opens_in_excel(studio: Studio) -> None:
     assert next(read_rows(Path("a.csv"))).path == "=1+1.png"
 
 
+@settings(deadline=None)  # it writes files
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
-def test_texts_come_back_from_every_table(
+def test_tables_round_trip_any_text(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
     home = tmp_path_factory.mktemp("tables")
@@ -101,7 +110,7 @@ def test_texts_come_back_from_every_table(
         for row in rows:
             writer.write(row)
         writer.close()
-        # White space at the ends is no part of a text in any format; the rest is.
+        # Every character survives in every format.
         assert [dict(row.texts) for row in read_rows(home / f"a{suffix}")] == [
             dict(row.texts) for row in rows
         ]
@@ -112,8 +121,8 @@ def test_bad_files_are_rows_with_an_error(
 ) -> None:
     make_folder(Path("photos"), 20, bad=0.2)
     assert marsam("batch", "photos", "--out", "a.csv", "--json") == 1
-    said = json.loads(capsys.readouterr().out)
-    assert (said["pictures"], said["described"], said["failed"]) == (20, 16, 4)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["pictures"], report["described"], report["failed"]) == (20, 16, 4)
     rows = list(read_rows(Path("a.csv")))
     failed = [row for row in rows if row.error]
     assert len(failed) == 4
@@ -125,29 +134,29 @@ def test_bad_files_are_rows_with_an_error(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_unicode_is_a_row_with_an_error(studio: Studio) -> None:
+def test_a_name_that_is_not_unicode_is_a_row_with_an_error(studio: Studio) -> None:
     (path,) = make_folder(Path("photos"), 1)
     os.link(path, b"photos/\xff.png")
     names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
     assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 1
     told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
     assert told == [
-        ("\\xff.png", "The name of this file is no Unicode; rename it."),
+        ("\\xff.png", "The name of this file is not valid Unicode; rename the file."),
         ("0/picture 0.png", ""),
     ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_folder_whose_name_is_no_unicode_has_a_sheet(studio: Studio) -> None:
+def test_a_folder_whose_name_is_not_unicode_has_a_contact_sheet(studio: Studio) -> None:
     folder = Path(os.fsdecode(b"photos \xff"))
     make_folder(folder, 1)
     assert marsam("batch", str(folder), "--out", "a.csv", "--out", "a.html") == 1
     (row,) = read_rows(Path("a.csv"))
-    assert row.error == "The name of this file is no Unicode; rename it."
+    assert row.error == "The name of this file is not valid Unicode; rename the file."
     assert "<title>photos \\xff</title>" in Path("a.html").read_text(encoding="utf-8")
 
 
-def test_a_link_that_leads_nowhere_is_a_row_with_an_error(studio: Studio) -> None:
+def test_a_broken_link_is_a_row_with_an_error(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     Path("photos/loop.png").symlink_to("loop.png")
     assert marsam("batch", "photos", "--out", "a.csv", "--out", "a.html") == 1
@@ -158,19 +167,19 @@ def test_a_link_that_leads_nowhere_is_a_row_with_an_error(studio: Studio) -> Non
     ]
 
 
-def test_a_folder_that_cannot_be_read_is_told(
+def test_a_folder_that_cannot_be_read_is_an_error(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make_folder(Path("photos"), 2)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     before, scan = Path("a.csv").read_bytes(), os.scandir
 
-    def closed(path: str) -> Any:
+    def unreadable(path: str) -> Any:
         if Path(path) == made[1].parent:
             raise PermissionError(13, "Permission denied", path)
         return scan(path)
 
-    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(os, "scandir", unreadable)
     capsys.readouterr()
     assert marsam("batch", "photos", "--out", "a.csv") == 1
     told = f"The folder {made[1].parent} cannot be read: Permission denied.\n"
@@ -178,50 +187,48 @@ def test_a_folder_that_cannot_be_read_is_told(
     assert Path("a.csv").read_bytes() == before
 
 
-def test_a_cluster_is_not_asked_to_paint(
-    studio: Studio, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cluster_batch_does_not_paint(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv", "-n", "1", "--cluster", "local") == 1
     (told,) = capsys.readouterr().err.splitlines()
     assert "without --cluster" in told
 
 
-def test_nothing_is_described_twice(studio: Studio) -> None:
+def test_no_image_is_captioned_twice(studio: Studio) -> None:
     made = make_folder(Path("photos"), 10)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     first = Path("a.csv").read_bytes()
-    assert seen(studio) == 10
+    assert caption_calls(studio) == 10
     assert marsam("batch", "photos", "--out", "a.csv") == 0
-    assert seen(studio) == 10
+    assert caption_calls(studio) == 10
     assert Path("a.csv").read_bytes() == first
-    # Moved, copied, or with another language: the picture is known by what it holds.
+    # Moved, copied, or with another language: the cache knows the image by its checksum.
     made[0].rename("photos/moved.png")
     Path("photos/copy.png").write_bytes(made[1].read_bytes())
     assert marsam("batch", "photos", "--out", "b.csv", "--to", "ar", "--to", "fr") == 0
-    assert seen(studio) == 10
+    assert caption_calls(studio) == 10
     assert {row.texts["fra_Latn"] for row in read_rows(Path("b.csv"))} == {f"[fra_Latn] {CAT}"}
 
 
-def test_a_changed_picture_is_described_again(studio: Studio) -> None:
+def test_a_changed_image_is_captioned_again(studio: Studio) -> None:
     made = make_folder(Path("photos"), 3)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     Image.new("RGB", (50, 40), "red").save(made[1])
     assert marsam("batch", "photos", "--out", "a.csv") == 0
-    assert seen(studio) == 4
+    assert caption_calls(studio) == 4
     assert [row.width for row in read_rows(Path("a.csv"))] == [144, 50, 144]
 
 
-def test_the_same_picture_twice_is_described_once(studio: Studio) -> None:
+def test_copies_of_an_image_are_captioned_once(studio: Studio) -> None:
     made = make_folder(Path("photos"), 1)
     for number in range(5):
         Path(f"photos/{number}.png").write_bytes(made[0].read_bytes())
     assert marsam("batch", "photos", "--out", "a.csv") == 0
-    assert seen(studio) == 1
+    assert caption_calls(studio) == 1
     assert len(list(read_rows(Path("a.csv")))) == 6
 
 
-def test_what_somebody_reviewed_stays(studio: Studio) -> None:
+def test_reviewed_texts_are_kept(studio: Studio) -> None:
     make_folder(Path("photos"), 4)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     rows = list(read_rows(Path("a.csv")))
@@ -229,7 +236,7 @@ def test_what_somebody_reviewed_stays(studio: Studio) -> None:
     _write(Path("a.csv"), [*rows[:2], better, rows[3]], ["eng_Latn", "arb_Arab"])
     assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
     again = list(read_rows(Path("a.csv")))
-    # The new language is made from the words a person wrote; their Arabic is kept beside it.
+    # The new language is translated from the reviewed English text; the Arabic text is kept.
     assert dict(again[2].texts) == {
         "eng_Latn": "a tom cat",
         "arb_Arab": "قط",
@@ -238,7 +245,7 @@ def test_what_somebody_reviewed_stays(studio: Studio) -> None:
     assert [row.reviewed for row in again] == [False, False, True, False]
 
 
-def test_what_somebody_reviewed_stays_where_a_language_cannot_be_added(studio: Studio) -> None:
+def test_reviewed_texts_are_kept_where_a_language_cannot_be_added(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     (row,) = read_rows(Path("a.csv"))
@@ -251,7 +258,7 @@ def test_what_somebody_reviewed_stays_where_a_language_cannot_be_added(studio: S
     assert (dict(again.texts), again.state) == ({**words, "fra_Latn": ""}, "reviewed")
 
 
-def test_a_language_that_could_not_be_added_is_not_taken_for_an_emptied_one(
+def test_a_failed_translation_is_not_mistaken_for_a_cleared_text(
     studio: Studio,
 ) -> None:
     make_folder(Path("photos"), 1)
@@ -267,7 +274,7 @@ def test_a_language_that_could_not_be_added_is_not_taken_for_an_emptied_one(
 
 
 @pytest.mark.parametrize("where", ["page", "spreadsheet"])
-def test_a_language_that_a_reviewer_emptied_stays_empty(studio: Studio, where: str) -> None:
+def test_a_text_that_a_reviewer_cleared_stays_empty(studio: Studio, where: str) -> None:
     (path,) = make_folder(Path("photos"), 1)
     names = ("a.csv", "a.jsonl", "a.parquet")
     outs = [part for name in (*names, "a.html") for part in ("--out", name)]
@@ -278,7 +285,7 @@ def test_a_language_that_a_reviewer_emptied_stays_empty(studio: Studio, where: s
         (row,) = read_rows(Path("a.csv"))
         read = replace(row, texts={"eng_Latn": "a tom cat"}, reviewed=True)
         _write(Path("a.csv"), [read], ["eng_Latn", "arb_Arab"])
-    # A run that does not ask for it does not forget it.
+    # A batch without this language keeps its column.
     for to in ("ar", "fr", "ar"):
         assert marsam("batch", "photos", *outs, "--to", to, "--sidecar", "txt") == 0
         for name in names:
@@ -292,20 +299,20 @@ def test_a_language_that_a_reviewer_emptied_stays_empty(studio: Studio, where: s
     assert exported["texts"] == {"eng_Latn": "a tom cat", "fra_Latn": "[fra_Latn] a tom cat"}
 
 
-def test_a_cluster_hires_nobody_for_a_language_that_a_reviewer_emptied(
+def test_a_cluster_starts_no_actors_for_a_text_that_a_reviewer_cleared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from marsam.cluster import Plan
     from marsam.cluster.batch_engine import ClusterEngine
 
     (path,) = make_folder(Path("photos"), 1)
-    here = describer(FakeCaptioner())
+    here = pipeline(FakeCaptioner())
     (row,) = here.rows([path])
     read = replace(row, texts={"eng_Latn": "a tom cat", "arb_Arab": ""}, reviewed=True)
-    known = replace(here.known, reviewed={row.sha256: read})
+    context = replace(here.context, reviewed={row.sha256: read})
     monkeypatch.setitem(sys.modules, "marsam.cluster.ray_data", None)
-    engine = ClusterEngine(plan=Plan(studio="marsam.testing:fake_studio"), known=known)
-    assert list(replace(here, engine=engine, known=known).rows([path])) == [read]
+    engine = ClusterEngine(plan=Plan(studio="marsam.testing:fake_studio"), context=context)
+    assert list(replace(here, engine=engine, context=context).rows([path])) == [read]
 
 
 @pytest.mark.parametrize("names", [("c.csv", "c.jsonl"), ("c.csv", "d.jsonl")])
@@ -316,28 +323,28 @@ def test_the_latest_correction_counts_whichever_table_it_was_made_in(
     tables = [Path(name) for name in names]
     command = ("batch", "photos", *(part for name in names for part in ("--out", name)))
 
-    def told() -> list[tuple[str, str]]:
+    def current() -> list[tuple[str, str]]:
         assert marsam(*command) == 0
         return [(row.english, row.state) for table in tables for row in read_rows(table)]
 
-    told()
+    current()
     for number, english in enumerate(("first", "second", "third", "fourth")):
         _correct(tables[number % 2 if number > 1 else 0], english)
-        assert told() == [(english, "reviewed")] * 2
-    # A spreadsheet keeps no saves: the file that was changed last has the last word.
+        assert current() == [(english, "reviewed")] * 2
+    # A spreadsheet writes no corrections: the table that was modified last counts.
     (row,) = read_rows(tables[0])
     _write(tables[0], [replace(row, texts={**row.texts, "eng_Latn": "fifth"})], list(row.texts))
     later = tables[1].stat().st_mtime_ns + 1_000_000_000
     os.utime(tables[0], ns=(later, later))
-    assert told() == [("fifth", "reviewed")] * 2
+    assert current() == [("fifth", "reviewed")] * 2
     review = Review(tables[0])
     assert review.reopen(0, digest(review.rows[0]))
     review.close()
-    assert told() == [(CAT, "draft")] * 2
+    assert current() == [(CAT, "draft")] * 2
 
 
-def test_a_save_that_had_not_reached_its_table_is_kept(studio: Studio) -> None:
-    """As when the review was killed."""
+def test_a_correction_that_did_not_reach_its_table_is_kept(studio: Studio) -> None:
+    """As after a crash of the review."""
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     before = Path("a.csv").read_bytes()
@@ -355,7 +362,7 @@ def _correct(table: Path, english: str, arabic: str = "قط") -> None:
     review.close()
 
 
-def test_an_empty_column_of_somebody_elses_says_nothing(studio: Studio) -> None:
+def test_an_empty_column_of_the_user_is_ignored(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     text = Path("a.csv").read_text(encoding="utf-8").replace(",draft", ",reviewed")
@@ -368,14 +375,14 @@ def test_an_empty_column_of_somebody_elses_says_nothing(studio: Studio) -> None:
 
 
 def _write(path: Path, rows: Sequence[Row], codes: Sequence[str]) -> None:
-    output = Output(path, lambda file: CsvWriter(file, codes))
+    output = AtomicOutput(path, lambda file: CsvWriter(file, codes))
     for row in rows:
         output.write(row)
-    output.finish()
+    output.commit()
 
 
 @pytest.mark.parametrize("name", ["taken.csv", "taken.jsonl", "taken.parquet", "taken.html"])
-def test_a_file_of_somebody_else_is_not_overwritten(
+def test_a_foreign_file_is_not_overwritten(
     studio: Studio, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_folder(Path("photos"), 1)
@@ -383,7 +390,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(
     assert marsam("batch", "photos", "--out", name) == 1
     assert "choose another name" in capsys.readouterr().err
     assert Path(name).read_text(encoding="utf-8") == "name,phone\nMona,1\n"
-    assert seen(studio) == 0
+    assert caption_calls(studio) == 0
 
 
 def test_mistakes_are_one_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
@@ -394,7 +401,7 @@ def test_mistakes_are_one_sentence(studio: Studio, capsys: pytest.CaptureFixture
     assert not Path("a.csv").exists()
 
 
-def test_sidecars_carry_the_words(studio: Studio) -> None:
+def test_sidecars_contain_the_texts(studio: Studio) -> None:
     (path,) = make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt") == 0
     text = path.with_name(f"{path.name}.txt")
@@ -405,7 +412,7 @@ def test_sidecars_carry_the_words(studio: Studio) -> None:
         "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
     )
     assert [li.text for li in found] == [CAT, CAT, QITTA] * 2
-    # Ours is brought up to date; somebody else's is left alone.
+    # Marsam's own sidecar is updated; a foreign one is not changed.
     assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr", "--sidecar", "txt") == 0
     assert text.read_text(encoding="utf-8") == f"{CAT}\n[fra_Latn] {CAT}\n"
     xmp.write_text("edited in another program", encoding="utf-8")
@@ -413,7 +420,7 @@ def test_sidecars_carry_the_words(studio: Studio) -> None:
     assert xmp.read_text(encoding="utf-8") == "edited in another program"
 
 
-def test_a_sidecar_that_cannot_be_written_ends_nothing(
+def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make_folder(Path("photos"), 3)
@@ -434,12 +441,12 @@ def test_a_sidecar_that_cannot_be_written_ends_nothing(
     assert [path.exists() for path in sidecars] == [True, False, True]
     assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
     assert marsam(*command, "--json") == 1
-    said = json.loads(capsys.readouterr().out)
-    assert (said["failed"], said["sidecars_failed"]) == (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["failed"], report["sidecars_failed"]) == (0, 1)
 
 
 @pytest.mark.parametrize(("letters", "fits"), [(244, True), (248, False)])
-def test_a_picture_may_have_a_long_name(studio: Studio, letters: int, fits: bool) -> None:
+def test_an_image_may_have_a_long_name(studio: Studio, letters: int, fits: bool) -> None:
     (path,) = make_folder(Path("photos"), 1)
     path = path.rename(path.with_name(f"{'a' * letters}.png"))
     done = marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
@@ -475,7 +482,7 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     assert (record.english, record.arabic) == (CAT, QITTA)
 
 
-def test_a_sheet_in_another_folder_shows_the_new_pictures(studio: Studio) -> None:
+def test_a_contact_sheet_in_another_folder_shows_the_new_pictures(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "data/c.csv", "--out", "web/c.html", "-n", "1") == 0
     page = Path("web/c.html").read_text(encoding="utf-8")
@@ -484,7 +491,7 @@ def test_a_sheet_in_another_folder_shows_the_new_pictures(studio: Studio) -> Non
     assert all(path.is_file() for path in shown)
 
 
-def test_new_pictures_are_not_described_whichever_way_the_folder_is_named(studio: Studio) -> None:
+def test_new_pictures_are_not_captioned_however_the_folder_is_named(studio: Studio) -> None:
     make_folder(Path("photos"), 2)
     Path("link").symlink_to("photos")
     for folder in ("photos", str(Path("photos").absolute()), "link"):
@@ -493,57 +500,71 @@ def test_new_pictures_are_not_described_whichever_way_the_folder_is_named(studio
 
 
 @dataclass
-class Choosy(FakeCaptioner):
-    """Refuses more than ``most`` pictures at once, and those ``wide`` pixels wide."""
+class FailingCaptioner(FakeCaptioner):
+    """Fails for batches above ``max_batch_size``, and for images ``bad_width`` pixels wide."""
 
-    most: int = 100
-    wide: int = 0
-    together: list[int] = field(default_factory=list)
+    max_batch_size: int = 100
+    bad_width: int = 0
+    batch_sizes: list[int] = field(default_factory=list)
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        self.together.append(len(images))
-        if len(images) > self.most:
+        self.batch_sizes.append(len(images))
+        if len(images) > self.max_batch_size:
             raise OutOfMemory("There is not enough memory.")
-        if any(image.width == self.wide for image in images):
+        if any(image.width == self.bad_width for image in images):
             raise PictureError("This one cannot be described.")
         return super().caption_many(images, options)
 
 
-def describer(captioner: FakeCaptioner, **options: Any) -> Describer:
+def pipeline(captioner: FakeCaptioner, **options: Any) -> BatchPipeline:
     studio = replace(fake_studio(), captioner=captioner)
-    known = Known(
-        memory=Memory(Path("captions.db")),
+    context = BatchContext(
+        cache=ResultCache(Path("captions.db")),
         options=BatchOptions(**options),
         models=models_of(studio),
     )
-    return Describer(
-        engine=LocalEngine(studio=studio, known=known),
-        known=known,
+    return BatchPipeline(
+        engine=LocalEngine(studio=studio, context=context),
+        context=context,
         painter=studio.painter,
         folder=Path("photos"),
         album=Path("album"),
     )
 
 
-def test_too_little_memory_halves_what_is_described_at_once() -> None:
+def test_out_of_memory_halves_the_batch() -> None:
     make_folder(Path("photos"), 8)
-    captioner = Choosy(most=3)
-    rows = list(describer(captioner).rows(find(Path("photos"))))
+    captioner = FailingCaptioner(max_batch_size=3)
+    rows = list(pipeline(captioner).rows(find_images(Path("photos"))))
     assert [row.english for row in rows] == [CAT] * 8
-    assert captioner.together == [8, 4, 2, 2, 4, 2, 2]
+    assert captioner.batch_sizes == [8, 4, 2, 2, 4, 2, 2]
 
 
-def test_one_picture_spoils_no_other() -> None:
+def test_a_failing_image_affects_no_other() -> None:
     made = make_folder(Path("photos"), 8)
     Image.new("RGB", (77, 10)).save(made[3])
-    rows = list(describer(Choosy(wide=77)).rows(find(Path("photos"))))
+    rows = list(pipeline(FailingCaptioner(bad_width=77)).rows(find_images(Path("photos"))))
     assert sorted(row.error for row in rows) == [""] * 7 + ["This one cannot be described."]
 
 
-def test_few_pictures_are_open_at_once() -> None:
-    """However many there are: files are read a little ahead of what is done with them."""
+def test_bisection_isolates_errors_and_raises_fatal_ones() -> None:
+    def invert(numbers: Sequence[int]) -> list[float]:
+        return [1 / number for number in numbers]
+
+    *first, error = bisect_on_error(invert, [1, 2, 4, 0], catch=Exception)
+    assert first == [1, 0.5, 0.25]
+    assert isinstance(error, ZeroDivisionError)
+    assert bisect_on_error(invert, [], catch=Exception) == []
+    with pytest.raises(ZeroDivisionError):
+        bisect_on_error(invert, [1, 0], catch=Exception, fatal=(ArithmeticError,))
+    with pytest.raises(ZeroDivisionError):
+        bisect_on_error(invert, [1, 0], catch=OSError)
+
+
+def test_images_are_read_only_a_little_early() -> None:
+    """Memory does not grow with the folder."""
     made = make_folder(Path("photos"), 200)
     read: list[Path] = []
 
@@ -552,15 +573,15 @@ def test_few_pictures_are_open_at_once() -> None:
             read.append(path)
             yield path
 
-    rows = describer(FakeCaptioner()).rows(counted())
+    rows = pipeline(FakeCaptioner()).rows(counted())
     for _ in range(10):
         next(rows)
-    assert len(read) <= 10 + 9 * TOGETHER["cpu"]
+    assert len(read) <= 10 + 9 * CAPTION_BATCH_SIZE["cpu"]
     rows.close()
     assert len(read) < 200
 
 
-def test_a_disk_that_is_full_leaves_the_earlier_table(
+def test_a_full_disk_leaves_the_earlier_table(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_folder(Path("photos"), 3)
@@ -570,8 +591,8 @@ def test_a_disk_that_is_full_leaves_the_earlier_table(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(CsvWriter, "write", full)
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvWriter, "write", full)
         assert marsam("batch", "photos", "--out", "a.csv") == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         "a.csv cannot be written: No space left on device."
@@ -580,32 +601,37 @@ def test_a_disk_that_is_full_leaves_the_earlier_table(
     assert not list(Path().glob("*.partial"))
 
 
-def test_stopped_it_says_that_it_can_be_gone_on_with(
+@pytest.mark.parametrize(("number", "kind"), [(28, DiskFull), (30, OptionError)])
+def test_only_a_full_disk_is_reported_as_full(number: int, kind: type[Exception]) -> None:
+    error = write_error("space.csv", OSError(number, os.strerror(number)))
+    assert type(error) is kind
+    assert str(error) == f"space.csv cannot be written: {os.strerror(number)}."
+
+
+def test_an_interrupted_batch_can_be_resumed(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_folder(Path("photos"), 4)
     write: Callable[[CsvWriter, Row], None] = CsvWriter.write
 
-    def impatient(self: CsvWriter, row: Row) -> None:
+    def interrupted(self: CsvWriter, row: Row) -> None:
         if row.path.endswith("2.png"):
             raise KeyboardInterrupt
         write(self, row)
 
-    with monkeypatch.context() as pressed:
-        pressed.setattr(CsvWriter, "write", impatient)
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvWriter, "write", interrupted)
         assert marsam("batch", "photos", "--out", "a.csv") == 130
     assert (
         "2 of 4 pictures are done. Run the same command again to resume." in capsys.readouterr().err
     )
     assert not Path("a.csv").exists()
-    done = seen(studio)
+    done = caption_calls(studio)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
-    assert seen(studio) == 4 >= done
+    assert caption_calls(studio) == 4 >= done
 
 
-def test_a_table_under_review_is_left_alone(
-    studio: Studio, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_table_under_review_is_locked(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(Path("photos"), 2)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     before = Path("a.csv").read_bytes()
@@ -617,8 +643,8 @@ def test_a_table_under_review_is_left_alone(
     assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
 
 
-def test_a_sidecar_holds_what_xml_can_hold(studio: Studio) -> None:
-    """A reviewer's text may carry anything that a keyboard or a clipboard does."""
+def test_a_sidecar_leaves_out_characters_that_xml_forbids(studio: Studio) -> None:
+    """A reviewer may type or paste any character."""
     (path,) = make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     (row,) = read_rows(Path("a.csv"))
@@ -629,7 +655,7 @@ def test_a_sidecar_holds_what_xml_can_hold(studio: Studio) -> None:
     assert "a <cat>  & a dog" in "".join(ElementTree.fromstring(text).itertext())
 
 
-def test_a_damaged_memory_is_one_sentence() -> None:
+def test_a_damaged_cache_is_one_sentence() -> None:
     Path("captions.db").write_bytes(b"this is no database at all" * 100)
     with pytest.raises(JournalError, match=r"captions\.db cannot be used"):
-        Memory(Path("captions.db"))
+        ResultCache(Path("captions.db"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marsam.batch.cache import Memory
+from marsam.batch.cache import ResultCache
 from marsam.errors import JournalError, is_disk_full
 from marsam.journal.journal import Journal
 
@@ -33,7 +33,7 @@ def test_a_full_sqlite_database_is_a_full_disk() -> None:
 @pytest.mark.parametrize("name", ["workspace", "full", "No space left"])
 def test_a_path_with_such_a_word_in_it_is_not_a_full_disk(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("a file where a folder should be")
-    for storage in (lambda path: Memory(path / "captions.db"), Journal):
+    for storage in (lambda path: ResultCache(path / "captions.db"), Journal):
         with pytest.raises(JournalError) as caught:
             storage(tmp_path / name)
         assert type(caught.value) is JournalError

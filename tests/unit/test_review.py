@@ -1,4 +1,4 @@
-"""Going through a table: what is saved is kept, whatever happens, and exported apart."""
+"""Review of a table: no correction is lost, and corrections can be exported."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import Studio
-from marsam.batch.cache import Memory, Seen
+from marsam.batch.cache import FileInfo, ResultCache
 from marsam.batch.corrections import Correction, Corrections
-from marsam.batch.outputs import TABLES
+from marsam.batch.outputs import TABLE_WRITERS
 from marsam.batch.rows import Row
-from marsam.batch.tables import CsvWriter, Output, read_rows
+from marsam.batch.tables import AtomicOutput, CsvWriter, read_rows
 from marsam.errors import DiskFull, OptionError, PromptError
 from marsam.imaging.image_io import open_picture
 from marsam.review import table as review_module
 from marsam.review.export import export
-from marsam.review.images import Lost, Pictures
+from marsam.review.images import MissingImage, RowImages
 from marsam.review.strings import progress
 from marsam.review.table import Review, digest
 from marsam.testing import fake_studio
@@ -51,10 +51,10 @@ def some_rows(count: int) -> list[Row]:
 
 
 def write(path: Path, rows: list[Row]) -> Path:
-    output = Output(path, lambda file: TABLES[path.suffix](file, CODES))
+    output = AtomicOutput(path, lambda file: TABLE_WRITERS[path.suffix](file, CODES))
     for row in rows:
         output.write(row)
-    output.finish()
+    output.commit()
     return path
 
 
@@ -70,12 +70,12 @@ def review(table: Path) -> Iterator[Review]:
     one.close()
 
 
-def save(review: Review, number: int, texts: dict[str, str]) -> bool:
-    return review.save(number, texts, digest(review.rows[number]))
+def save(review: Review, index: int, texts: dict[str, str]) -> bool:
+    return review.save(index, texts, digest(review.rows[index]))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_correction_lands_in_the_same_file(suffix: str) -> None:
+def test_a_correction_is_written_to_the_table(suffix: str) -> None:
     rows = some_rows(5)
     rows[2] = replace(rows[2], warnings=("looping",))
     table = write(Path(f"a{suffix}"), rows)
@@ -94,7 +94,7 @@ def test_a_correction_lands_in_the_same_file(suffix: str) -> None:
     assert {path.name for path in Path().iterdir()} == {f"a{suffix}", "a.corrections.jsonl"}
 
 
-def test_a_later_batch_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_batch_keeps_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Studio, "load", lambda *a, **k: fake_studio())
     make_folder(Path("photos"), 3)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
@@ -107,16 +107,16 @@ def test_a_later_batch_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(list(read_rows(Path("a.csv")))[1].texts) == TOM
 
 
-def test_nothing_is_lost_when_it_is_killed() -> None:
+def test_no_correction_is_lost_in_a_crash() -> None:
     table = write(Path("a.csv"), some_rows(200))
     code = """
 from pathlib import Path
 from marsam.review.table import Review, digest
 review = Review(Path("a.csv"))
-for number, row in enumerate(review.rows):
-    texts = {"eng_Latn": f"cat {number}", "arb_Arab": f"قطة {number}"}
-    assert review.save(number, texts, digest(row))
-    print(number, flush=True)
+for index, row in enumerate(review.rows):
+    texts = {"eng_Latn": f"cat {index}", "arb_Arab": f"قطة {index}"}
+    assert review.save(index, texts, digest(row))
+    print(index, flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -125,7 +125,7 @@ for number, row in enumerate(review.rows):
         time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
         told = 7 + len(process.stdout.readlines())
-    assert len(list(read_rows(table))) == 200  # whole, at any moment
+    assert len(list(read_rows(table))) == 200  # never half a file
     review = Review(table)
     review.close()
     for rows in (review.rows, list(read_rows(table))):
@@ -134,16 +134,18 @@ for number, row in enumerate(review.rows):
         assert not any(row.reviewed for row in rows[told + 1 :])
 
 
-def test_what_had_not_reached_the_table_is_put_in(
+def test_corrections_that_did_not_reach_the_table_are_applied(
     review: Review, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(CsvWriter, "write", full)
-        assert save(review, 0, TOM)  # it is kept all the same,
-        assert "No space left" in review.trouble  # and the reader is told
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvWriter, "write", full)
+        assert save(review, 0, TOM)  # it is in the corrections file,
+        assert (
+            "No space left" in review.write_error
+        )  # and the page shows why the table is not written
         assert not next(read_rows(table)).reviewed
         assert not list(Path().glob(".*.partial"))
     review.close()
@@ -153,14 +155,14 @@ def test_what_had_not_reached_the_table_is_put_in(
     assert dict(next(read_rows(table)).texts) == TOM
 
 
-def test_what_cannot_be_kept_is_not_called_saved(
+def test_a_correction_on_a_full_disk_is_an_error(
     review: Review, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as broken:
-        broken.setattr("marsam.batch.corrections.os.fsync", full)
+    with monkeypatch.context() as patch:
+        patch.setattr("marsam.batch.corrections.os.fsync", full)
         with pytest.raises(DiskFull, match=r"a\.corrections\.jsonl cannot be written"):
             save(review, 0, TOM)
     assert not review.rows[0].reviewed
@@ -169,7 +171,7 @@ def test_what_cannot_be_kept_is_not_called_saved(
     assert next(read_rows(table)).reviewed
 
 
-def test_a_line_cut_short_spoils_no_other(review: Review, table: Path) -> None:
+def test_a_truncated_line_affects_no_other(review: Review, table: Path) -> None:
     save(review, 0, TOM)
     with Path("a.corrections.jsonl").open("ab") as file:
         file.write(b'{"path": "1.png", "sha')
@@ -182,11 +184,11 @@ def test_a_line_cut_short_spoils_no_other(review: Review, table: Path) -> None:
     again.close()
 
 
-def test_a_large_table_is_written_a_little_later(
+def test_a_large_table_is_written_after_a_delay(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_module, "AT_ONCE", 3)
-    monkeypatch.setattr(review_module, "PAUSE", 0.1)
+    monkeypatch.setattr(review_module, "SYNC_WRITE_MAX_ROWS", 3)
+    monkeypatch.setattr(review_module, "MIN_WRITE_DELAY_S", 0.1)
     review = Review(table)
     save(review, 0, TOM)
     save(review, 1, TOM)
@@ -195,9 +197,9 @@ def test_a_large_table_is_written_a_little_later(
     while not next(read_rows(table)).reviewed:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    monkeypatch.setattr(review_module, "PAUSE", 60)
+    monkeypatch.setattr(review_module, "MIN_WRITE_DELAY_S", 60)
     save(review, 2, TOM)
-    review.close()  # which does not wait for that
+    review.close()  # which writes without the delay
     assert sum(row.reviewed for row in read_rows(table)) == 3
 
 
@@ -206,22 +208,23 @@ def test_two_tabs_do_not_overwrite_each_other(review: Review) -> None:
     assert review.save(0, TOM, seen)
     assert not review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
     assert dict(review.rows[0].texts) == TOM
-    assert save(review, 0, {**TOM, "arb_Arab": "هرّ"})  # now that it was seen
+    assert save(review, 0, {**TOM, "arb_Arab": "هرّ"})  # now with the current digest
 
 
-def test_a_second_command_is_refused(
+def test_a_table_under_review_is_locked(
     review: Review, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("review", "a.csv") == 1
     assert capsys.readouterr().err == (
-        "a.csv is being written or reviewed by another Marsam; wait for it, or end it.\n"
+        "a.csv is being written or reviewed by another Marsam process; "
+        "wait for it to finish, or stop it.\n"
     )
-    save(review, 0, TOM)  # and what the first one does is not disturbed
+    save(review, 0, TOM)  # the first process is not affected
     review.close()
     Review(table).close()
 
 
-def test_the_same_picture_is_reviewed_once() -> None:
+def test_copies_of_an_image_are_reviewed_once() -> None:
     rows = some_rows(3)
     rows[2] = replace(rows[2], sha256=rows[0].sha256)
     review = Review(write(Path("a.csv"), rows))
@@ -230,7 +233,7 @@ def test_the_same_picture_is_reviewed_once() -> None:
     review.close()
 
 
-def test_back_to_draft_brings_the_remarks_back() -> None:
+def test_reopening_restores_the_warnings() -> None:
     rows = [replace(row, warnings=("looping",)) for row in some_rows(1)]
     table = write(Path("a.csv"), rows)
     review = Review(table)
@@ -242,18 +245,18 @@ def test_back_to_draft_brings_the_remarks_back() -> None:
     review.close()
 
 
-def test_what_others_do_to_the_table_stays(review: Review, table: Path) -> None:
+def test_changes_by_other_programs_are_kept(review: Review, table: Path) -> None:
     save(review, 0, TOM)
     # A spreadsheet: another row is changed, and one is new.
     rows = list(read_rows(table))
     rows[1] = replace(rows[1], texts={**CAT, "eng_Latn": "by hand"}, reviewed=True)
     write(table, [*rows, replace(rows[4], path="new.png", sha256="f" * 64)])
-    assert not review.save(1, TOM, digest(some_rows(2)[1]))  # it is not what this reader saw
+    assert not review.save(1, TOM, digest(some_rows(2)[1]))  # not the row that this reviewer saw
     save(review, 2, TOM)
     after = list(read_rows(table))
     assert [row.english for row in after[:3]] == ["a tom cat", "by hand", "a tom cat"]
     assert after[5].path == "new.png"
-    # A batch that began before: drafts again, but a person's words go before them.
+    # A batch that started earlier writes drafts again, but corrections are applied to them.
     write(table, some_rows(5))
     review.close()
     again = Review(table)
@@ -261,11 +264,11 @@ def test_what_others_do_to_the_table_stays(review: Review, table: Path) -> None:
     again.close()
 
 
-def test_tables_of_one_name_share_what_was_said(table: Path) -> None:
-    """A batch writes several; the same pictures need not be reviewed in each."""
+def test_tables_of_one_name_share_corrections(table: Path) -> None:
+    """A batch writes several tables; an image is reviewed once for all."""
     other = write(Path("a.jsonl"), some_rows(5))
     review = Review(table)
-    save(review, 0, {**TOM, "fra_Latn": "un matou"})  # a language that the table did not have
+    save(review, 0, {**TOM, "fra_Latn": "un matou"})  # a language without a column
     with pytest.raises(OptionError, match="reviewed by another"):
         Review(other)
     review.close()
@@ -274,7 +277,7 @@ def test_tables_of_one_name_share_what_was_said(table: Path) -> None:
     assert dict(next(read_rows(table)).texts) == dict(next(read_rows(other)).texts) == wanted
 
 
-def test_words_are_wanted_and_not_too_many(review: Review) -> None:
+def test_texts_must_not_be_all_empty_or_too_long(review: Review) -> None:
     for texts in ({"eng_Latn": " ", "arb_Arab": ""}, {"eng_Latn": "a" * 2001, "arb_Arab": ""}):
         with pytest.raises(PromptError):
             save(review, 0, texts)
@@ -283,7 +286,7 @@ def test_words_are_wanted_and_not_too_many(review: Review) -> None:
     assert list(read_rows(review.table)) == review.rows
 
 
-def test_a_file_that_failed_has_no_words_but_a_picture_that_failed_may() -> None:
+def test_an_unreadable_file_has_no_texts_but_an_image_without_caption_may() -> None:
     one = replace(some_rows(1)[0], texts={})
     failed = replace(one, path="bad.png", sha256="", error="This picture is damaged.")
     hard = replace(one, path="hard.png", error="This one cannot be described.")
@@ -302,16 +305,20 @@ def test_a_file_that_failed_has_no_words_but_a_picture_that_failed_may() -> None
     ("name", "content", "told"),
     [
         ("none.csv", None, "There is no file none.csv."),
-        ("a.xlsx", "x", "a.xlsx is no table; give a .csv, .jsonl or .parquet."),
+        (
+            "a.xlsx",
+            "x",
+            "Cannot read a.xlsx: supported table formats are .csv, .jsonl and .parquet.",
+        ),
         ("a.csv", "name,phone\nMona,1\n", "This table was not written by marsam batch."),
-        ("a.csv", "", "a.csv holds no pictures; marsam batch describes a folder."),
-        ("a.jsonl", "", "a.jsonl holds no pictures; marsam batch describes a folder."),
-        ("a.jsonl", "{", "a.jsonl cannot be read as a table of marsam batch."),
-        ("a.parquet", "x", "a.parquet cannot be read as a table of marsam batch."),
+        ("a.csv", "", "a.csv has no rows. Create it with: marsam batch FOLDER --out a.csv"),
+        ("a.jsonl", "", "a.jsonl has no rows. Create it with: marsam batch FOLDER --out a.jsonl"),
+        ("a.jsonl", "{", "a.jsonl is damaged, or not a table of marsam batch."),
+        ("a.parquet", "x", "a.parquet is damaged, or not a table of marsam batch."),
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--export", "pairs.jsonl")])
-def test_what_is_no_table_of_ours_is_one_sentence(
+def test_a_file_that_is_no_batch_table_is_one_sentence(
     name: str,
     content: str | None,
     told: str,
@@ -325,14 +332,14 @@ def test_what_is_no_table_of_ours_is_one_sentence(
     assert not list(Path().glob(".*"))
 
 
-def test_others_are_let_in_with_a_key_only(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_machines_need_a_key(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("review", "a.csv", "--host", "0.0.0.0") == 1
     assert "Set MARSAM_KEY" in capsys.readouterr().err
     assert marsam("review", "a.csv", "--folder", "nowhere") == 1
     assert capsys.readouterr().err == "There is no folder nowhere.\n"
 
 
-def test_a_file_of_somebody_else_is_left_alone(
+def test_a_foreign_corrections_file_is_not_changed(
     table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("a.corrections.jsonl").write_text('{"mine": 1}\n', encoding="utf-8")
@@ -341,74 +348,74 @@ def test_a_file_of_somebody_else_is_left_alone(
     assert Path("a.corrections.jsonl").read_text(encoding="utf-8") == '{"mine": 1}\n'
 
 
-# The pictures.
+# Images.
 
 
-def picture_row(path: Path, folder: Path) -> Row:
+def image_row(path: Path, folder: Path) -> Row:
     data = path.read_bytes()
     name = path.relative_to(folder).as_posix()
     return Row(path=name, sha256=hashlib.sha256(data).hexdigest(), texts=dict(CAT))
 
 
-def test_pictures_are_found_where_they_are_or_were_seen() -> None:
+def test_images_are_found_in_the_folders_and_through_the_cache() -> None:
     photos = Path("photos")
     made = make_folder(photos, 2)
-    row = picture_row(made[0], photos)
-    assert Pictures([Path("nowhere"), photos], None).find(row) == made[0]
-    data = Pictures([photos], None).shown(row)
+    row = image_row(made[0], photos)
+    assert RowImages([Path("nowhere"), photos], None).find(row) == made[0]
+    data = RowImages([photos], None).jpeg(row)
     assert data is not None
     assert open_picture(data).size == (144, 144)
     moved = Path("elsewhere.png").resolve()
     made[0].rename(moved)
-    memory = Memory(Path("captions.db"))
+    cache = ResultCache(Path("captions.db"))
     state = moved.stat()
-    memory.note([(moved, state.st_size, state.st_mtime_ns, Seen(row.sha256, 144, 144))])
-    assert Pictures([photos], memory).find(row) == moved
-    assert Pictures([photos], None).find(row) is Lost.MISSING
-    memory.close()
+    cache.record_files([(moved, state.st_size, state.st_mtime_ns, FileInfo(row.sha256, 144, 144))])
+    assert RowImages([photos], cache).find(row) == moved
+    assert RowImages([photos], None).find(row) is MissingImage.MISSING
+    cache.close()
 
 
-def test_only_the_picture_that_was_described_is_shown() -> None:
+def test_a_changed_image_is_not_shown() -> None:
     photos = Path("photos")
     made = make_folder(photos, 1)
-    row = picture_row(made[0], photos)
+    row = image_row(made[0], photos)
     Image.new("RGB", (20, 20), "red").save(made[0])
-    pictures = Pictures([photos], None)
-    assert pictures.find(row) is Lost.CHANGED
-    assert pictures.shown(row) is None
+    pictures = RowImages([photos], None)
+    assert pictures.find(row) is MissingImage.CHANGED
+    assert pictures.jpeg(row) is None
 
 
-def test_a_table_cannot_make_us_show_other_files() -> None:
+def test_a_table_cannot_make_the_page_show_other_files() -> None:
     photos = Path("photos")
     make_folder(photos, 1)
     secret = Path("secret.png")
     Image.new("RGB", (20, 20), "red").save(secret)
     words = Path("photos/words.txt")
     words.write_text("not a picture", encoding="utf-8")
-    pictures = Pictures([photos], None)
-    inside = picture_row(secret, Path())
+    pictures = RowImages([photos], None)
+    inside = image_row(secret, Path())
     for path in ("../secret.png", str(secret.resolve())):
-        assert pictures.shown(replace(inside, path=path)) is None
-    assert pictures.shown(picture_row(words, photos)) is None
+        assert pictures.jpeg(replace(inside, path=path)) is None
+    assert pictures.jpeg(image_row(words, photos)) is None
     if hasattr(os, "mkfifo"):
         os.mkfifo("photos/pipe.png")
-        assert pictures.shown(replace(inside, path="pipe.png")) is None
+        assert pictures.jpeg(replace(inside, path="pipe.png")) is None
 
 
-def test_a_large_picture_is_made_smaller() -> None:
+def test_a_large_image_is_scaled_down() -> None:
     path = Path("large.jpg")
     Image.new("RGB", (4000, 2000)).save(path)
-    data = Pictures([Path()], None).shown(picture_row(path, Path()))
+    data = RowImages([Path()], None).jpeg(image_row(path, Path()))
     assert data is not None
     assert open_picture(data).size == (1600, 800)
 
 
-# What is exported.
+# Exports.
 
 
-def test_pairs_hold_what_people_reviewed(review: Review, table: Path) -> None:
+def test_training_pairs_come_from_reviewed_rows(review: Review, table: Path) -> None:
     save(review, 0, {**CAT, "arb_Arab": "قط"})
-    save(review, 1, CAT)  # right as it was
+    save(review, 1, CAT)  # unchanged
     save(review, 2, TOM)
     review.reopen(2, digest(review.rows[2]))
     assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 0
@@ -427,7 +434,7 @@ def test_pairs_hold_what_people_reviewed(review: Review, table: Path) -> None:
     assert (second["texts"], second["drafts"], second["translations"]) == (CAT, {}, [])
 
 
-def test_a_glossary_holds_what_was_corrected_in_arabic(
+def test_a_glossary_has_the_corrected_arabic_texts(
     review: Review, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(review, 0, {**CAT, "arb_Arab": "قط"})
@@ -441,14 +448,15 @@ def test_a_glossary_holds_what_was_corrected_in_arabic(
         CAT["eng_Latn"]: "هرّ",
         'a "big" cat \\ = [x]': 'قط "كبير" جدًّا',
     }
-    # A later export takes its place.
+    # A later export replaces it.
     save(review, 1, {**CAT, "arb_Arab": "سنّور"})
     assert marsam("review", "a.csv", "--export", "g.toml") == 0
     assert "سنّور" in Path("g.toml").read_text(encoding="utf-8")
 
 
+@settings(deadline=None)  # it writes files
 @given(english=st.text(min_size=1, max_size=50), arabic=st.text(min_size=1, max_size=50))
-def test_any_words_make_a_glossary_that_can_be_read(
+def test_any_text_makes_a_valid_glossary(
     tmp_path_factory: pytest.TempPathFactory, english: str, arabic: str
 ) -> None:
     home = tmp_path_factory.mktemp("export")
@@ -458,7 +466,7 @@ def test_any_words_make_a_glossary_that_can_be_read(
         save(review, 0, {"eng_Latn": english, "arb_Arab": arabic})
         export(table, [home / "g.toml"])
     except (PromptError, OptionError):
-        return  # nothing but spaces and marks
+        return  # only white space and marks
     finally:
         review.close()
     (term,) = load_glossary(home / "g.toml").terms
@@ -466,7 +474,7 @@ def test_any_words_make_a_glossary_that_can_be_read(
 
 
 @pytest.mark.parametrize("name", ["mine.toml", "mine.jsonl", "a.csv", "a.corrections.jsonl"])
-def test_an_export_overwrites_nothing_of_others(
+def test_an_export_overwrites_no_foreign_file(
     review: Review, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(review, 0, TOM)
@@ -478,7 +486,7 @@ def test_an_export_overwrites_nothing_of_others(
     assert Path(name).read_bytes() == before
 
 
-def test_nothing_reviewed_is_nothing_to_export(
+def test_without_reviewed_rows_there_is_no_export(
     table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 1
@@ -491,13 +499,13 @@ def test_nothing_reviewed_is_nothing_to_export(
     assert not Path("g.toml").exists()
 
 
-def test_saves_reach_a_row_in_their_order(table: Path) -> None:
-    """Whatever the table held when the program ended: the first, a middle or the last one."""
+def test_corrections_are_applied_in_order(table: Path) -> None:
+    """Whichever of them the table has after a crash: none, some or all."""
     texts = [CAT, TOM, {**CAT, "arb_Arab": "هرّ"}]
-    kept = Corrections(table)
+    corrections = Corrections(table)
     for number, (before, after) in enumerate(pairwise(texts)):
         was = "reviewed" if number else "draft"
-        kept.add(
+        corrections.add(
             Correction(
                 path="0.png",
                 sha256="0" * 64,
@@ -509,28 +517,28 @@ def test_saves_reach_a_row_in_their_order(table: Path) -> None:
         )
     for number, words in enumerate(texts):
         row = replace(some_rows(1)[0], texts=words, reviewed=number > 0)
-        assert dict(kept.corrected(row).texts) == texts[-1]
+        assert dict(corrections.apply(row).texts) == texts[-1]
 
 
-def test_an_emptied_text_is_the_draft_s_again_when_the_row_is(review: Review) -> None:
+def test_reopening_removes_a_cleared_text(review: Review) -> None:
     save(review, 0, {**TOM, "arb_Arab": ""})
     assert review.reopen(0, digest(review.rows[0]))
     assert dict(review.rows[0].texts) == {"eng_Latn": "a tom cat"}
     assert list(read_rows(review.table)) == review.rows
 
 
-def test_a_column_more_is_no_change_of_a_row(review: Review, table: Path) -> None:
-    """Another program adds a language: what a reader has begun can still be saved."""
+def test_a_new_empty_column_does_not_change_a_row(review: Review, table: Path) -> None:
+    """Another program adds a language: the reviewer can still save."""
     save(review, 0, TOM)
     seen = digest(review.rows[0])
-    output = Output(table, lambda file: CsvWriter(file, [*CODES, "fra_Latn"]))
+    output = AtomicOutput(table, lambda file: CsvWriter(file, [*CODES, "fra_Latn"]))
     for row in review.rows:
         output.write(row)
-    output.finish()
+    output.commit()
     assert review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
 
 
-# What the page says.
+# Strings of the page.
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""A folder of pictures described in both languages, as tables, pages and sidecars."""
+"""Caption a folder of images in both languages: tables, contact sheets and sidecars."""

@@ -1,33 +1,36 @@
-"""What was said of which content, kept on this machine: nothing is ever worked out twice.
+"""A cache of captions and translations by content, so that nothing is computed twice.
 
-A caption is found again by the picture's bytes, the model and the options; a translation by the
-text, the model and the options. So a batch that was killed goes on where it was, a picture that
-was moved keeps its words, and another language costs no second look at the pictures.
+The key of a caption is the image's checksum, the model and the options; the key of a translation
+is the text, the model and the options. So a batch that was killed resumes, a moved image keeps its
+caption, and a further language needs no captioner.
 """
 
 import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from marsam.batch.rows import spelled
+from marsam.batch.rows import Row, spelled
 from marsam.errors import DiskFull, JournalError, is_disk_full
+from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
-from marsam.options import CaptionOptions, TranslateOptions
+from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
+from marsam.studio import Studio
+from marsam.text.languages import ENGLISH
 
-VERSION = 1
+SCHEMA_VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, size INTEGER, changed INTEGER,
+    path TEXT PRIMARY KEY, size_bytes INTEGER, modified_ns INTEGER,
     sha256 TEXT, width INTEGER, height INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
-CREATE TABLE IF NOT EXISTS words (
+CREATE INDEX IF NOT EXISTS files_by_sha256 ON files (sha256);
+CREATE TABLE IF NOT EXISTS results (
     key TEXT PRIMARY KEY, text TEXT NOT NULL, warnings TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sidecars (
@@ -36,120 +39,180 @@ CREATE TABLE IF NOT EXISTS sidecars (
 """
 
 
-class Words(NamedTuple):
-    """A text and the names of the notices that go with it."""
+class TextResult(NamedTuple):
+    """A caption or translation, and the names of the notices about it."""
 
     text: str
     warnings: tuple[str, ...] = ()
 
 
-class Seen(NamedTuple):
-    """What a file held when it was last read: its hash, and the picture's size in pixels."""
+class FileInfo(NamedTuple):
+    """The checksum of a file, and the width and height of its image in pixels."""
 
     sha256: str
     width: int
     height: int
 
 
-class Memory:
-    """Words by content, in a SQLite file; several threads and processes may share it.
+class ResultCache:
+    """The cache as a SQLite file; several threads and processes may share it.
+
+    All methods raise the errors below.
 
     Args:
-        file: where; made when missing.
+        file: the path; created if missing.
 
     Raises:
-        JournalError: when the file is damaged or of a newer Marsam.
-        DiskFull: when there is no room.
+        JournalError: when the file is damaged or was written by a newer Marsam.
+        DiskFull: when the disk is full.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
-        with self._ours():
+        with self._map_errors():
             file.parent.mkdir(parents=True, exist_ok=True)
             self._database = open_sqlite(file)
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            require_version(version, VERSION, file.name)
+            require_version(version, SCHEMA_VERSION, file.name)
             self._database.executescript(_TABLES)
-            self._database.execute(f"PRAGMA user_version={VERSION}")
+            self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._database.close()
 
-    def seen(self, path: Path) -> Seen | None:
-        """What the file held, if it has not changed since (by its size and time)."""
-        state = path.stat()
-        with self._lock, self._ours():
-            row = self._database.execute(
-                "SELECT sha256, width, height FROM files WHERE path=? AND size=? AND changed=?",
-                (_name(path), state.st_size, state.st_mtime_ns),
+    def file_info(self, path: Path) -> FileInfo | None:
+        """Return what is known of a file; None if its size or modification time has changed.
+
+        Raises:
+            OSError: when the file cannot be found.
+        """
+        stat = path.stat()
+        with self._transaction() as database:
+            row = database.execute(
+                "SELECT sha256, width, height FROM files"
+                " WHERE path=? AND size_bytes=? AND modified_ns=?",
+                (_path_text(path), stat.st_size, stat.st_mtime_ns),
             ).fetchone()
-        return Seen(*row) if row else None
+        return FileInfo(*row) if row else None
 
-    def note(self, files: Iterable[tuple[Path, int, int, Seen]]) -> None:
-        """Remember what files held, with the size and time (ns) they had when they were read."""
-        rows = [(_name(path), size, changed, *seen) for path, size, changed, seen in files]
-        with self._lock, self._ours(), self._database:
-            self._database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+    def record_files(self, files: Iterable[tuple[Path, int, int, FileInfo]]) -> None:
+        """Store path, size in bytes, modification time in ns, and content of files."""
+        rows = [(_path_text(path), size, modified, *info) for path, size, modified, info in files]
+        with self._transaction() as database:
+            database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def places(self, sha256: str) -> list[Path]:
-        """Where files with this content were seen."""
-        with self._lock, self._ours():
-            rows = self._database.execute("SELECT path FROM files WHERE sha256=?", (sha256,))
+    def paths_of(self, sha256: str) -> list[Path]:
+        """Return the paths at which files with this checksum were read."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT path FROM files WHERE sha256=?", (sha256,))
             return [Path(path) for (path,) in rows]
 
-    def recall(self, keys: Iterable[str]) -> dict[str, Words]:
-        """The words that are known, by key."""
-        found = {}
-        with self._lock, self._ours():
+    def get(self, keys: Iterable[str]) -> dict[str, TextResult]:
+        """Return the cached results by key, without the keys that are not cached."""
+        results = {}
+        with self._transaction() as database:
             for key in keys:
-                row = self._database.execute(
-                    "SELECT text, warnings FROM words WHERE key=?", (key,)
+                row = database.execute(
+                    "SELECT text, warnings FROM results WHERE key=?", (key,)
                 ).fetchone()
                 if row:
-                    found[key] = Words(row[0], tuple(json.loads(row[1])))
-        return found
+                    results[key] = TextResult(row[0], tuple(json.loads(row[1])))
+        return results
 
-    def keep(self, words: dict[str, Words]) -> None:
-        """Remember words; they are on the disk when this returns."""
-        rows = [(key, said.text, json.dumps(said.warnings)) for key, said in words.items()]
-        with self._lock, self._ours(), self._database:
-            self._database.executemany("REPLACE INTO words VALUES (?, ?, ?)", rows)
+    def put(self, results: Mapping[str, TextResult]) -> None:
+        """Store results by key; they are on the disk when this returns."""
+        rows = [(key, text, json.dumps(warnings)) for key, (text, warnings) in results.items()]
+        with self._transaction() as database:
+            database.executemany("REPLACE INTO results VALUES (?, ?, ?)", rows)
 
-    def writes(self, sidecar: Path, sha256: str) -> None:
-        """A sidecar with this content is about to be written by us."""
-        with self._lock, self._ours(), self._database:
-            self._database.execute("REPLACE INTO sidecars VALUES (?, ?)", (_name(sidecar), sha256))
+    def record_sidecar(self, path: Path, sha256: str) -> None:
+        """Store that Marsam is about to write a sidecar with this checksum."""
+        with self._transaction() as database:
+            database.execute("REPLACE INTO sidecars VALUES (?, ?)", (_path_text(path), sha256))
 
-    def wrote(self, sidecar: Path, sha256: str) -> bool:
-        """Whether a sidecar with this content is ours."""
-        with self._lock, self._ours():
-            row = self._database.execute(
-                "SELECT 1 FROM sidecars WHERE path=? AND sha256=?", (_name(sidecar), sha256)
+    def owns_sidecar(self, path: Path, sha256: str) -> bool:
+        """Whether Marsam wrote a sidecar with this checksum to this path."""
+        with self._transaction() as database:
+            row = database.execute(
+                "SELECT 1 FROM sidecars WHERE path=? AND sha256=?", (_path_text(path), sha256)
             ).fetchone()
         return row is not None
 
     @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._map_errors(), self._database:
+            yield self._database
+
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             if is_disk_full(error):
-                raise DiskFull("There is no room left to keep captions; make some.") from error
+                raise DiskFull(
+                    f"The disk with {self.file.parent} is full; free some space and try again."
+                ) from error
             raise JournalError(
-                f"The captions kept in {self.file} cannot be used; move that file away."
+                f"The caption cache {self.file} cannot be used; move that file away."
             ) from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchContext:
+    """The cache, the models and the options of one batch.
+
+    Attributes:
+        cache: captions and translations by content.
+        options: what is made of every image.
+        models: ``{"captioner": "name@revision", "translator": …}``.
+        reviewed: reviewed rows by checksum: their texts do not change.
+    """
+
+    cache: ResultCache
+    options: BatchOptions
+    models: Mapping[str, str]
+    reviewed: Mapping[str, Row] = field(default_factory=dict)
+
+    def caption_key(self, sha256: str) -> str:
+        """Return the cache key of an image's caption."""
+        return caption_key(sha256, self.models["captioner"], self.options.caption)
+
+    def translation_key(self, text: str, code: str) -> str:
+        """Return the cache key of a text's translation from English."""
+        options = translate_options(self.options, code)
+        return translation_key(text, self.models["translator"], options)
+
+    def has_caption(self, sha256: str) -> bool:
+        """Whether an image is reviewed or its caption is cached."""
+        return sha256 in self.reviewed or bool(self.cache.get([self.caption_key(sha256)]))
+
+
+def translate_options(options: BatchOptions, code: str) -> TranslateOptions:
+    """Return the options for a translation from English into a language (NLLB code)."""
+    return replace(options.translate, source=ENGLISH.code, target=code)
+
+
+def models_of(studio: Studio) -> dict[str, str]:
+    """Return the models that write a batch's texts, as :attr:`Row.models` has them."""
+    return {"captioner": model_id(studio.captioner), "translator": model_id(studio.translator)}
+
+
+def model_id(stage: object) -> str:
+    """Return ``name@revision`` of a stage's model; the name alone if it has no folder."""
+    name, folder = getattr(stage, "name", ""), getattr(stage, "folder", None)
+    return f"{name}@{weights_revision(folder)}" if folder else name
+
+
 def caption_key(sha256: str, model: str, options: CaptionOptions) -> str:
-    """Under which a picture's caption is kept."""
+    """Return the cache key of a caption of the image with this checksum."""
     return _key("caption", sha256, model, asdict(options))
 
 
 def translation_key(text: str, model: str, options: TranslateOptions) -> str:
-    """Under which a text's translation is kept."""
+    """Return the cache key of a text's translation."""
     return _key("translation", text, model, asdict(options))
 
 
@@ -157,6 +220,6 @@ def _key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _name(path: Path) -> str:
-    """A path as text; names that are no Unicode keep their bytes apart from all others."""
+def _path_text(path: Path) -> str:
+    """The absolute path as text; bytes that are not valid Unicode are written as escapes."""
     return spelled(str(path.resolve()))

@@ -1,7 +1,7 @@
-"""What people made of the rows of a table: each save one line of a file beside it.
+"""Reviewers' corrections of a table: one JSON line each, in a file beside the table.
 
-A save is on the disk before anybody is told that it was made, so that no end of the program loses
-one. The table follows; what has not reached it yet is put into it the next time.
+A correction is on the disk before the reviewer is told that it is saved, so that no crash loses
+one. The table is written afterwards; corrections that did not reach it are applied the next time.
 """
 
 import heapq
@@ -14,23 +14,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from marsam.batch.rows import REVIEWED, Row
-from marsam.errors import DiskFull, OptionError
+from marsam.batch.tables import write_error
+from marsam.errors import OptionError
 
 SUFFIX = ".corrections.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """One save of one picture's words.
+    """One change of one image's texts; the attributes are the keys of the JSON line.
 
     Attributes:
-        path: as the row names the picture.
-        sha256: by which the picture is known: all rows with this content are meant.
-        before: the texts as they stood, by NLLB code; empty where there was none.
-        texts: the texts as they stand since, for the same languages.
+        path: the image, as the row names it.
+        sha256: its checksum: the correction is for all rows with this checksum.
+        before: the texts before, by NLLB code; empty where there was none.
+        texts: the texts after, for the same languages.
         was: the row's state before: ``draft``, ``reviewed`` or ``error``.
-        state: the state since: ``draft`` or ``reviewed``.
-        warnings: the remarks there were before.
+        state: the row's state after: ``draft`` or ``reviewed``.
+        warnings: the draft's warnings.
         time: seconds since 1970.
     """
 
@@ -43,106 +44,108 @@ class Correction:
     warnings: tuple[str, ...] = ()
     time: float = 0.0
 
-    def applies(self, row: Row) -> bool:
-        """Whether a row is as this save found it."""
-        return row.state == self.was and _says(row, self.before)
+    def matches_before(self, row: Row) -> bool:
+        """Whether a row has the texts and the state from before this correction."""
+        return row.state == self.was and _has_texts(row, self.before)
 
-    def is_in(self, row: Row) -> bool:
-        """Whether a row is as this save left it."""
-        return row.state == self.state and _says(row, self.texts)
+    def matches_after(self, row: Row) -> bool:
+        """Whether a row has the texts and the state from after this correction."""
+        return row.state == self.state and _has_texts(row, self.texts)
 
-    def applied(self, row: Row) -> Row:
-        """The row with these texts; what was remarked about the draft goes with the draft."""
+    def apply(self, row: Row) -> Row:
+        """Return the corrected row; the warnings were about the draft, and are removed."""
         reviewed = self.state == REVIEWED
         texts = {**row.texts, **self.texts}
-        # A draft's empty text is for the machine to fill; a person's stays empty.
+        # The next batch fills an empty text of a draft; a reviewer's empty text stays empty.
         texts = {code: text for code, text in texts.items() if text or reviewed}
         warnings = () if reviewed else self.warnings
         return replace(row, texts=texts, warnings=warnings, error="", reviewed=reviewed)
 
 
-def _says(row: Row, texts: Mapping[str, str]) -> bool:
+def _has_texts(row: Row, texts: Mapping[str, str]) -> bool:
     return all(row.texts.get(code, "") == text for code, text in texts.items())
 
 
 class Corrections:
-    """All saves of a table, by picture, and the file that keeps them.
+    """All corrections of a table, by image, and the file in which they are stored.
 
     Args:
-        table: the table they belong to; the file is beside it.
-        others: tables whose saves are looked at as well.
+        table: the table; the file is beside it.
+        others: tables whose corrections are read too.
 
     Raises:
-        OptionError: when a file is not ours, or cannot be read.
+        OptionError: when a file cannot be read, or Marsam did not write it.
     """
 
     def __init__(self, table: Path, *others: Path) -> None:
-        self.file, *rest = dict.fromkeys(
+        self.file, *other_files = dict.fromkeys(
             one.with_name(f"{one.stem}{SUFFIX}") for one in (table, *others)
         )
-        self._saves: defaultdict[str, list[Correction]] = defaultdict(list)
-        # Within a file the order is that of the lines, whatever a clock said.
-        for save in heapq.merge(*map(_read, (self.file, *rest)), key=lambda save: save.time):
-            self._saves[save.sha256].append(save)
+        self._by_image: defaultdict[str, list[Correction]] = defaultdict(list)
+        # Within a file the order of the lines counts, even if the clock was set back.
+        files = map(_read, (self.file, *other_files))
+        for correction in heapq.merge(*files, key=lambda one: one.time):
+            self._by_image[correction.sha256].append(correction)
 
     def of(self, sha256: str) -> list[Correction]:
-        """The saves of a picture, the earliest first."""
-        return self._saves.get(sha256, []) if sha256 else []
+        """Return the corrections of an image, the earliest first."""
+        return self._by_image.get(sha256, []) if sha256 else []
 
     def drafts(self, sha256: str) -> Mapping[str, str]:
-        """The texts of a picture before anybody changed them; nothing when nobody did."""
+        """Return the texts of an image before its first correction, for corrected languages."""
         drafts: dict[str, str] = {}
-        for save in self.of(sha256):
-            drafts = {**save.before, **drafts}
+        for correction in self.of(sha256):
+            drafts = {**correction.before, **drafts}
         return drafts
 
-    def corrected(self, row: Row) -> Row:
-        """The row with every save that has not reached its table.
+    def apply(self, row: Row) -> Row:
+        """Return the row with the corrections that its table does not have yet.
 
-        A row that somebody changed elsewhere since is as that person left it.
+        A row that was changed later in another program stays as it is.
         """
-        saves = self.of(row.sha256)
-        if saves and not saves[-1].is_in(row):
-            for save in saves:
-                row = save.applied(row) if save.applies(row) else row
+        corrections = self.of(row.sha256)
+        if corrections and not corrections[-1].matches_after(row):
+            for correction in corrections:
+                row = correction.apply(row) if correction.matches_before(row) else row
         return row
 
-    def since(self, row: Row, otherwise: float) -> float:
-        """When the row was saved as it is; ``otherwise`` when no save left it so."""
-        times = (save.time for save in self.of(row.sha256) if save.is_in(row))
-        return max(times, default=otherwise)
+    def time_of(self, row: Row, default: float) -> float:
+        """Return when the row was last corrected to its current state; ``default`` if never."""
+        times = (one.time for one in self.of(row.sha256) if one.matches_after(row))
+        return max(times, default=default)
 
-    def emptied(self, row: Row) -> Row:
-        """The row with the empty texts that somebody took away, and no others.
+    def without_missing_texts(self, row: Row) -> Row:
+        """Return the row with the empty texts that a reviewer cleared, and no other empty texts.
 
-        A column is empty as well where nobody asked for the language, or it could not be had. Where
-        there is no save to tell them apart, a person emptied it.
+        A column is also empty where the language was not requested, or its translation failed.
+        Where no correction tells these apart, a reviewer cleared the text.
         """
-        saves = self.of(row.sha256)
+        corrections = self.of(row.sha256)
         texts = {
             code: text
             for code, text in row.texts.items()
-            if text or not saves or any(save.before.get(code) for save in saves)
+            if text or not corrections or any(one.before.get(code) for one in corrections)
         }
         return replace(row, texts=texts)
 
-    def add(self, save: Correction) -> None:
-        """One more; it is on the disk when this returns.
+    def add(self, correction: Correction) -> None:
+        """Store a correction; it is on the disk when this returns.
 
         Raises:
-            DiskFull: when it cannot be written; then nothing has changed.
+            DiskFull: when the disk is full; then nothing has changed.
+            OptionError: when the file cannot be written for another reason; likewise.
         """
-        line = json.dumps(asdict(save), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        line = json.dumps(asdict(correction), ensure_ascii=False).encode("utf-8", "surrogatepass")
         line += b"\n"
         try:
             with self.file.open("ab+", buffering=0) as file:
                 end = file.seek(0, os.SEEK_END)
                 if end:
                     file.seek(end - 1)
-                    if file.read(1) != b"\n":  # the last line was cut by the end of the program
+                    if file.read(1) != b"\n":  # a crash cut the last line
                         line = b"\n" + line
                 try:
-                    while line:  # a disk that is nearly full takes a part of it
+                    while line:  # a disk that is nearly full takes only a part of it
                         line = line[file.write(line) :]
                     os.fsync(file.fileno())
                 except OSError:
@@ -150,8 +153,8 @@ class Corrections:
                         file.truncate(end)
                     raise
         except OSError as error:
-            raise DiskFull(f"{self.file.name} cannot be written: {error.strerror}.") from error
-        self._saves[save.sha256].append(save)
+            raise write_error(self.file.name, error) from error
+        self._by_image[correction.sha256].append(correction)
 
 
 def _read(file: Path) -> Iterator[Correction]:
@@ -165,11 +168,11 @@ def _read(file: Path) -> Iterator[Correction]:
         try:
             data = json.loads(line)
         except ValueError:
-            continue  # cut by the end of the program: nobody was told that it was saved
+            continue  # cut by a crash, before it was reported as saved
         try:
             data["warnings"] = tuple(data["warnings"])
             yield Correction(**data)
         except (TypeError, KeyError) as error:
             raise OptionError(
-                f"{file.name} was not written by marsam review; move it away."
+                f"{file.name} was not written by marsam review; move that file away."
             ) from error

@@ -1,4 +1,4 @@
-"""The pictures of a folder, however deep, in an order that is the same every time."""
+"""Find the images in a folder and its subfolders, in a stable order."""
 
 import os
 from collections.abc import Iterator
@@ -7,43 +7,43 @@ from typing import NoReturn
 
 from marsam.errors import OptionError
 
-SUFFIXES = (
+IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif"),
     *(".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif"),
 )
-"""What calls itself a picture. Some are none we read: they become rows with an error."""
+"""Suffixes of image files. Those of formats that Marsam does not read become rows with an error."""
 
 
-def find(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:
-    """Every picture below a folder; hidden ones and links to other folders are left alone.
+def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
+    """Return every image below a folder, except hidden files and links to other folders.
 
     Args:
-        folder: where to look.
-        leave_out: a folder inside that is not looked into.
+        folder: the folder to search.
+        exclude: a subfolder that is not searched.
 
     Raises:
-        OptionError: when there is no such folder; on the way, when one inside cannot be read.
+        OptionError: when there is no such folder; while iterating, when a subfolder cannot be read.
     """
     if not folder.is_dir():
         raise OptionError(f"There is no folder {folder}.")
-    # One of the two may be told from the root, or through a link, and the other not.
-    return _walk(folder, leave_out and leave_out.resolve())
+    # Resolved, since one of the two paths may be absolute or lead through a link.
+    return _walk(folder, exclude and exclude.resolve())
 
 
-def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, onerror=_unread):
-        here = Path(place)
+def _walk(root: Path, exclude: Path | None) -> Iterator[Path]:
+    for name, folders, files in os.walk(root, onerror=_raise_unreadable):
+        folder = Path(name)
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".")
-            and (leave_out is None or (here / name).resolve() != leave_out)
+            and (exclude is None or (folder / name).resolve() != exclude)
         )
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield here / name
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield folder / name
 
 
-def _unread(error: OSError) -> NoReturn:
-    """Say so: left out, its pictures would be missing from the table, and nobody would know."""
+def _raise_unreadable(error: OSError) -> NoReturn:
+    """Stop: otherwise the images of that folder would be missing from the table unnoticed."""
     raise OptionError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error

@@ -1,8 +1,8 @@
-"""Who does the work of a batch: looks at files, describes pictures, translates their words.
+"""The work of a batch: scan files, caption images, translate captions.
 
-:class:`LocalEngine` does it in this process; ``marsam.cluster`` has one whose work is done by many
-machines. What they make goes into the memory, where :class:`marsam.batch.pipeline.Describer`
-finds it.
+:class:`LocalEngine` works in this process; ``marsam.cluster`` has one that works on many machines.
+Both store their results in the cache, where :class:`marsam.batch.pipeline.BatchPipeline` reads
+them.
 """
 
 import hashlib
@@ -14,66 +14,66 @@ from typing import Protocol, TypeVar
 from PIL import Image
 
 from marsam.background import parallel_map
-from marsam.batch.cache import Seen, Words
-from marsam.batch.known import Known
+from marsam.batch.cache import BatchContext, FileInfo, TextResult, translate_options
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
 from marsam.imaging.image_io import open_picture, read_bytes
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.stages.protocols import Captioner, Translator
 from marsam.studio import Studio
 
-READERS = 2
-"""Threads that read and decode files; Pillow decodes beside Python."""
-TOGETHER = {"cpu": 8, "mps": 16, "cuda": 32}
-"""Pictures described at once, by device."""
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-Failed = dict[str, MarsamError]
-"""Why there are no words, by the key they would be kept under."""
+READER_THREADS = 2
+"""Threads that read and decode images; Pillow decodes without the interpreter lock."""
+CAPTION_BATCH_SIZE = {"cpu": 8, "mps": 16, "cuda": 32}
+"""Images captioned in one batch, by device."""
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+CaughtError = TypeVar("CaughtError", bound=Exception)
+Errors = dict[str, MarsamError]
+"""Why a text could not be made, by its cache key."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """A file that was looked at.
+class ScannedFile:
+    """A file that was scanned.
 
     Attributes:
-        path: of the file.
-        seen: what it holds; None when there is an error.
-        error: why it is no picture.
-        image: the picture, where it has to be described in this process.
-        stamp: size and time (ns) of the file, when it was read and is not remembered yet.
+        path: the file.
+        info: its content; None when there is an error.
+        error: why it is not a readable image.
+        image: the decoded image, if it is to be captioned in this process.
+        stat: size in bytes and modification time in ns, if the cache does not have them yet.
     """
 
     path: Path
-    seen: Seen | None = None
+    info: FileInfo | None = None
     error: PictureError | None = None
     image: Image.Image | None = None
-    stamp: tuple[int, int] | None = None
+    stat: tuple[int, int] | None = None
 
 
 class Engine(Protocol):
-    """Does the work of a batch, and keeps in the memory what it makes.
+    """Does the work of a batch, and stores the results in the cache.
 
     Attributes:
-        few: files that are worth handling together.
+        batch_size: files to process together.
     """
 
-    few: int
+    batch_size: int
 
-    def looks(self, paths: Iterable[Path]) -> Iterator[Look]:
-        """Look at files, in their order; what is remembered of a file is not read again."""
+    def scan(self, paths: Iterable[Path]) -> Iterator[ScannedFile]:
+        """Scan files, in order; files that the cache knows are not read again."""
         ...
 
-    def describe(self, pictures: Mapping[str, Look]) -> Failed:
-        """Have pictures described, by the key under which a caption is then in the memory.
+    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
+        """Caption images, by the cache key of each caption.
 
         Raises:
             ModelError: when the captioner cannot be used.
         """
         ...
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Failed:
-        """Have English translated, by the key under which the words are then in the memory.
+    def translate(self, texts: Mapping[str, str], code: str) -> Errors:
+        """Translate English texts into a language, by the cache key of each translation.
 
         Raises:
             ModelError: when the translator cannot be used.
@@ -82,125 +82,153 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """No more is wanted; called from another thread, which waits until all have come back."""
+        """Cancel; called from another thread, which then waits for the calls above to return."""
         ...
 
 
 class LocalEngine:
-    """Does it in this process.
+    """An engine that works in this process.
 
     Args:
-        studio: whose captioner and translator do the work.
-        known: what is known, and where the rest is kept.
+        studio: its captioner and translator do the work.
+        context: the cache and the options.
     """
 
-    def __init__(self, *, studio: Studio, known: Known) -> None:
-        self._studio, self._known = studio, known
-        self.few = TOGETHER[studio.device.kind if studio.device else "cpu"]
+    def __init__(self, *, studio: Studio, context: BatchContext) -> None:
+        self._studio, self._context = studio, context
+        self.batch_size = CAPTION_BATCH_SIZE[studio.device.kind if studio.device else "cpu"]
 
-    def looks(self, paths: Iterable[Path]) -> Iterator[Look]:
-        """Look at files, by several threads, a few before they are wanted."""
-        return parallel_map(self._look, paths, workers=READERS, max_queued=self.few)
+    def scan(self, paths: Iterable[Path]) -> Iterator[ScannedFile]:
+        """Scan files in several threads, at most one batch early."""
+        return parallel_map(
+            self._scan_if_new, paths, workers=READER_THREADS, max_queued=self.batch_size
+        )
 
-    def describe(self, pictures: Mapping[str, Look]) -> Failed:
-        """Describe pictures, all at once."""
-        images = {key: look.image for key, look in pictures.items() if look.image}
-        told, failed = captioned(self._studio.captioner, images, self._known.options.caption)
-        self._known.memory.keep(told)
-        return failed
+    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
+        """Caption images in one batch."""
+        decoded = {key: file.image for key, file in images.items() if file.image}
+        options = self._context.options.caption
+        results, errors = caption_all(self._studio.captioner, decoded, options)
+        self._context.cache.put(results)
+        return errors
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Failed:
-        """Translate texts, all at once."""
-        told, failed = translated(self._studio.translator, texts, self._known.translate(code))
-        self._known.memory.keep(told)
-        return failed
+    def translate(self, texts: Mapping[str, str], code: str) -> Errors:
+        """Translate texts in one batch."""
+        options = translate_options(self._context.options, code)
+        results, errors = translate_all(self._studio.translator, texts, options)
+        self._context.cache.put(results)
+        return errors
 
     def stop(self) -> None:
-        """What is begun takes seconds, and its words are worth keeping."""
+        """Do nothing: a running batch ends within seconds, and its results are worth keeping."""
 
-    def _look(self, path: Path) -> Look:
+    def _scan_if_new(self, path: Path) -> ScannedFile:
         try:
-            seen = self._known.memory.seen(path)
+            info = self._context.cache.file_info(path)
         except OSError:
-            seen = None
-        if seen is not None and self._known.is_described(seen.sha256):
-            return Look(path=path, seen=seen)
-        return look_at(path)
+            info = None
+        if info is not None and self._context.has_caption(info.sha256):
+            return ScannedFile(path=path, info=info)
+        return scan_file(path)
 
 
-def look_at(path: Path) -> Look:
-    """Read and decode a file; what is wrong with it is in the answer."""
-    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # bytes that are no letters
-        return Look(
-            path=path, error=PictureError("The name of this file is no Unicode; rename it.")
-        )
+def scan_file(path: Path) -> ScannedFile:
+    """Read and decode a file; an error is part of the result."""
+    if any("\udc80" <= char <= "\udcff" for char in str(path)):  # surrogate escapes
+        return _unreadable(path, "The name of this file is not valid Unicode; rename the file.")
     try:
-        state = path.stat()
+        stat = path.stat()
         data = read_bytes(path)
         image = open_picture(data)
     except PictureError as error:
-        return Look(path=path, error=error)
+        return ScannedFile(path=path, error=error)
     except OSError:
-        return Look(path=path, error=PictureError(f"The file {path.name} cannot be read."))
-    seen = Seen(hashlib.sha256(data).hexdigest(), *image.size)
-    return Look(path=path, seen=seen, image=image, stamp=(state.st_size, state.st_mtime_ns))
+        return _unreadable(path, f"The file {path.name} cannot be read.")
+    info = FileInfo(hashlib.sha256(data).hexdigest(), *image.size)
+    return ScannedFile(path=path, info=info, image=image, stat=(stat.st_size, stat.st_mtime_ns))
 
 
-def captioned(
+def _unreadable(path: Path, reason: str) -> ScannedFile:
+    return ScannedFile(path=path, error=PictureError(reason))
+
+
+def caption_all(
     captioner: Captioner, images: Mapping[str, Image.Image], options: CaptionOptions
-) -> tuple[dict[str, Words], Failed]:
-    """The best caption of each picture; of those that fail, why.
+) -> tuple[dict[str, TextResult], Errors]:
+    """Return the best caption of each image, and the errors of those that failed.
 
     Raises:
         ModelError: when the captioner cannot be used.
     """
 
-    def words(given: Sequence[Image.Image]) -> list[Words]:
-        found = captioner.caption_many(given, options)
-        return [Words(one[0].text, tuple(map(str, one[0].warnings))) for one in found]
+    def run(batch: Sequence[Image.Image]) -> list[TextResult]:
+        captions = captioner.caption_many(batch, options)
+        return [TextResult(best.text, tuple(map(str, best.warnings))) for best, *_ in captions]
 
-    return _each(words, images)
+    return _split_errors(run, images)
 
 
-def translated(
+def translate_all(
     translator: Translator, texts: Mapping[str, str], options: TranslateOptions
-) -> tuple[dict[str, Words], Failed]:
-    """Each text in another language; of those that fail, why.
+) -> tuple[dict[str, TextResult], Errors]:
+    """Return the translation of each text, and the errors of those that failed.
 
     Raises:
         ModelError: when the translator cannot be used.
         LanguageError: when it does not know the language.
     """
 
-    def words(given: Sequence[str]) -> list[Words]:
-        found = translator.translate_many(given, options)
-        return [Words(one.text, tuple(map(str, one.warnings))) for one in found]
+    def run(batch: Sequence[str]) -> list[TextResult]:
+        translations = translator.translate_many(batch, options)
+        return [TextResult(one.text, tuple(map(str, one.warnings))) for one in translations]
 
-    return _each(words, texts)
+    return _split_errors(run, texts)
 
 
-def _each(
-    work: Callable[[Sequence[Given]], list[Made]], given: Mapping[str, Given]
-) -> tuple[dict[str, Made], Failed]:
-    """What ``work`` makes of each, all at once; halved when it fails, so that one spoils no other.
+def _split_errors(
+    run: Callable[[Sequence[Input]], list[Output]], inputs: Mapping[str, Input]
+) -> tuple[dict[str, Output], Errors]:
+    outputs = bisect_on_error(
+        run, list(inputs.values()), catch=MarsamError, fatal=(ModelError, LanguageError)
+    )
+    results: dict[str, Output] = {}
+    errors: Errors = {}
+    for key, output in zip(inputs, outputs, strict=True):
+        if isinstance(output, MarsamError):
+            errors[key] = output
+        else:
+            results[key] = output
+    return results, errors
 
-    Raises:
-        ModelError: which would come back for every one; a LanguageError likewise.
+
+def bisect_on_error(
+    run: Callable[[Sequence[Input]], Sequence[Output]],
+    inputs: Sequence[Input],
+    *,
+    catch: type[CaughtError],
+    fatal: tuple[type[Exception], ...] = (),
+) -> list[Output | CaughtError]:
+    """Run a batch; halve it where it fails, so that an error affects no other input.
+
+    Args:
+        run: computes one output for each input.
+        inputs: the batch.
+        catch: errors that take the place of an output. Too little memory is one of them: a
+            smaller batch may succeed.
+        fatal: errors that are raised, because they would occur for every input.
     """
-    if not given:
-        return {}, {}
+    if not inputs:
+        return []
     try:
-        return dict(zip(given, work(list(given.values())), strict=True)), {}
-    except (ModelError, LanguageError):
+        return [*run(inputs)]
+    except fatal:
         raise
-    except MarsamError as error:  # too much for the memory, or something about one of them
-        if len(given) == 1:
-            return {}, dict.fromkeys(given, error)
-    keys = list(given)
-    made: dict[str, Made] = {}
-    failed: Failed = {}
-    for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-        good, bad = _each(work, {key: given[key] for key in half})
-        made |= good
-        failed |= bad
-    return made, failed
+    except catch as error:
+        if len(inputs) == 1:
+            return [error]
+    middle = len(inputs) // 2
+    return [
+        output
+        for half in (inputs[:middle], inputs[middle:])
+        for output in bisect_on_error(run, half, catch=catch, fatal=fatal)
+    ]

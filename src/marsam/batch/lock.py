@@ -1,4 +1,4 @@
-"""One program at a time writes a table: a batch that makes it, or a page that corrects it."""
+"""A lock, so that one process at a time writes a table: a batch or a review page."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,11 +8,11 @@ from filelock import FileLock, Timeout
 from marsam.errors import OptionError
 
 
-def alone(table: Path) -> FileLock:
-    """A lock on a table, and on the corrections that tables of one name share.
+def lock_table(table: Path) -> FileLock:
+    """Lock a table, and the corrections that tables of the same name share.
 
     Raises:
-        OptionError: when another program has it, or nothing can be written there.
+        OptionError: when another process holds the lock, or the folder cannot be written to.
     """
     lock = FileLock(table.with_name(f".{table.stem}.marsam.lock"), thread_local=False)
     try:
@@ -20,16 +20,17 @@ def alone(table: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OptionError(
-            f"{table.name} is being written or reviewed by another Marsam; wait for it, or end it."
+            f"{table.name} is being written or reviewed by another Marsam process; "
+            "wait for it to finish, or stop it."
         ) from error
     except OSError as error:
         raise OptionError(f"{table.parent} cannot be written: {error.strerror}.") from error
     return lock
 
 
-def leave(lock: FileLock) -> None:
-    """Let others in."""
+def unlock(lock: FileLock) -> None:
+    """Release the lock and delete its file."""
     if lock.is_locked:
-        with suppress(OSError):  # Windows takes it away by itself
+        with suppress(OSError):  # Windows deletes it on release
             Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

@@ -1,4 +1,4 @@
-"""The files a batch writes: each whole or not at all, and never over somebody else's."""
+"""The files that a batch writes: each complete or not at all, and never over a foreign file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -7,89 +7,98 @@ from pathlib import Path
 
 from marsam.batch.contact_sheet import SheetWriter, is_sheet
 from marsam.batch.corrections import Corrections
-from marsam.batch.lock import alone, leave
+from marsam.batch.lock import lock_table, unlock
 from marsam.batch.rows import Row
-from marsam.batch.tables import CsvWriter, JsonLinesWriter, Output, ParquetWriter, Writer, read_rows
+from marsam.batch.tables import (
+    AtomicOutput,
+    CsvWriter,
+    JsonLinesWriter,
+    ParquetWriter,
+    Writer,
+    read_rows,
+)
 from marsam.errors import OptionError
 
-TABLES: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
+TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
     ".csv": CsvWriter,
     ".jsonl": JsonLinesWriter,
     ".parquet": ParquetWriter,
 }
-SHEET = ".html"
+CONTACT_SHEET = ".html"
 
 
 def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
-    """The rows of earlier tables that somebody has read, by their pictures' hashes.
+    """Return the reviewed rows of existing tables, by the checksum of their images.
 
-    A save counts wherever it was made, and whether or not it has reached its table. Where tables
-    still differ, the latest word counts: a save's time is known, any other change is as old as its
-    table.
+    A correction counts in whichever table it was made, also if it was not written to that table
+    yet. Where tables still differ, the latest version counts: a correction has a time, any other
+    change the modification time of its table.
 
     Raises:
-        OptionError: when a file is there that is not ours, or would be of no kind we write.
+        OptionError: when Marsam did not write an existing file, or a suffix is unknown.
     """
     corrections = Corrections(*(path.resolve() for path in out))
-    found: dict[str, tuple[float, Row]] = {}
+    latest: dict[str, tuple[float, Row]] = {}
     for path in out:
-        kind = path.suffix.lower()
-        if kind not in (*TABLES, SHEET):
-            raise OptionError(f"{path.name} must end in {', '.join((*TABLES, SHEET))}.")
+        suffix = path.suffix.lower()
+        if suffix not in (*TABLE_WRITERS, CONTACT_SHEET):
+            raise OptionError(
+                f"Cannot write {path.name}: supported output formats are "
+                f"{', '.join(TABLE_WRITERS)} and {CONTACT_SHEET}."
+            )
         if not path.exists():
             continue
-        taken = (
-            f"{path.name} is there already and was not written by marsam batch; "
-            "choose another name."
+        foreign = (
+            f"{path.name} already exists and was not written by marsam batch; choose another name."
         )
-        if kind == SHEET:
+        if suffix == CONTACT_SHEET:
             if not is_sheet(path):
-                raise OptionError(taken)
+                raise OptionError(foreign)
             continue
         try:
-            changed = path.stat().st_mtime
-            for row in map(corrections.corrected, read_rows(path)):
-                time = corrections.since(row, changed)
-                if row.reviewed and time >= found.get(row.sha256, (0.0, row))[0]:
-                    found[row.sha256] = time, corrections.emptied(row)
+            modified = path.stat().st_mtime
+            for row in map(corrections.apply, read_rows(path)):
+                time = corrections.time_of(row, default=modified)
+                if row.reviewed and time >= latest.get(row.sha256, (0.0, row))[0]:
+                    latest[row.sha256] = time, corrections.without_missing_texts(row)
         except OptionError as error:
-            raise OptionError(taken) from error
-    return {sha256: row for sha256, (_, row) in found.items()}
+            raise OptionError(foreign) from error
+    return {sha256: row for sha256, (_, row) in latest.items()}
 
 
 @contextmanager
 def open_outputs(
     out: Sequence[Path], codes: Sequence[str], folder: Path, album: Path
-) -> Iterator[list[Output]]:
-    """The files to write; they take their places when all is done, and none of them before.
+) -> Iterator[list[AtomicOutput]]:
+    """Open the files to write; all get their final names at the end, none of them after an error.
 
     Args:
         out: their paths.
         codes: NLLB codes of the languages, in the order of their columns.
-        folder: where the pictures are that rows name.
-        album: where new pictures are; rows name them from its parent.
+        folder: paths of images in rows are relative to it.
+        album: the folder of new pictures; rows name them relative to its parent.
 
     Raises:
-        OptionError: when one cannot be written, or is by another program.
-        DiskFull: when there is no room.
+        OptionError: when a file cannot be written, or another process is writing it.
+        DiskFull: when the disk is full.
     """
     paths = list(dict.fromkeys(path.resolve() for path in out))
     with ExitStack() as stack:
         for table in {path.with_suffix(""): path for path in paths}.values():
-            stack.callback(leave, alone(table))
-        outputs: list[Output] = []
+            stack.callback(unlock, lock_table(table))
+        outputs: list[AtomicOutput] = []
         for path in paths:
-            outputs.append(Output(path, _writer(path, codes, folder, album)))
-            stack.callback(outputs[-1].abandon)
+            outputs.append(AtomicOutput(path, _writer(path, codes, folder, album)))
+            stack.callback(outputs[-1].discard)
         yield outputs
         for output in outputs:
-            output.finish()
+            output.commit()
 
 
 def _writer(
     path: Path, codes: Sequence[str], folder: Path, album: Path
 ) -> Callable[[Path], Writer]:
-    kind = path.suffix.lower()
-    if kind == SHEET:
+    suffix = path.suffix.lower()
+    if suffix == CONTACT_SHEET:
         return partial(SheetWriter, folder=folder, album=album, home=path.parent)
-    return lambda file: TABLES[kind](file, codes)
+    return lambda file: TABLE_WRITERS[suffix](file, codes)

@@ -1,7 +1,7 @@
-"""One picture of a batch: what is known of it, and how that is written as one row of a table."""
+"""One image of a batch, as a row of a table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,27 +9,27 @@ from marsam.errors import LanguageError, OptionError
 from marsam.text.languages import ENGLISH, language
 
 DRAFT, REVIEWED, FAILED = "draft", "reviewed", "error"
-BEFORE = ("path", "sha256", "width", "height")
-AFTER = ("warnings", "error", "captioner", "translator", "pictures", "state")
-"""The columns before and after those of the languages, which are named by their tags."""
+FIRST_COLUMNS = ("path", "sha256", "width", "height")
+LAST_COLUMNS = ("warnings", "error", "captioner", "translator", "pictures", "state")
+"""The columns before and after those of the languages, which are named by language tags."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A picture of a batch.
+    """An image of a batch and its texts.
 
     Attributes:
-        path: from the folder, with ``/`` on every system.
-        sha256: of the file; empty when it cannot be read.
-        width: pixels, upright.
-        height: pixels, upright.
-        texts: by NLLB code, English first; empty when there is an error. An empty text is one that
-            somebody took away on purpose.
+        path: relative to the batch's folder, with ``/`` on every system.
+        sha256: checksum of the file; empty when it cannot be read.
+        width: pixels, after rotation to upright.
+        height: pixels, after rotation to upright.
+        texts: by NLLB code, English first; none when there is an error. An empty text was cleared
+            by a reviewer.
         warnings: names of :class:`marsam.notices.Notice`.
-        error: one sentence; empty when all went well.
+        error: one sentence; empty when there is no error.
         models: ``{"captioner": "name@revision", "translator": …}``.
-        pictures: new pictures painted from the words: paths from the first table's folder.
-        reviewed: somebody has read the texts.
+        pictures: new pictures painted from the caption: paths relative to the first table's folder.
+        reviewed: a reviewer has approved the texts.
     """
 
     path: str
@@ -45,50 +45,50 @@ class Row:
 
     @property
     def english(self) -> str:
-        """The English text; empty when there is none."""
+        """The English text; empty if there is none."""
         return self.texts.get(ENGLISH.code, "")
 
     @property
     def state(self) -> str:
-        """``draft``, ``reviewed`` or ``error``, as its table names it."""
+        """``draft``, ``reviewed`` or ``error``, as in the table."""
         return FAILED if self.error else REVIEWED if self.reviewed else DRAFT
 
-    def failed(self, error: Exception) -> "Row":
-        """The same picture, with nothing but the reason why there are no words."""
+    def with_error(self, error: Exception) -> "Row":
+        """Return the row with an error in place of its texts."""
         return replace(self, texts={}, warnings=(), error=str(error), reviewed=False)
 
-    def columns(self) -> dict[str, Any]:
-        """As one row of a table: numbers and texts, lists joined by spaces."""
-        words = {language(code).tag: text for code, text in self.texts.items()}
+    def to_columns(self) -> dict[str, Any]:
+        """Return the values of one row of a table, by column."""
+        texts = {language(code).tag: text for code, text in self.texts.items()}
         return {
             "path": self.path,
             "sha256": self.sha256,
             "width": self.width,
             "height": self.height,
-            **words,
+            **texts,
             "warnings": " ".join(self.warnings),
             "error": self.error,
             "captioner": self.models.get("captioner", ""),
             "translator": self.models.get("translator", ""),
-            # A path may hold spaces.
+            # As JSON, since a path may contain spaces.
             "pictures": json.dumps(self.pictures, ensure_ascii=False) if self.pictures else "",
             "state": self.state,
         }
 
     @classmethod
     def from_columns(cls, data: Mapping[str, Any]) -> "Row":
-        """What :meth:`columns` wrote.
+        """Read what :meth:`to_columns` returned.
 
         Raises:
-            OptionError: when the row is not one of ours.
+            OptionError: when Marsam did not write the row.
         """
         try:
             reviewed = data["state"] == REVIEWED
-            words = {
+            texts = {
                 language(tag).code: str(text or "")
                 for tag, text in data.items()
-                if tag not in (*BEFORE, *AFTER)
-                # An empty column of somebody's own says nothing.
+                if tag not in (*FIRST_COLUMNS, *LAST_COLUMNS)
+                # Users may add columns; an empty one is ignored.
                 and (text or (reviewed and _is_language(tag)))
             }
             pictures = json.loads(data["pictures"] or "[]")
@@ -97,7 +97,7 @@ class Row:
                 sha256=str(data["sha256"]),
                 width=int(data["width"]),
                 height=int(data["height"]),
-                texts=words,
+                texts=texts,
                 warnings=tuple(str(data["warnings"] or "").split()),
                 error=str(data["error"] or ""),
                 models={k: str(data[k] or "") for k in ("captioner", "translator")},
@@ -116,10 +116,10 @@ def _is_language(tag: str) -> bool:
 
 
 def spelled(name: str) -> str:
-    """A file's name as it can be written down; no table holds what is no letter."""
+    """Return a file name that any table can store: bytes that are not Unicode as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def heading(codes: list[str]) -> list[str]:
-    """The names of all columns, for the languages of these NLLB codes."""
-    return [*BEFORE, *(language(code).tag for code in codes), *AFTER]
+def column_names(codes: Sequence[str]) -> list[str]:
+    """Return the names of all columns, for languages by their NLLB codes."""
+    return [*FIRST_COLUMNS, *(language(code).tag for code in codes), *LAST_COLUMNS]

@@ -1,7 +1,7 @@
-"""Words beside the pictures: ``photo.jpg.txt``, or ``photo.jpg.xmp`` as photo programs read it.
+"""Texts beside the images: ``photo.jpg.txt``, or ``photo.jpg.xmp`` for photo programs.
 
-The whole name of the picture stays in, so that ``photo.jpg`` and ``photo.png`` keep apart. What
-somebody else wrote under such a name is never overwritten.
+The sidecar's name contains the image's whole name, so that ``photo.jpg`` and ``photo.png`` do not
+share one. A file that Marsam did not write is never overwritten.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from marsam.atomic import atomic_path, partial_path
-from marsam.batch.cache import Memory
+from marsam.batch.cache import ResultCache
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
 from marsam.imaging.metadata import xmp_packet
@@ -17,30 +17,30 @@ from marsam.text.languages import language
 
 
 class Sidecar(StrEnum):
-    """What is written beside each picture."""
+    """Format of the sidecars."""
 
     TXT = "txt"
     XMP = "xmp"
 
 
-def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None:
-    """Write a picture's words beside it; None where a file of somebody else's is in the way.
+def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> Path | None:
+    """Write an image's texts beside it; None when a foreign file has that name.
 
     Raises:
-        OptionError: when nothing can be written there.
+        OptionError: when the sidecar cannot be written.
     """
-    path = picture.with_name(f"{picture.name}.{kind}")
-    told = [(language(code).tag, text) for code, text in row.texts.items()]
-    content = (xmp_packet(told) if kind is Sidecar.XMP else _txt(row)).encode()
+    path = image.with_name(f"{image.name}.{kind}")
+    texts = [(language(code).tag, text) for code, text in row.texts.items()]
+    content = (xmp_packet(texts) if kind is Sidecar.XMP else _txt(row)).encode()
     try:
         if path.exists():
-            there = path.read_bytes()
-            if there == content:
+            existing = path.read_bytes()
+            if existing == content:
                 return path
-            if not memory.wrote(path, hashlib.sha256(there).hexdigest()):
+            if not cache.owns_sidecar(path, hashlib.sha256(existing).hexdigest()):
                 return None
-        # Known before it is there: killed in between, it is still ours the next time.
-        memory.writes(path, hashlib.sha256(content).hexdigest())
+        # Recorded first: after a crash in between, the file still counts as Marsam's.
+        cache.record_sidecar(path, hashlib.sha256(content).hexdigest())
         with atomic_path(path, partial_path(path, name=f"{row.sha256[:16]}.{kind}")) as partial:
             partial.write_bytes(content)
     except OSError as error:
@@ -49,5 +49,5 @@ def write(kind: Sidecar, picture: Path, row: Row, memory: Memory) -> Path | None
 
 
 def _txt(row: Row) -> str:
-    """A line for each language, English first."""
+    """One line for each language, English first."""
     return "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)

@@ -1,4 +1,4 @@
-"""Rows as files: CSV for spreadsheets, JSON lines, Parquet; written whole or not at all."""
+"""Tables of rows: CSV for spreadsheets, JSON Lines, Parquet; written completely or not at all."""
 
 import csv
 import json
@@ -9,33 +9,37 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from marsam.atomic import commit, partial_path
-from marsam.batch.rows import AFTER, BEFORE, Row, heading
-from marsam.errors import DiskFull, OptionError
+from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
+from marsam.errors import DiskFull, MarsamError, OptionError, is_disk_full
 
-GROUP = 1000
-"""Rows of a Parquet row group: what is held in memory."""
-FORMULAS = tuple("=+-@\t\r")
-"""How a cell begins that spreadsheets would compute instead of show."""
+PARQUET_ROW_GROUP_SIZE = 1000
+"""Rows of a Parquet row group, which is built in memory."""
+FORMULA_PREFIXES = tuple("=+-@\t\r")
+"""First characters of cells that spreadsheets evaluate instead of showing them."""
 
 
 class Writer(Protocol):
-    """Takes rows one by one."""
+    """Writes a file row by row."""
 
     def write(self, row: Row) -> None:
-        """One more row."""
+        """Add a row."""
         ...
 
     def close(self) -> None:
-        """That was the last."""
+        """Finish and close the file."""
         ...
 
 
-class Output:
-    """A file that is written under another name and takes its own when it is complete.
+class AtomicOutput:
+    """A file that is written under a temporary name and gets its own name when it is complete.
 
     Args:
-        path: where.
-        make: opens a writer on the file it is given.
+        path: the final file.
+        make: opens a writer on the path it is given.
+
+    Raises:
+        OptionError: when the file cannot be written.
+        DiskFull: when the disk is full.
     """
 
     def __init__(self, path: Path, make: Callable[[Path], Writer]) -> None:
@@ -45,92 +49,95 @@ class Output:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = make(self._partial)
         except OSError as error:
-            raise OptionError(f"{path} cannot be written: {error.strerror}.") from error
+            raise write_error(str(path), error) from error
 
     def write(self, row: Row) -> None:
-        """One more row.
-
-        Raises:
-            DiskFull: when there is no room; the earlier file, if there was one, is still there.
-        """
-        with _room(self.path):
+        """Add a row; errors as of the constructor. An existing file is not changed."""
+        with self._map_errors():
             self._writer.write(row)
 
-    def finish(self) -> None:
-        """Put the file in its place: from now on it is there, whatever happens."""
-        with _room(self.path):
+    def commit(self) -> None:
+        """Write the file to the disk and replace an existing file; errors as of the constructor."""
+        with self._map_errors():
             self._writer.close()
             commit(self._partial, self.path)
 
-    def abandon(self) -> None:
-        """Leave what is there as it is; nothing to do for a file that is finished."""
+    def discard(self) -> None:
+        """Delete the unfinished file; do nothing after :meth:`commit`."""
         with suppress(Exception):
             self._writer.close()
         self._partial.unlink(missing_ok=True)
 
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise write_error(self.path.name, error) from error
 
-@contextmanager
-def _room(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DiskFull(f"{path.name} cannot be written: {error.strerror}.") from error
+
+def write_error(name: str, error: OSError) -> MarsamError:
+    """Return the error to raise when a file cannot be written."""
+    kind = DiskFull if is_disk_full(error) else OptionError
+    return kind(f"{name} cannot be written: {error.strerror}.")
 
 
 class CsvWriter:
-    """As Excel opens it: UTF-8 with its mark, and nothing that would be computed."""
+    """CSV as Excel opens it: UTF-8 with a byte order mark, and formulas escaped."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
         self._file = path.open("w", encoding="utf-8-sig", newline="")
-        self._rows = csv.DictWriter(self._file, heading(list(codes)), restval="")
+        self._rows = csv.DictWriter(self._file, column_names(codes), restval="")
         self._rows.writeheader()
 
     def write(self, row: Row) -> None:
-        """One more row."""
-        self._rows.writerow({name: _defused(value) for name, value in row.columns().items()})
+        """Add a row."""
+        self._rows.writerow(
+            {name: _escape_formula(value) for name, value in row.to_columns().items()}
+        )
 
     def close(self) -> None:
-        """That was the last."""
+        """Finish and close the file."""
         self._file.close()
 
 
 class JsonLinesWriter:
-    """One JSON object a line."""
+    """JSON Lines: one object for each row."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._names = heading(list(codes))
+        self._names = column_names(codes)
 
     def write(self, row: Row) -> None:
-        """One more row."""
-        data = dict.fromkeys(self._names, "") | row.columns()
+        """Add a row."""
+        data = dict.fromkeys(self._names, "") | row.to_columns()
         self._file.write(json.dumps(data, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
-        """That was the last."""
+        """Finish and close the file."""
         self._file.close()
 
 
 class ParquetWriter:
-    """Columns of text and numbers, as data tools read them."""
+    """Parquet: text columns, and 32-bit integers for the width and height."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
         pyarrow, parquet = _parquet()
-        self._names = heading(list(codes))
-        kinds = {"width": pyarrow.int32(), "height": pyarrow.int32()}
-        schema = pyarrow.schema([(n, kinds.get(n, pyarrow.string())) for n in self._names])
+        self._names = column_names(codes)
+        types = {"width": pyarrow.int32(), "height": pyarrow.int32()}
+        schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._names])
         self._table: Any = partial(pyarrow.Table.from_pylist, schema=schema)
         self._file = parquet.ParquetWriter(path, schema)
         self._rows: list[dict[str, Any]] = []
 
     def write(self, row: Row) -> None:
-        """One more row."""
-        self._rows.append(dict.fromkeys(self._names, "") | row.columns())
-        if len(self._rows) >= GROUP:
+        """Add a row."""
+        self._rows.append(dict.fromkeys(self._names, "") | row.to_columns())
+        if len(self._rows) >= PARQUET_ROW_GROUP_SIZE:
             self._flush()
 
     def close(self) -> None:
-        """That was the last."""
+        """Finish and close the file."""
         self._flush()
         self._file.close()
 
@@ -141,27 +148,29 @@ class ParquetWriter:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a table that :command:`marsam batch` wrote, one by one.
+    """Yield the rows of a table that :command:`marsam batch` wrote.
 
     Raises:
-        OptionError: when it is missing, damaged, or no table of ours.
+        OptionError: when the table is missing, damaged, or not written by Marsam.
     """
-    read = {".csv": _read_csv, ".jsonl": _read_json_lines, ".parquet": _read_parquet}
+    readers = {".csv": _read_csv, ".jsonl": _read_json_lines, ".parquet": _read_parquet}
     try:
-        for data in read[path.suffix.lower()](path):
+        for data in readers[path.suffix.lower()](path):
             yield Row.from_columns(data)
     except OptionError:
         raise
     except KeyError as error:
-        raise OptionError(f"{path.name} is no table; give a .csv, .jsonl or .parquet.") from error
+        raise OptionError(
+            f"Cannot read {path.name}: supported table formats are .csv, .jsonl and .parquet."
+        ) from error
     except FileNotFoundError as error:
         raise OptionError(f"There is no file {path.name}.") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise OptionError(f"{path.name} cannot be read as a table of marsam batch.") from error
+        raise OptionError(f"{path.name} is damaged, or not a table of marsam batch.") from error
 
 
-def languages_of(path: Path) -> list[str]:
-    """The tags of the languages a table has columns for."""
+def language_tags(path: Path) -> list[str]:
+    """Return the tags of the languages that a table has columns for."""
     names: Sequence[str] = ()
     if path.suffix.lower() == ".parquet":
         names = _parquet()[1].read_schema(path).names
@@ -171,13 +180,15 @@ def languages_of(path: Path) -> list[str]:
     else:
         with path.open(encoding="utf-8") as file:
             names = list(json.loads(file.readline() or "{}"))
-    return [name for name in names if name not in (*BEFORE, *AFTER)]
+    return [name for name in names if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for data in csv.DictReader(file, strict=True):
-            yield {name: _restored(value) for name, value in data.items() if name is not None}
+            yield {
+                name: _unescape_formula(value) for name, value in data.items() if name is not None
+            }
 
 
 def _read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -187,7 +198,7 @@ def _read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     with _parquet()[1].ParquetFile(path) as file:
-        for rows in file.iter_batches(batch_size=GROUP):
+        for rows in file.iter_batches(batch_size=PARQUET_ROW_GROUP_SIZE):
             yield from rows.to_pylist()
 
 
@@ -203,14 +214,14 @@ def _parquet() -> tuple[Any, Any]:
     return pyarrow, parquet
 
 
-def _defused(value: object) -> object:
-    """A text that a spreadsheet shows and does not compute; :func:`_restored` is the way back."""
-    if isinstance(value, str) and value.lstrip("'").startswith(FORMULAS):
+def _escape_formula(value: object) -> object:
+    """Prefix a quote, so that spreadsheets show a text instead of evaluating it."""
+    if isinstance(value, str) and value.lstrip("'").startswith(FORMULA_PREFIXES):
         return f"'{value}"
     return value
 
 
-def _restored(value: str | None) -> str | None:
-    if value and value.startswith("'") and value.lstrip("'").startswith(FORMULAS):
+def _unescape_formula(value: str | None) -> str | None:
+    if value and value.startswith("'") and value.lstrip("'").startswith(FORMULA_PREFIXES):
         return value[1:]
     return value

@@ -29,9 +29,9 @@ from marsam.options import ELSEWHERE, MAX_PICTURES, BatchOptions, PaintOptions, 
 from marsam.recipes import Recipe
 
 if TYPE_CHECKING:
-    from marsam.batch.cache import Memory
+    from marsam.batch.cache import ResultCache
     from marsam.batch.rows import Row
-    from marsam.batch.tables import Output
+    from marsam.batch.tables import AtomicOutput
 
 MAX_PRINTED_ERRORS = 10
 """More errors of one kind are only counted; the tables have all of them."""
@@ -78,13 +78,15 @@ class _Batch:
 
     def paths(self) -> Iterator[Path]:
         """Find the pictures."""
-        from marsam.batch.discovery import find
+        from marsam.batch.discovery import find_images
 
-        return find(self.folder, leave_out=self.album)
+        return find_images(self.folder, exclude=self.album)
 
-    def write(self, rows: "Iterator[Row]", outputs: "Sequence[Output]", cache: "Memory") -> None:
+    def write(
+        self, rows: "Iterator[Row]", outputs: "Sequence[AtomicOutput]", cache: "ResultCache"
+    ) -> None:
         """Write each row as it arrives, count it, and print its error."""
-        from marsam.batch.sidecars import write
+        from marsam.batch.sidecars import write_sidecar
         from marsam.errors import OptionError
 
         with (
@@ -108,7 +110,8 @@ class _Batch:
                         print_error(self.failed, f"{row.path}: {row.error}")
                     elif self.sidecar:
                         try:
-                            path = write(self.sidecar, self.folder / row.path, row, cache)
+                            image = self.folder / row.path
+                            path = write_sidecar(self.sidecar, image, row, cache)
                             self.sidecars_skipped += path is None
                         except OptionError as error:  # of this folder or name only
                             self.sidecars_failed += 1
@@ -190,11 +193,10 @@ def batch(
     as_json: Json = False,
 ) -> None:
     """Caption every image in a folder. Safe to interrupt: run the same command again to resume."""
-    from marsam.batch.cache import Memory
+    from marsam.batch.cache import BatchContext, ResultCache, models_of
     from marsam.batch.engine import Engine, LocalEngine
-    from marsam.batch.known import Known, models_of
     from marsam.batch.outputs import open_outputs, reviewed_rows
-    from marsam.batch.pipeline import Describer
+    from marsam.batch.pipeline import BatchPipeline
     from marsam.errors import OptionError
     from marsam.journal.journal import data_folder
     from marsam.studio import Studio
@@ -219,7 +221,7 @@ def batch(
     )
     job.total = sum(1 for _ in job.paths())
     with ExitStack() as stack:
-        cache = stack.enter_context(closing(Memory(data_folder() / "captions.db")))
+        cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
         outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.album))
         machines = None
         if cluster is not None:
@@ -231,12 +233,14 @@ def batch(
             studio = Studio.load(models, translator=translator, device=device)
         if not as_json:
             warn_mini_models(studio)
-        known = Known(memory=cache, options=options, models=models_of(studio), reviewed=reviewed)
-        engine: Engine = LocalEngine(studio=studio, known=known)
+        context = BatchContext(
+            cache=cache, options=options, models=models_of(studio), reviewed=reviewed
+        )
+        engine: Engine = LocalEngine(studio=studio, context=context)
         if machines is not None:
-            engine = stack.enter_context(machines.engine(known))
-        pipeline = Describer(
-            engine=engine, known=known, painter=studio.painter, folder=folder, album=job.album
+            engine = stack.enter_context(machines.engine(context))
+        pipeline = BatchPipeline(
+            engine=engine, context=context, painter=studio.painter, folder=folder, album=job.album
         )
         job.write(stack.enter_context(closing(pipeline.rows(job.paths()))), outputs, cache)
     job.report()

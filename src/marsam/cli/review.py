@@ -9,7 +9,7 @@ from marsam.cli.options import Host, HostNames, Insecure, KeyFile, Port
 from marsam.errors import JournalError, OptionError
 
 if TYPE_CHECKING:
-    from marsam.batch.cache import Memory
+    from marsam.batch.cache import ResultCache
 
 
 def review(
@@ -44,7 +44,7 @@ def review(
             typer.echo(str(path))
         return
 
-    from marsam.review.images import Pictures
+    from marsam.review.images import RowImages
     from marsam.review.table import Review
     from marsam.server.listen import load_keys
     from marsam.server.security import require_key
@@ -58,10 +58,10 @@ def review(
         from marsam.review.server import serve  # slow to import: wrong options are reported before
 
         folders = [each for each in (folder, table.table.parent) if each is not None]
-        memory = _memory()
+        cache = _open_cache()
         serve(
             table,
-            Pictures(folders, memory),
+            RowImages(folders, cache),
             host=host,
             port=port,
             keys=keys,
@@ -71,16 +71,16 @@ def review(
         table.close()
 
 
-def _memory() -> "Memory | None":
+def _open_cache() -> "ResultCache | None":
     """Open the cache of batches, which knows where pictures are; None when there is none."""
-    from marsam.batch.cache import Memory
+    from marsam.batch.cache import ResultCache
     from marsam.journal.journal import data_folder
 
     file = data_folder() / "captions.db"
     if not file.is_file():
         return None
     try:
-        return Memory(file)
+        return ResultCache(file)
     except JournalError as error:
         typer.echo(f"{error} Pictures that were moved cannot be found.", err=True)
         return None

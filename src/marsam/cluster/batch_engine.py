@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from marsam.batch.cache import Seen, Words
-from marsam.batch.engine import Failed, Look
-from marsam.batch.known import Known
+from marsam.batch.cache import BatchContext, FileInfo, TextResult
+from marsam.batch.engine import Errors, ScannedFile
 from marsam.cluster.connect import connected
 from marsam.cluster.plan import Plan
 from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
@@ -48,9 +47,9 @@ class Machines:
     plan: Plan
     studio: Studio
 
-    def engine(self, known: Known) -> "ClusterEngine":
+    def engine(self, context: BatchContext) -> "ClusterEngine":
         """What does one batch's work; to be left before the cluster is."""
-        return ClusterEngine(plan=self.plan, known=known)
+        return ClusterEngine(plan=self.plan, context=context)
 
 
 @contextmanager
@@ -95,16 +94,16 @@ class ClusterEngine:
 
     Args:
         plan: how many copies of what.
-        known: what is known, and where the rest is kept.
+        context: the cache and the options.
     """
 
-    def __init__(self, *, plan: Plan, known: Known) -> None:
-        self.few = plan.captioner.together
-        self._plan, self._known = plan, known
+    def __init__(self, *, plan: Plan, context: BatchContext) -> None:
+        self.batch_size = plan.captioner.together
+        self._plan, self._context = plan, context
         self._leaving = threading.Event()
         self._turn = threading.Lock()
         self._done: Iterator[list[Job]] = iter(())
-        self._failed: Failed = {}
+        self._errors: Errors = {}
         self._readers: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -116,8 +115,8 @@ class ClusterEngine:
         for reader in self._readers:
             reader.join(LEAVING)
 
-    def looks(self, paths: Iterable[Path]) -> Iterator[Look]:
-        """Have files looked at, and begin with their pictures.
+    def scan(self, paths: Iterable[Path]) -> Iterator[ScannedFile]:
+        """Scan files, and start work on their images.
 
         Raises:
             ClusterError: when a machine does not see the folder, or nothing can be done there.
@@ -126,74 +125,74 @@ class ClusterEngine:
 
         paths = list(paths)
         # Machines have working folders of their own.
-        bad = self._looked_at([p.absolute() for p in paths if self._seen(p) is None])
+        bad = self._looked_at([p.absolute() for p in paths if self._file_info(p) is None])
         self._done = self._worked_on(list(self._jobs(paths)))
         for path in paths:
-            seen = self._seen(path)
-            error = None if seen else bad.get(path.absolute()) or changed(path)
-            yield Look(path=path, seen=seen, error=error)
+            info = self._file_info(path)
+            error = None if info else bad.get(path.absolute()) or changed(path)
+            yield ScannedFile(path=path, info=info, error=error)
 
-    def describe(self, pictures: Mapping[str, Look]) -> Failed:
-        """Wait until pictures are described; errors as :meth:`looks`."""
-        return self._waited_for(pictures)
+    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
+        """Wait until images are captioned; errors as :meth:`scan`."""
+        return self._waited_for(images)
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Failed:  # noqa: ARG002
-        """Wait until texts are translated; errors as :meth:`looks`."""
+    def translate(self, texts: Mapping[str, str], code: str) -> Errors:  # noqa: ARG002
+        """Wait until texts are translated; errors as :meth:`scan`."""
         return self._waited_for(texts)
 
     def stop(self) -> None:
         """Wait for nothing any more."""
         self._leaving.set()
 
-    def _seen(self, path: Path) -> Seen | None:
+    def _file_info(self, path: Path) -> FileInfo | None:
         try:
-            return self._known.memory.seen(path)
+            return self._context.cache.file_info(path)
         except OSError:  # gone, or not to be read
             return None
 
     def _looked_at(self, paths: Sequence[Path]) -> dict[Path, PictureError]:
         """Remember what files hold; those that are no pictures come back."""
-        from marsam.cluster.batch_workers import look_from_afar
+        from marsam.cluster.batch_workers import scan_files
 
         bad: dict[Path, PictureError] = {}
-        for fars in self._received(
+        for scans in self._received(
             paths,
             FILES,
             lambda data: data.map_batches(
-                look_from_afar, num_cpus=LOOKING, batch_size=FILES, batch_format="pyarrow"
+                scan_files, num_cpus=LOOKING, batch_size=FILES, batch_format="pyarrow"
             ),
         ):
-            looks = []
-            for far in fars:
-                _check_sight(far.look.path, far.unseen)
-                if far.look.error:
-                    bad[far.look.path] = far.look.error
+            files = []
+            for scan in scans:
+                _check_sight(scan.file.path, scan.unreadable_on)
+                if scan.file.error:
+                    bad[scan.file.path] = scan.file.error
                 else:
-                    looks.append((far.look.path, *far.look.stamp, far.look.seen))
-            self._known.memory.note(looks)
+                    files.append((scan.file.path, *scan.file.stat, scan.file.info))
+            self._context.cache.record_files(files)
         return bad
 
     def _jobs(self, paths: Iterable[Path]) -> Iterator["Job"]:
         """What is not known, each picture and each text once."""
         from marsam.cluster.batch_workers import Job
 
-        known = self._known
+        context = self._context
         begun: set[str] = set()
         for path in paths:
-            seen = self._seen(path)
-            if seen is None or seen.sha256 in begun:
+            info = self._file_info(path)
+            if info is None or info.sha256 in begun:
                 continue
-            begun.add(seen.sha256)
-            if (english := self._english(seen.sha256)) is None:
-                yield Job(path=path.absolute(), sha256=seen.sha256, codes=known.options.languages)
+            begun.add(info.sha256)
+            if (english := self._english(info.sha256)) is None:
+                yield Job(path=path.absolute(), sha256=info.sha256, codes=context.options.languages)
                 continue
-            there = known.reviewed[seen.sha256].texts if seen.sha256 in known.reviewed else {}
+            there = context.reviewed[info.sha256].texts if info.sha256 in context.reviewed else {}
             keys = {
-                known.translation_key(english, code): code
-                for code in known.options.languages
+                context.translation_key(english, code): code
+                for code in context.options.languages
                 if english and code not in there
             }
-            new = keys.keys() - begun - known.memory.recall(keys).keys()
+            new = keys.keys() - begun - context.cache.get(keys).keys()
             begun |= new
             if new:
                 codes = tuple(code for key, code in keys.items() if key in new)
@@ -201,10 +200,10 @@ class ClusterEngine:
 
     def _english(self, sha256: str) -> str | None:
         """What is said of a picture; None when it has to be described."""
-        if row := self._known.reviewed.get(sha256):
+        if row := self._context.reviewed.get(sha256):
             return row.english
-        key = self._known.caption_key(sha256)
-        said = self._known.memory.recall([key]).get(key)
+        key = self._context.caption_key(sha256)
+        said = self._context.cache.get([key]).get(key)
         return said.text if said else None
 
     def _worked_on(self, jobs: Sequence["Job"]) -> Iterator[list["Job"]]:
@@ -212,27 +211,27 @@ class ClusterEngine:
         from marsam.cluster.batch_workers import CaptionerHand, TranslatorHand
 
         def stages(data: Any) -> Any:
-            calls = math.ceil(len(jobs) / self.few)
+            calls = math.ceil(len(jobs) / self.batch_size)
             if any(job.path for job in jobs):
                 data = self._staffed(data, "captioner", CaptionerHand, calls)
             if any(job.codes for job in jobs):
                 data = self._staffed(data, "translator", TranslatorHand, calls)
             return data
 
-        return self._received(jobs, self.few, stages)
+        return self._received(jobs, self.batch_size, stages)
 
     def _staffed(self, data: Any, kind: str, hand: type, calls: int) -> Any:
         from marsam.cluster.ray_data import pool
 
         return data.map_batches(
             hand,
-            fn_constructor_args=(self._plan, self._known.options, self._known.models[kind]),
-            batch_size=self.few,
+            fn_constructor_args=(self._plan, self._context.options, self._context.models[kind]),
+            batch_size=self.batch_size,
             batch_format="pyarrow",
             **pool(getattr(self._plan, kind), calls),
         )
 
-    def _waited_for(self, keys: Collection[str]) -> Failed:
+    def _waited_for(self, keys: Collection[str]) -> Errors:
         """Take what comes back until it is told of all of these; of those that fail, why."""
         missing, more = set(keys), True
         while missing := self._untold(missing):
@@ -246,29 +245,29 @@ class ClusterEngine:
                 jobs = next(self._done, None)
                 more = jobs is not None
                 self._keep(jobs or [])
-        return {key: self._failed[key] for key in keys if key in self._failed}
+        return {key: self._errors[key] for key in keys if key in self._errors}
 
     def _untold(self, keys: set[str]) -> set[str]:
-        rest = {key for key in keys if key not in self._failed}
-        return rest - self._known.memory.recall(rest).keys()
+        rest = {key for key in keys if key not in self._errors}
+        return rest - self._context.cache.get(rest).keys()
 
     def _keep(self, jobs: Iterable["Job"]) -> None:
         """What has come back; from now on nobody does it again."""
-        made: dict[str, Words] = {}
+        made: dict[str, TextResult] = {}
         for job in jobs:
             if job.broken is not None:
                 raise job.broken
             if job.path is not None:
-                _check_sight(job.path, job.unseen)
+                _check_sight(job.path, job.unreadable_on)
 
             def key(code: str, job: "Job" = job) -> str:
                 if code == ENGLISH.code:
-                    return self._known.caption_key(job.sha256)
-                return self._known.translation_key(job.english, code)
+                    return self._context.caption_key(job.sha256)
+                return self._context.translation_key(job.english, code)
 
-            made |= {key(code): words for code, words in job.words.items()}
-            self._failed |= {key(code): error for code, error in job.failed.items()}
-        self._known.memory.keep(made)
+            made |= {key(code): text for code, text in job.results.items()}
+            self._errors |= {key(code): error for code, error in job.errors.items()}
+        self._context.cache.put(made)
 
     def _received(
         self, items: Sequence[Any], few: int, stages: Callable[[Any], Any]
@@ -309,13 +308,13 @@ class ClusterEngine:
         raise Cancelled("The batch was stopped.")
 
 
-def _check_sight(path: Path, unseen: str) -> None:
+def _check_sight(path: Path, unreadable_on: str) -> None:
     """Whether a machine that cannot read a file cannot see its folder.
 
     Raises:
         ClusterError: when it can be read here.
     """
-    if not unseen:
+    if not unreadable_on:
         return
     try:
         with path.open("rb"):
@@ -323,6 +322,6 @@ def _check_sight(path: Path, unseen: str) -> None:
     except OSError:
         return  # it is the file's fault
     raise ClusterError(
-        f"The machine {unseen} cannot read {path}, which can be read here; "
+        f"The machine {unreadable_on} cannot read {path}, which can be read here; "
         "put the pictures where every machine of the cluster finds them under the same path."
     )

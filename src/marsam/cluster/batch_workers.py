@@ -7,7 +7,7 @@ import pickle
 import platform
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,15 @@ from typing import Any, Literal
 import pyarrow
 
 from marsam.background import parallel_map
-from marsam.batch.cache import Words
-from marsam.batch.engine import READERS, Failed, Look, captioned, look_at, translated
-from marsam.batch.known import named, translation
+from marsam.batch.cache import TextResult, model_id, translate_options
+from marsam.batch.engine import (
+    READER_THREADS,
+    Errors,
+    ScannedFile,
+    caption_all,
+    scan_file,
+    translate_all,
+)
 from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.options import BatchOptions
@@ -28,16 +34,16 @@ COLUMN = "pickled"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FarLook:
-    """A file that was looked at on another machine.
+class RemoteScan:
+    """A file that was scanned on another machine.
 
     Attributes:
-        look: what was seen, without the picture.
-        unseen: the machine, when it could not even read the file.
+        file: the result, without the image.
+        unreadable_on: the machine, if it could not read the file.
     """
 
-    look: Look
-    unseen: str = ""
+    file: ScannedFile
+    unreadable_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +55,9 @@ class Job:
         sha256: what is known of the file.
         english: what is translated.
         codes: NLLB codes of the languages it is wanted in.
-        words: what was made, by code, English among them.
-        failed: why something was not made, by code.
-        unseen: the machine that could not read the file.
+        results: the texts by code, also the English one.
+        errors: why a text could not be made, by code.
+        unreadable_on: the machine that could not read the file.
         broken: an error that every other would meet as well.
     """
 
@@ -59,9 +65,9 @@ class Job:
     sha256: str = ""
     english: str = ""
     codes: tuple[str, ...] = ()
-    words: Mapping[str, Words] = field(default_factory=dict)
-    failed: Failed = field(default_factory=dict)
-    unseen: str = ""
+    results: Mapping[str, TextResult] = field(default_factory=dict)
+    errors: Errors = field(default_factory=dict)
+    unreadable_on: str = ""
     broken: MarsamError | None = None
 
 
@@ -76,21 +82,25 @@ def unpacked(block: Any) -> list[Any]:
     return [pickle.loads(item) for item in block[COLUMN].to_pylist()]  # noqa: S301
 
 
-def look_from_afar(block: Any) -> Any:
-    """Look at files, whose pictures stay here."""
-    looks = parallel_map(_look, unpacked(block), workers=READERS, max_queued=READERS)
-    return packed([replace(far, look=replace(far.look, image=None)) for far in looks])
+def scan_files(block: Any) -> Any:
+    """Scan a block of files; their images are not sent back."""
+    scans = _scan_all(unpacked(block))
+    return packed([replace(scan, file=replace(scan.file, image=None)) for scan in scans])
 
 
-def _look(path: Path) -> FarLook:
-    look = look_at(path)
-    if look.error is None:
-        return FarLook(look=look)
+def _scan_all(paths: Sequence[Path]) -> Iterator[RemoteScan]:
+    return parallel_map(_scan, paths, workers=READER_THREADS, max_queued=READER_THREADS)
+
+
+def _scan(path: Path) -> RemoteScan:
+    file = scan_file(path)
+    if file.error is None:
+        return RemoteScan(file=file)
     try:
         with path.open("rb"):
-            return FarLook(look=look)
+            return RemoteScan(file=file)
     except OSError:
-        return FarLook(look=look, unseen=platform.node())
+        return RemoteScan(file=file, unreadable_on=platform.node())
 
 
 class _Hand(ABC):
@@ -111,7 +121,7 @@ class _Hand(ABC):
         self._broken: MarsamError | None = None
         try:
             self._stage: Any = getattr(plan.prepared(getattr(plan, self.kind)), self.kind)
-            if (found := named(self._stage)) != model:
+            if (found := model_id(self._stage)) != model:
                 raise ClusterError(
                     f"The {self.kind} on {platform.node()} is {found}, and here it is {model}; "
                     "give all machines the same models."
@@ -141,32 +151,32 @@ class CaptionerHand(_Hand):
     def _done(self, jobs: list[Job]) -> list[Job]:
         # The files are read while another thread's pictures are described.
         paths = [job.path for job in jobs if job.path is not None]
-        seen = dict(
-            zip(paths, parallel_map(_look, paths, workers=READERS, max_queued=READERS), strict=True)
-        )
+        scans = dict(zip(paths, _scan_all(paths), strict=True))
         images = {
-            job.sha256: far.look.image
+            job.sha256: scan.file.image
             for job in jobs
-            if job.path and (far := seen[job.path]).look.image and _same(job, far)
+            if job.path and (scan := scans[job.path]).file.image and _is_unchanged(job, scan)
         }
         with self._lock:
-            words, failed = captioned(self._stage, images, self._options.caption)
+            results, errors = caption_all(self._stage, images, self._options.caption)
         return [
-            job if job.path is None else _described(job, seen[job.path], words, failed)
+            job if job.path is None else _captioned(job, scans[job.path], results, errors)
             for job in jobs
         ]
 
 
-def _same(job: Job, far: FarLook) -> bool:
-    return far.look.seen is not None and far.look.seen.sha256 == job.sha256
+def _is_unchanged(job: Job, scan: RemoteScan) -> bool:
+    return scan.file.info is not None and scan.file.info.sha256 == job.sha256
 
 
-def _described(job: Job, far: FarLook, words: Mapping[str, Words], failed: Failed) -> Job:
-    if job.sha256 in words:
-        said = words[job.sha256]
-        return replace(job, english=said.text, words={ENGLISH.code: said})
-    error = failed.get(job.sha256) or far.look.error or changed(far.look.path)
-    return replace(job, failed={ENGLISH.code: error}, unseen=far.unseen)
+def _captioned(
+    job: Job, scan: RemoteScan, results: Mapping[str, TextResult], errors: Errors
+) -> Job:
+    if job.sha256 in results:
+        caption = results[job.sha256]
+        return replace(job, english=caption.text, results={ENGLISH.code: caption})
+    error = errors.get(job.sha256) or scan.file.error or changed(scan.file.path)
+    return replace(job, errors={ENGLISH.code: error}, unreadable_on=scan.unreadable_on)
 
 
 def changed(path: Path) -> PictureError:
@@ -181,19 +191,20 @@ class TranslatorHand(_Hand):
 
     def _done(self, jobs: list[Job]) -> list[Job]:
         for code in dict.fromkeys(code for job in jobs for code in job.codes):
-            options = translation(self._options, code)
+            options = translate_options(self._options, code)
             texts = {job.english: job.english for job in jobs if job.english and code in job.codes}
             with self._lock:
-                words, failed = translated(self._stage, texts, options)
+                results, errors = translate_all(self._stage, texts, options)
             jobs = [
-                _translated(job, code, words, failed) if code in job.codes else job for job in jobs
+                _translated(job, code, results, errors) if code in job.codes else job
+                for job in jobs
             ]
         return jobs
 
 
-def _translated(job: Job, code: str, words: Mapping[str, Words], failed: Failed) -> Job:
-    if job.english in words:
-        return replace(job, words={**job.words, code: words[job.english]})
-    if job.english in failed:
-        return replace(job, failed={**job.failed, code: failed[job.english]})
+def _translated(job: Job, code: str, results: Mapping[str, TextResult], errors: Errors) -> Job:
+    if job.english in results:
+        return replace(job, results={**job.results, code: results[job.english]})
+    if job.english in errors:
+        return replace(job, errors={**job.errors, code: errors[job.english]})
     return job  # there was nothing to translate

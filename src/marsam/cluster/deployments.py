@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from marsam.batch.engine import bisect_on_error
 from marsam.cluster.plan import Plan
 from marsam.device import Device
 from marsam.errors import InputError, MarsamError
@@ -49,9 +51,7 @@ class Facts:
     device: Device | None
 
 
-def answer_all(
-    many: Callable[[Sequence[Any], Any], list[Any]], asked: Sequence[tuple[Any, Hashable]]
-) -> list[Any]:
+def answer_all(many: Callable[..., list[Any]], asked: Sequence[tuple[Any, Hashable]]) -> list[Any]:
     """Each one's answer or, in its place, the error; those of equal options are done at once.
 
     What is wrong with one spoils nobody else's.
@@ -61,20 +61,11 @@ def answer_all(
         alike.setdefault(options, []).append(place)
     answers: dict[int, Any] = {}
     for options, places in alike.items():
-        given = [asked[place][0] for place in places]
-        answers |= zip(places, _each(many, given, options), strict=True)
+        inputs = [asked[place][0] for place in places]
+        run = partial(many, options=options)
+        # Of whatever kind an error is, it is the error of one request.
+        answers |= zip(places, bisect_on_error(run, inputs, catch=Exception), strict=True)
     return [answers[place] for place in range(len(asked))]
-
-
-def _each(
-    many: Callable[[Sequence[Any], Any], list[Any]], given: Sequence[Any], options: Hashable
-) -> list[Any]:
-    try:
-        return many(given, options)
-    except Exception as error:  # whatever it is, it is one request's
-        if len(given) == 1:
-            return [error]
-    return [answer for one in given for answer in _each(many, [one], options)]
 
 
 def _told(answer: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from marsam.batch.engine import TOGETHER
+from marsam.batch.engine import CAPTION_BATCH_SIZE
 from marsam.errors import OptionError
 from marsam.studio import Studio
 
@@ -98,14 +98,16 @@ class Plan(BaseModel):
             return cls(
                 models=models,
                 device="cuda",
-                captioner=Share(most=int(2 * gpus), gpus=0.5, together=TOGETHER["cuda"]),
-                translator=Share(most=int(4 * gpus), gpus=0.25, together=TOGETHER["cuda"]),
+                captioner=Share(most=int(2 * gpus), gpus=0.5, together=CAPTION_BATCH_SIZE["cuda"]),
+                translator=Share(
+                    most=int(4 * gpus), gpus=0.25, together=CAPTION_BATCH_SIZE["cuda"]
+                ),
             )
         counts = [machine.get("CPU", 0) for machine in machines]
         # Of each kind, one must find room on the smallest machine.
         each = max(1, min(4, int(min(counts, default=0) // 2)))
         most = max(1, int(sum(counts) // each) - 1)
-        share = Share(most=most, cpus=each, together=TOGETHER["cpu"])
+        share = Share(most=most, cpus=each, together=CAPTION_BATCH_SIZE["cpu"])
         return cls(models=models, device=device, captioner=share, translator=share)
 
     def prepared(self, share: Share) -> Studio:

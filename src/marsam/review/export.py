@@ -1,4 +1,4 @@
-"""What people corrected, apart: training pairs as JSON lines, terms as a glossary."""
+"""Export what reviewers corrected: training pairs as JSON Lines, terms as a glossary."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from marsam.batch.corrections import Corrections
 from marsam.batch.rows import Row
-from marsam.batch.tables import Output
+from marsam.batch.tables import AtomicOutput
 from marsam.errors import OptionError
 from marsam.review.table import read_table
 from marsam.text.cleaning import clean
@@ -16,48 +16,48 @@ from marsam.text.glossary import MAX_TERMS
 from marsam.text.languages import ARABIC
 
 PAIRS, GLOSSARY = ".jsonl", ".toml"
-_MARK = "# Terms that people corrected, written by marsam review.\n"
+_GLOSSARY_HEADER = "# Terms that people corrected, written by marsam review.\n"
 
 
 def export(table: Path, out: Iterable[Path]) -> list[Path]:
-    """Write what was reviewed in a table; a page may be open on it meanwhile.
+    """Export the reviewed rows of a table; a review page may have it open at the same time.
 
     Args:
-        table: as ``marsam batch`` wrote it.
-        out: a .jsonl takes training pairs, a .toml a glossary.
+        table: a table of ``marsam batch``.
+        out: files to write: training pairs as ``.jsonl``, a glossary as ``.toml``.
 
     Raises:
-        OptionError: when nothing is there to be written, or something is in the way.
-        DiskFull: when there is no room.
+        OptionError: when there is nothing to export, or a file cannot be written.
+        DiskFull: when the disk is full.
     """
     table = table.resolve()
     rows, _ = read_table(table)
     corrections = Corrections(table)
-    reviewed = [row for row in map(corrections.corrected, rows) if row.reviewed]
+    reviewed = [row for row in map(corrections.apply, rows) if row.reviewed]
     if not reviewed:
         raise OptionError(f"Nothing in {table.name} has been reviewed yet.")
-    # A picture that is there several times is one.
-    pictures = list({row.sha256: row for row in reviewed}.values())
+    # Copies of an image count once.
+    images = list({row.sha256: row for row in reviewed}.values())
     paths = list(dict.fromkeys(out))
     for path in paths:
-        _free(path, table, corrections.file)
-    glossary = [path for path in paths if path.suffix.lower() == GLOSSARY]
-    found = terms(pictures, corrections)[:MAX_TERMS] if glossary else []
-    if glossary and not found:
+        _check_overwrite(path, table, corrections.file)
+    glossaries = [path for path in paths if path.suffix.lower() == GLOSSARY]
+    entries = terms(images, corrections)[:MAX_TERMS] if glossaries else []
+    if glossaries and not entries:
         raise OptionError(f"No Arabic text in {table.name} was corrected, so there are no terms.")
     for path in paths:
-        if path in glossary:
-            _write(path, found, _TermsWriter)
+        if path in glossaries:
+            _write(path, entries, _GlossaryWriter)
         else:
-            _write(path, (pairs(row, corrections) for row in pictures), _PairsWriter)
+            _write(path, (pairs(row, corrections) for row in images), _PairsWriter)
     return paths
 
 
 def pairs(row: Row, corrections: Corrections) -> dict[str, Any]:
-    """A reviewed picture for training: its texts, and what each says in the other languages.
+    """Return a reviewed image as training data: its texts, and pairs of them as translations.
 
-    ``drafts`` are the texts that people changed, as they were. A pair of texts is there when
-    somebody changed what one of them is to be translated to.
+    ``drafts`` are the corrected texts before the correction. A pair is included when its
+    translation was corrected.
     """
     drafts = _changed(row, corrections)
     texts = {code: text for code, text in row.texts.items() if text}
@@ -80,20 +80,18 @@ def pairs(row: Row, corrections: Corrections) -> dict[str, Any]:
 
 
 def terms(rows: Iterable[Row], corrections: Corrections) -> list[dict[str, str]]:
-    """English and Arabic texts of which somebody corrected the Arabic, the latest first."""
-    found: dict[str, tuple[float, dict[str, str]]] = {}
+    """Return English and Arabic texts where the Arabic was corrected, the latest first."""
+    latest: dict[str, tuple[float, dict[str, str]]] = {}
     for row in rows:
-        english, arabic = (" ".join(clean(text).split()) for text in _both(row))
+        english, arabic = (
+            " ".join(clean(text).split()) for text in (row.english, row.texts.get(ARABIC.code, ""))
+        )
         if english and arabic and ARABIC.code in _changed(row, corrections):
             time = corrections.of(row.sha256)[-1].time
-            # Of two that say the same in English, what was said last.
-            if time >= found.get(english.casefold(), (0.0, {}))[0]:
-                found[english.casefold()] = time, {"term": english, "arabic": arabic}
-    return [term for _, term in sorted(found.values(), key=lambda pair: -pair[0])]
-
-
-def _both(row: Row) -> tuple[str, str]:
-    return row.english, row.texts.get(ARABIC.code, "")
+            # Of two with the same English text, the later correction counts.
+            if time >= latest.get(english.casefold(), (0.0, {}))[0]:
+                latest[english.casefold()] = time, {"term": english, "arabic": arabic}
+    return [term for _, term in sorted(latest.values(), key=lambda pair: -pair[0])]
 
 
 def _changed(row: Row, corrections: Corrections) -> Mapping[str, str]:
@@ -101,11 +99,14 @@ def _changed(row: Row, corrections: Corrections) -> Mapping[str, str]:
     return {code: text for code, text in drafts.items() if text != row.texts.get(code, "")}
 
 
-def _free(path: Path, table: Path, corrections: Path) -> None:
-    """Refuse a name of another kind, or one that a file of somebody else's has."""
-    kind = path.suffix.lower()
-    if kind not in (PAIRS, GLOSSARY):
-        raise OptionError(f"{path.name} must end in {PAIRS} (pairs) or {GLOSSARY} (a glossary).")
+def _check_overwrite(path: Path, table: Path, corrections: Path) -> None:
+    """Reject unknown suffixes, and existing files that are no earlier export."""
+    suffix = path.suffix.lower()
+    if suffix not in (PAIRS, GLOSSARY):
+        raise OptionError(
+            f"Cannot write {path.name}: supported export formats are {PAIRS} (training pairs) "
+            f"and {GLOSSARY} (a glossary)."
+        )
     try:
         with path.open(encoding="utf-8") as file:
             first = file.readline()
@@ -113,22 +114,22 @@ def _free(path: Path, table: Path, corrections: Path) -> None:
         return
     except (OSError, UnicodeDecodeError):
         first = ""
-    ours = first == _MARK if kind == GLOSSARY else '"translations": [' in first
+    ours = first == _GLOSSARY_HEADER if suffix == GLOSSARY else '"translations": [' in first
     if not ours or path.resolve() in (table, corrections):
         raise OptionError(
-            f"{path.name} is there already and was not exported by marsam review; "
+            f"{path.name} already exists and was not exported by marsam review; "
             "choose another name."
         )
 
 
 def _write(path: Path, items: Iterable[Any], make: Callable[[Path], Any]) -> None:
-    output = Output(path, make)
+    output = AtomicOutput(path, make)
     try:
         for item in items:
             output.write(item)
-        output.finish()
+        output.commit()
     finally:
-        output.abandon()
+        output.discard()
 
 
 class _PairsWriter:
@@ -142,16 +143,16 @@ class _PairsWriter:
         self._file.close()
 
 
-class _TermsWriter(_PairsWriter):
+class _GlossaryWriter(_PairsWriter):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._file.write(_MARK)
+        self._file.write(_GLOSSARY_HEADER)
 
     def write(self, row: Any) -> None:
-        lines = (f"{name} = {_quoted(text)}\n" for name, text in row.items())
+        lines = (f"{name} = {_toml_string(text)}\n" for name, text in row.items())
         self._file.write(f"\n[[term]]\n{''.join(lines)}")
 
 
-def _quoted(text: str) -> str:
-    """As TOML writes it: what JSON escapes, it escapes alike, and one character more."""
+def _toml_string(text: str) -> str:
+    """A TOML string: escaped as in JSON, and one more character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

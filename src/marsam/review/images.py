@@ -1,4 +1,4 @@
-"""The pictures of rows, for people to look at: found, checked, and made small. No other file."""
+"""The images of rows for the review page: found, checked by checksum, and scaled down."""
 
 import hashlib
 import io
@@ -7,85 +7,84 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from marsam.batch.cache import Memory
+from marsam.batch.cache import ResultCache
 from marsam.batch.rows import Row
 from marsam.errors import JournalError, PictureError
 from marsam.imaging.image_io import open_picture, read_bytes
 
-SIDE = 1600
-"""Pixels of the longer side at most, as shown."""
-QUALITY = 88
+MAX_SIDE_PX = 1600
+"""Longer side of an image on the page, at most."""
+JPEG_QUALITY = 88
 
 
-class Lost(Enum):
-    """Why a picture is not shown."""
+class MissingImage(Enum):
+    """Why an image is not shown."""
 
     MISSING = "missing"
     CHANGED = "changed"
 
 
-class Pictures:
-    """Where the pictures of rows are.
+class RowImages:
+    """Finds and shows the images of rows.
 
-    Only a file whose content is that of the row counts as its picture: a table can name any file,
-    and must not make us show it.
+    Only a file with the row's checksum counts as its image: a table can contain any path, and must
+    not make the page show other files.
 
     Args:
-        folders: where rows name their pictures from, the likeliest first.
-        memory: knows where contents were seen; None for nothing.
+        folders: folders that paths in rows may be relative to, the most likely first.
+        cache: knows where files were read before; None to search the folders only.
     """
 
-    def __init__(self, folders: list[Path], memory: Memory | None) -> None:
-        self._folders, self._memory = folders, memory
-        self._decoding = threading.Lock()  # large ones take much memory: one at a time
+    def __init__(self, folders: list[Path], cache: ResultCache | None) -> None:
+        self._folders, self._cache = folders, cache
+        self._decode_lock = threading.Lock()  # large images take much memory: one at a time
 
-    def find(self, row: Row) -> Path | Lost:
-        """The file that holds a row's picture."""
-        lost = Lost.MISSING
+    def find(self, row: Row) -> Path | MissingImage:
+        """Return the file with a row's image."""
+        missing = MissingImage.MISSING
         if not row.sha256:
-            return lost
+            return missing
         name = PurePosixPath(row.path)
-        places = (
-            [] if name.is_absolute() or ".." in name.parts else [f / name for f in self._folders]
-        )
-        for place in (*places, *self._remembered(row.sha256)):
+        safe = not name.is_absolute() and ".." not in name.parts
+        paths = [folder / name for folder in self._folders] if safe else []
+        for path in (*paths, *self._cached_paths(row.sha256)):
             try:
-                if not place.is_file():
+                if not path.is_file():
                     continue
-                state = place.stat()
-                if _hash(place, state.st_size, state.st_mtime_ns) == row.sha256:
-                    return place
+                stat = path.stat()
+                if _sha256(path, stat.st_size, stat.st_mtime_ns) == row.sha256:
+                    return path
             except (OSError, ValueError, PictureError):
                 continue
-            if place in places:
-                lost = Lost.CHANGED
-        return lost
+            if path in paths:
+                missing = MissingImage.CHANGED
+        return missing
 
-    def shown(self, row: Row) -> bytes | None:
-        """A JPEG of the row's picture, upright and not too large; None when there is none."""
-        place = self.find(row)
-        if isinstance(place, Lost):
+    def jpeg(self, row: Row) -> bytes | None:
+        """Return the row's image as JPEG, upright and scaled down; None if it is missing."""
+        path = self.find(row)
+        if isinstance(path, MissingImage):
             return None
-        with self._decoding:
+        with self._decode_lock:
             try:
-                data = read_bytes(place)
+                data = read_bytes(path)
                 if hashlib.sha256(data).hexdigest() != row.sha256:
                     return None
-                picture = open_picture(data)
+                image = open_picture(data)
             except PictureError:
                 return None
-            picture.thumbnail((SIDE, SIDE))
+            image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
             buffer = io.BytesIO()
-            picture.save(buffer, "JPEG", quality=QUALITY)
+            image.save(buffer, "JPEG", quality=JPEG_QUALITY)
         return buffer.getvalue()
 
-    def _remembered(self, sha256: str) -> list[Path]:
+    def _cached_paths(self, sha256: str) -> list[Path]:
         try:
-            return self._memory.places(sha256) if self._memory else []
+            return self._cache.paths_of(sha256) if self._cache else []
         except JournalError:
             return []
 
 
 @lru_cache(maxsize=256)
-def _hash(place: Path, _size: int, _changed: int) -> str:
-    return hashlib.sha256(read_bytes(place)).hexdigest()
+def _sha256(path: Path, _size: int, _modified_ns: int) -> str:
+    return hashlib.sha256(read_bytes(path)).hexdigest()

@@ -13,7 +13,7 @@ from marsam.batch.rows import Row
 from marsam.errors import MarsamError, PromptError
 from marsam.options import MAX_TEXT
 from marsam.review import render
-from marsam.review.images import Lost, Pictures
+from marsam.review.images import MissingImage, RowImages
 from marsam.review.layout import Parts, lay_out
 from marsam.review.strings import STRINGS
 from marsam.review.table import Review, digest
@@ -51,11 +51,11 @@ class Visit:
     unsaved: dict[str, Unsaved] = field(default_factory=dict)
 
 
-def build(review: Review, pictures: Pictures) -> gr.Blocks:
-    """The page, on a table and the pictures of its rows."""
+def build(review: Review, images: RowImages) -> gr.Blocks:
+    """Return the review page of a table."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
         parts = lay_out(review.table.name, review.codes, Visit())
-        _wire(page, parts, Reviewing(parts, review, pictures))
+        _wire(page, parts, Reviewing(parts, review, images))
     return page
 
 
@@ -93,14 +93,14 @@ def _wire(page: gr.Blocks, parts: Parts, reviewing: "Reviewing") -> None:
 class Reviewing:
     """What happens when the parts of the page are used, and what is seen then."""
 
-    def __init__(self, parts: Parts, review: Review, pictures: Pictures) -> None:
-        self.parts, self.review, self.pictures = parts, review, pictures
+    def __init__(self, parts: Parts, review: Review, images: RowImages) -> None:
+        self.parts, self.review, self.images = parts, review, images
 
     # What people do.
 
     def arrive(self, speech: str) -> Update:
         """The page was opened: the first row that nobody has reviewed."""
-        self.review.look()
+        self.review.reload_if_changed()
         speech = ARABIC if speech == ARABIC else ENGLISH
         visit = Visit()
         number = self._seek(visit, "draft", -1, 1)
@@ -238,26 +238,28 @@ class Reviewing:
         }
 
     def _picture(self, row: Row, speech: str, following: int | None) -> Markup:
-        found, after = self.pictures.find(row), ""
+        found, after = self.images.find(row), ""
         if following is not None:
             ahead = self.review.rows[following]
-            after = "" if isinstance(self.pictures.find(ahead), Lost) else ahead.sha256
-        return render.picture(row, found if isinstance(found, Lost) else None, speech, after)
+            after = "" if isinstance(self.images.find(ahead), MissingImage) else ahead.sha256
+        return render.picture(
+            row, found if isinstance(found, MissingImage) else None, speech, after
+        )
 
     def _saved(self) -> Markup:
-        if self.review.trouble:
-            reason = Bilingual(self.review.trouble, STRINGS["why_not_written"].ar)
-            return STRINGS.html("saved_beside", self.review.kept_in.name, reason)
+        if self.review.write_error:
+            reason = Bilingual(self.review.write_error, STRINGS["why_not_written"].ar)
+            return STRINGS.html("saved_beside", self.review.corrections_file.name, reason)
         return STRINGS.html("saved")
 
     # Where they are.
 
     def _place(self, shown: str) -> tuple[int | None, str]:
         """The row a page shows, and how it was when it came there."""
-        self.review.look()
+        self.review.reload_if_changed()
         try:
             near, path, seen = json.loads(shown)
-            return self.review.number(str(path), int(near)), str(seen)
+            return self.review.index_of(str(path), int(near)), str(seen)
         except (TypeError, ValueError):
             return None, ""
 

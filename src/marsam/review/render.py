@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from marsam.batch.rows import Row
 from marsam.notices import Notice
-from marsam.review.images import Lost
+from marsam.review.images import MissingImage
 from marsam.review.strings import STRINGS, language_name, progress
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui import i18n
@@ -26,7 +26,7 @@ def count(done: int, total: int) -> Markup:
     ).format(text.html, total, done, f"{text.ar} · {text.en}")
 
 
-def picture(row: Row, lost: Lost | None, speech: str, following: str) -> Markup:
+def picture(row: Row, missing: MissingImage | None, speech: str, following: str) -> Markup:
     """The picture with its name and size, or why it is not shown.
 
     ``following`` is the SHA-256 of the picture that is likely to be shown next.
@@ -38,9 +38,9 @@ def picture(row: Row, lost: Lost | None, speech: str, following: str) -> Markup:
     figure = Markup('<figure class="look">{}{}</figure>')
     if row.error and not row.sha256:
         return figure.format(EMPTY, about)
-    if lost is not None:
+    if missing is not None:
         return figure.format(
-            Markup('<p class="notice">{}</p>').format(STRINGS.html(lost.value)), about
+            Markup('<p class="notice">{}</p>').format(STRINGS.html(missing.value)), about
         )
     alt, tag = _alt(row, speech)
     image = Markup(

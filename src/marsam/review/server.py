@@ -9,7 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 from fastapi import FastAPI, Response
 
-from marsam.review.images import Pictures
+from marsam.review.images import RowImages
 from marsam.review.layout import served_with
 from marsam.review.page import build
 from marsam.review.table import Review
@@ -20,12 +20,12 @@ from marsam.version import __version__
 
 def application(
     review: Review,
-    pictures: Pictures,
+    images: RowImages,
     *,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
 ) -> SecurityMiddleware:
-    """The ASGI application; ``review`` is closed with it."""
+    """Return the ASGI application, which closes ``review`` at the end."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -43,23 +43,23 @@ def application(
     @app.get("/picture/{sha256}.jpg")
     def picture(sha256: str) -> Response:
         for row in review.rows:
-            if row.sha256 == sha256 and (data := pictures.shown(row)) is not None:
-                # What has this name never changes; it stays in the reader's own browser.
-                kept = {"Cache-Control": "private, max-age=3600"}
-                return Response(data, media_type="image/jpeg", headers=kept)
+            if row.sha256 == sha256 and (data := images.jpeg(row)) is not None:
+                # The URL names the content, so the browser may cache it.
+                headers = {"Cache-Control": "private, max-age=3600"}
+                return Response(data, media_type="image/jpeg", headers=headers)
         return Response(status_code=404)
 
-    page = build(review, pictures)
+    page = build(review, images)
     page.queue(max_size=64, api_open=False)
     gr.mount_gradio_app(app, page, path="/", **served_with())
-    # As on the studio's page: else a request could name any file here.
+    # As on the studio's page: otherwise a request could name any file of this machine.
     page.has_launched = True
     return SecurityMiddleware(app, keys=keys, hosts=hosts)
 
 
 def serve(
     review: Review,
-    pictures: Pictures,
+    images: RowImages,
     *,
     host: str,
     port: int,
@@ -67,4 +67,4 @@ def serve(
     hosts: Iterable[str] = (),
 ) -> None:
     """Serve until interrupted."""
-    listen(application(review, pictures, keys=keys, hosts=hosts), host=host, port=port)
+    listen(application(review, images, keys=keys, hosts=hosts), host=host, port=port)

@@ -1,8 +1,7 @@
-"""A table under review: its rows, what people make of them, and the file they come from."""
+"""A table under review: its rows, their corrections, and the file it is stored in."""
 
 import hashlib
 import json
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -10,223 +9,224 @@ from contextlib import suppress
 from pathlib import Path
 
 from marsam.batch.corrections import Correction, Corrections
-from marsam.batch.lock import alone, leave
-from marsam.batch.outputs import TABLES
+from marsam.batch.lock import lock_table, unlock
+from marsam.batch.outputs import TABLE_WRITERS
 from marsam.batch.rows import DRAFT, REVIEWED, Row
-from marsam.batch.tables import Output, languages_of, read_rows
+from marsam.batch.tables import AtomicOutput, language_tags, read_rows
 from marsam.errors import LanguageError, MarsamError, OptionError
 from marsam.options import checked_text
 from marsam.text.cleaning import clean
 from marsam.text.languages import ENGLISH, language
 
-AT_ONCE = 1000
-"""Rows of a table that is written anew with every save; a larger one follows a little later."""
-PAUSE = 2.0
-"""Seconds a larger table waits for more saves; three times what writing takes, if that is more."""
+SYNC_WRITE_MAX_ROWS = 1000
+"""Rows of a table that is rewritten at each save; a larger table is rewritten after a delay."""
+MIN_WRITE_DELAY_S = 2.0
+"""The delay; three times the duration of the last write if that is longer."""
 
 
 class Review:
-    """The rows of a table as they stand, for as many readers as there are.
+    """A table that is open for review, with the current state of its rows.
 
-    Several threads may use it; other processes are kept out until :meth:`close`.
+    Several threads may use it; other processes cannot open the table until :meth:`close`.
 
     Args:
-        table: as ``marsam batch`` wrote it.
+        table: a table of ``marsam batch``.
 
     Attributes:
         rows: in the table's order.
         codes: NLLB codes of its languages, in the order of their columns.
-        trouble: why the last saves are not in the table yet; empty when they are, or will be.
+        write_error: why the last write of the table failed; empty if it did not.
 
     Raises:
-        OptionError: when it cannot be read, holds nothing, or is under review already.
+        OptionError: when the table cannot be read, has no rows, or is in use by another process.
     """
 
     def __init__(self, table: Path) -> None:
-        self.table = table.resolve()  # what a link points to is replaced, not the link
-        self.trouble = ""
-        self._lock, self._writing = threading.RLock(), threading.Lock()
+        self.table = table.resolve()  # so that a link stays a link
+        self.write_error = ""
+        self._lock, self._write_lock = threading.RLock(), threading.Lock()
         self._timer: threading.Timer | None = None
-        self._took = 0.0
+        self._write_seconds = 0.0
         if not self.table.is_file():
             raise OptionError(f"There is no file {table.name}.")
-        self._turn = alone(self.table)
+        self._file_lock = lock_table(self.table)
         try:
             self._load()
         except BaseException:
-            leave(self._turn)
+            unlock(self._file_lock)
             raise
 
-    def number(self, path: str, near: int) -> int | None:
-        """Where the row of a path is: ``near``, unless the table was changed."""
-        if 0 <= near < len(self.rows) and self.rows[near].path == path:
-            return near
+    def index_of(self, path: str, last_index: int) -> int | None:
+        """Return the index of the row with a path, which is ``last_index`` in the usual case."""
+        if 0 <= last_index < len(self.rows) and self.rows[last_index].path == path:
+            return last_index
         return next((i for i, row in enumerate(self.rows) if row.path == path), None)
 
     @property
-    def kept_in(self) -> Path:
-        """The file that has every save, whatever becomes of the table."""
+    def corrections_file(self) -> Path:
+        """The file with all corrections, also those that did not reach the table."""
         return self._corrections.file
 
-    def look(self) -> None:
-        """See what other programs did to the table meanwhile."""
+    def reload_if_changed(self) -> None:
+        """Read the table again if another program has changed it."""
         with self._lock:
-            if _stamp(self.table) != self._stamp:
-                with suppress(MarsamError):  # gone or damaged: writing it will tell
+            if _file_version(self.table) != self._version:
+                with suppress(MarsamError):  # missing or damaged: the next write reports it
                     self._load()
 
-    def save(self, number: int, texts: Mapping[str, str], seen: str) -> bool:
-        """Keep texts as reviewed; False when the row is not as it was ``seen`` any more.
+    def save(self, index: int, texts: Mapping[str, str], expected: str) -> bool:
+        """Save texts as reviewed; False, with no change, when the row was changed meanwhile.
 
-        It is on the disk when this returns.
+        The correction is on the disk when this returns.
 
         Args:
-            number: of the row.
-            texts: by NLLB code; empty for none.
-            seen: the row's :func:`digest` when the reader began.
+            index: of the row.
+            texts: by NLLB code; an empty text clears it.
+            expected: :func:`digest` of the row that the reviewer saw.
 
         Raises:
             PromptError: when all texts are empty, or one is too long.
-            OptionError: for a file that could not be read.
-            DiskFull: when it cannot be kept.
+            OptionError: when the row's image could not be read, or the file cannot be written.
+            DiskFull: when the disk is full.
         """
-        kept = {code: clean(text) for code, text in texts.items()}
-        for code, text in kept.items():
-            if text or not any(kept.values()):
+        cleaned = {code: clean(text) for code, text in texts.items()}
+        for code, text in cleaned.items():
+            if text or not any(cleaned.values()):
                 checked_text(text, f"{language(code).en} text")
-        return self._change(number, kept, REVIEWED, seen)
+        return self._change(index, cleaned, REVIEWED, expected)
 
-    def reopen(self, number: int, seen: str) -> bool:
-        """Make a reviewed row a draft again, with the texts it has; like :meth:`save`."""
-        if not self.rows[number].reviewed:
+    def reopen(self, index: int, expected: str) -> bool:
+        """Make a reviewed row a draft again, with its current texts; otherwise as :meth:`save`."""
+        if not self.rows[index].reviewed:
             return True
-        return self._change(number, {}, DRAFT, seen)
+        return self._change(index, {}, DRAFT, expected)
 
     def close(self) -> None:
-        """Bring the table up to date, and let others in."""
+        """Write what is not in the table yet, and unlock it."""
         with self._lock:
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
             timer.join()
-        if timer is not None or self.trouble:
+        if timer is not None or self.write_error:
             self._write()
-        with self._writing:
-            leave(self._turn)
+        with self._write_lock:
+            unlock(self._file_lock)
 
-    def _change(self, number: int, texts: Mapping[str, str], state: str, seen: str) -> bool:
+    def _change(self, index: int, texts: Mapping[str, str], state: str, expected: str) -> bool:
         with self._lock:
-            self.look()
-            if not 0 <= number < len(self.rows):
+            self.reload_if_changed()
+            if not 0 <= index < len(self.rows):
                 return False
-            row = self.rows[number]
+            row = self.rows[index]
             if not row.sha256:
-                raise OptionError(f"{row.path} was never read as a picture; it has no words.")
+                raise OptionError(f"{row.path} could not be read as an image, and has no texts.")
             texts = texts or {code: row.texts.get(code, "") for code in self.codes}
             earlier = self._corrections.of(row.sha256)
-            remarks = earlier[-1].warnings if row.reviewed and earlier else row.warnings
-            save = Correction(
+            warnings = earlier[-1].warnings if row.reviewed and earlier else row.warnings
+            correction = Correction(
                 path=row.path,
                 sha256=row.sha256,
                 before={code: row.texts.get(code, "") for code in texts},
                 texts=texts,
                 was=row.state,
                 state=state,
-                warnings=remarks,
+                warnings=warnings,
                 time=round(time.time(), 3),
             )
-            if save.is_in(row):
-                return True  # a key that was pressed twice
-            if digest(row) != seen:
+            if correction.matches_after(row):
+                return True  # the same request twice
+            if digest(row) != expected:
                 return False
-            self._corrections.add(save)
-            self._correct()
-            if len(self.rows) > AT_ONCE:
-                self._write_later()
+            self._corrections.add(correction)
+            self._apply_corrections()
+            if len(self.rows) > SYNC_WRITE_MAX_ROWS:
+                self._schedule_write()
                 return True
         self._write()
         return True
 
     def _load(self) -> None:
-        """Read the table, and put in what has not reached it."""
-        self._stamp = _stamp(self.table)
+        """Read the table, and apply the corrections that did not reach it."""
+        self._version = _file_version(self.table)
         self.rows, self.codes = read_table(self.table)
         self._corrections = Corrections(self.table)
-        if self._correct():
-            self._write_later()
+        if self._apply_corrections():
+            self._schedule_write()
 
-    def _correct(self) -> bool:
+    def _apply_corrections(self) -> bool:
         before = self.rows
-        self.rows = [self._corrections.corrected(row) for row in before]
-        # A correction may bring a language that the table has no column for.
+        self.rows = [self._corrections.apply(row) for row in before]
+        # A correction may add a language that the table has no column for.
         used = dict.fromkeys(code for row in self.rows for code in row.texts)
         self.codes = list(dict.fromkeys([*self.codes, *used]))
         return self.rows != before
 
-    def _write_later(self) -> None:
+    def _schedule_write(self) -> None:
         with self._lock:
             if self._timer is None:
-                self._timer = threading.Timer(max(PAUSE, 3 * self._took), self._write)
+                delay = max(MIN_WRITE_DELAY_S, 3 * self._write_seconds)
+                self._timer = threading.Timer(delay, self._write)
                 self._timer.daemon = True
                 self._timer.start()
 
     def _write(self) -> None:
-        """The table as it is now, with every save, in its place at once.
+        """Replace the table by its rows with all corrections.
 
-        It is read again for this: what another program put there stays.
+        The rows are read from the file again, so that changes by another program are kept.
         """
-        with self._writing:
+        with self._write_lock:
             with self._lock:
                 self._timer = None
-            began, found, output = time.monotonic(), _stamp(self.table), None
+            started, version, output = time.monotonic(), _file_version(self.table), None
             try:
-                write = TABLES[self.table.suffix.lower()]
-                output = Output(self.table, lambda file: write(file, self.codes))
+                writer = TABLE_WRITERS[self.table.suffix.lower()]
+                output = AtomicOutput(self.table, lambda file: writer(file, self.codes))
                 for row in read_rows(self.table):
-                    output.write(self._corrections.corrected(row))
-                output.finish()
-                self.trouble, self._took = "", time.monotonic() - began
+                    output.write(self._corrections.apply(row))
+                output.commit()
+                self.write_error, self._write_seconds = "", time.monotonic() - started
                 with self._lock:
-                    if found == self._stamp:  # else there is something we have not looked at
-                        self._stamp = _stamp(self.table)
-            except (
-                MarsamError,
-                ValueError,
-            ) as error:  # a letter, or a column, that cannot be written
-                self.trouble = str(error)
+                    if version == self._version:  # otherwise the rows must be loaded again
+                        self._version = _file_version(self.table)
+            # ValueError: a character or a column that the format cannot store.
+            except (MarsamError, ValueError) as error:
+                self.write_error = str(error)
             finally:
                 if output is not None:
-                    output.abandon()
+                    output.discard()
 
 
 def digest(row: Row) -> str:
-    """Changes whenever the row does."""
-    # A column more that is empty changes nothing for its reader.
+    """Return a short hash of a row's state and texts, to detect changes by others."""
+    # Without empty texts: a new empty column is no change for the reviewer.
     texts = sorted((code, text) for code, text in row.texts.items() if text)
-    told = json.dumps([row.path, row.sha256, row.state, texts])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    content = json.dumps([row.path, row.sha256, row.state, texts])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def read_table(table: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a table, and the NLLB codes of its languages.
+    """Return the rows of a table, and the NLLB codes of its languages.
 
     Raises:
-        OptionError: when it cannot be read, or holds nothing.
+        OptionError: when the table cannot be read, or has no rows.
     """
     rows = list(read_rows(table))
     if not rows:
-        raise OptionError(f"{table.name} holds no pictures; marsam batch describes a folder.")
+        raise OptionError(
+            f"{table.name} has no rows. Create it with: marsam batch FOLDER --out {table.name}"
+        )
     try:
-        codes = [language(tag).code for tag in languages_of(table)]
+        codes = [language(tag).code for tag in language_tags(table)]
     except LanguageError as error:
         raise OptionError(f"{table.name} was not written by marsam batch.") from error
-    # English may be missing where every row failed.
+    # English is missing where every row has an error.
     return rows, codes if ENGLISH.code in codes else [ENGLISH.code, *codes]
 
 
-def _stamp(table: Path) -> tuple[int, int, int] | None:
+def _file_version(path: Path) -> tuple[int, int, int] | None:
     try:
-        state = os.stat(table)  # noqa: PTH116
+        stat = path.stat()
     except OSError:
         return None
-    return state.st_ino, state.st_size, state.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
