@@ -246,14 +246,14 @@ def test_a_webcam_picture_is_described(visit: Visit, language: str) -> None:
     page.wait_for_function("() => document.querySelector('#picture video')?.videoWidth > 0")
     box.get_by_label(GRADIO["capture photo"][arabic]).click()
     expect(page.locator("#english textarea")).not_to_have_value(SHOWN["en"])
-    expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
+    expect(page.locator("#status")).to_contain_text(word(page, "captions_ready"))
 
 
 def test_paint_during_the_description_waits_for_the_caption(visit: Visit, examples: Path) -> None:
     page = visit("en")
     page.fill("#number input[type=number]", "1")
     drop(page, examples / "cat.png")
-    begun = "|".join(STRINGS[key].en for key in ("reading", "translating", "words_ready"))
+    begun = "|".join(STRINGS[key].en for key in ("reading", "translating", "captions_ready"))
     expect(page.locator("#status")).to_contain_text(re.compile(begun))
     page.locator("button#paint").dblclick()
     finished(page, 1)
@@ -374,7 +374,7 @@ def test_more_like_this_and_the_same_again(visit: Visit, language: str) -> None:
 def test_one_picture_is_painted_from_again_and_again(visit: Visit, examples: Path) -> None:
     page = visit("en")
     drop(page, examples / "cat.png")
-    expect(page.locator("#status")).to_contain_text(STRINGS["words_ready"].en)
+    expect(page.locator("#status")).to_contain_text(STRINGS["captions_ready"].en)
     page.fill("#number input[type=number]", "1")
     for button in ("paint", "more") * 2:
         page.click(f"button#{button}")
@@ -476,7 +476,7 @@ def test_history_runs_are_opened_and_deleted(visit: Visit, examples: Path, langu
     paint(page, pictures=1, seed=1)
     drop(page, examples / "cat.png")
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
-    expect(page.locator("#status")).to_contain_text(word(page, "words_ready"))
+    expect(page.locator("#status")).to_contain_text(word(page, "captions_ready"))
     page.get_by_role("tab", name=word(page, "history_tab")).click()
     earlier = page.locator("#history .thumbnail-lg")
     expect(earlier).to_have_count(2)

@@ -126,7 +126,7 @@ class DescribeHandlers:
                             break
             session.described.set()
             yield merge(self.view.show_prompt(session), self.view.show_history(session)) | {
-                parts.status: render.status_panel(STRINGS.html("words_ready"))
+                parts.status: render.status_panel(STRINGS.html("captions_ready"))
             }
         except MarsamError as error:
             self.view.warn(session, error)

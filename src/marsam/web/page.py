@@ -16,11 +16,11 @@ from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 from marsam.ui import launch
 from marsam.web import endpoints
-from marsam.web.arrival import PageHandlers
 from marsam.web.describe import DescribeHandlers
 from marsam.web.downloads import DownloadHandlers
 from marsam.web.history import HistoryHandlers
 from marsam.web.layout import create_components
+from marsam.web.lifecycle import PageHandlers
 from marsam.web.paint import PaintHandlers
 from marsam.web.session import EXAMPLES_DIR, Sessions
 from marsam.web.view import View

@@ -94,7 +94,7 @@ STRINGS = Strings(
             "الصورة {picture} من {pictures}، الخطوة {step} من {steps}.",
         ),
         "remaining": Bilingual("About {} left.", "بقي نحو {}."),
-        "words_ready": Bilingual("The captions are ready.", "الوصف جاهز باللغتين."),
+        "captions_ready": Bilingual("The captions are ready.", "الوصف جاهز باللغتين."),
         "done": Bilingual("Done: {}.", "تمّ: {}."),
         "done_without": Bilingual("Done. There is no picture to show.", "تمّ، ولا صور لعرضها."),
         "stopped": Bilingual("Stopped; {} kept.", "توقّف العمل، وحُفظ منه: {}."),
