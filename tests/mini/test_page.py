@@ -1,4 +1,4 @@
-"""The page's endpoints, asked as programs ask them, with the real models behind."""
+"""The page's named endpoints, called with ``gradio_client``, with the mini models."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_the_endpoints_have_stable_names_and_plain_labels(client: Client) -> Non
     }
 
 
-def test_the_whole_job(client: Client) -> None:
+def test_run_captions_translates_and_paints(client: Client) -> None:
     english, arabic, files = client.predict(
         handle_file(EXAMPLES / "cat.png"), pictures=2, seed=7, recipe="draft", api_name="/run"
     )
@@ -46,10 +46,10 @@ def test_the_whole_job(client: Client) -> None:
     assert {record.arabic for record in records if record} == {arabic}
 
 
-def test_words_alone(client: Client) -> None:
+def test_caption_and_translate(client: Client) -> None:
     picture = handle_file(EXAMPLES / "cat.png")
-    said = client.predict(picture, api_name="/caption")
-    assert said == ("a cat on a blue background", "قطة على خلفية زرقاء")
+    captions = client.predict(picture, api_name="/caption")
+    assert captions == ("a cat on a blue background", "قطة على خلفية زرقاء")
     assert client.predict("two fish", api_name="/translate") == "سمكتان"
     back = client.predict(
         "قطة على خلفية زرقاء", source="arb_Arab", target="eng_Latn", api_name="/translate"
@@ -57,7 +57,7 @@ def test_words_alone(client: Client) -> None:
     assert back == "a cat on a blue background"
 
 
-def test_arabic_words_are_painted(client: Client) -> None:
+def test_an_arabic_prompt_is_painted(client: Client) -> None:
     english, _, files = client.predict(
         "قطة على خلفية زرقاء", pictures=1, seed=1, recipe="draft", api_name="/paint"
     )
@@ -65,7 +65,7 @@ def test_arabic_words_are_painted(client: Client) -> None:
     assert len(files) == 1
 
 
-def test_a_bad_picture_is_one_sentence(client: Client, tmp_path: Path) -> None:
+def test_a_damaged_picture_is_a_one_sentence_error(client: Client, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes((EXAMPLES / "sea.png").read_bytes()[:3000])
     with pytest.raises(Exception, match="damaged") as caught:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import gradio as gr
 import pytest
 
-from marsam.errors import HubUnreachable
+from marsam.errors import HubUnreachable, MarsamError
 from marsam.hub.progress import PullProgress
 from marsam.ui.error_messages import error_message
 from marsam.web import downloads
@@ -71,5 +71,5 @@ def test_a_failed_download_is_one_sentence(
         raise error
 
     last = list(Downloads(pull, monkeypatch).updates)[-1]
-    known = error if isinstance(error, HubUnreachable) else downloads.MarsamError("x")
+    known = error if isinstance(error, HubUnreachable) else MarsamError("x")
     assert error_message(known).ar in last["status"]
