@@ -33,7 +33,7 @@ def one_run(page: Page, picture: Path) -> tuple[float, float]:
         polling=20,
     )
     captioned = time.monotonic() - started
-    expect(page.locator("#status")).to_contain_text("The words are ready", timeout=30_000)
+    expect(page.locator("#status")).to_contain_text("The captions are ready", timeout=30_000)
     page.click("button#paint")
     expect(page.locator("#status")).to_contain_text(
         f"Done: {PICTURES_PER_RUN} pictures", timeout=60_000

@@ -18,6 +18,8 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.conftest import FLAGS, LOCALES
 from tests.serving import served
 
+from marsam.web.strings import STRINGS
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
 VIEWPORT = {"width": 1100, "height": 1240}
@@ -118,7 +120,7 @@ def act(film: Film) -> None:
     film.subtitle("Give Marsam a picture …", "أعطِ مرسم صورة…")
     film.record(2.0)
     page.set_input_files("#picture input[type=file]", EXAMPLES / "cat.png")
-    film.until("#status", "The words are ready")
+    film.until("#status", STRINGS["captions_ready"].en)
     film.subtitle("… and it describes it in English and Arabic.", "…فيصفها بالإنجليزية والعربية.")
     film.record(3.0)
     film.subtitle("Edit the text in either language …", "حرّر النص بأيّ من اللغتين…")
@@ -146,7 +148,7 @@ def act(film: Film) -> None:
     page.get_by_label("العربية").check()
     film.record(2.5)
     page.set_input_files("#picture input[type=file]", EXAMPLES / "sea.png")
-    film.until("#status", "الكلمات جاهزة")
+    film.until("#status", STRINGS["captions_ready"].ar)
     film.record(2.0)
     page.fill("#number input[type=number]", "3")
     page.click("button#paint")

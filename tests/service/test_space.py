@@ -184,48 +184,48 @@ def client(plain: str, tmp_path: Path) -> Iterator[Client]:
 
 
 class Page:
-    """An open page: what its script sends and gets, by the names of the handlers."""
+    """An open page: the requests of its script, by the names of the handlers."""
 
-    def __init__(self, address: str, visitor: str) -> None:
-        self.asked = httpx.Client(base_url=address, timeout=120)
-        self.config = self.asked.get("/config").json()
-        self.visitor, self.session = visitor, f"page-{visitor[:4]}"
+    def __init__(self, address: str, client: str) -> None:
+        self.http = httpx.Client(base_url=address, timeout=120)
+        self.config = self.http.get("/config").json()
+        self.client, self.session = client, f"page-{client[:4]}"
 
     def __enter__(self) -> "Page":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.asked.close()
+        self.http.close()
 
-    def ask(self, name: str, *data: Any) -> Any:
-        """What a handler answers at last."""
+    def call(self, name: str, *data: Any) -> Any:
+        """The last output of a handler."""
         handler = next(d for d in self.config["dependencies"] if d["api_name"] == name)
-        asked = {"fn_index": handler["id"], "data": data, "session_hash": self.session}
-        self.asked.post("/gradio_api/queue/join", json=asked).raise_for_status()
-        told = {"session_hash": self.session}
-        with self.asked.stream("GET", "/gradio_api/queue/data", params=told) as lines:
+        event = {"fn_index": handler["id"], "data": data, "session_hash": self.session}
+        self.http.post("/gradio_api/queue/join", json=event).raise_for_status()
+        session = {"session_hash": self.session}
+        with self.http.stream("GET", "/gradio_api/queue/data", params=session) as lines:
             for line in lines.iter_lines():
                 message = json.loads(line.removeprefix("data:") or "{}")
                 if message.get("msg") == "process_completed":
                     assert message["success"], message
                     return message["output"]
-        raise AssertionError("there was no answer")
+        raise AssertionError("there was no output")
 
-    def earlier(self) -> list[str]:
-        """Arrive, and see what one did before."""
-        here = {part["id"]: part["props"] for part in self.config["components"]}
-        handler = next(d for d in self.config["dependencies"] if d["api_name"] == "arrive")
-        answer = self.ask("arrive", self.visitor, "en")["data"]
-        names = [here[part].get("elem_id") for part in handler["outputs"]]
-        shown = answer[names.index("earlier")]
-        return [entry["caption"] for entry in shown["value"] or ()]
+    def history(self) -> list[str]:
+        """Load the page; the titles of the client's runs."""
+        props = {part["id"]: part["props"] for part in self.config["components"]}
+        handler = next(d for d in self.config["dependencies"] if d["api_name"] == "load")
+        data = self.call("load", self.client, "en")["data"]
+        names = [props[part].get("elem_id") for part in handler["outputs"]]
+        gallery = data[names.index("history")]
+        return [entry["caption"] for entry in gallery["value"] or ()]
 
     def upload(self, path: Path) -> dict[str, Any]:
-        """A file as the page hands it in."""
+        """Upload a file, as the page does."""
         with path.open("rb") as file:
-            answer = self.asked.post("/gradio_api/upload", files={"files": file})
-        answer.raise_for_status()
-        return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
+            response = self.http.post("/gradio_api/upload", files={"files": file})
+        response.raise_for_status()
+        return {"path": response.json()[0], "meta": {"_type": "gradio.FileData"}}
 
 
 def test_the_workflow_runs_without_the_hub(client: Client) -> None:
@@ -239,12 +239,12 @@ def test_the_workflow_runs_without_the_hub(client: Client) -> None:
 
 def test_visitors_see_only_their_own_runs(plain: str) -> None:
     with Page(plain, "a" * 32) as one, Page(plain, "b" * 32) as other:
-        assert one.earlier() == []
-        one.ask("describe", one.upload(ROOT / EXAMPLES / "cat.png"))
-        assert [title.partition(" ·")[0] for title in one.earlier()] == [
+        assert one.history() == []
+        one.call("describe", one.upload(ROOT / EXAMPLES / "cat.png"))
+        assert [title.partition(" ·")[0] for title in one.history()] == [
             "a cat on a blue background"
         ]
-        assert other.earlier() == []
+        assert other.history() == []
 
 
 def test_a_run_that_is_too_large_is_refused(client: Client) -> None:
@@ -270,13 +270,13 @@ def test_visitors_can_neither_download_models_nor_read_files(plain: str) -> None
     with Page(plain, "c" * 32) as page:
         names = [handler["api_name"] for handler in page.config["dependencies"]]
         assert "describe" in names
-        assert not [name for name in names if "fetch" in str(name)]
+        assert not [name for name in names if "download" in str(name)]
         file = {"path": str(ROOT / "docs" / "studio.png"), "meta": {"_type": "gradio.FileData"}}
         with pytest.raises(AssertionError, match="'success': False"):
-            page.ask("caption", file)
-        page.ask("describe", {"path": file["path"]})  # the page's own picture needs no such mark
-        assert page.earlier() == []
-        assert "a cat" in page.ask("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
+            page.call("caption", file)
+        page.call("describe", {"path": file["path"]})  # the page's own picture needs no such mark
+        assert page.history() == []
+        assert "a cat" in page.call("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
 
 
 def test_zerogpu_charges_the_visitor_of_the_run(tmp_path: Path) -> None:
@@ -339,10 +339,10 @@ def test_the_page_serves_no_other_files(tmp_path: Path) -> None:
     with served(tmp_path / "studio") as address, Page(address, "d" * 32) as page:
         file = {"path": str(ROOT / "docs" / "studio.png"), "meta": {"_type": "gradio.FileData"}}
         with pytest.raises(AssertionError, match="'success': False"):
-            page.ask("caption", file)
+            page.call("caption", file)
         for place in (file["path"], "/dev/zero", "..", ""):
-            page.ask("describe", {"path": place})
-        assert page.earlier() == []
-        page.ask("describe", {"path": str(ROOT / EXAMPLES / "cat.png")})  # it is on the page
-        assert len(page.earlier()) == 1
-        assert "a cat" in page.ask("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
+            page.call("describe", {"path": place})
+        assert page.history() == []
+        page.call("describe", {"path": str(ROOT / EXAMPLES / "cat.png")})  # it is on the page
+        assert len(page.history()) == 1
+        assert "a cat" in page.call("caption", page.upload(ROOT / EXAMPLES / "cat.png"))["data"][0]
