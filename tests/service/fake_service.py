@@ -135,7 +135,7 @@ def main(port: int) -> None:
         Journal(),
         max_queued=int(os.environ.get("QUEUE", "100")),
         max_per_client=int(os.environ.get("SHARE", "1000000")),
-        step_timeout=float(os.environ.get("PATIENCE", "900")),
+        step_timeout=float(os.environ.get("STEP_TIMEOUT", "900")),
         observer=metrics.observe,
     )
     if os.environ.get("LEAK"):

@@ -165,7 +165,7 @@ def test_a_run_interrupted_by_a_shutdown_can_be_resumed(serve: Callable[..., Ser
             assert client.post(f"/v1/runs/{one}/resume").status_code == 202
             assert wait_for_end(client, one)["state"] == "finished"
         assert client.post(f"/v1/runs/{run}/resume").status_code == 404
-        # A reader who heard of the end before it was gone on with hears of what came after.
+        # A client that saw the end before the run was resumed gets the events after it.
         result = read_events(client, run, last=END_EVENT_ID_BASE + 1)
         assert [kind for _, kind, _ in result] == ["painted", "painted", "ended"]
 

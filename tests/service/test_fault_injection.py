@@ -168,7 +168,7 @@ def test_a_full_file_system(serve: Callable[..., Service], tmp_path: Path, figur
 
 
 def test_a_hung_step_times_out(serve: Callable[..., Service]) -> None:
-    service = serve(PATIENCE="1")
+    service = serve(STEP_TIMEOUT="1")
     with httpx.Client(base_url=service.url, timeout=20) as client:
         run = post_run(client, prompt="hang", pictures=1).json()["id"]
         waiting = post_run(client, prompt="a cat", pictures=1).json()["id"]

@@ -132,7 +132,7 @@ def test_two_processes_write_one_journal_under_sigkill(
 
 
 def test_two_gateways_share_a_journal(serve: Callable[..., Service], url: str | None) -> None:
-    """What one does the other tells; when one dies, the other finds and goes on with its runs."""
+    """Each returns the runs of the other; when one dies, the other detects and resumes its runs."""
     shared = {"SLOW": "0.1"} | ({"MARSAM_JOURNAL": url} if url else {})
     first = serve(**shared)
     second = Service(first.folder, **shared)

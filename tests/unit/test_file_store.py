@@ -27,16 +27,18 @@ def test_two_threads_download_the_same_file_whole(
     files: Any = fsspec.get_filesystem_class("file")
     get = files.get_file
 
-    def slow(there: object, name: str, place: str) -> None:
-        Path(place).write_bytes(b"ab")  # the beginning
+    def slow(file_system: object, name: str, path: str) -> None:
+        Path(path).write_bytes(b"ab")  # the beginning
         both.wait()
-        get(there, name, place)
+        get(file_system, name, path)
         both.wait()
 
     monkeypatch.setattr(files, "get_file", slow)
     with ThreadPoolExecutor(2) as threads:
-        told = list(threads.map(lambda _: store.file("run", "a.png").path.read_bytes(), range(2)))
-    assert told == [b"ab" * 1000] * 2
+        contents = list(
+            threads.map(lambda _: store.file("run", "a.png").path.read_bytes(), range(2))
+        )
+    assert contents == [b"ab" * 1000] * 2
     assert [path.name for path in store.run_folder("run").iterdir()] == ["a.png"]
 
 

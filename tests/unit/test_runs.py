@@ -274,7 +274,7 @@ def test_an_owner_lock_tells_dead_processes_from_living_ones(tmp_path: Path) -> 
     one, other = FileOwnerLock(tmp_path), FileOwnerLock(tmp_path)
     assert other.is_alive(one.owner_id)
     assert one.is_alive(one.owner_id)
-    assert not one.is_alive("nobody")
+    assert not one.is_alive("unknown")
     assert not one.is_alive(None)
     name = one.owner_id
     one.close()

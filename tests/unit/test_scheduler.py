@@ -32,10 +32,10 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
 
 
 def _ended(scheduler: Scheduler, run: str) -> RunEnded:
-    told: list[RunEvent] = []
-    scheduler.subscribe(run, told.append)
+    events: list[RunEvent] = []
+    scheduler.subscribe(run, events.append)
     for _ in range(200):
-        if ends := [news for news in told if isinstance(news, RunEnded)]:
+        if ends := [event for event in events if isinstance(event, RunEnded)]:
             return ends[0]
         time.sleep(0.02)
     raise AssertionError("the run did not end")
@@ -89,8 +89,8 @@ def test_a_run_can_be_resumed_by_the_listener_of_its_end(tmp_path: Path) -> None
     journal = Journal(tmp_path)
     again: list[str] = []
 
-    def observer(run: str, news: RunEvent) -> None:
-        if isinstance(news, RunEnded) and news.state == "stopped" and not again:
+    def observer(run: str, event: RunEvent) -> None:
+        if isinstance(event, RunEnded) and event.state == "stopped" and not again:
             again.append(shop.resume("amal", run))
 
     fakes = fake_studio()
