@@ -2,13 +2,21 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import gradio as gr
 import pytest
+from PIL import Image
 
 from marsam.errors import PictureError
+from marsam.journal.journal import Journal
+from marsam.journal.records import NewRun
+from marsam.options import PaintOptions, RunOptions
 from marsam.results import Caption, Captioned, Prompted
+from marsam.runs.scheduler import Scheduler
 from marsam.testing import fake_studio
 from marsam.web.session import Session, uploaded_path
+from marsam.web.view import View
 
 
 def described() -> Session:
@@ -32,6 +40,31 @@ def test_a_session_matches_the_picture_that_its_captions_describe() -> None:
     assert not session.matches("cat")
     session.described.clear()  # the description is under way
     assert session.matches("cat")
+
+
+def test_a_run_with_a_deleted_file_is_shown_without_it(tmp_path: Path) -> None:
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path / "data"))
+    options = RunOptions(paint=PaintOptions(pictures=2, seed=7))
+    session = Session(client="amal")
+    image = Image.new("RGB", (8, 8))
+    run = scheduler.wait(
+        scheduler.enqueue_run(NewRun(client=session.client, options=options, image=image))
+    )
+    scheduler.close()
+    assert run.image_path is not None
+    run.image_path.unlink()
+    assert run.pictures[0].path is not None
+    run.pictures[0].path.unlink()
+    cache = gr.File(render=False)
+    cache.GRADIO_CACHE = str(tmp_path / "cache")
+    components: Any = SimpleNamespace(history=cache, gallery=cache, image=cache, download=cache)
+    view = View(components, scheduler)
+    session.load_run(run)
+    assert session.image is None
+    assert [Path(path).name for path, _ in view.gallery_items(session)] == ["marsam-8.png"]
+    assert [Path(path).name for path, _ in view.history_thumbnails(session)] == ["marsam-8.png"]
+    assert view.show_image(session)
+    assert view.show_zip(session)
 
 
 def test_only_uploaded_files_are_opened(tmp_path: Path) -> None:

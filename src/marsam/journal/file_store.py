@@ -35,6 +35,12 @@ class StoredFile:
             self.store.download(self.local_path)
         return self.local_path
 
+    def find(self) -> Path | None:
+        """The file on this machine; None when it was deleted, or the store fails."""
+        with suppress(JournalError):
+            return path if (path := self.path).is_file() else None
+        return None
+
 
 class RunFileStore:
     """The files of runs, one folder for each run.

@@ -84,6 +84,10 @@ class StoredPicture:
         """
         return self.file.path if self.file else None
 
+    def find(self) -> Path | None:
+        """The file on this machine; None when it was blocked or deleted, or the store fails."""
+        return self.file.find() if self.file else None
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data, without the file."""
         return {
@@ -140,6 +144,10 @@ class Run:
             JournalError: when the store cannot be reached.
         """
         return self.image_file.path if self.image_file else None
+
+    def find_image(self) -> Path | None:
+        """The input image on this machine; None without one, as :meth:`StoredPicture.find`."""
+        return self.image_file.find() if self.image_file else None
 
     @property
     def kept(self) -> tuple[int, ...]:

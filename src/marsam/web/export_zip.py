@@ -16,7 +16,7 @@ def export_zip(pictures: Sequence[StoredPicture], prompt: Prompt, path: Path) ->
     ``captions.json`` has both captions and each picture's seed. Every PNG carries the same, and all
     that is needed to paint it again.
     """
-    files = [(picture.path, picture.seed) for picture in pictures if picture.path is not None]
+    files = [(file, picture.seed) for picture in pictures if (file := picture.find()) is not None]
     if not files:
         return None
     page = template(Path(__file__).with_name("export_zip.html"))

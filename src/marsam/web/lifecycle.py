@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.errors import MarsamError
 from marsam.ui.i18n import ARABIC, ENGLISH
 from marsam.ui.updates import Update, merge
 from marsam.web import render
@@ -70,7 +69,6 @@ class PageHandlers:
         session.language = language
         thumbnails = view.history_thumbnails(session)
         update = merge(parts.labels(language), {parts.history: gallery_update(thumbnails)})
-        try:
-            return merge(update, {parts.gallery: gallery_update(view.gallery_items(session))})
-        except (MarsamError, OSError):  # deleted on another page: it stays as it is shown
-            return update
+        if any(not picture.blocked and picture.find() is None for picture in session.pictures):
+            return update  # deleted on another page: the gallery stays as it is
+        return merge(update, {parts.gallery: gallery_update(view.gallery_items(session))})

@@ -67,7 +67,7 @@ class Session:
 
     def load_run(self, run: Run, *, example: bool = False) -> None:
         """Show a stored run; nothing is added to an ``example``, which is in no journal."""
-        self.image = run.image_path
+        self.image = run.find_image()
         self.image_sha256 = sha256_of(self.image) if self.image and not example else ""
         self.captions, self.prompt, self.edited = run.captions, run.prompt, ""
         self.run = None if example else run.id

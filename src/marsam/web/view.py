@@ -127,9 +127,9 @@ class View:
         """Files and captions of the new pictures."""
         gallery, prompt, language = self.components.gallery, session.prompt, session.language
         return [
-            (cached_path(p.path, gallery), render.picture_caption(p, prompt, language))
+            (cached_path(path, gallery), render.picture_caption(p, prompt, language))
             for p in session.pictures
-            if p.path is not None
+            if (path := p.find()) is not None
         ]
 
     def show_models(self) -> Update:
@@ -208,8 +208,8 @@ def candidates_update(session: Session) -> Any:
 
 
 def _thumbnail(run: Run) -> Path | None:
-    painted = (p.path for p in run.pictures if p.path is not None)
-    return next(painted, None) or run.image_path
+    files = (picture.find() for picture in run.pictures)
+    return next(filter(None, files), None) or run.find_image()
 
 
 def _title(run: Run, language: str) -> str:
