@@ -9,16 +9,19 @@ from marsam.recipes import Recipe, recipe_named
 from marsam.text.glossary import Glossary, Term
 
 MAX_PICTURES = 10
-MAX_TEXT = 2000
+MAX_TEXT_CHARACTERS = 2000
 """Most characters of a prompt or of a text to translate."""
 SEED_LIMIT = 2**32
-QUEUE, SHARE = 100, 20
-"""Runs that may wait for a served Marsam, and those of one client."""
-ELSEWHERE = "A cluster's machines choose their models themselves: leave --translator out."
+MAX_QUEUED_RUNS = 100
+MAX_RUNS_PER_CLIENT = 20
+"""Queued runs of one client, at most."""
+TRANSLATOR_NOT_ON_CLUSTER = (
+    "The machines of a cluster choose their own models. Remove --translator."
+)
 
 
 def new_seed() -> int:
-    """A seed by chance, small enough that those of more pictures can follow it."""
+    """Return a random seed, small enough that the seeds of more pictures can follow it."""
     return secrets.randbelow(2**31)
 
 
@@ -28,16 +31,18 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 
 def checked_text(text: str, what: str = "prompt") -> str:
-    """The text without outer space.
+    """Return the text without surrounding white space.
 
     Raises:
-        PromptError: when nothing is left, or more than ``MAX_TEXT`` characters.
+        PromptError: when nothing is left, or more than ``MAX_TEXT_CHARACTERS`` characters.
     """
     stripped = text.strip()
     if not stripped:
         raise PromptError(f"The {what} is empty; write a few words.")
-    if len(stripped) > MAX_TEXT:
-        raise PromptError(f"The {what} has {len(stripped)} characters; at most {MAX_TEXT} fit.")
+    if len(stripped) > MAX_TEXT_CHARACTERS:
+        raise PromptError(
+            f"The {what} has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} fit."
+        )
     return stripped
 
 

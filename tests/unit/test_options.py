@@ -1,7 +1,7 @@
 import pytest
 
 from marsam import CaptionOptions, OptionError, PaintOptions, PromptError, Recipe
-from marsam.options import MAX_TEXT, checked_text
+from marsam.options import MAX_TEXT_CHARACTERS, checked_text
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_text_is_trimmed_and_bounded() -> None:
     assert checked_text("  a cat \n") == "a cat"
     with pytest.raises(PromptError, match="empty"):
         checked_text(" \n ")
-    with pytest.raises(PromptError, match=str(MAX_TEXT)):
-        checked_text("x" * (MAX_TEXT + 1))
+    with pytest.raises(PromptError, match=str(MAX_TEXT_CHARACTERS)):
+        checked_text("x" * (MAX_TEXT_CHARACTERS + 1))

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import UploadFile
 from pydantic import Field
 
-from marsam.options import MAX_TEXT
+from marsam.options import MAX_TEXT_CHARACTERS
 
 ImageFile = Annotated[UploadFile, Field(description="JPEG, PNG or WebP image, at most 20 MB.")]
 Prompt = Annotated[
     str,
     Field(
-        max_length=5 * MAX_TEXT,
+        max_length=5 * MAX_TEXT_CHARACTERS,
         description="Prompt in English or Arabic, at most 2000 characters.",
         examples=["a cat on a blue background"],
     ),
@@ -34,7 +34,10 @@ GuidanceScale = Annotated[
     ),
 ]
 NegativePrompt = Annotated[
-    str, Field(max_length=MAX_TEXT, description="What the pictures should not show, in English.")
+    str,
+    Field(
+        max_length=MAX_TEXT_CHARACTERS, description="What the pictures should not show, in English."
+    ),
 ]
 Side = Annotated[
     int | None,

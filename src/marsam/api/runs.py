@@ -26,7 +26,7 @@ from marsam.api.fields import (
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public_message_of
 from marsam.journal.records import FINAL_STATES, NewRun, Run
-from marsam.options import MAX_TEXT, CaptionOptions, PaintOptions, RunOptions
+from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions, RunOptions
 from marsam.recipes import recipe_named
 from marsam.results import Previewed
 from marsam.runs.execution import RunEnded, RunEvent
@@ -48,7 +48,7 @@ class RunForm(BaseModel):
     )
     prompt: str | None = Field(
         default=None,
-        max_length=5 * MAX_TEXT,
+        max_length=5 * MAX_TEXT_CHARACTERS,
         description="Prompt in any language, at most 2000 characters. Or send `picture`.",
         examples=["a cat on a blue background"],
     )

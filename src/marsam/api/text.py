@@ -9,7 +9,7 @@ from marsam.api.dependencies import ServiceDep, read_upload
 from marsam.api.fields import Candidates, ImageFile, LanguageName, Prefix
 from marsam.api.responses import errors
 from marsam.imaging.image_io import open_picture
-from marsam.options import MAX_TEXT, CaptionOptions, TranslateOptions
+from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
 router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(422, 503, 507))
@@ -46,7 +46,7 @@ class TranslationRequest(BaseModel):
     """Body of a translation request."""
 
     text: str = Field(
-        max_length=5 * MAX_TEXT,
+        max_length=5 * MAX_TEXT_CHARACTERS,
         description="Text to translate, at most 2000 characters.",
         examples=["a cat on a blue background"],
     )

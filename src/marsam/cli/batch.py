@@ -25,7 +25,13 @@ from marsam.cli.options import (
     Models,
     Translator,
 )
-from marsam.options import ELSEWHERE, MAX_PICTURES, BatchOptions, PaintOptions, TranslateOptions
+from marsam.options import (
+    MAX_PICTURES,
+    TRANSLATOR_NOT_ON_CLUSTER,
+    BatchOptions,
+    PaintOptions,
+    TranslateOptions,
+)
 from marsam.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -207,7 +213,7 @@ def batch(
             "then the same with -n and without --cluster."
         )
     if cluster is not None and translator is not None:
-        raise OptionError(ELSEWHERE)
+        raise OptionError(TRANSLATOR_NOT_ON_CLUSTER)
     paint = PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None
     options = _options(to, glossary, paint)
     reviewed = reviewed_rows(out)

@@ -14,7 +14,7 @@ from marsam.cli.options import (
     Port,
     Translator,
 )
-from marsam.options import SHARE
+from marsam.options import MAX_RUNS_PER_CLIENT
 from marsam.server.options import ServerOptions
 
 
@@ -64,7 +64,7 @@ def serve(
         typer.Option(
             min=1,
             help="Maximum queued runs per client.",
-            show_default=f"{SHARE}; no limit on 127.0.0.1 without a key",
+            show_default=f"{MAX_RUNS_PER_CLIENT}; no limit on 127.0.0.1 without a key",
         ),
     ] = None,
     keep_days: Annotated[

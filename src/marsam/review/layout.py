@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from marsam.options import MAX_TEXT
+from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review.strings import STRINGS, name_of
 from marsam.text.languages import language
 from marsam.ui.components import header, html
@@ -119,7 +119,7 @@ def _box(code: str) -> gr.Textbox:
         elem_classes=["words", one.direction],
         lines=2,
         max_lines=10,
-        max_length=MAX_TEXT,
+        max_length=MAX_TEXT_CHARACTERS,
         rtl=one.direction == "rtl",
         html_attributes=gr.InputHTMLAttributes(lang=one.tag),
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from marsam.batch.rows import Row
 from marsam.errors import MarsamError, PromptError
-from marsam.options import MAX_TEXT
+from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review import render
 from marsam.review.images import MissingImage, RowImages
 from marsam.review.layout import Parts, lay_out
@@ -153,7 +153,7 @@ class Reviewing:
             kept = self.review.save(number, written, seen)
         except PromptError:
             why = (
-                STRINGS.html("too_long", MAX_TEXT)
+                STRINGS.html("too_long", MAX_TEXT_CHARACTERS)
                 if any(map(str.strip, texts))
                 else STRINGS.html("empty")
             )

@@ -19,7 +19,7 @@ from PIL import Image
 from marsam.errors import Cancelled, MarsamError, RunMissing, StepTimeout, error_from_code
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
-from marsam.options import QUEUE, SHARE
+from marsam.options import MAX_QUEUED_RUNS, MAX_RUNS_PER_CLIENT
 from marsam.results import Prompted
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.execution import (
@@ -84,8 +84,8 @@ class Scheduler:
         journal: Journal,
         *,
         estimator: TimeEstimator | None = None,
-        max_queued: int = QUEUE,
-        max_per_client: int = SHARE,
+        max_queued: int = MAX_QUEUED_RUNS,
+        max_per_client: int = MAX_RUNS_PER_CLIENT,
         step_timeout: float = STEP_TIMEOUT_S,
         observer: Callable[[str, RunEvent], None] | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from marsam.errors import OptionError
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
-from marsam.options import ELSEWHERE, SHARE
+from marsam.options import MAX_RUNS_PER_CLIENT, TRANSLATOR_NOT_ON_CLUSTER
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
 from marsam.server.listen import listen, load_keys, run_in_background
@@ -90,7 +90,8 @@ def serve(options: ServerOptions) -> None:
         journal,
         estimator=TimeEstimator(studio, timings_file()),
         max_queued=options.max_queued,
-        max_per_client=options.max_per_client or (UNLIMITED_SHARE if one_client else SHARE),
+        max_per_client=options.max_per_client
+        or (UNLIMITED_SHARE if one_client else MAX_RUNS_PER_CLIENT),
         observer=metrics.observe if metrics else None,
     )
     app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)
@@ -108,7 +109,7 @@ def _load_studio(options: ServerOptions) -> Studio:
     if options.cluster is None:
         return Studio.load(options.models, translator=options.translator, device=options.device)
     if options.translator is not None:
-        raise OptionError(ELSEWHERE)
+        raise OptionError(TRANSLATOR_NOT_ON_CLUSTER)
     from marsam.cluster import Plan, cluster_studio
 
     return cluster_studio(options.cluster, plan=Plan(models=options.models, device=options.device))

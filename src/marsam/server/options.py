@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from marsam.options import QUEUE
+from marsam.options import MAX_QUEUED_RUNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class ServerOptions:
     key_file: Path | None = None
     hosts: tuple[str, ...] = ()
     insecure: bool = False
-    max_queued: int = QUEUE
+    max_queued: int = MAX_QUEUED_RUNS
     max_per_client: int | None = None
     keep_days: float | None = None
     keep_megabytes: float | None = None

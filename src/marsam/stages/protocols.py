@@ -1,7 +1,4 @@
-"""The three stages, as protocols: what a captioner, a translator and a painter can do.
-
-The bundled stages run the models in this process; :mod:`marsam.testing` has instant ones.
-"""
+"""Protocols of the three stages: captioner, translator and painter."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -14,23 +11,23 @@ from marsam.results import Caption, Painted, Previewed, PromptLength, Translatio
 
 
 class Captioner(Protocol):
-    """A picture in, English words out."""
+    """Image to English captions."""
 
     name: str
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Describe an RGB picture of any size: one or more captions, the best first."""
+        """Caption an RGB image of any size: one or more captions, the best first."""
         ...
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        """Describe several pictures, each as :meth:`caption` would, in less time."""
+        """Caption several images, each as :meth:`caption` would, in less time."""
         ...
 
 
 class Translator(Protocol):
-    """A text in, the same in another language out."""
+    """Text to another language."""
 
     name: str
 
@@ -53,18 +50,18 @@ class Translator(Protocol):
 
 
 class Painter(Protocol):
-    """A prompt in, pictures out, one after another."""
+    """English prompt to pictures, one after another."""
 
     name: str
 
     def measure(self, prompt: str) -> PromptLength:
-        """How much of a prompt will be read."""
+        """Count a prompt's tokens, and return the part that is cut."""
         ...
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
-        """What a recipe means with this painter."""
+        """Return the sampling configuration of a recipe with this painter."""
         ...
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Paint; closing the iterator stops the work between two steps."""
+        """Generate pictures; closing the iterator cancels the work between two steps."""
         ...

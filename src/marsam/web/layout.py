@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.options import MAX_PICTURES, MAX_TEXT, PaintOptions
+from marsam.options import MAX_PICTURES, MAX_TEXT_CHARACTERS, PaintOptions
 from marsam.recipes import Recipe
 from marsam.studio import Studio
 from marsam.ui.components import header, html
@@ -234,7 +234,7 @@ def _create_texts(parts: dict[str, Any]) -> None:
                     elem_id=name,
                     lines=1,
                     max_lines=6,
-                    max_length=MAX_TEXT,
+                    max_length=MAX_TEXT_CHARACTERS,
                     rtl=rtl,
                 )
                 parts[f"{name}_notes"] = html(elem_id=f"{name}-notes", visible=False)
@@ -277,7 +277,7 @@ def _create_settings(parts: dict[str, Any]) -> None:
             _sizes(ENGLISH), value="", label=_text("size"), info=_text("size_info"), elem_id="size"
         )
         parts["seed"] = _setting("seed", max_length=12)
-        parts["negative"] = _setting("negative", max_length=MAX_TEXT)
+        parts["negative"] = _setting("negative", max_length=MAX_TEXT_CHARACTERS)
 
 
 def _setting(key: str, *, max_length: int) -> gr.Textbox:
