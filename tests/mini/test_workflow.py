@@ -121,7 +121,7 @@ import socket, sys
 def refuse(*a, **k):
     raise AssertionError("the network was used")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from marsam.cli import main
+from marsam.cli.main import main
 main()
 """
     done = subprocess.run(

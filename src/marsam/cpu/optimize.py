@@ -25,7 +25,7 @@ def store_pipeline_in_fp16(pipe: Any) -> None:
 
 
 def optimize_pipeline(pipe: Any, device: Device) -> None:
-    """Replace what is faster in another form on this CPU, by dtype."""
+    """Apply what is faster on this CPU in the dtype it computes in."""
     import torch
 
     unet: Any = getattr(pipe, "unet", None)
