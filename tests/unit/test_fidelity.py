@@ -33,7 +33,7 @@ def arabic(phrase: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "seen"),
+    ("prompt", "caption"),
     [
         ("a cat on a blue background", "a cat on a blue background"),
         ("a cat and a dog on a blue background", "a dog and a cat on a blue background"),
@@ -59,15 +59,15 @@ def arabic(phrase: str) -> str:
         ("a castle, highly detailed, digital art", "a painting of a castle"),
     ],
 )
-def test_kept(prompt: str, seen: str) -> None:
-    fidelity = compare(prompt, seen)
+def test_captions_that_match_the_prompt(prompt: str, caption: str) -> None:
+    fidelity = compare(prompt, caption)
     assert (fidelity.score, fidelity.missing, fidelity.added) == (1, (), ())
-    assert fidelity.en == "Everything asked for is there."
+    assert fidelity.en == "Everything in the prompt is visible."
     assert fidelity.ar == "كل ما طُلب ظاهر في الصورة."
 
 
 @pytest.mark.parametrize(
-    ("prompt", "seen", "missing", "added", "en", "ar"),
+    ("prompt", "caption", "missing", "added", "en", "ar"),
     [
         pytest.param(
             "a boat on a blue background",
@@ -76,7 +76,7 @@ def test_kept(prompt: str, seen: str) -> None:
             ("car",),
             "Instead of a boat there is a car.",
             "المطلوب: قارب، والظاهر: سيارة.",
-            id="wrong thing",
+            id="wrong noun",
         ),
         pytest.param(
             "two cats on a blue background",
@@ -128,8 +128,8 @@ def test_kept(prompt: str, seen: str) -> None:
             "a cat",
             ("boat", "two lemons"),
             (),
-            "Not visible: boat and two lemons.",
-            "ما لم يظهر في الصورة: قارب وليمونتان.",
+            "Not visible: a boat and two lemons.",
+            "غاب عن الصورة: قارب وليمونتان.",
             id="two missing",
         ),
         pytest.param(
@@ -137,8 +137,8 @@ def test_kept(prompt: str, seen: str) -> None:
             "a car",
             ("boat", "eleven lemons", "rose"),
             ("car",),
-            "Not visible: boat, eleven lemons and rose; instead there is a car.",
-            "ما لم يظهر في الصورة: قارب، 11 ليمونة ووردة، وما ظهر بدلًا منه: سيارة.",
+            "Not visible: a boat, eleven lemons and a rose; instead there is a car.",
+            "غاب عن الصورة: قارب، 11 ليمونة ووردة. وظهر فيها بدل ذلك: سيارة.",
             id="all missing",
         ),
         pytest.param(
@@ -146,7 +146,7 @@ def test_kept(prompt: str, seen: str) -> None:
             "a dog in a park",
             (),
             ("park",),
-            "Everything asked for is there, and also a park.",
+            "Everything in the prompt is visible, and also a park.",
             "كل ما طُلب ظاهر في الصورة، وفيها أيضًا: حديقة.",
             id="only added",
         ),
@@ -156,7 +156,7 @@ def test_kept(prompt: str, seen: str) -> None:
             ("two lemons",),
             (),
             "The two lemons are not visible.",
-            "ما لم يظهر في الصورة: ليمونتان.",
+            "غاب عن الصورة: ليمونتان.",
             id="several of one missing",
         ),
         pytest.param(
@@ -165,30 +165,30 @@ def test_kept(prompt: str, seen: str) -> None:
             ("blue background",),
             ("car",),
             "The blue background is not visible; instead there is a car.",
-            "ما لم يظهر في الصورة: خلفية زرقاء، وما ظهر بدلًا منه: سيارة.",
-            id="a thing is no background",
+            "غاب عن الصورة: خلفية زرقاء. وظهر فيها بدل ذلك: سيارة.",
+            id="an object does not replace a background",
         ),
     ],
 )
-def test_not_kept(
+def test_captions_that_differ_from_the_prompt(
     prompt: str,
-    seen: str,
+    caption: str,
     missing: tuple[str, ...],
     added: tuple[str, ...],
     en: str,
     ar: str,
 ) -> None:
-    fidelity = compare(prompt, seen, arabic=arabic)
+    fidelity = compare(prompt, caption, arabic=arabic)
     assert (fidelity.missing, fidelity.added) == (missing, added)
     assert fidelity.score < 1
     assert (fidelity.en, fidelity.ar) == (en, ar)
 
 
-def test_worse_pictures_score_lower() -> None:
+def test_scores_fall_with_prompt_adherence() -> None:
     prompt = "two red apples on a blue background"
     scores = [
-        compare(prompt, seen).score
-        for seen in (
+        compare(prompt, caption).score
+        for caption in (
             "two red apples on a blue background",
             "two red apples and a cat on a blue background",
             "two apples on a blue background",
@@ -206,7 +206,7 @@ def test_worse_pictures_score_lower() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "seen", "least", "missing", "added"),
+    ("prompt", "caption", "least", "missing", "added"),
     [
         (
             "a dog on a bench",
@@ -262,14 +262,14 @@ def test_worse_pictures_score_lower() -> None:
         ("two pairs of cherries", "a pair of cherries", 0.5, ("two pairs of cherries",), None),
     ],
 )
-def test_photographs(
+def test_captions_of_photographs(
     prompt: str,
-    seen: str,
+    caption: str,
     least: float,
     missing: tuple[str, ...],
     added: tuple[str, ...] | None,
 ) -> None:
-    fidelity = compare(prompt, seen)
+    fidelity = compare(prompt, caption)
     assert fidelity.score >= least
     assert fidelity.missing == missing
     assert added is None or fidelity.added == added
@@ -284,12 +284,14 @@ def test_photographs(
         ("a sun", "الشمس غير ظاهرة في الصورة."),
         ("a desert", "الصحراء غير ظاهرة في الصورة."),
         ("a rose", "الوردة غير ظاهرة في الصورة."),
-        ("a judge", "ما لم يظهر في الصورة: قاض."),  # with the article it is القاضي
-        ("a shoe", "ما لم يظهر في الصورة: حذاء."),  # ends like صحراء, and is not feminine
-        ("a red apple", "ما لم يظهر في الصورة: تفاحة حمراء."),
+        ("a judge", "غاب عن الصورة: قاض."),  # with the article it is القاضي
+        ("a shoe", "غاب عن الصورة: حذاء."),  # ends like صحراء, and is not feminine
+        ("a red apple", "غاب عن الصورة: تفاحة حمراء."),
     ],
 )
-def test_one_thing_missing_in_arabic(missing: str, sentence: str) -> None:
+def test_arabic_sentence_agrees_with_the_gender_of_one_missing_noun(
+    missing: str, sentence: str
+) -> None:
     assert compare(f"{missing} and a dog", "a dog", arabic=arabic).ar == sentence
 
 
@@ -298,11 +300,11 @@ def fails(phrase: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "translator",
     [None, fails, lambda _: "", lambda _: "قارب boat", lambda _: "лодка", lambda _: "؟ 2"],
 )
 @pytest.mark.parametrize(
-    ("prompt", "seen", "sentence"),
+    ("prompt", "caption", "sentence"),
     [
         ("a boat and a dog", "a dog", "بعض ما طُلب غير ظاهر في الصورة."),
         (
@@ -315,36 +317,38 @@ def fails(phrase: str) -> str:
         ("a dog", "a dog and a cat", "كل ما طُلب ظاهر في الصورة، وفيها أيضًا ما لم يُطلب."),
     ],
 )
-def test_without_arabic_names(answers: object, prompt: str, seen: str, sentence: str) -> None:
-    assert compare(prompt, seen, arabic=answers).ar == sentence  # type: ignore[arg-type]
+def test_arabic_sentence_without_translated_names(
+    translator: object, prompt: str, caption: str, sentence: str
+) -> None:
+    assert compare(prompt, caption, arabic=translator).ar == sentence  # type: ignore[arg-type]
 
 
-def test_the_translator_is_asked_for_little_and_its_full_stop_goes() -> None:
-    asked: list[str] = []
+def test_only_four_phrases_are_translated_and_named() -> None:
+    phrases: list[str] = []
 
     def translate(phrase: str) -> str:
-        asked.append(phrase)
+        phrases.append(phrase)
         return "\u200fشيء."
 
     fidelity = compare("a car, a bus, an ear of corn, two owls, a unicorn", "", arabic=translate)
-    assert asked == ["a car", "a bus", "an ear of corn", "two owls"]
-    assert fidelity.en == "Not visible: car, bus, ear of corn, two owls and more."
-    assert fidelity.ar == "ما لم يظهر في الصورة: شيء وشيء وشيء وشيء وغيرها."
+    assert phrases == ["a car", "a bus", "an ear of corn", "two owls"]
+    assert fidelity.en == "Not visible: a car, a bus, an ear of corn, two owls and more."
+    assert fidelity.ar == "غاب عن الصورة: شيء وشيء وشيء وشيء وغيرها."
 
 
-def test_other_scripts_are_isolated() -> None:
+def test_right_to_left_phrases_are_isolated_in_english() -> None:
     assert compare("قارب", "a cat").en == "Instead of \u2068قارب\u2069 there is a cat."
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "...", "a photo of", "there is", "no people", "2"])
-def test_a_prompt_that_asks_for_nothing(prompt: str) -> None:
+def test_a_prompt_without_noun_phrases_scores_1(prompt: str) -> None:
     fidelity = compare(prompt, "a cat")
     assert (fidelity.score, fidelity.missing, fidelity.added) == (1, (), ())
-    assert fidelity.en == "Nothing in particular was asked for."
-    assert fidelity.ar == "لم يُطلب شيء بعينه."
+    assert fidelity.en == "The prompt names nothing that can be checked."
+    assert fidelity.ar == "ليس في الطلب ما يمكن التحقق منه."
 
 
-def test_as_plain_data() -> None:
+def test_to_dict() -> None:
     assert compare("a boat, a cat, a dog", " a cat and a dog ", arabic=arabic).to_dict() == {
         "score": 0.6667,
         "missing": ["boat"],
@@ -362,7 +366,7 @@ def scored(*scores: float) -> list[Fidelity]:
 
 
 @pytest.mark.parametrize(
-    ("keep", "places"),
+    ("keep", "indices"),
     [
         (0, []),
         (-1, []),
@@ -373,11 +377,11 @@ def scored(*scores: float) -> list[Fidelity]:
         (9, [0, 1, 2, 3]),
     ],
 )
-def test_the_best(keep: int, places: list[int]) -> None:
-    assert best_indices(scored(0.5, 1, 0.5, 0.75), keep) == tuple(places)
+def test_best_indices(keep: int, indices: list[int]) -> None:
+    assert best_indices(scored(0.5, 1, 0.5, 0.75), keep) == tuple(indices)
 
 
-def test_what_was_not_checked_is_not_among_the_best() -> None:
+def test_unchecked_pictures_are_not_among_the_best() -> None:
     assert best_indices([None, *scored(0.5, 1)], 1) == (2,)
     assert best_indices([None, *scored(0.5, 1)], None) == (0, 1, 2)
 
@@ -391,8 +395,8 @@ TEXTS = st.one_of(st.text(max_size=80), MADE_UP)
 
 
 @given(TEXTS, TEXTS)
-def test_any_text(prompt: str, seen: str) -> None:
-    fidelity = compare(prompt, seen, arabic=lambda _: "شيء")
+def test_any_text_has_a_score_and_two_sentences(prompt: str, caption: str) -> None:
+    fidelity = compare(prompt, caption, arabic=lambda _: "شيء")
     assert 0 <= fidelity.score <= 1
     assert not any(letter.isascii() and letter.isalpha() for letter in fidelity.ar)
     assert fidelity.en.endswith(".")
