@@ -22,17 +22,17 @@ BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
         ("قطة\r\nكلب", "قطة\nكلب"),
     ],
 )
-def test_what_a_model_reads(raw: str, model: str) -> None:
+def test_strip_diacritics(raw: str, model: str) -> None:
     assert cleaning.strip_diacritics(raw) == model
 
 
-def test_the_readers_text_keeps_its_marks() -> None:
+def test_clean_keeps_diacritics() -> None:
     assert cleaning.clean("قِطَّةٌ") == unicodedata.normalize("NFC", "قِطَّةٌ")
     assert cleaning.clean("أأ\u0640") == "أأ\u0640"
 
 
 @pytest.mark.parametrize(
-    ("whole", "parts"),
+    ("text", "parts"),
     [
         ("A cat. A dog!  Is it? Yes", ["A cat.", "A dog!", "Is it?", "Yes"]),
         ("هل هذه قطة؟ نعم.", ["هل هذه قطة؟", "نعم."]),
@@ -47,12 +47,12 @@ def test_the_readers_text_keeps_its_marks() -> None:
         ("", []),
     ],
 )
-def test_sentences(whole: str, parts: list[str]) -> None:
-    assert cleaning.split_sentences(whole) == parts
+def test_split_sentences(text: str, parts: list[str]) -> None:
+    assert cleaning.split_sentences(text) == parts
 
 
 @pytest.mark.parametrize(
-    ("whole", "parts"),
+    ("text", "parts"),
     [
         ("قطة سوداء، وكلب أبيض كبير", ("قطة سوداء،", "وكلب أبيض كبير")),
         ("one, two three, four five", ("one, two three,", "four five")),
@@ -62,12 +62,12 @@ def test_sentences(whole: str, parts: list[str]) -> None:
         ("a", ("a", "")),
     ],
 )
-def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
-    assert cleaning.split_in_two(whole) == parts
+def test_split_in_two(text: str, parts: tuple[str, str]) -> None:
+    assert cleaning.split_in_two(text) == parts
 
 
 @pytest.mark.parametrize(
-    ("looped", "mended"),
+    ("repeated", "collapsed"),
     [
         ("a bald bald bald man", "a bald man"),
         ("a man with a hat with a hat with a hat", "a man with a hat"),
@@ -78,13 +78,13 @@ def test_what_is_too_long_is_halved(whole: str, parts: tuple[str, str]) -> None:
         ("", ""),
     ],
 )
-def test_loops_are_collapsed(looped: str, mended: str) -> None:
-    assert cleaning.collapse_repetitions(looped) == mended
-    assert cleaning.has_repetitions(looped) == (looped != mended)
+def test_collapse_repetitions(repeated: str, collapsed: str) -> None:
+    assert cleaning.collapse_repetitions(repeated) == collapsed
+    assert cleaning.has_repetitions(repeated) == (repeated != collapsed)
 
 
 @pytest.mark.parametrize(
-    ("raw", "mended"),
+    ("raw", "repaired"),
     [
         ("هل هذه قطة؟?", "هل هذه قطة؟"),
         ("هل هذه قطة ?", "هل هذه قطة؟"),
@@ -95,12 +95,12 @@ def test_loops_are_collapsed(looped: str, mended: str) -> None:
         ("ثلاثة أسود.", "ثلاثة أسود."),
     ],
 )
-def test_arabic_punctuation(raw: str, mended: str) -> None:
-    assert cleaning.fix_arabic_punctuation(raw) == mended
+def test_fix_arabic_punctuation(raw: str, repaired: str) -> None:
+    assert cleaning.fix_arabic_punctuation(raw) == repaired
 
 
 @pytest.mark.parametrize(
-    ("shouted", "calm"),
+    ("capitals", "lowered"),
     [
         ("A CAT ON A MAT.", "A cat on a mat."),
         ("NASA", "NASA"),
@@ -108,12 +108,12 @@ def test_arabic_punctuation(raw: str, mended: str) -> None:
         ("قطة على خلفية", "قطة على خلفية"),
     ],
 )
-def test_capitals_throughout_are_calmed(shouted: str, calm: str) -> None:
-    assert cleaning.lower_if_all_caps(shouted) == calm
+def test_lower_if_all_caps(capitals: str, lowered: str) -> None:
+    assert cleaning.lower_if_all_caps(capitals) == lowered
 
 
 @given(st.text())
-def test_any_text_can_be_cleaned(raw: str) -> None:
+def test_cleaning_any_text_is_idempotent(raw: str) -> None:
     for function in (cleaning.clean, cleaning.strip_diacritics):
         once = function(raw)
         assert function(once) == once
@@ -125,18 +125,18 @@ def test_any_text_can_be_cleaned(raw: str) -> None:
 
 
 @given(st.text())
-def test_any_text_can_be_split_checked_and_mended(raw: str) -> None:
+def test_any_text_can_be_split_and_repaired(raw: str) -> None:
     cleaned = cleaning.clean(raw)
     assert "".join("".join(cleaning.split_sentences(cleaned)).split()) == "".join(cleaned.split())
-    mended = cleaning.fix_arabic_punctuation(cleaned)
-    assert cleaning.fix_arabic_punctuation(mended) == mended
+    repaired = cleaning.fix_arabic_punctuation(cleaned)
+    assert cleaning.fix_arabic_punctuation(repaired) == repaired
     collapsed = cleaning.collapse_repetitions(cleaned)
     assert cleaning.collapse_repetitions(collapsed) == collapsed
     cleaning.has_repetitions(raw)
     cleaning.latin_words(raw)
 
 
-def test_every_notice_is_a_sentence_in_both_languages() -> None:
+def test_notices_are_sentences_in_both_languages() -> None:
     for notice in Notice:
         assert notice.en.endswith(".")
         assert notice.ar.endswith(".")

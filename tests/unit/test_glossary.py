@@ -28,21 +28,21 @@ def glossary(tmp_path: Path) -> Glossary:
     return load_glossary(path)
 
 
-def test_longer_terms_come_first(glossary: Glossary) -> None:
-    found = glossary.required_terms("A red rose on Gradio.", "eng_Latn", "arb_Arab")
-    assert found == [("red rose", "جوري"), ("Gradio", "Gradio")]
+def test_longer_terms_match_first(glossary: Glossary) -> None:
+    required = glossary.required_terms("A red rose on Gradio.", "eng_Latn", "arb_Arab")
+    assert required == [("red rose", "جوري"), ("Gradio", "Gradio")]
 
 
-def test_both_ways(glossary: Glossary) -> None:
+def test_terms_apply_in_both_directions(glossary: Glossary) -> None:
     assert glossary.required_terms("هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
     assert glossary.required_terms("a rose", "eng_Latn", "fra_Latn") == []
 
 
-def test_only_whole_words(glossary: Glossary) -> None:
+def test_terms_match_whole_words_only(glossary: Glossary) -> None:
     assert glossary.required_terms("primroses", "eng_Latn", "arb_Arab") == []
 
 
-def test_a_name_with_a_full_stop_stays_in_one_sentence() -> None:
+def test_term_spans_keep_a_name_in_one_sentence() -> None:
     glossary = Glossary((Term("St. Mary", "القديسة مريم"),))
     text = "A photo of St. Mary. It is old."
     spans = glossary.term_spans(text, "eng_Latn", "arb_Arab")
@@ -50,7 +50,7 @@ def test_a_name_with_a_full_stop_stays_in_one_sentence() -> None:
     assert glossary.term_spans(text, "eng_Latn", "fra_Latn") == []
 
 
-def test_splitting_around_terms() -> None:
+def test_split_around_terms() -> None:
     assert split_around("a Gradio page", ["Gradio"]) == ["a ", "Gradio", " page"]
     assert split_around("a page", []) == ["a page"]
 
@@ -66,14 +66,14 @@ def test_splitting_around_terms() -> None:
         "[[term]]\nterm = ' '\nprotect = true",
     ],
 )
-def test_a_wrong_file_is_one_sentence(content: str, tmp_path: Path) -> None:
+def test_invalid_files_raise_option_errors(content: str, tmp_path: Path) -> None:
     path = tmp_path / "terms.toml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(OptionError, match=r"terms\.toml"):
         load_glossary(path)
-    with pytest.raises(OptionError, match="no glossary"):
+    with pytest.raises(OptionError, match="Glossary not found"):
         load_glossary(tmp_path / "none.toml")
 
 
-def test_a_term_needs_an_arabic_end() -> None:
+def test_a_term_applies_only_with_arabic_on_one_side() -> None:
     assert Term("cat", "قطة").pair("fra_Latn", "deu_Latn") is None

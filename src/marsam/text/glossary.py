@@ -1,4 +1,4 @@
-"""Names and terms a translation must get right, from a small TOML file.
+"""Glossary of terms with fixed translations, read from a TOML file.
 
 ::
 
@@ -8,7 +8,7 @@
 
     [[term]]
     term = "Gradio"
-    protect = true      # stays as it is
+    protect = true      # not translated
 """
 
 import re
@@ -24,14 +24,14 @@ MAX_TERMS = 1000
 
 @dataclass(frozen=True)
 class Term:
-    """A term and what stands for it in Arabic; ``protect`` keeps it as it is in any language."""
+    """A term and its Arabic translation; with ``protect`` it stays untranslated in any language."""
 
     term: str
     arabic: str | None = None
     protect: bool = False
 
     def pair(self, source: str, target: str) -> tuple[str, str] | None:
-        """What to look for in a text and what its translation must hold; None if out of reach."""
+        """The text to find in the source, and its translation; None for other language pairs."""
         if self.protect:
             return self.term, self.term
         if self.arabic and target.endswith("_Arab"):
@@ -43,69 +43,73 @@ class Term:
 
 @dataclass(frozen=True)
 class Glossary:
-    """The terms of a file, longest first, so that "red rose" is found before "rose"."""
+    """Terms, the longest first, so that "red rose" is found before "rose"."""
 
     terms: tuple[Term, ...] = ()
 
     def required_terms(self, text: str, source: str, target: str) -> list[tuple[str, str]]:
-        """The terms that stand in the text, each with what its translation must hold."""
-        found = []
-        left = text
+        """Pairs of a term that occurs in the text and its required translation."""
+        required = []
+        remaining = text
         for term in self.terms:
             pair = term.pair(source, target)
-            if pair and (pattern := _whole(pair[0])).search(left):
-                found.append(pair)
-                left = pattern.sub(" ", left)
-        return found
+            if pair and (pattern := _whole_word(pair[0])).search(remaining):
+                required.append(pair)
+                remaining = pattern.sub(" ", remaining)
+        return required
 
     def term_spans(self, text: str, source: str, target: str) -> list[tuple[int, int]]:
-        """From where to where the terms stand in the text."""
+        """Spans (start, end) of the terms in the text."""
         pairs = (term.pair(source, target) for term in self.terms)
-        patterns = (_whole(pair[0]) for pair in pairs if pair)
-        return [found.span() for pattern in patterns for found in pattern.finditer(text)]
+        patterns = (_whole_word(pair[0]) for pair in pairs if pair)
+        return [match.span() for pattern in patterns for match in pattern.finditer(text)]
 
 
-def _whole(term: str) -> re.Pattern[str]:
+def _whole_word(term: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)", re.IGNORECASE)
 
 
 def split_around(text: str, terms: list[str]) -> list[str]:
-    """The text in pieces, with the terms at the odd spans."""
+    """Split a text at the given terms; the terms are at the odd indices."""
     if not terms:
         return [text]
-    ordered = sorted(terms, key=len, reverse=True)
-    choice = "|".join(re.escape(term) for term in ordered)
-    return re.split(rf"(?<!\w)({choice})(?!\w)", text, flags=re.IGNORECASE)
+    longest_first = sorted(terms, key=len, reverse=True)
+    alternatives = "|".join(map(re.escape, longest_first))
+    return re.split(rf"(?<!\w)({alternatives})(?!\w)", text, flags=re.IGNORECASE)
 
 
 def load_glossary(path: Path) -> Glossary:
-    """Read a glossary.
+    """Read a glossary from a TOML file.
 
     Raises:
-        OptionError: when the file is missing, is not TOML, or a term is not as it should be.
+        OptionError: the file is missing or not TOML, or a term is not valid.
     """
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
     except FileNotFoundError as error:
-        raise OptionError(f"There is no glossary {path.name}.") from error
+        raise OptionError(f"Glossary not found: {path.name}.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"The glossary {path.name} cannot be read: {error}.") from error
+        raise OptionError(f"Cannot read the glossary {path.name}: {error}.") from error
     rows = data.get("term", [])
     if not isinstance(rows, list) or len(rows) > MAX_TERMS:
-        raise OptionError(f"The glossary {path.name} needs [[term]] tables, {MAX_TERMS} at most.")
+        raise OptionError(f"{path.name} must have [[term]] tables, {MAX_TERMS} at most.")
     terms = [_term(row, path.name) for row in rows]
     return Glossary(tuple(sorted(terms, key=lambda term: -len(term.term))))
 
 
 def _term(row: object, name: str) -> Term:
     if not isinstance(row, dict):
-        raise OptionError(f"The glossary {name} needs [[term]] tables.")
+        raise OptionError(f"{name} must have [[term]] tables.")
     term, arabic, protect = row.get("term"), row.get("arabic"), row.get("protect", False)
     if not (isinstance(term, str) and clean(term)):
-        raise OptionError(f"A term of the glossary {name} has no text.")
+        raise OptionError(f"{name}: a [[term]] table has no term.")
     if not isinstance(protect, bool) or not (arabic is None or isinstance(arabic, str)):
-        raise OptionError(f"The term {term!r} of the glossary {name} is not written correctly.")
+        raise OptionError(
+            f"{name}: arabic of {term!r} must be a string, and protect true or false."
+        )
     if not protect and not (arabic and clean(arabic)):
-        raise OptionError(f"The term {term!r} of the glossary {name} needs arabic, or protect.")
+        raise OptionError(
+            f"{name}: {term!r} needs an Arabic translation (arabic) or protect = true."
+        )
     return Term(clean(term), clean(arabic) if arabic else None, protect)

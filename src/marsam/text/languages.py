@@ -1,6 +1,6 @@
-"""The languages of NLLB-200: codes, names in English and in Arabic, direction, script.
+"""The languages of NLLB-200: codes, names in English and Arabic, direction and script.
 
-They live in ``languages.tsv``, one row per code, read when first asked for.
+The table is ``languages.tsv``, one row per code; it is read on first use.
 """
 
 import unicodedata
@@ -15,13 +15,13 @@ from marsam.errors import LanguageError
 
 Direction = Literal["ltr", "rtl"]
 
-# NLLB's one mislabelled script: its Santali is Ol Chiki (facebookresearch/flores issue 52).
-_REAL_SCRIPTS = {"sat_Beng": "Olck"}
+# NLLB labels one script wrongly: its Santali is Ol Chiki (facebookresearch/flores issue 52).
+_CORRECTED_SCRIPTS = {"sat_Beng": "Olck"}
 
-# Unicode does not tell Chinese from Japanese ideographs, nor the two ways to write Chinese.
-_LOOKS_LIKE = {"Hans": {"Hani"}, "Hant": {"Hani"}, "Jpan": {"Jpan", "Hani"}}
+# What script_of returns for these scripts: Chinese and Japanese share ideographs in Unicode.
+_DETECTED_AS = {"Hans": {"Hani"}, "Hant": {"Hani"}, "Jpan": {"Jpan", "Hani"}}
 
-# The first word of a letter's Unicode name, and its script as ISO 15924 writes it.
+# First word of a letter's Unicode name: ISO 15924 code of its script.
 _SCRIPTS = {
     "ARABIC": "Arab",
     "ARMENIAN": "Armn",
@@ -55,8 +55,8 @@ _SCRIPTS = {
     "TIFINAGH": "Tfng",
 }
 
-# What people type for a language whose row has a longer or another name.
-_ALSO = {
+# Other names and tags that users type.
+_ALIASES = {
     "Arabic": "arb_Arab",
     "العربية": "arb_Arab",
     "العربية الفصحى الحديثة": "arb_Arab",
@@ -71,6 +71,8 @@ _ALSO = {
     "الفلبينية": "tgl_Latn",
     "fil": "tgl_Latn",
     "Iraqi Arabic": "acm_Arab",
+    "Oriya": "ory_Orya",
+    "الأوديا": "ory_Orya",
     "Norwegian": "nob_Latn",
     "النرويجية": "nob_Latn",
     "no": "nob_Latn",
@@ -79,15 +81,15 @@ _ALSO = {
 
 @dataclass(frozen=True)
 class Language:
-    """One language as NLLB-200 knows it.
+    """One language of NLLB-200.
 
     Attributes:
-        code: NLLB's own, such as ``arb_Arab``.
+        code: NLLB's code, such as ``arb_Arab``.
         tag: its short BCP 47 tag, such as ``ar`` or ``zh-Hans``.
         en: its name in English.
         ar: its name in Arabic.
         direction: ``ltr`` or ``rtl``.
-        experimental: offered, but its quality is not vouched for.
+        experimental: the quality of its translations is not evaluated.
     """
 
     code: str
@@ -99,13 +101,13 @@ class Language:
 
     @property
     def script(self) -> str:
-        """The script it is written in, by ISO 15924: ``Arab``, ``Latn``, …."""
-        return _REAL_SCRIPTS.get(self.code, self.code[4:])
+        """ISO 15924 code of its script: ``Arab``, ``Latn``, …."""
+        return _CORRECTED_SCRIPTS.get(self.code, self.code[4:])
 
     def matches_script(self, text: str) -> bool:
-        """Whether the text could be in this language, going by its script alone."""
+        """Whether the text is in the script of this language; True if it has no letters."""
         script = script_of(text)
-        return script is None or script in _LOOKS_LIKE.get(self.script, {self.script})
+        return script is None or script in _DETECTED_AS.get(self.script, {self.script})
 
 
 ENGLISH = Language("eng_Latn", "en", "English", "الإنجليزية")
@@ -114,7 +116,7 @@ ARABIC = Language("arb_Arab", "ar", "Modern Standard Arabic", "العربية ا
 
 @cache
 def languages() -> tuple[Language, ...]:
-    """All the languages of NLLB-200, ordered by code."""
+    """All languages of NLLB-200, sorted by code."""
     table = resources.files("marsam.text").joinpath("languages.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines()[1:])
     return tuple(
@@ -124,31 +126,32 @@ def languages() -> tuple[Language, ...]:
 
 
 def language(name: str) -> Language:
-    """The language of an NLLB code, a short tag, or a name in English or in Arabic.
+    """Find a language by NLLB code, tag, or name in English or Arabic.
 
-    Case, accents and vowel marks do not matter, nor does the choice between ``-`` and ``_``.
+    Case, accents and vowel marks are ignored; ``-`` and ``_`` are the same.
 
     Raises:
-        LanguageError: for anything else, with up to three near misses.
+        LanguageError: the name is unknown; the message suggests up to three similar languages.
     """
-    known, wanted = _by_name(), _folded(name)
-    if wanted in known:
-        return known[wanted]
+    key = _normalise(name)
+    if found := _by_name().get(key):
+        return found
     hint = "give its name, a tag such as en, or an NLLB code such as arb_Arab."
-    if near := [f"{one.code} ({one.en.replace(' (', ', ').rstrip(')')})" for one in _near(wanted)]:
-        hint = f"did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
-    raise LanguageError(f"There is no language {name!r}; {hint}")
+    names = [f"{one.code} ({one.en.replace(' (', ', ').rstrip(')')})" for one in _similar(key)]
+    if names:
+        hint = f"did you mean {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}?"
+    raise LanguageError(f"Unknown language {name!r}; {hint}")
 
 
 def script_of(text: str) -> str | None:
-    """The script most letters of a text are in, by ISO 15924; None when it has no letters.
+    """ISO 15924 code of the script of most letters; None for a text without letters.
 
-    Chinese is ``Hani``, ideographs among kana are ``Jpan``, a script NLLB has not is ``Zzzz``.
+    Chinese is ``Hani``, ideographs with kana are ``Jpan``, a script that NLLB lacks is ``Zzzz``.
     """
     counts: Counter[str] = Counter()
     for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
         word = unicodedata.name(letter, "").replace("-", " ").partition(" ")[0]
-        if word != "MODIFIER":  # apostrophes and the like, at home in many scripts
+        if word != "MODIFIER":  # such as apostrophes, which many scripts share
             counts[_SCRIPTS.get(word, "Zzzz")] += 1
     if counts["Kana"]:
         counts["Jpan"] = counts.pop("Kana") + counts.pop("Hani", 0)
@@ -163,39 +166,39 @@ def detect_language(text: str) -> Language:
 @cache
 def _by_name() -> dict[str, Language]:
     by_code = {one.code: one for one in languages()}
-    names = {_folded(also): by_code[code] for also, code in _ALSO.items()}
+    names = {_normalise(alias): by_code[code] for alias, code in _ALIASES.items()}
     for one in languages():
-        names |= dict.fromkeys(map(_folded, (one.code, one.tag, one.en, one.ar)), one)
+        names |= dict.fromkeys(map(_normalise, (one.code, one.tag, one.en, one.ar)), one)
     return names
 
 
-def _folded(name: str) -> str:
-    """Without case, accents, vowel marks and hamzas, which people leave out when they type."""
+def _normalise(name: str) -> str:
+    """Remove case, accents, vowel marks and hamzas, which are often left out in typing."""
     letters = unicodedata.normalize("NFKD", name.casefold().replace("_", "-"))
     return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
 
 
-def _near(wanted: str) -> list[Language]:
-    """Up to three languages whose names resemble a folded one, the nearest first."""
+def _similar(key: str) -> list[Language]:
+    """Up to three languages with a similar normalised name, the most similar first."""
     scores: dict[Language, float] = {}
     for name, one in _by_name().items():
-        scores[one] = max(_likeness(wanted, name), scores.get(one, 0))
-    # The floor is what a made-up language with a right script reaches: xyz_Latn.
-    floor = max(0.75, max(scores.values()) - 0.2)
-    near = [one for one, score in scores.items() if score > floor]
-    # Of equals, the standard language goes before its varieties: ara_Arab is meant as arb_Arab.
-    return sorted(near, key=lambda one: (-scores[one], one.experimental, one.code))[:3]
+        scores[one] = max(_similarity(key, name), scores.get(one, 0))
+    # 0.75 is what an invented code with a valid script reaches, such as xyz_Latn.
+    threshold = max(0.75, max(scores.values()) - 0.2)
+    similar = [one for one, score in scores.items() if score > threshold]
+    # At equal scores the standard language precedes its varieties: ara_Arab means arb_Arab.
+    return sorted(similar, key=lambda one: (-scores[one], one.experimental, one.code))[:3]
 
 
-def _likeness(wanted: str, name: str) -> float:
-    """From 0 to 1; the same beginning or a part in common counts more than single letters."""
-    if len(wanted) > 1 and (name.startswith(wanted) or _head(wanted) == _head(name)):
+def _similarity(key: str, name: str) -> float:
+    """From 0 to 1; a common prefix or substring counts more than single letters in common."""
+    if len(key) > 1 and (name.startswith(key) or _base(key) == _base(name)):
         return 1
-    if len(wanted) > 3 and wanted in name:
-        return 0.8 + 0.2 * len(wanted) / len(name)
-    return SequenceMatcher(None, wanted, name, autojunk=False).ratio()
+    if len(key) > 3 and key in name:
+        return 0.8 + 0.2 * len(key) / len(name)
+    return SequenceMatcher(None, key, name, autojunk=False).ratio()
 
 
-def _head(name: str) -> str:
-    """The language of a code or a tag: en of en-US, kas of kas_Deva."""
+def _base(name: str) -> str:
+    """The language subtag of a tag or code: en of en-US, kas of kas_Deva."""
     return name.partition("-")[0]
