@@ -26,14 +26,14 @@ from typing import Any
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Studio, TranslateOptions
-from marsam.cluster import Plan, Share, cluster_studio
+from marsam.cluster import Plan, StageResources, cluster_studio
 from marsam.testing import FakePainter, fake_studio
 
 SIDES_PX = (64, 512)
 CALLS = 60
 PICTURES = 24
 """Per measurement: enough to average, few enough for the machine's speed to stay stable."""
-IDLE = Share(replicas=0, most=1)
+IDLE = StageResources(replicas=0, max_replicas=1)
 """For stages that are not measured: without requests, no replica starts."""
 APPLICATION = "measured"
 Rate = Callable[[], float]
@@ -137,12 +137,12 @@ def _paint(_: int) -> None:
 
 
 @contextmanager
-def replicas(plan: Callable[[Share], Plan], n: int) -> Iterator[Rate]:
+def replicas(plan: Callable[[StageResources], Plan], n: int) -> Iterator[Rate]:
     """Start ``n`` replicas; yields the measurement of their throughput."""
     import ray.serve
 
     name = f"{APPLICATION}-{n}"
-    share = Share(replicas=n, threads=1, cpus=0.1)
+    share = StageResources(replicas=n, threads=1, cpus=0.1)
     painter = cluster_studio(plan=plan(share), application=name).painter
 
     def paint(_: int) -> None:
@@ -186,9 +186,9 @@ def main(rounds: int = 5) -> None:
     """Measure everything and print it as JSON."""
     # Set before Ray is imported, so that replicas can import this module.
     os.environ["PYTHONPATH"] = str(Path.cwd())
-    light = Share(cpus=0.1)
+    light = StageResources(cpus=0.1)
 
-    def of(function: str) -> Callable[[Share], Plan]:
+    def of(function: str) -> Callable[[StageResources], Plan]:
         return lambda share: Plan(
             studio=f"benchmarks.cluster:{function}",
             captioner=light,
@@ -202,7 +202,7 @@ def main(rounds: int = 5) -> None:
 
     ray.serve.delete(APPLICATION)
 
-    def mini(share: Share) -> Plan:
+    def mini(share: StageResources) -> Plan:
         return Plan(models="mini", captioner=IDLE, translator=IDLE, painter=share)
 
     with replicas(of("sleeping"), 1) as one, replicas(of("sleeping"), 2) as two:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from marsam import Studio
-from marsam.cluster import Plan, Share, cluster_studio
+from marsam.cluster import Plan, StageResources, cluster_studio
 from tests.cluster.fakes import RECORD
 from tests.conftest import missing
 
@@ -33,12 +33,12 @@ WATCHFUL = {
     "health_check_failure_threshold": 4,
 }
 """A lost node is known to be lost in seconds; Ray's own defaults take longer."""
-IDLE = Share(replicas=0, most=1)
+IDLE = StageResources(replicas=0, max_replicas=1)
 """Of a stage that a test does not use: it does not start before somebody asks it."""
 TELLING = Plan(
     studio="tests.cluster.fakes:telling",
-    captioner=Share(replicas=2, cpus=0.5, together=2),
-    translator=Share(cpus=0.5, together=2),
+    captioner=StageResources(replicas=2, cpus=0.5, max_batch_size=2),
+    translator=StageResources(cpus=0.5, max_batch_size=2),
 )
 """For folders."""
 Lines = Callable[..., list[list[str]]]
@@ -112,8 +112,13 @@ def reach(cluster: Any) -> Callable[..., Studio]:
 def slow(reach: Callable[..., Studio]) -> Studio:
     """The slow fakes: two painters, one on each node."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marsam.cluster.app.HEALTH", 0.5)
-        return reach("slow", Plan(studio=FAKES, painter=Share(replicas=2, per_node=1, cpus=0.5)))
+        patch.setattr("marsam.cluster.app.HEALTH_CHECK_PERIOD_S", 0.5)
+        return reach(
+            "slow",
+            Plan(
+                studio=FAKES, painter=StageResources(replicas=2, max_replicas_per_node=1, cpus=0.5)
+            ),
+        )
 
 
 @pytest.fixture
@@ -152,15 +157,15 @@ def begin(address: str, out: str, *, first: str = "", **more: Any) -> subprocess
         import signal, sys
         from functools import partial
         import marsam.cluster
-        from marsam import cli
+        from marsam.cli import main
         from marsam.cluster import Plan
 
         # Whoever has the tests run in the background has Ctrl-C ignored by all they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         plan = Plan.model_validate_json({TELLING.model_dump_json()!r})
-        marsam.cluster.cluster_machines = partial(marsam.cluster.cluster_machines, plan=plan)
+        marsam.cluster.batch_cluster = partial(marsam.cluster.batch_cluster, plan=plan)
         sys.argv = ["marsam", "batch", "photos", "--out", {out!r}, "--cluster", {address!r}]
-        cli.main()
+        main.main()
         """
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(first) + textwrap.dedent(code)],

@@ -56,8 +56,8 @@ def alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def far(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of the cluster, where batches have the fakes' plan."""
-    machines = partial(marsam.cluster.cluster_machines, plan=TELLING)
-    monkeypatch.setattr(marsam.cluster, "cluster_machines", machines)
+    machines = partial(marsam.cluster.batch_cluster, plan=TELLING)
+    monkeypatch.setattr(marsam.cluster, "batch_cluster", machines)
     return str(cluster.address)
 
 

@@ -1,4 +1,4 @@
-"""What a user of a cluster counts on, on a real one of two nodes, with stages that only pretend."""
+"""Guarantees of the cluster, on a real one of two nodes with fake stages."""
 
 import inspect
 import os
@@ -25,7 +25,7 @@ from marsam import (
     Studio,
     TranslateOptions,
 )
-from marsam.cluster import ClusterError, Plan, Share
+from marsam.cluster import ClusterError, Plan, StageResources
 from marsam.errors import QueueFull, QuotaExceeded
 from marsam.testing import FakePainter, fake_studio
 from tests.cluster.conftest import FAKES, IDLE, NODE, Lines, pid_of, until
@@ -37,7 +37,7 @@ def picture(width: int, height: int) -> Image.Image:
 
 
 def pixels(studio: Studio, prompt: str, options: PaintOptions) -> list[tuple[int, int, bytes]]:
-    """Of each picture that is painted: its number, its seed, and its pixels."""
+    """Return the index, the seed and the pixels of each painted picture."""
     painted = [e for e in studio.painter.paint(prompt, options) if isinstance(e, Painted)]
     return [
         (e.picture.index, e.picture.seed, e.picture.image.tobytes())
@@ -52,7 +52,7 @@ def alone(prompt: str, options: PaintOptions) -> list[tuple[int, int, bytes]]:
     return pixels(here, prompt, options)
 
 
-def test_a_run_tells_the_same_events_as_in_this_process(slow: Studio) -> None:
+def test_a_run_has_the_same_events_as_in_one_process(slow: Studio) -> None:
     options = RunOptions(paint=PaintOptions(pictures=2, seed=5, steps=3, preview_every=1))
     events = list(slow.stream(picture(40, 30), options))
     names = [type(event).__name__ for event in events]
@@ -75,7 +75,7 @@ def test_pictures_of_a_run_are_painted_on_both_nodes(slow: Studio, lines: Lines)
     assert len({pid_of(row) for row in lines("done", "side by side")}) == 2
 
 
-def test_without_a_seed_the_pictures_say_which_they_had(slow: Studio) -> None:
+def test_without_a_seed_the_pictures_have_consecutive_seeds(slow: Studio) -> None:
     told = pixels(slow, "by chance", PaintOptions(pictures=2))
     assert told[1][1] == told[0][1] + 1
     assert told == pixels(slow, "by chance", PaintOptions(pictures=2, seed=told[0][1]))
@@ -87,14 +87,14 @@ def test_prompts_are_measured_and_recipes_known(slow: Studio) -> None:
         next(slow.painter.paint("  ", PaintOptions()))
 
 
-def test_requests_that_come_together_are_answered_together(slow: Studio, lines: Lines) -> None:
+def test_concurrent_requests_are_batched(slow: Studio, lines: Lines) -> None:
     sizes = [(20 + n, 30) for n in range(12)]
     told = slow.captioner.caption_many([picture(*size) for size in sizes], CaptionOptions())
     assert [captions[0].text for captions in told] == [f"{w} by {h}" for w, h in sizes]
     assert len(lines("captions")) < len(sizes)
 
 
-def test_one_bad_picture_spoils_nobody_elses(slow: Studio) -> None:
+def test_a_failed_request_does_not_affect_its_batch(slow: Studio) -> None:
     with ThreadPoolExecutor(6) as pool:
         sizes = [(20, 20), DAMAGED, (21, 21), DEFECT, QUOTA, (22, 22)]
         asked = [
@@ -115,7 +115,7 @@ def test_one_bad_picture_spoils_nobody_elses(slow: Studio) -> None:
     assert type(refused.value) is QuotaExceeded
 
 
-def test_requests_with_other_options_are_kept_apart(slow: Studio) -> None:
+def test_requests_with_different_options_are_separate_batches(slow: Studio) -> None:
     into = ("fra_Latn", "deu_Latn")
     with ThreadPoolExecutor(4) as pool:
         asked = [
@@ -129,7 +129,7 @@ def test_requests_with_other_options_are_kept_apart(slow: Studio) -> None:
         slow.translator.translate_many(["good", " "], TranslateOptions())
 
 
-def test_closing_stops_the_work_and_frees_the_replicas(slow: Studio, lines: Lines) -> None:
+def test_closing_the_iterator_cancels_the_requests(slow: Studio, lines: Lines) -> None:
     options = PaintOptions(pictures=4, seed=100, steps=200)
     with closing(slow.painter.paint("unwanted", options)) as events:  # type: ignore[type-var]
         assert isinstance(next(events), Previewed)
@@ -137,10 +137,10 @@ def test_closing_stops_the_work_and_frees_the_replicas(slow: Studio, lines: Line
     until(lambda: len(lines("closed", "unwanted")) == 2)
     assert pixels(slow, "wanted", PaintOptions(pictures=2, seed=1))
     assert not lines("done", "unwanted")
-    assert len(lines("begin", "unwanted")) == 2  # those that waited never began
+    assert len(lines("begin", "unwanted")) == 2  # the waiting ones never started
 
 
-def test_a_replica_lost_while_painting(slow: Studio, lines: Lines) -> None:
+def test_a_replica_lost_while_painting_is_retried(slow: Studio, lines: Lines) -> None:
     options = PaintOptions(pictures=3, seed=40)
     steps, killed = [], False
     painted = []
@@ -157,27 +157,27 @@ def test_a_replica_lost_while_painting(slow: Studio, lines: Lines) -> None:
     )
     assert steps == [(i, step) for i in range(3) for step in range(1, 9)]
     assert len(lines("begin", "survivor", 40)) == 2
-    for seed in (40, 41, 42):  # what was finished is not painted again
+    for seed in (40, 41, 42):  # finished pictures are not painted again
         assert len(lines("done", "survivor", seed)) == 1
 
 
-def test_a_replica_lost_after_its_last_step_costs_nothing(slow: Studio) -> None:
-    from marsam.cluster.remote_stages import _of_picture
+def test_a_replica_lost_after_its_last_step_causes_no_retry(slow: Studio) -> None:
+    from marsam.cluster.remote_stages import _events_of
 
     (*_, painted) = slow.painter.paint("last", PaintOptions(pictures=1, seed=4))
 
     class Lost:
-        lost = 0
+        workers_lost = 0
 
-        def answers(self, *, patient: bool) -> Iterator[Any]:
+        def stream(self, *, wait_if_full: bool) -> Iterator[Any]:
             yield [painted]
-            self.lost = 1  # and another begins again
+            self.workers_lost = 1  # another one starts again
             yield [painted]
 
-    assert list(_of_picture(0, cast(Any, Lost()))) == [painted]
+    assert list(_events_of(0, cast(Any, Lost()))) == [painted]
 
 
-def test_a_captioner_lost_at_work(slow: Studio, lines: Lines) -> None:
+def test_a_captioner_lost_while_captioning_is_retried(slow: Studio, lines: Lines) -> None:
     with ThreadPoolExecutor(4) as pool:
         asked = [
             pool.submit(slow.captioner.caption, picture(50 + n, 50), CaptionOptions())
@@ -205,19 +205,22 @@ def test_a_node_lost_under_load(cluster: Any, slow: Studio, lines: Lines) -> Non
         assert pictures == alone(f"load {number}", options)
 
 
-def test_too_much_is_refused_but_never_in_the_middle_of_a_run(
-    reach: Callable[..., Studio], lines: Lines
-) -> None:
+def test_a_full_queue_refuses_new_runs_only(reach: Callable[..., Studio], lines: Lines) -> None:
     import ray.serve
 
     narrow = reach(
         "narrow",
-        Plan(studio=FAKES, captioner=IDLE, translator=IDLE, painter=Share(waiting=1, cpus=0.1)),
+        Plan(
+            studio=FAKES,
+            captioner=IDLE,
+            translator=IDLE,
+            painter=StageResources(max_queued=1, cpus=0.1),
+        ),
     )
     long = PaintOptions(pictures=1, seed=0, steps=200)
     first: Any = narrow.painter.paint("first", long)
     with ThreadPoolExecutor(3) as pool, closing(first):
-        next(first)  # one is being painted, one may wait; of three more, two are sent away
+        next(first)  # one is painted, one may wait; of three more, two are refused
         small = PaintOptions(pictures=1, seed=1, steps=1)
         others = [pool.submit(pixels, narrow, f"other {n}", small) for n in range(3)]
         until(lambda: sum(other.done() for other in others) == 2)
@@ -225,16 +228,16 @@ def test_too_much_is_refused_but_never_in_the_middle_of_a_run(
         assert [type(error) for error in refused] == [QueueFull] * 2
         first.close()
         assert sum(other.exception() is None for other in others) == 1
-    # A run of more pictures than may wait is not sent away by itself.
+    # A run of more pictures than may wait is not refused.
     options = PaintOptions(pictures=5, seed=3, steps=3)
     assert pixels(narrow, "many", options) == alone("many", options)
     ray.serve.delete("narrow")
 
 
-def test_nobody_is_warned_of_pictures_that_wait(
+def test_nobody_is_warned_events_ofs_that_wait(
     slow: Studio, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Serve would, after fifty looks, which are a quarter of a minute; the sentence is its own."""
+    """Serve logs one after fifty attempts, a quarter of a minute; the text is Serve's own."""
     assert slow.painter  # connected
     from ray.serve._private.request_router import request_router
 
@@ -250,12 +253,12 @@ def test_nobody_is_warned_of_pictures_that_wait(
     assert caplog.messages == ["Something is wrong."]
 
 
-def test_what_does_not_start_is_told_in_a_sentence(
+def test_a_failed_start_is_one_sentence(
     reach: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray.serve
 
-    monkeypatch.setattr("marsam.cluster.app.STARTS", 1)
+    monkeypatch.setattr("marsam.cluster.app.MAX_START_FAILURES", 1)
     with pytest.raises(ClusterError, match="Nothing can be made of this"):
         reach(
             "broken",
@@ -264,20 +267,18 @@ def test_what_does_not_start_is_told_in_a_sentence(
     ray.serve.delete("broken")
 
 
-def test_an_application_that_is_there_is_taken_as_it_is(
-    reach: Callable[..., Studio], slow: Studio
-) -> None:
+def test_a_running_application_is_used_as_it_is(reach: Callable[..., Studio], slow: Studio) -> None:
     assert reach("slow").names == slow.names
 
 
-def test_errors_survive_the_way_back() -> None:
+def test_errors_can_be_pickled() -> None:
     for error in (QueueFull("Later.", seconds=9), PictureError("Damaged."), PromptError("Empty.")):
         back = pickle.loads(pickle.dumps(error))
         assert (type(back), str(back)) == (type(error), str(error))
         assert vars(back) == vars(error)
 
 
-def test_the_example_file_is_what_serve_and_marsam_read(slow: Studio) -> None:
+def test_serve_yaml_is_valid_for_serve_and_marsam(slow: Studio) -> None:
     import yaml  # type: ignore[import-untyped]  # Ray brings it
     from ray.serve import Application
     from ray.serve.schema import ServeDeploySchema
@@ -292,5 +293,5 @@ def test_the_example_file_is_what_serve_and_marsam_read(slow: Studio) -> None:
     assert application.name == APPLICATION
     assert application.import_path == f"{build.__module__}:{build.__name__}"
     plan = Plan.model_validate(application.args)
-    assert plan.painter.most == 8
+    assert plan.painter.max_replicas == 8
     assert isinstance(build(plan), Application)

@@ -1,4 +1,4 @@
-"""A cluster that is started here, in a process of its own: Ray is imported there but once."""
+"""A local cluster, started in a process of its own, because Ray is imported once per process."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from marsam import OptionError, Studio
-from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connect
+from marsam.cluster import ClusterError, Plan, StageResources, cluster_studio, connect
 from tests.cluster.conftest import begin, needs_ray, until
 from tests.cluster.fakes import RECORD
 from tests.folders import make_folder
@@ -19,14 +19,14 @@ from tests.folders import make_folder
 ROOT = Path(__file__).parents[2]
 
 
-def surroundings(record: Path) -> dict[str, str]:
-    """Those of a user who has nothing to do with the cluster of the other tests."""
+def user_environment(record: Path) -> dict[str, str]:
+    """The environment without the variables of the other tests' cluster."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
     return ours | {"PYTHONPATH": str(ROOT), RECORD: str(record)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
-def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
+def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A studio on it, and then a batch, which is stopped."""
@@ -38,9 +38,9 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
     first = """
         import os, subprocess, sys
         from marsam import Painted, PaintOptions
-        from marsam.cluster import ClusterError, Plan, Share, cluster_studio, connecting
+        from marsam.cluster import ClusterError, Plan, StageResources, cluster_studio
 
-        idle = Share(replicas=0, most=1)
+        idle = StageResources(replicas=0, max_replicas=1)
         plan = Plan(studio="tests.cluster.fakes:studio", captioner=idle, translator=idle)
         studio = cluster_studio("local", plan=plan)
         events = studio.painter.paint("a cat", PaintOptions(pictures=2, seed=1))
@@ -58,22 +58,22 @@ def test_a_local_cluster_is_for_its_user_alone_and_ends_with_ctrl_c(
         )
         print("stranger", asked.returncode, "Authentication" in asked.stderr, flush=True)
         """
-    stranger = {"env": surroundings(record), "start_new_session": True}
+    stranger = {"env": user_environment(record), "start_new_session": True}
     with begin("local", "a.csv", first=first, **stranger) as process:
         until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        told, complaints = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=60)
     # Ray itself may say which worker it lost, whatever it was told about logs.
-    ours = [line for line in told.splitlines() if "(raylet)" not in line]
+    ours = [line for line in output.splitlines() if "(raylet)" not in line]
     assert ours == [
         "pictures 2",
         "address 127.0.0.1",
         "usage 0",
         "stranger 1 True",
     ]
-    assert process.returncode == 130, complaints
-    assert "of 200 pictures are done. Run the same command again to resume." in complaints
-    assert "Traceback" not in complaints
+    assert process.returncode == 130, errors
+    assert "of 200 pictures are done. Run the same command again to resume." in errors
+    assert "Traceback" not in errors
     assert not Path("a.csv").exists()
     until(lambda: not running(record))
 
@@ -95,7 +95,7 @@ def test_marsam_and_its_cluster_package_import_no_ray() -> None:
     assert told.stdout == "False\n"
 
 
-def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(OptionError, match=r"pip install -e '\.\[cluster\]'"):
         cluster_studio("auto")
@@ -106,39 +106,39 @@ def test_an_address_that_cannot_stream_is_refused() -> None:
         cluster_studio("ray://far:10001")
 
 
-def test_nobody_there_is_told_at_once() -> None:
+def test_an_unreachable_address_fails_immediately() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # nothing listens
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(ClusterError, match=r"cannot be reached: Connection refused$"),
-            connect._reaching(address),
+            connect._translate_connect_errors(address),
         ):
-            connect._knock(address)
+            connect._check_reachable(address)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"painter": {"replicas": 3, "most": 2}},
+        {"painter": {"replicas": 3, "max_replicas": 2}},
         {"painter": {"replicas": 0}},
         {"painter": {"gpu": 1}},
         {"studio": "not a function"},
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"most|gpu|studio"):
+def test_an_invalid_plan_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"max_replicas|gpu|studio"):
         Plan.model_validate(wrong)
 
 
-def test_a_plan_counts_its_processors_and_makes_its_stages() -> None:
-    plan = Plan(studio="marsam.testing:fake_studio", painter=Share(replicas=3, cpus=2))
+def test_a_plan_counts_cpus_and_creates_the_studio() -> None:
+    plan = Plan(studio="marsam.testing:fake_studio", painter=StageResources(replicas=3, cpus=2))
     assert plan.cpus == 8
-    assert isinstance(plan.stages(), Studio)
+    assert isinstance(plan.create_studio(), Studio)
     for nothing in ("marsam.testing:nothing", "nowhere:at_all"):
         with pytest.raises(OptionError, match="There is no"):
-            Plan(studio=nothing).stages()
+            Plan(studio=nothing).create_studio()
     with pytest.raises(OptionError, match="no-such-set"):
-        Plan(models="no-such-set").stages()
-    with pytest.raises(OptionError, match="does not make a studio"):
-        Plan(studio="marsam.options:new_seed").stages()
+        Plan(models="no-such-set").create_studio()
+    with pytest.raises(OptionError, match="does not return a studio"):
+        Plan(studio="marsam.options:new_seed").create_studio()

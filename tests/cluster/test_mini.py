@@ -7,14 +7,16 @@ import pytest
 
 import marsam
 from marsam import Painted, PaintOptions, RunOptions, Studio
-from marsam.cluster import Plan, Share
+from marsam.cluster import Plan, StageResources
 
 EXAMPLES = Path(marsam.__file__).parent / "web" / "examples"
 
 
 @pytest.fixture(scope="module")
 def remote(reach: Callable[..., Studio]) -> Studio:
-    one = Share(threads=3, cpus=0.5)  # more than here: small models are computed by one thread
+    one = StageResources(
+        threads=3, cpus=0.5
+    )  # more than here: small models are computed by one thread
     return reach("mini", Plan(models="mini", captioner=one, translator=one, painter=one))
 
 

@@ -231,9 +231,9 @@ def batch(
         outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.album))
         machines = None
         if cluster is not None:
-            from marsam.cluster import cluster_machines
+            from marsam.cluster import batch_cluster
 
-            machines = stack.enter_context(cluster_machines(cluster, models=models, device=device))
+            machines = stack.enter_context(batch_cluster(cluster, models=models, device=device))
             studio = machines.studio
         else:
             studio = Studio.load(models, translator=translator, device=device)

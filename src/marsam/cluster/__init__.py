@@ -1,29 +1,28 @@
-"""Many machines: the stages as Ray Serve deployments and in Ray Data's pools.
+"""Several machines: stages as Ray Serve deployments, and batches with Ray Data.
 
-The only package that needs Ray, which the extra ``cluster`` installs::
+The only package that needs Ray. The extra ``cluster`` installs it::
 
     from marsam.cluster import cluster_studio
 
     studio = cluster_studio("auto")
     result = studio.run("photo.png", pictures=4, seed=7)
 
-A folder is described by ``marsam batch --cluster``, with the machines of
-:func:`cluster_machines`.
+``marsam batch --cluster`` captions a folder with :func:`batch_cluster`.
 
-Importing it does not import Ray: Ray reads its environment when it is imported, and
-:func:`cluster_studio` sets that first.
+Importing the package does not import Ray: Ray reads the environment when it is imported, and
+:func:`cluster_studio` sets it first.
 """
 
-from marsam.cluster.batch_engine import Machines, cluster_machines
+from marsam.cluster.batch_engine import BatchCluster, batch_cluster
 from marsam.cluster.connect import cluster_studio
-from marsam.cluster.plan import Plan, Share
+from marsam.cluster.plan import Plan, StageResources
 from marsam.errors import ClusterError
 
 __all__ = [
+    "BatchCluster",
     "ClusterError",
-    "Machines",
     "Plan",
-    "Share",
-    "cluster_machines",
+    "StageResources",
+    "batch_cluster",
     "cluster_studio",
 ]

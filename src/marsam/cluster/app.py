@@ -1,4 +1,4 @@
-"""The Serve application: ``import_path: marsam.cluster.app:build`` in a Serve config file."""
+"""The Ray Serve application: ``import_path: marsam.cluster.app:build`` in a Serve config file."""
 
 from typing import Any
 
@@ -7,68 +7,67 @@ from ray.serve import Application
 
 from marsam.cluster.deployments import (
     CaptionerReplica,
+    MetadataDeployment,
     PainterReplica,
-    Reception,
     TranslatorReplica,
 )
-from marsam.cluster.plan import Plan, Share
+from marsam.cluster.plan import Plan, StageResources
 
-STARTS = 3
-"""How often a replica may fail to start before its stage counts as broken."""
-CAPTIONER, TRANSLATOR, PAINTER, RECEPTION = "Captioner", "Translator", "Painter", "Reception"
-"""What its deployments are called."""
-HEALTH = 2.0
-"""Seconds between two looks whether a replica is still there."""
-DRAIN = 300.0
-"""Seconds a replica that is no longer wanted may take to end its work."""
+MAX_START_FAILURES = 3
+"""Failed starts of a replica after which its deployment fails."""
+CAPTIONER, TRANSLATOR, PAINTER, METADATA = "Captioner", "Translator", "Painter", "Metadata"
+"""Names of the deployments."""
+HEALTH_CHECK_PERIOD_S = 2.0
+SHUTDOWN_TIMEOUT_S = 300.0
+"""Time for a replica that is removed to finish its requests."""
 
 
 def build(plan: Plan) -> Application:
-    """The application of a plan; Serve checks the arguments of a config file against it."""
+    """Build the application; Serve validates the arguments of a config file against ``Plan``."""
     captioner = serve.deployment(name=CAPTIONER, **_options(plan.captioner))(CaptionerReplica)
     translator = serve.deployment(name=TRANSLATOR, **_options(plan.translator))(TranslatorReplica)
     painter = serve.deployment(
         name=PAINTER,
-        **_options(plan.painter, ongoing=1),
+        **_options(plan.painter, max_ongoing=1),
         request_router_config={
-            "request_router_class": "marsam.cluster.routing:OneEach",
-            # It waits by itself.
+            "request_router_class": "marsam.cluster.routing:IdleReplicaRouter",
+            # The router waits for an idle replica itself.
             "initial_backoff_s": 0.01,
             "max_backoff_s": 0.01,
         },
     )(PainterReplica)
-    reception = serve.deployment(
-        name=RECEPTION,
+    metadata = serve.deployment(
+        name=METADATA,
         max_ongoing_requests=100,
-        max_constructor_retry_count=STARTS,
+        max_constructor_retry_count=MAX_START_FAILURES,
         ray_actor_options={"num_cpus": 0},
-    )(Reception)
-    return reception.bind(plan, captioner.bind(plan), translator.bind(plan), painter.bind(plan))
+    )(MetadataDeployment)
+    return metadata.bind(plan, captioner.bind(plan), translator.bind(plan), painter.bind(plan))
 
 
-def _options(share: Share, *, ongoing: int | None = None) -> dict[str, Any]:
-    """A share in Serve's words.
+def _options(resources: StageResources, *, max_ongoing: int | None = None) -> dict[str, Any]:
+    """Convert the resources of a stage to Serve's options of a deployment.
 
     Args:
-        share: what a stage gets.
-        ongoing: requests a replica takes at once; None for a batch, and another that waits.
+        resources: of the stage.
+        max_ongoing: requests that a replica has at once; None for two batches, one of which waits.
     """
     options: dict[str, Any] = {
-        "ray_actor_options": {"num_cpus": share.cpus, "num_gpus": share.gpus},
-        "max_ongoing_requests": ongoing or 2 * share.together,
-        "max_queued_requests": share.waiting,
-        "graceful_shutdown_timeout_s": DRAIN,
-        "health_check_period_s": HEALTH,
-        "max_constructor_retry_count": STARTS,
+        "ray_actor_options": {"num_cpus": resources.cpus, "num_gpus": resources.gpus},
+        "max_ongoing_requests": max_ongoing or 2 * resources.max_batch_size,
+        "max_queued_requests": resources.max_queued,
+        "graceful_shutdown_timeout_s": SHUTDOWN_TIMEOUT_S,
+        "health_check_period_s": HEALTH_CHECK_PERIOD_S,
+        "max_constructor_retry_count": MAX_START_FAILURES,
     }
-    if share.per_node is not None:
-        options["max_replicas_per_node"] = share.per_node
-    if share.most is None:
-        return options | {"num_replicas": share.replicas}
+    if resources.max_replicas_per_node is not None:
+        options["max_replicas_per_node"] = resources.max_replicas_per_node
+    if resources.max_replicas is None:
+        return options | {"num_replicas": resources.replicas}
     return options | {
         "autoscaling_config": {
-            "min_replicas": share.replicas,
-            "max_replicas": share.most,
-            "target_ongoing_requests": ongoing or share.together,
+            "min_replicas": resources.replicas,
+            "max_replicas": resources.max_replicas,
+            "target_ongoing_requests": max_ongoing or resources.max_batch_size,
         }
     }

@@ -1,6 +1,6 @@
-"""What the machines of a cluster do for a batch: look at files, describe pictures, translate.
+"""The work of a cluster's machines for a batch: scan files, caption images, translate captions.
 
-Errors of our own travel as values: what is wrong with one picture ends nobody's work.
+Marsam's own errors are returned as values, so that the error of one image stops no other work.
 """
 
 import pickle
@@ -30,7 +30,7 @@ from marsam.options import BatchOptions
 from marsam.text.languages import ENGLISH
 
 COLUMN = "pickled"
-"""Of the tables that travel. Arrow has no names that are no Unicode, and no errors."""
+"""Column of a block. Arrow cannot hold errors, nor file names that are not Unicode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +48,17 @@ class RemoteScan:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A picture on its way, and what became of it.
+    """The work for one image, and its results.
 
     Attributes:
-        path: of the picture, when it has to be described; None when ``english`` is known.
-        sha256: what is known of the file.
-        english: what is translated.
-        codes: NLLB codes of the languages it is wanted in.
+        path: of an image to caption; None when ``english`` is known.
+        sha256: of the file when it was scanned.
+        english: the text to translate.
+        codes: NLLB codes of the languages to translate into.
         results: the texts by code, also the English one.
         errors: why a text could not be made, by code.
         unreadable_on: the machine that could not read the file.
-        broken: an error that every other would meet as well.
+        fatal: an error that would occur for every image.
     """
 
     path: Path | None = None
@@ -68,24 +68,24 @@ class Job:
     results: Mapping[str, TextResult] = field(default_factory=dict)
     errors: Errors = field(default_factory=dict)
     unreadable_on: str = ""
-    broken: MarsamError | None = None
+    fatal: MarsamError | None = None
 
 
-def packed(items: Sequence[Any]) -> pyarrow.Table:
-    """A block of a dataset."""
+def pack(items: Sequence[Any]) -> pyarrow.Table:
+    """Return a block of a dataset with these items."""
     return pyarrow.table({COLUMN: [pickle.dumps(item) for item in items]})
 
 
-def unpacked(block: Any) -> list[Any]:
-    """What :func:`packed` took."""
-    # Nobody but the machines of the cluster writes there, and these run what they like anyway.
+def unpack(block: Any) -> list[Any]:
+    """Return the items of a block that :func:`pack` made."""
+    # Only the cluster's own machines write blocks, and these can run any code anyway.
     return [pickle.loads(item) for item in block[COLUMN].to_pylist()]  # noqa: S301
 
 
 def scan_files(block: Any) -> Any:
     """Scan a block of files; their images are not sent back."""
-    scans = _scan_all(unpacked(block))
-    return packed([replace(scan, file=replace(scan.file, image=None)) for scan in scans])
+    scans = _scan_all(unpack(block))
+    return pack([replace(scan, file=replace(scan.file, image=None)) for scan in scans])
 
 
 def _scan_all(paths: Sequence[Path]) -> Iterator[RemoteScan]:
@@ -103,53 +103,54 @@ def _scan(path: Path) -> RemoteScan:
         return RemoteScan(file=file, unreadable_on=platform.node())
 
 
-class _Hand(ABC):
-    """One copy of a stage; several threads may call it.
+class _StageActor(ABC):
+    """One replica of a stage; several threads may call it.
 
     Args:
-        kind: which stage.
-        plan: of which models.
-        options: what is wanted.
-        model: which it must be, or machines would keep each other's words for their own.
+        plan: of the stages.
+        options: of the batch.
+        model: ID of the model, which must be the same on all machines, because results are cached
+            under its name.
     """
 
-    kind: Literal["captioner", "translator"]
+    stage_name: Literal["captioner", "translator"]
 
     def __init__(self, plan: Plan, options: BatchOptions, model: str) -> None:
         self._options = options
         self._lock = threading.Lock()
-        self._broken: MarsamError | None = None
+        self._fatal: MarsamError | None = None
+        name = self.stage_name
         try:
-            self._stage: Any = getattr(plan.prepared(getattr(plan, self.kind)), self.kind)
-            if (found := model_id(self._stage)) != model:
+            self._stage: Any = getattr(plan.studio_in_worker(getattr(plan, name)), name)
+            if (other := model_id(self._stage)) != model:
                 raise ClusterError(
-                    f"The {self.kind} on {platform.node()} is {found}, and here it is {model}; "
+                    f"The {name} on {platform.node()} is {other}, but this machine has {model}; "
                     "give all machines the same models."
                 )
         except MarsamError as error:
-            self._broken = error
+            self._fatal = error
 
     def __call__(self, block: Any) -> Any:
         """Do a block of jobs."""
-        jobs: list[Job] = unpacked(block)
+        jobs: list[Job] = unpack(block)
         try:
-            if self._broken is not None:
-                raise self._broken
-            return packed(self._done(jobs))
+            if self._fatal is not None:
+                raise self._fatal
+            return pack(self._process(jobs))
         except MarsamError as error:
-            return packed([replace(job, broken=error) for job in jobs])
+            return pack([replace(job, fatal=error) for job in jobs])
 
     @abstractmethod
-    def _done(self, jobs: list[Job]) -> list[Job]: ...
+    def _process(self, jobs: list[Job]) -> list[Job]: ...
 
 
-class CaptionerHand(_Hand):
-    """Describes the pictures of jobs that have no English words."""
+class CaptionerActor(_StageActor):
+    """Captions the images of jobs that have no English text."""
 
-    kind = "captioner"
+    stage_name = "captioner"
 
-    def _done(self, jobs: list[Job]) -> list[Job]:
-        # The files are read while another thread's pictures are described.
+    def _process(self, jobs: list[Job]) -> list[Job]:
+        # Files are read while another thread's images are captioned.
         paths = [job.path for job in jobs if job.path is not None]
         scans = dict(zip(paths, _scan_all(paths), strict=True))
         images = {
@@ -180,16 +181,18 @@ def _captioned(
 
 
 def changed(path: Path) -> PictureError:
-    """A file is not what it was when it was looked at."""
-    return PictureError(f"The file {path.name} changed meanwhile; run the same command again.")
+    """Return the error for a file that changed after it was scanned."""
+    return PictureError(
+        f"The file {path.name} changed during the batch; run the same command again."
+    )
 
 
-class TranslatorHand(_Hand):
-    """Translates the English words of jobs."""
+class TranslatorActor(_StageActor):
+    """Translates the English text of jobs."""
 
-    kind = "translator"
+    stage_name = "translator"
 
-    def _done(self, jobs: list[Job]) -> list[Job]:
+    def _process(self, jobs: list[Job]) -> list[Job]:
         for code in dict.fromkeys(code for job in jobs for code in job.codes):
             options = translate_options(self._options, code)
             texts = {job.english: job.english for job in jobs if job.english and code in job.codes}
@@ -207,4 +210,4 @@ def _translated(job: Job, code: str, results: Mapping[str, TextResult], errors: 
         return replace(job, results={**job.results, code: results[job.english]})
     if job.english in errors:
         return replace(job, errors={**job.errors, code: errors[job.english]})
-    return job  # there was nothing to translate
+    return job  # no text to translate

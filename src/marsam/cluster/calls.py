@@ -1,6 +1,6 @@
-"""Calls to replicas: asked again elsewhere when one is lost, several at once, in order.
+"""Calls to replicas: retried when a replica is lost, several concurrently, results in order.
 
-Ray's errors become ours here, and nowhere else.
+Ray's errors are mapped to Marsam's errors here, and nowhere else.
 """
 
 import time
@@ -29,129 +29,132 @@ from ray.serve.exceptions import (
 
 from marsam.errors import ClusterError, MarsamError, QueueFull
 
-TRIES = 5
-"""Replicas that may be lost over one request before it counts as what kills them."""
-PAUSE = 0.2
-"""Seconds before a request is made again; doubled each time."""
-LOST = (
+MAX_LOST_WORKERS = 5
+"""Replicas that may be lost during one request; then the request itself is taken as the cause."""
+RETRY_DELAY_S = 0.2
+"""Wait before the first retry; doubled each time."""
+WORKER_LOST_ERRORS = (
     NodeDiedError,
     ObjectLostError,
     RayActorError,
     WorkerCrashedError,
     ReplicaUnavailableError,
-    # Not by us, who do not read on after cancelling: by a replica that had to go.
+    # Cancelled by a replica that had to stop: Marsam reads nothing after it has cancelled a call.
     RequestCancelledError,
     TaskCancelledError,
 )
 
 
-class _Lost(Exception):
-    """Whoever worked on it is gone."""
+class _WorkerLost(Exception):
+    """The worker of a call is lost."""
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
-    """Turn what Ray raises into errors of ours, with the cause kept.
+def _map_ray_errors() -> Iterator[None]:
+    """Map Ray's errors to Marsam's, with the cause kept.
 
     Raises:
-        QueueFull: when the cluster has too much waiting already.
-        ClusterError: when it cannot do anything.
+        QueueFull: when too many requests wait.
+        ClusterError: when the cluster cannot do the work.
     """
     try:
         yield
-    except LOST as error:
-        raise _Lost from error
+    except WORKER_LOST_ERRORS as error:
+        raise _WorkerLost from error
     except BackPressureError as error:
         raise QueueFull(
-            "Too much is waiting for the cluster already; ask again in a moment.",
+            "The cluster's queue is full. Try again in a moment.",
             seconds=round(error.retry_after_s or 5),
         ) from error
     except DeploymentUnavailableError as error:
         raise ClusterError(f"A stage on the cluster does not start: {error.message}") from error
-    except RayTaskError as error:  # what was raised there; its own text is a page long
-        if isinstance(error.cause, LOST):
-            raise _Lost from error
+    except RayTaskError as error:  # its own text is a page long; its cause is the replica's error
+        if isinstance(error.cause, WORKER_LOST_ERRORS):
+            raise _WorkerLost from error
         raise error.cause from error
     except (RayError, RayServeException) as error:
         raise ClusterError(f"The cluster failed: {str(error).splitlines()[0]}") from error
 
 
-class Asked:
-    """One call, which can be made again.
+class RetryingCall:
+    """One call to a deployment, which is made at once and retried when its worker is lost.
 
     Args:
-        call: makes it: a handle's ``remote`` with its arguments.
+        call: makes the call: a handle's ``remote`` with its arguments.
     """
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self._call = call
         self._response = call()
-        self.lost = 0
-        """How often whoever worked on it was lost."""
+        self.workers_lost = 0
+        """How many workers of this call were lost."""
 
-    def answer(self) -> Any:
-        """What came back.
+    def result(self) -> Any:
+        """Wait for the result.
 
         Raises:
-            MarsamError: also when that is what came back.
+            MarsamError: also when the result is one.
         """
-        (answer,) = self._received(lambda: iter([self._response.result()]), patient=False)
-        return answer
+        (result,) = self._values(lambda: iter([self._response.result()]), wait_if_full=False)
+        return result
 
-    def answers(self, *, patient: bool) -> Iterator[Any]:
-        """What comes back of a streaming call; after a loss, from the beginning.
+    def stream(self, *, wait_if_full: bool) -> Iterator[Any]:
+        """Yield the results of a streaming call; after a lost worker, again from the first.
 
         Args:
-            patient: wait where the cluster has too much waiting already.
+            wait_if_full: retry while the cluster's queue is full.
 
         Raises:
-            MarsamError: also when that is what came back.
+            MarsamError: also when a result is one.
         """
-        return self._received(lambda: self._response, patient=patient)
+        return self._values(lambda: self._response, wait_if_full=wait_if_full)
 
-    def _received(self, receive: Callable[[], Iterator[Any]], *, patient: bool) -> Iterator[Any]:
+    def _values(self, read: Callable[[], Iterator[Any]], *, wait_if_full: bool) -> Iterator[Any]:
         while True:
             try:
-                with _ours():
-                    for answer in receive():
-                        if isinstance(answer, MarsamError):
-                            raise answer
-                        yield answer
+                with _map_ray_errors():
+                    for value in read():
+                        if isinstance(value, MarsamError):
+                            raise value
+                        yield value
             except QueueFull:
-                if not patient:
+                if not wait_if_full:
                     raise
-                time.sleep(PAUSE)
-            except _Lost as error:
-                self.lost += 1
-                if self.lost == TRIES:
+                time.sleep(RETRY_DELAY_S)
+            except _WorkerLost as error:
+                self.workers_lost += 1
+                if self.workers_lost == MAX_LOST_WORKERS:
                     raise ClusterError(
-                        f"The cluster lost whoever worked on a request, {TRIES} times; "
-                        "its log says why."
+                        f"The cluster lost the worker of a request {MAX_LOST_WORKERS} times; "
+                        "see the cluster's log for the reason."
                     ) from error
-                time.sleep(PAUSE * 2 ** (self.lost - 1))
+                time.sleep(RETRY_DELAY_S * 2 ** (self.workers_lost - 1))
             else:
                 return
             self._response = self._call()
 
     def cancel(self) -> None:
-        """Not wanted any more: the work stops, if there is any."""
-        with suppress(Exception):  # why it had failed before
+        """Stop the work, if it has begun."""
+        with suppress(Exception):  # the call may have failed before
             self._response.cancel()
 
 
-def abreast(calls: Iterable[Callable[[], Any]], most: int) -> Iterator[Asked]:
-    """Make calls, up to ``most`` at a time, and give them out in order.
+def ordered_concurrent(
+    calls: Iterable[Callable[[], Any]], max_concurrent: int
+) -> Iterator[RetryingCall]:
+    """Make calls, up to ``max_concurrent`` at a time, and yield them in order.
 
-    The next is given out when the reader is done with one; closing cancels what is open.
+    The next call is yielded when the reader is done with the one before. Closing the iterator
+    cancels the calls that are open.
     """
-    rest, asked = iter(calls), deque[Asked]()
+    rest, pending = iter(calls), deque[RetryingCall]()
     try:
         while True:
-            asked.extend(Asked(call) for call in islice(rest, most - len(asked)))
-            if not asked:
+            pending.extend(RetryingCall(c) for c in islice(rest, max_concurrent - len(pending)))
+            if not pending:
                 return
-            yield asked[0]
-            asked.popleft()
+            yield pending[0]
+            pending.popleft()
     finally:
-        for each in asked:
-            each.cancel()
+        for call in pending:
+            call.cancel()

@@ -1,4 +1,4 @@
-"""A studio whose stages are on a cluster, which is reached or, on this machine, started."""
+"""Connect to a Ray cluster, or start one on this machine; a studio that uses its stages."""
 
 import logging
 import math
@@ -17,16 +17,15 @@ from marsam.errors import ClusterError, MarsamError, OptionError
 from marsam.studio import Studio
 
 if TYPE_CHECKING:
-    from marsam.cluster.deployments import Facts
+    from marsam.cluster.deployments import ClusterInfo
 
 LOCAL = "local"
-"""The address of a cluster that is started for this process, and ends with it."""
-STORE = 256 * 2**20
-"""Bytes a started cluster keeps pictures in while they travel."""
-ANSWERING = 5.0
-"""Seconds the head of a cluster may take to answer."""
-STARTING = 600.0
-"""Seconds an application may take to start; reading large models takes its time."""
+"""The address of a cluster that is started for this process and stopped with it."""
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Shared memory of a started cluster, for pictures on their way between processes."""
+CONNECT_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 600.0
+"""Time for an application to start; large models take minutes to read."""
 
 
 def cluster_studio(
@@ -34,67 +33,67 @@ def cluster_studio(
     *,
     plan: Plan | None = None,
     application: str = APPLICATION,
-    abreast: int = 4,
+    max_concurrent: int = 4,
 ) -> Studio:
-    """A studio in front of a cluster.
+    """Return a studio whose stages are computed by a cluster.
 
-    A cluster that is started here listens on this machine alone, wants a token, and has no
-    dashboard; nothing is reported to anybody. Where a program has imported Ray before, it has
-    decided that itself.
+    A cluster that is started here listens on this machine only, requires a token, has no dashboard
+    and sends no usage statistics. If the program imported Ray before, its own settings apply.
 
     Args:
         address: ``local`` starts a cluster that ends with this process; ``auto`` and ``HOST:PORT``
-            reach one which this machine is a node of.
-        plan: what is started when the cluster has no such application yet; an application that is
-            there is taken as it is.
+            connect to one that this machine is a node of.
+        plan: the application to start if the cluster does not have it yet; one that runs is used
+            as it is.
         application: its name on the cluster.
-        abreast: pictures of one run that are painted at once, where there are painters for them.
+        max_concurrent: pictures of one run that are painted at the same time, if there are enough
+            painters.
 
     Raises:
-        OptionError: when Ray is not installed, or the address is of a kind that cannot work.
+        OptionError: when Ray is not installed, or the address is of an unsupported kind.
         ClusterError: when the cluster cannot be reached, or its stages do not start.
     """
     plan = plan or Plan()
     _connect(address, plan.cpus)
     from ray.serve import get_deployment_handle
 
-    from marsam.cluster.app import CAPTIONER, PAINTER, RECEPTION, TRANSLATOR
-    from marsam.cluster.calls import Asked
+    from marsam.cluster.app import CAPTIONER, METADATA, PAINTER, TRANSLATOR
+    from marsam.cluster.calls import RetryingCall
     from marsam.cluster.remote_stages import RemoteCaptioner, RemotePainter, RemoteTranslator
 
-    _run(application, plan)
-    captioner, translator, painter, reception = (
+    _start_application(application, plan)
+    captioner, translator, painter, metadata = (
         get_deployment_handle(name, application)
-        for name in (CAPTIONER, TRANSLATOR, PAINTER, RECEPTION)
+        for name in (CAPTIONER, TRANSLATOR, PAINTER, METADATA)
     )
-    facts: Facts = Asked(reception.facts.remote).answer()
+    info: ClusterInfo = RetryingCall(metadata.info.remote).result()
     return Studio(
-        captioner=RemoteCaptioner(handle=captioner, name=facts.names["captioner"]),
-        translator=RemoteTranslator(handle=translator, name=facts.names["translator"]),
+        captioner=RemoteCaptioner(handle=captioner, name=info.names["captioner"]),
+        translator=RemoteTranslator(handle=translator, name=info.names["translator"]),
         painter=RemotePainter(
             handle=painter,
-            reception=reception,
-            name=facts.names["painter"],
-            samplings=facts.samplings,
-            abreast=abreast,
+            metadata=metadata,
+            name=info.names["painter"],
+            samplings=info.samplings,
+            max_concurrent=max_concurrent,
         ),
-        models=facts.models,
-        reason=facts.reason,
-        device=facts.device,
+        models=info.models,
+        reason=info.reason,
+        device=info.device,
     )
 
 
 @contextmanager
 def connected(address: str, *, cpus: float) -> Iterator[None]:
-    """A cluster to work with; what is connected or started for it is let go of at the end.
+    """Connect to a cluster, and disconnect at the end if this process was not connected before.
 
     Args:
         address: as of :func:`cluster_studio`.
-        cpus: that a started one counts at least.
+        cpus: the least number of CPUs that a started cluster declares.
 
     Raises:
         OptionError: as :func:`cluster_studio`.
-        ClusterError: likewise.
+        ClusterError: as :func:`cluster_studio`.
     """
     if _connect(address, cpus):
         import ray
@@ -107,28 +106,34 @@ def connected(address: str, *, cpus: float) -> Iterator[None]:
         yield
 
 
-def _surroundings(address: str) -> None:
-    """What Ray reads in its environment when it is imported; what somebody set there stays."""
+def _set_ray_environment(address: str) -> None:
+    """Set what Ray reads from the environment when it is imported; existing values stay."""
     if "ray" in sys.modules:
-        return  # too late: this process and those it starts would not agree
+        return  # too late: this process and its workers would have different settings
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    # What still runs when it is left would begin another cluster by itself.
+    # Otherwise code that still runs after disconnecting would start another cluster.
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     if address != LOCAL:
         return
-    # In spite of its name, on every system: without clusters, Ray listens on loopback alone.
+    # In spite of its name, on every system: with 0, Ray listens on loopback only.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    # Nobody reads its figures: it need not write them ten times a second.
+    # No program reads the metrics, so they need not be written ten times a second.
     os.environ.setdefault("RAY_SERVE_METRICS_EXPORT_INTERVAL_MS", "10000")
     os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
-    # Ray would write a token down for all to come; this one nobody needs to know.
+    # Ray would store a token in a file for later clusters; this one is used once.
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextmanager
-def _reaching(address: str) -> Iterator[None]:
+def _translate_connect_errors(address: str) -> Iterator[None]:
+    """Map errors of connecting to Marsam's errors.
+
+    Raises:
+        OptionError: when Ray is not installed.
+        ClusterError: when the cluster cannot be reached or refuses the token.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
@@ -138,15 +143,15 @@ def _reaching(address: str) -> Iterator[None]:
         ) from error
     except MarsamError:
         raise
-    except Exception as error:  # of many kinds, none of them documented
+    except Exception as error:  # Ray documents no error classes here
         if any(type(each).__name__ == "AuthenticationError" for each in _with_causes(error)):
             raise ClusterError(
-                f"The cluster at {address} wants its token; set RAY_AUTH_TOKEN to it."
+                f"The cluster at {address} requires its token: set RAY_AUTH_TOKEN."
             ) from error
-        said = getattr(error, "strerror", None)
-        reason = (said or str(error) or type(error).__name__).strip().splitlines()[0]
-        if isinstance(error, ConnectionError) and said is None:  # somebody is there
-            reason += "; is RAY_AUTH_TOKEN its token?"
+        strerror = getattr(error, "strerror", None)
+        reason = (strerror or str(error) or type(error).__name__).strip().splitlines()[0]
+        if isinstance(error, ConnectionError) and strerror is None:  # it was reached
+            reason += "; check RAY_AUTH_TOKEN"
         raise ClusterError(f"The cluster at {address} cannot be reached: {reason}") from error
 
 
@@ -157,66 +162,66 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _connect(address: str, cpus: float) -> bool:
-    """Whether this process was not connected before."""
+    """Connect if needed; return whether this process was not connected before."""
     if "://" in address:
         raise OptionError(
-            f"Pictures do not come back through {address}; make this machine a node with "
-            "'ray start --address=HOST:PORT', and say auto."
+            f"Pictures cannot be returned through {address}; make this machine a node with "
+            "'ray start --address=HOST:PORT', and use the address auto."
         )
-    _surroundings(address)
-    with _reaching(address):
+    _set_ray_environment(address)
+    with _translate_connect_errors(address):
         import ray
-        import ray.serve  # brings its logger, which is to be as quiet
+        import ray.serve  # creates its logger
 
-        serve = logging.getLogger("ray.serve")
-        serve.setLevel(logging.WARNING)
-        serve.addFilter(_is_news)
+        logger = logging.getLogger("ray.serve")
+        logger.setLevel(logging.WARNING)
+        logger.addFilter(_drop_wait_warnings)
         if ray.is_initialized():
             return False
-        quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
+        logs: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
         if address != LOCAL:
-            _knock(address)
-            ray.init(address=address, **quiet)
+            _check_reachable(address)
+            ray.init(address=address, **logs)
             return True
         ray.init(
             address=LOCAL,
-            # They are only counted: a small machine may have more stages than processors.
+            # For Ray's scheduling only: a small machine may have more stages than CPUs.
             num_cpus=max(os.cpu_count() or 1, math.ceil(cpus)),
-            object_store_memory=STORE,
+            object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
-            **quiet,
+            **logs,
         )
     return True
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Serve warns of every request that waits long; with pictures, waiting is how things go."""
+def _drop_wait_warnings(record: logging.LogRecord) -> bool:
+    """Filter Serve's warning for each request that waits long: waiting is normal for pictures."""
     return not record.getMessage().startswith("Failed to route request after")
 
 
-def _knock(address: str) -> None:
-    """See whether anybody is there; Ray would go on asking for minutes.
+def _check_reachable(address: str) -> None:
+    """Try to connect to HOST:PORT first, because Ray would retry for minutes.
 
     Raises:
-        OSError: when nobody is.
+        OSError: when the connection fails.
     """
     host, colon, port = address.rpartition(":")
-    if colon and port.isdecimal():  # else it is not for us to understand
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERING):
+    if colon and port.isdecimal():  # Ray interprets any other address
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
             pass
 
 
-def _run(application: str, plan: Plan) -> None:
-    """Start the application where it is not; wait until it takes requests."""
+def _start_application(application: str, plan: Plan) -> None:
+    """Start the application if it does not run; wait until it accepts requests."""
     from ray import serve
 
     from marsam.cluster.app import build
 
     if application in serve.status().applications:
-        _wait(application)
+        _wait_until_running(application)
         return
-    # Only handles are used; nothing needs to listen.
+    # Only handles are used, so no HTTP proxy is needed.
     serve.start(proxy_location="Disabled")
     serve.run_many(
         [serve.RunTarget(build(plan), name=application, route_prefix=None)],
@@ -224,27 +229,27 @@ def _run(application: str, plan: Plan) -> None:
         wait_for_applications_running=False,
     )
     try:
-        _wait(application)
+        _wait_until_running(application)
     except BaseException:
-        serve.delete(application)  # else the next to come would find it as it is
+        serve.delete(application)  # the next client must not find it broken
         raise
 
 
-def _wait(application: str) -> None:
-    """Wait until it runs.
+def _wait_until_running(application: str) -> None:
+    """Wait until the application runs.
 
     Raises:
-        ClusterError: when it does not, with what the first of its parts to fail has raised.
+        ClusterError: when it does not, with the error of the first deployment that failed.
     """
     from ray import serve
 
-    until = time.monotonic() + STARTING
+    deadline = time.monotonic() + START_TIMEOUT_S
     while (state := serve.status().applications[application]).status != "RUNNING":
-        over = state.status in ("DEPLOY_FAILED", "UNHEALTHY", "DELETING")
-        if over or time.monotonic() > until:
-            told = [part.message for part in state.deployments.values() if part.message]
-            lines = (told[0] if told else state.message).strip().splitlines()
-            # Of a traceback, what was raised, without its kind.
+        failed = state.status in ("DEPLOY_FAILED", "UNHEALTHY", "DELETING")
+        if failed or time.monotonic() > deadline:
+            messages = [part.message for part in state.deployments.values() if part.message]
+            lines = (messages[0] if messages else state.message).strip().splitlines()
+            # The last line of a traceback is the error; its class is left out.
             reason = re.sub(r"^[\w.]+: ", "", lines[-1]) if lines else "it takes too long."
             raise ClusterError(f"{application} does not start on the cluster: {reason}")
         time.sleep(0.2)

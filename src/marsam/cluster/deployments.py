@@ -1,7 +1,7 @@
-"""What runs on the cluster: each stage in replicas, and a reception that knows about them all.
+"""The deployments of the cluster: replicas of each stage, and one with data about all stages.
 
-Errors of our own travel as values. Raised, they would be logged as failures of the cluster, and
-arrive wrapped.
+Marsam's own errors are returned as values. If they were raised, Ray would log them as failures of
+the cluster, and wrap them.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
 from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
-GATHER = 0.25
-"""Seconds within which a painter's events travel together: to send one takes milliseconds, much
-beside the steps of a small model. Those of a large one take longer than this, and go alone."""
+EVENT_INTERVAL_S = 0.25
+"""Events of a painter within this time are sent together: sending one takes milliseconds, which is
+long compared with a step of a small model. A step of a large model takes longer than this."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of a cluster's stages without asking them again.
+class ClusterInfo:
+    """Data about a cluster's stages.
 
     Attributes:
-        names: which models do the work, by stage.
-        samplings: what each recipe means there.
-        models: the name of the model set.
-        reason: why these models.
-        device: where pictures are painted.
+        names: of the models, by stage.
+        samplings: of each recipe with this painter.
+        models: name of the model set.
+        reason: why these models are used.
+        device: of the painter.
     """
 
     names: Mapping[str, str]
@@ -51,92 +51,97 @@ class Facts:
     device: Device | None
 
 
-def answer_all(many: Callable[..., list[Any]], asked: Sequence[tuple[Any, Hashable]]) -> list[Any]:
-    """Each one's answer or, in its place, the error; those of equal options are done at once.
+def run_batch(
+    function: Callable[..., list[Any]], requests: Sequence[tuple[Any, Hashable]]
+) -> list[Any]:
+    """Return the result of each request, or its error in that place.
 
-    What is wrong with one spoils nobody else's.
+    Args:
+        function: takes a list of inputs and their ``options``.
+        requests: input and options of each; those with equal options are computed together. An
+            error of one request does not affect the others.
     """
-    alike: dict[Hashable, list[int]] = {}
-    for place, (_, options) in enumerate(asked):
-        alike.setdefault(options, []).append(place)
-    answers: dict[int, Any] = {}
-    for options, places in alike.items():
-        inputs = [asked[place][0] for place in places]
-        run = partial(many, options=options)
-        # Of whatever kind an error is, it is the error of one request.
-        answers |= zip(places, bisect_on_error(run, inputs, catch=Exception), strict=True)
-    return [answers[place] for place in range(len(asked))]
+    by_options: dict[Hashable, list[int]] = {}
+    for index, (_, options) in enumerate(requests):
+        by_options.setdefault(options, []).append(index)
+    results: dict[int, Any] = {}
+    for options, indices in by_options.items():
+        inputs = [requests[index][0] for index in indices]
+        run = partial(function, options=options)
+        # Any kind of error belongs to one request only.
+        results |= zip(indices, bisect_on_error(run, inputs, catch=Exception), strict=True)
+    return [results[index] for index in range(len(requests))]
 
 
-def _told(answer: Any) -> Any:
-    """An answer as it travels; a defect is raised, for the cluster's log."""
-    if isinstance(answer, Exception) and not isinstance(answer, MarsamError):
-        raise answer
-    if isinstance(answer, MarsamError) and not isinstance(answer, InputError):
-        _log.warning("a request failed", exc_info=answer)
-    return answer
+def _returned(result: Any) -> Any:
+    """Return a result or Marsam's error; raise any other error, for the cluster's log."""
+    if isinstance(result, Exception) and not isinstance(result, MarsamError):
+        raise result
+    if isinstance(result, MarsamError) and not isinstance(result, InputError):
+        _log.warning("a request failed", exc_info=result)
+    return result
 
 
-class _Batching:
-    """Requests that come while others are worked on are the next to be worked on, at once.
+class _BatchingReplica:
+    """Requests that arrive during a forward pass are the next batch.
 
-    Nobody waits for company: a request that comes alone is answered alone.
+    No request waits for others: one that arrives alone is computed alone.
     """
 
-    def __init__(self, many: Callable[[Sequence[Any], Any], list[Any]], most: int) -> None:
-        self._many = many
-        self._free = asyncio.Event()
-        self._free.set()
-        self._together.set_max_batch_size(most)
+    def __init__(self, function: Callable[..., list[Any]], max_batch_size: int) -> None:
+        self._function = function
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._in_batch.set_max_batch_size(max_batch_size)
 
-    async def _answered(self, asked: Any, options: Any) -> Any:
-        # Serve would make a batch of each request at once, and let the batches wait.
-        await self._free.wait()
-        return _told(await self._together((asked, options)))
+    async def _result(self, request: Any, options: Any) -> Any:
+        # Otherwise Serve would make a batch of each request at once, and queue the batches.
+        await self._idle.wait()
+        return _returned(await self._in_batch((request, options)))
 
     @serve.batch(batch_wait_timeout_s=0)  # type: ignore[untyped-decorator]
-    async def _together(self, asked: list[tuple[Any, Any]]) -> list[Any]:
-        self._free.clear()
+    async def _in_batch(self, requests: list[tuple[Any, Any]]) -> list[Any]:
+        self._idle.clear()
         try:
-            return await asyncio.to_thread(answer_all, self._many, asked)
+            return await asyncio.to_thread(run_batch, self._function, requests)
         finally:
-            self._free.set()
+            self._idle.set()
 
 
-class CaptionerReplica(_Batching):
-    """A captioner; it takes requests once its model is loaded."""
+class CaptionerReplica(_BatchingReplica):
+    """A captioner, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = plan.prepared(plan.captioner).captioner
+        stage = plan.studio_in_worker(plan.captioner).captioner
         stage.caption(Image.new("RGB", (64, 64)), CaptionOptions(beams=1, max_tokens=1))
-        super().__init__(stage.caption_many, plan.captioner.together)
+        super().__init__(stage.caption_many, plan.captioner.max_batch_size)
 
     async def caption(
         self, image: Image.Image, options: CaptionOptions
     ) -> tuple[Caption, ...] | MarsamError:
-        """Describe a picture; errors are values."""
-        return await self._answered(image, options)  # type: ignore[no-any-return]
+        """Caption a picture; errors are values."""
+        return await self._result(image, options)  # type: ignore[no-any-return]
 
 
-class TranslatorReplica(_Batching):
-    """A translator; it takes requests once its model is loaded."""
+class TranslatorReplica(_BatchingReplica):
+    """A translator, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = plan.prepared(plan.translator).translator
+        stage = plan.studio_in_worker(plan.translator).translator
         with suppress(InputError):  # not every model translates from English into Arabic
             stage.translate("a", TranslateOptions(beams=1))
-        super().__init__(stage.translate_many, plan.translator.together)
+        super().__init__(stage.translate_many, plan.translator.max_batch_size)
 
     async def translate(self, text: str, options: TranslateOptions) -> Translation | MarsamError:
         """Translate a text; errors are values."""
-        return await self._answered(text, options)  # type: ignore[no-any-return]
+        return await self._result(text, options)  # type: ignore[no-any-return]
 
 
 class PainterReplica:
-    """A painter; it takes requests once its model is loaded."""
+    """A painter, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        self._studio = plan.prepared(plan.painter)
+        self._studio = plan.studio_in_worker(plan.painter)
         events: Any = self._studio.painter.paint("a", PaintOptions(pictures=1, seed=0, steps=1))
         next(events)
         events.close()
@@ -144,33 +149,33 @@ class PainterReplica:
     async def paint(
         self, prompt: str, options: PaintOptions
     ) -> AsyncIterator[list[Previewed | Painted] | MarsamError]:
-        """Paint; an error is the last of the values. Cancelled, it stops between two steps."""
+        """Paint; an error is the last value. After cancelling, painting stops between two steps."""
         loop = asyncio.get_running_loop()
         events: Any = self._studio.painter.paint(prompt, options)
-        # One thread, so that closing comes after the step that is being made: an iterator cannot
-        # be closed while it runs.
-        hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="paint")
-        gathered: list[Previewed | Painted] = []
-        sent = -GATHER
+        # A thread of its own, so that close() comes after the current step: a generator cannot be
+        # closed while it runs.
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="paint")
+        unsent: list[Previewed | Painted] = []
+        last_sent = -EVENT_INTERVAL_S
         try:
-            while (event := await loop.run_in_executor(hand, next, events, None)) is not None:
-                gathered.append(event)
-                if isinstance(event, Painted) or loop.time() - sent >= GATHER:
-                    sent = loop.time()
-                    yield gathered
-                    gathered = []
+            while (event := await loop.run_in_executor(thread, next, events, None)) is not None:
+                unsent.append(event)
+                if isinstance(event, Painted) or loop.time() - last_sent >= EVENT_INTERVAL_S:
+                    last_sent = loop.time()
+                    yield unsent
+                    unsent = []
         except MarsamError as error:
-            if gathered:
-                yield gathered
-            yield _told(error)
+            if unsent:
+                yield unsent
+            yield _returned(error)
         finally:
-            hand.submit(events.close)
-            hand.shutdown(wait=False)
+            thread.submit(events.close)
+            thread.shutdown(wait=False)
 
-    async def facts(self) -> Facts:
-        """What this painter and its studio are."""
+    async def info(self) -> ClusterInfo:
+        """Return data about the stages."""
         studio = self._studio
-        return Facts(
+        return ClusterInfo(
             names=studio.names,
             samplings={recipe: studio.painter.sampling(recipe) for recipe in Recipe},
             models=studio.models,
@@ -179,14 +184,14 @@ class PainterReplica:
         )
 
 
-class Reception:
-    """Answers what needs no weights, so that nobody waits for a painter to learn its name.
+class MetadataDeployment:
+    """Answers requests that need no weights, so that they need not wait for a painter.
 
     Args:
-        plan: what runs on the cluster.
-        captioner: bound here so that all are one application; not asked.
-        translator: likewise.
-        painter: asked once what it is.
+        plan: the application's.
+        captioner: bound here so that all deployments are one application; not called.
+        translator: as ``captioner``.
+        painter: called once for its data.
     """
 
     def __init__(
@@ -198,19 +203,19 @@ class Reception:
     ) -> None:
         self._others = captioner, translator
         self._painter = painter
-        # It computes nothing, and has no share of a GPU.
-        self._studio = plan.stages(device="cpu")
-        self._facts: Facts | None = None
+        # Only its tokenizer is used: it needs no GPU.
+        self._studio = plan.create_studio(device="cpu")
+        self._info: ClusterInfo | None = None
 
-    async def facts(self) -> Facts:
-        """What is known of the stages."""
-        if self._facts is None:
-            self._facts = await self._painter.facts.remote()
-        return self._facts
+    async def info(self) -> ClusterInfo:
+        """Return data about the stages."""
+        if self._info is None:
+            self._info = await self._painter.info.remote()
+        return self._info
 
     async def measure(self, prompt: str) -> PromptLength | MarsamError:
-        """How much of a prompt the painter reads; errors are values."""
+        """Count the tokens of a prompt; errors are values."""
         try:
             return await asyncio.to_thread(self._studio.painter.measure, prompt)
         except MarsamError as error:
-            return _told(error)  # type: ignore[no-any-return]
+            return _returned(error)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What runs on a cluster, and how much of it: the arguments of the Serve application."""
+"""Configuration of the Serve application: models, and the resources of each stage."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,54 +12,55 @@ from marsam.errors import OptionError
 from marsam.studio import Studio
 
 APPLICATION = "marsam"
-"""What the application is called on a cluster."""
+"""Name of the application on a cluster."""
 
 
-class Share(BaseModel):
-    """How much of the cluster one stage gets.
+class StageResources(BaseModel):
+    """Resources of one stage on the cluster.
 
     Attributes:
-        replicas: copies of the model; with ``most``, the fewest there may be.
-        most: copies the cluster may add when much is waiting; None keeps ``replicas``.
-        gpus: of one copy; ``0.25`` puts four on a GPU.
-        cpus: of one copy. They are counted, not enforced.
-        threads: that torch computes with in one copy; None takes one a processor of ``cpus``.
-        together: requests answered at once by one copy; a painter paints one picture at a time.
-        waiting: requests a client may have waiting, beyond which it is told to come back later.
-        per_node: copies on one machine, at most; None for no limit.
+        replicas: number of replicas; with ``max_replicas``, the minimum.
+        max_replicas: the cluster adds replicas up to this number while requests wait; None keeps
+            ``replicas``.
+        gpus: per replica; ``0.25`` puts four on a GPU.
+        cpus: per replica, for scheduling only; not enforced.
+        threads: torch threads per replica; None for one per CPU in ``cpus``.
+        max_batch_size: requests in one forward pass; a painter paints one picture at a time.
+        max_queued: waiting requests per client; further ones raise ``QueueFull``.
+        max_replicas_per_node: maximum on one machine; None for no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     replicas: int = Field(default=1, ge=0)
-    most: int | None = Field(default=None, ge=1)
+    max_replicas: int | None = Field(default=None, ge=1)
     gpus: float = Field(default=0, ge=0)
     cpus: float = Field(default=1, ge=0)
     threads: int | None = Field(default=None, ge=1)
-    together: int = Field(default=8, ge=1)
-    waiting: int = Field(default=100, ge=1)
-    per_node: int | None = Field(default=None, ge=1, le=100)
+    max_batch_size: int = Field(default=8, ge=1)
+    max_queued: int = Field(default=100, ge=1)
+    max_replicas_per_node: int | None = Field(default=None, ge=1, le=100)
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.most is None and self.replicas == 0:
-            raise ValueError("replicas may be 0 only where most lets copies be added")
-        if self.most is not None and self.most < self.replicas:
-            raise ValueError("most cannot be less than replicas")
+    def _check_replicas(self) -> Self:
+        if self.max_replicas is None and self.replicas == 0:
+            raise ValueError("replicas can be 0 only with max_replicas")
+        if self.max_replicas is not None and self.max_replicas < self.replicas:
+            raise ValueError("max_replicas cannot be less than replicas")
         return self
 
 
 class Plan(BaseModel):
-    """What runs on the cluster.
+    """Models and resources of the application.
 
     Attributes:
-        models: the set; None chooses on every machine as :meth:`marsam.Studio.load` does.
-        device: ``cuda``, ``mps`` or ``cpu``; None takes the best each copy can see.
-        studio: ``module:function`` of a function that makes a :class:`marsam.Studio`, of which the
-            stages are taken instead; the module must be on every machine.
-        captioner: its share of the cluster.
-        translator: its share.
-        painter: its share.
+        models: the model set; None chooses on each machine as :meth:`marsam.Studio.load` does.
+        device: ``cuda``, ``mps`` or ``cpu``; None takes the fastest device of each replica.
+        studio: ``module:function`` of a function that returns a :class:`marsam.Studio`, whose
+            stages are used instead; each machine must have the module.
+        captioner: its resources.
+        translator: its resources.
+        painter: its resources.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,71 +68,75 @@ class Plan(BaseModel):
     models: str | None = None
     device: str | None = None
     studio: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
-    captioner: Share = Share()
-    translator: Share = Share()
-    painter: Share = Share(together=1)
+    captioner: StageResources = StageResources()
+    translator: StageResources = StageResources()
+    painter: StageResources = StageResources(max_batch_size=1)
 
     @property
     def cpus(self) -> float:
-        """Processors it asks for at least."""
+        """CPUs that the smallest number of replicas requests."""
         return sum(
-            share.cpus * max(share.replicas, 1)
-            for share in (self.captioner, self.translator, self.painter)
+            stage.cpus * max(stage.replicas, 1)
+            for stage in (self.captioner, self.translator, self.painter)
         )
 
     @classmethod
-    def for_folders(
+    def for_batch(
         cls, models: str, device: str | None, machines: Sequence[Mapping[str, float]]
     ) -> "Plan":
-        """As many captioners and translators as machines have room for.
+        """Return a plan with as many captioners and translators as the machines can hold.
 
-        Two captioners, or four translators, share a GPU. Where there is none, a copy computes with
-        up to four processors, which is where more of them begin to be of little use.
+        Two captioners or four translators share a GPU. Without GPUs, a replica uses up to four
+        CPUs; more make it only a little faster.
 
         Args:
-            models: the set.
-            device: where they compute; None takes GPUs where there are some.
-            machines: what Ray counts of each: ``CPU``, ``GPU``.
+            models: the model set.
+            device: for all replicas; None uses GPUs if there are any.
+            machines: Ray's resources of each machine: ``CPU``, ``GPU``.
         """
         gpus = sum(machine.get("GPU", 0) for machine in machines)
         if gpus >= 1 and device in (None, "cuda"):
+            size = CAPTION_BATCH_SIZE["cuda"]
             return cls(
                 models=models,
                 device="cuda",
-                captioner=Share(most=int(2 * gpus), gpus=0.5, together=CAPTION_BATCH_SIZE["cuda"]),
-                translator=Share(
-                    most=int(4 * gpus), gpus=0.25, together=CAPTION_BATCH_SIZE["cuda"]
+                captioner=StageResources(max_replicas=int(2 * gpus), gpus=0.5, max_batch_size=size),
+                translator=StageResources(
+                    max_replicas=int(4 * gpus), gpus=0.25, max_batch_size=size
                 ),
             )
         counts = [machine.get("CPU", 0) for machine in machines]
-        # Of each kind, one must find room on the smallest machine.
-        each = max(1, min(4, int(min(counts, default=0) // 2)))
-        most = max(1, int(sum(counts) // each) - 1)
-        share = Share(most=most, cpus=each, together=CAPTION_BATCH_SIZE["cpu"])
-        return cls(models=models, device=device, captioner=share, translator=share)
+        # One replica of each stage must fit on the smallest machine.
+        cpus = max(1, min(4, int(min(counts, default=0) // 2)))
+        stage = StageResources(
+            max_replicas=max(1, int(sum(counts) // cpus) - 1),
+            cpus=cpus,
+            max_batch_size=CAPTION_BATCH_SIZE["cpu"],
+        )
+        return cls(models=models, device=device, captioner=stage, translator=stage)
 
-    def prepared(self, share: Share) -> Studio:
-        """The stages in a process that is one copy; errors as :meth:`stages`."""
-        if share.threads is not None:
-            # Torch reads it when it is imported. Told later, it tells the library it multiplies
-            # with too, which then has so many in each of the threads of marsam.cpu.threads.
-            os.environ["OMP_NUM_THREADS"] = str(share.threads)
-        return self.stages()
+    def studio_in_worker(self, resources: StageResources) -> Studio:
+        """Create the studio in the process of a replica; errors as :meth:`create_studio`."""
+        if resources.threads is not None:
+            # Torch reads this when it is imported. torch.set_num_threads would set the threads of
+            # its matrix library too, for each of the threads of marsam.cpu.threads.
+            os.environ["OMP_NUM_THREADS"] = str(resources.threads)
+        return self.create_studio()
 
-    def stages(self, *, device: str | None = None) -> Studio:
-        """The stages, in this process; weights are read when they are first used.
+    def create_studio(self, *, device: str | None = None) -> Studio:
+        """Create the studio in this process; weights are loaded when they are first used.
 
         Raises:
-            OptionError: when ``studio`` names nothing that can be called.
+            OptionError: when ``studio`` does not name a function that returns a studio.
             MarsamError: as :meth:`marsam.Studio.load`.
         """
         if self.studio is None:
             return Studio.load(self.models, device=device or self.device)
         module, _, function = self.studio.partition(":")
         try:
-            made = getattr(import_module(module), function)()
+            studio = getattr(import_module(module), function)()
         except (ImportError, AttributeError) as error:
-            raise OptionError(f"There is no {self.studio} to make a studio with.") from error
-        if not isinstance(made, Studio):
-            raise OptionError(f"{self.studio} does not make a studio.")
-        return made
+            raise OptionError(f"There is no function {self.studio} to create a studio.") from error
+        if not isinstance(studio, Studio):
+            raise OptionError(f"{self.studio} does not return a studio.")
+        return studio

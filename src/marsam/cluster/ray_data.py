@@ -1,4 +1,4 @@
-"""Datasets of Ray Data, quiet, and with errors of ours."""
+"""Ray Data datasets without console output, and with Marsam's errors."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,69 +9,73 @@ import ray.data
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import UserCodeException
 
-from marsam.cluster.batch_workers import packed, unpacked
-from marsam.cluster.plan import Share
+from marsam.cluster.batch_workers import pack, unpack
+from marsam.cluster.plan import StageResources
 from marsam.errors import ClusterError, MarsamError
 
-QUIET = 600.0
-"""Seconds in which something must come back; reading large models takes its time."""
-STARTS = 3
-"""Copies in a row that may end while they start."""
+NO_PROGRESS_TIMEOUT_S = 600.0
+"""Time without a result after which a dataset fails; large models take minutes to read."""
+MAX_START_FAILURES = 3
+"""Actors in a row that may fail to start."""
 
 
 def machines() -> list[dict[str, float]]:
-    """What each machine of the cluster has: ``CPU``, ``GPU``."""
+    """Return Ray's resources of each machine of the cluster: ``CPU``, ``GPU``."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def dataset(items: Sequence[Any], few: int, stages: Callable[[Any], Any]) -> Any:
-    """A dataset of items, ``few`` in a block, that goes through stages."""
+def dataset(items: Sequence[Any], block_size: int, stages: Callable[[Any], Any]) -> Any:
+    """Return a dataset of items, ``block_size`` per block, to which ``stages`` is applied."""
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):  # its file still gets everything
+        if isinstance(handler, logging.StreamHandler):  # the log file keeps all levels
             handler.setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = QUIET
-    context.max_consecutive_actor_init_deaths = STARTS
+    context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
+    context.max_consecutive_actor_init_deaths = MAX_START_FAILURES
     with ray.data.DataContext.current(context):
-        blocks = [packed(items[first : first + few]) for first in range(0, len(items), few)]
+        blocks = [
+            pack(items[first : first + block_size]) for first in range(0, len(items), block_size)
+        ]
         return stages(ray.data.from_arrow(blocks))
 
 
-def pool(share: Share, calls: int) -> dict[str, Any]:
-    """The copies of a stage; lost ones are started again, and do again what they were at.
+def actor_pool(resources: StageResources, calls: int) -> dict[str, Any]:
+    """Return the options of ``map_batches`` for the actors of a stage.
+
+    A lost actor is started again and repeats its calls.
 
     Args:
-        share: how many, and of what size.
-        calls: how often they will be called; no more are started than that.
+        resources: of the stage.
+        calls: number of calls there will be; no more actors are started than that.
     """
-    least = min(max(1, share.replicas), calls)
+    min_size = min(max(1, resources.replicas), calls)
     return {
         "compute": ray.data.ActorPoolStrategy(
-            min_size=least,
-            max_size=max(least, min(share.most or 0, calls)),
-            # Files are read for one call while another computes.
+            min_size=min_size,
+            max_size=max(min_size, min(resources.max_replicas or 0, calls)),
+            # One call reads its files while another computes.
             max_concurrent_calls_per_actor=2,
             enable_true_multi_threading=True,
         ),
-        "num_cpus": share.cpus,
-        "num_gpus": share.gpus or None,
+        "num_cpus": resources.cpus,
+        "num_gpus": resources.gpus or None,
     }
 
 
-def received(data: Any) -> Iterator[list[Any] | MarsamError]:
-    """What comes out of a dataset, block by block as it is ready; an error is the last."""
+def blocks_of(data: Any) -> Iterator[list[Any] | MarsamError]:
+    """Yield the blocks of a dataset as they are ready; an error is the last item."""
     try:
         for block in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield unpacked(block)
+            yield unpack(block)
     except ExecutionTimeoutError:
         yield ClusterError(
-            f"For {QUIET / 60:.0f} minutes nothing has come back from the cluster: it is busy with "
-            "something else, or a picture ends whoever works on it; its log says more."
+            f"The cluster returned nothing for {NO_PROGRESS_TIMEOUT_S / 60:.0f} minutes. It is "
+            "busy with other work, or a picture crashes its worker; see the cluster's log."
         )
-    except Exception as error:  # of many kinds, few of them documented
+    except Exception as error:  # Ray documents few error classes here
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        # Of a traceback, what was raised.
+        # The last line of a traceback is the error.
         reason = lines[-1] if isinstance(error, UserCodeException) else lines[0]
         yield ClusterError(f"The cluster failed: {reason}")

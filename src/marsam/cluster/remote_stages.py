@@ -1,4 +1,4 @@
-"""The three stages, somewhere on a cluster: what :class:`marsam.Studio` works with, unchanged."""
+"""The three stages of a :class:`marsam.Studio`, computed by replicas on a cluster."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -10,13 +10,13 @@ from typing import Any
 from PIL import Image
 from ray.serve.handle import DeploymentHandle
 
-from marsam.cluster.calls import Asked, abreast
+from marsam.cluster.calls import RetryingCall, ordered_concurrent
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text, new_seed
 from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
-ABREAST = 16
-"""Pictures or texts of one caller that are worked on at once."""
+MAX_CONCURRENT = 16
+"""Pictures or texts of one caller that are in progress at the same time."""
 
 
 @dataclass(kw_only=True)
@@ -24,29 +24,30 @@ class RemoteCaptioner:
     """A captioner in replicas.
 
     Attributes:
-        handle: of its deployment.
-        name: which model it is.
-        abreast: how many pictures of one caller are on their way at once.
+        handle: of the deployment.
+        name: of the model.
+        max_concurrent: pictures of one caller that are in progress at the same time.
     """
 
     handle: DeploymentHandle[Any]
     name: str
-    abreast: int = ABREAST
+    max_concurrent: int = MAX_CONCURRENT
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Describe an RGB picture; errors as the stage's own.
+        """Caption an RGB picture; errors as the stage's own.
 
         Raises:
-            QueueFull: when the cluster has too much waiting.
-            ClusterError: when it cannot be done there.
+            QueueFull: when the cluster's queue is full.
+            ClusterError: when the cluster cannot do the work.
         """
         return self.caption_many([image], options)[0]
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        """Describe several pictures, on as many replicas as are free; errors likewise."""
-        return _all([partial(self.handle.caption.remote, i, options) for i in images], self.abreast)
+        """Caption several pictures on all free replicas; errors as :meth:`caption`."""
+        calls = [partial(self.handle.caption.remote, image, options) for image in images]
+        return _results(calls, self.max_concurrent)
 
 
 @dataclass(kw_only=True)
@@ -54,71 +55,70 @@ class RemoteTranslator:
     """A translator in replicas.
 
     Attributes:
-        handle: of its deployment.
-        name: which model it is.
-        abreast: how many texts of one caller are on their way at once.
+        handle: of the deployment.
+        name: of the model.
+        max_concurrent: texts of one caller that are in progress at the same time.
     """
 
     handle: DeploymentHandle[Any]
     name: str
-    abreast: int = ABREAST
+    max_concurrent: int = MAX_CONCURRENT
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """Translate a text; errors as the stage's own.
 
         Raises:
-            QueueFull: when the cluster has too much waiting.
-            ClusterError: when it cannot be done there.
+            QueueFull: when the cluster's queue is full.
+            ClusterError: when the cluster cannot do the work.
         """
         return self.translate_many([text], options)[0]
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts, on as many replicas as are free; errors likewise."""
-        return _all(
-            [partial(self.handle.translate.remote, text, options) for text in texts], self.abreast
-        )
+        """Translate several texts on all free replicas; errors as :meth:`translate`."""
+        calls = [partial(self.handle.translate.remote, text, options) for text in texts]
+        return _results(calls, self.max_concurrent)
 
 
 @dataclass(kw_only=True)
 class RemotePainter:
-    """A painter in replicas; the pictures of a run are painted by several of them.
+    """A painter in replicas; several of them share the pictures of a run.
 
     Attributes:
-        handle: of its deployment.
-        reception: of the deployment that knows how long a prompt is.
-        name: which model it is.
-        samplings: what each recipe means there.
-        abreast: how many pictures of one run are on their way at once.
+        handle: of the deployment.
+        metadata: handle of the deployment that measures prompts.
+        name: of the model.
+        samplings: of each recipe with this painter.
+        max_concurrent: pictures of one run that are in progress at the same time.
     """
 
     handle: DeploymentHandle[Any]
-    reception: DeploymentHandle[Any]
+    metadata: DeploymentHandle[Any]
     name: str
     samplings: Mapping[Recipe, SamplingConfig]
-    abreast: int
+    max_concurrent: int
 
     def measure(self, prompt: str) -> PromptLength:
-        """How much of a prompt will be read; errors as the stage's own.
+        """Count the tokens of a prompt; errors as the stage's own.
 
         Raises:
-            ClusterError: when nobody there can tell.
+            ClusterError: when the cluster cannot do the work.
         """
-        length: PromptLength = Asked(partial(self.reception.measure.remote, prompt)).answer()
+        length: PromptLength = RetryingCall(partial(self.metadata.measure.remote, prompt)).result()
         return length
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
-        """What a recipe means with this painter."""
+        """Return how a recipe samples with this painter."""
         return self.samplings[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Paint, and tell of one picture after another; closing the iterator stops the work.
+        """Paint pictures and yield their events in order; closing the iterator stops the work.
 
-        Each picture is a request of its own, from its own seed: when a replica is lost, another
-        paints that picture again, to the same pixels, and no other.
+        Each picture is a request of its own with its own seed. When a replica is lost, another
+        one paints only this picture again, to the same pixels.
 
         Raises:
-            QueueFull: when the cluster has too much waiting; never in the middle of a run.
-            ClusterError: when it cannot be done there.
+            QueueFull: when the cluster's queue is full at the first picture; later ones wait.
+            ClusterError: when the cluster cannot do the work.
             MarsamError: as the stage's own.
         """
         prompt = checked_text(prompt)
@@ -128,23 +128,24 @@ class RemotePainter:
             partial(paint, prompt, replace(options, pictures=1, seed=first + index))
             for index in range(options.pictures)
         ]
-        with closing(abreast(calls, self.abreast)) as paintings:  # type: ignore[type-var]
-            for index, painting in enumerate(paintings):
-                yield from _of_picture(index, painting)
+        concurrent = ordered_concurrent(calls, self.max_concurrent)
+        with closing(concurrent) as requests:  # type: ignore[type-var]
+            for index, request in enumerate(requests):
+                yield from _events_of(index, request)
 
 
-def _of_picture(index: int, painting: Asked) -> Iterator[Previewed | Painted]:
-    """What is told of a picture, which was asked for alone; no step is told twice."""
-    told = 0
-    for event in chain.from_iterable(painting.answers(patient=index > 0)):
+def _events_of(index: int, request: RetryingCall) -> Iterator[Previewed | Painted]:
+    """Yield the events of the picture ``index``; after a retry, no step is reported again."""
+    last_step = 0
+    for event in chain.from_iterable(request.stream(wait_if_full=index > 0)):
         if isinstance(event, Painted):
             yield replace(event, picture=replace(event.picture, index=index))
-            return  # whoever painted it may be lost now
-        if not painting.lost or event.step > told:
-            told = event.step
+            return  # a worker lost from now on does not matter
+        if not request.workers_lost or event.step > last_step:
+            last_step = event.step
             yield replace(event, index=index)
 
 
-def _all(calls: Sequence[Callable[[], Any]], most: int) -> list[Any]:
-    with closing(abreast(calls, most)) as asked:  # type: ignore[type-var]
-        return [each.answer() for each in asked]
+def _results(calls: Sequence[Callable[[], Any]], max_concurrent: int) -> list[Any]:
+    with closing(ordered_concurrent(calls, max_concurrent)) as requests:  # type: ignore[type-var]
+        return [request.result() for request in requests]

@@ -1,4 +1,4 @@
-"""What machines do for a batch, and what becomes of it, in this process and without Ray."""
+"""ClusterEngine and its actors, in this process and without Ray."""
 
 import hashlib
 import platform
@@ -18,18 +18,18 @@ from marsam.batch.discovery import find_images
 from marsam.batch.engine import Engine, LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
-from marsam.cluster import ClusterError, Plan, Share
+from marsam.cluster import ClusterError, Plan, StageResources
 from marsam.cluster.batch_engine import ClusterEngine
 from marsam.errors import Cancelled
 from marsam.options import BatchOptions
 from marsam.testing import fake_studio
 from tests.folders import make_folder
 
-PLAN = Plan(studio="marsam.testing:fake_studio", captioner=Share(together=3))
+PLAN = Plan(studio="marsam.testing:fake_studio", captioner=StageResources(max_batch_size=3))
 
 
 class Data:
-    """As much of a dataset as is used."""
+    """The part of a Ray dataset that is used."""
 
     def __init__(self, blocks: Iterable[Any]) -> None:
         self.blocks = blocks
@@ -44,17 +44,17 @@ class Data:
 
 @pytest.fixture
 def datasets(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Takes the place of Ray Data."""
-    from marsam.cluster.batch_workers import packed, unpacked
+    """Replace Ray Data."""
+    from marsam.cluster.batch_workers import pack, unpack
 
     def dataset(items: Sequence[Any], few: int, stages: Callable[[Any], Any]) -> Any:
-        blocks = [packed(items[first : first + few]) for first in range(0, len(items), few)]
+        blocks = [pack(items[first : first + few]) for first in range(0, len(items), few)]
         return stages(Data(blocks))
 
     fake = SimpleNamespace(
         dataset=dataset,
-        pool=lambda share, calls: {},
-        received=lambda data: map(unpacked, data.blocks),
+        actor_pool=lambda resources, calls: {},
+        blocks_of=lambda data: map(unpack, data.blocks),
     )
     monkeypatch.setitem(sys.modules, "marsam.cluster.ray_data", fake)
     return fake
@@ -89,7 +89,7 @@ def rows(engine: Engine, context: BatchContext) -> Iterator[Row]:
     ).rows(find_images(Path("photos")))
 
 
-def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespace) -> None:
+def test_cluster_rows_equal_local_rows(photos: Path, datasets: SimpleNamespace) -> None:
     here, far = context("here"), context("far")
     alone = list(rows(LocalEngine(studio=fake_studio(), context=here), here))
     assert len(alone) == 13
@@ -103,17 +103,17 @@ def test_the_rows_are_those_of_one_machine(photos: Path, datasets: SimpleNamespa
     assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == again
 
 
-def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
+def test_reviewed_text_is_kept_and_a_new_language_needs_no_captions(
     photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from marsam.cluster.batch_workers import CaptionerHand
+    from marsam.cluster.batch_workers import CaptionerActor
 
     first = context("far", options=BatchOptions(languages=()))
     drafts = list(rows(ClusterEngine(plan=PLAN, context=first), first))
     draft = next(row for row in drafts if not row.error)
     texts = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
     read = replace(draft, texts=texts, reviewed=True)
-    monkeypatch.setattr(CaptionerHand, "_done", None)
+    monkeypatch.setattr(CaptionerActor, "_process", None)
     then = context("far", reviewed={read.sha256: read})
     again = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=then), then)}
     assert again.pop(read.path) == replace(
@@ -123,7 +123,7 @@ def test_what_a_person_wrote_stays_and_another_language_asks_no_captioner(
     assert set(told) == {"[fra_Latn] a cat on a blue background"}
 
 
-def test_a_folder_that_a_machine_does_not_see_is_told(
+def test_a_folder_that_a_machine_cannot_read_is_an_error(
     photos: Path, datasets: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from marsam.cluster import batch_workers
@@ -132,7 +132,7 @@ def test_a_folder_that_a_machine_does_not_see_is_told(
     scan = batch_workers._scan
 
     def elsewhere(path: Path) -> batch_workers.RemoteScan:
-        """As on a machine that has no such folder."""
+        """Scan as a machine without this folder does."""
         remote = scan(Path("/elsewhere") / path.name)
         return replace(remote, file=replace(remote.file, path=path))
 
@@ -141,7 +141,7 @@ def test_a_folder_that_a_machine_does_not_see_is_told(
         list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
-def test_a_picture_that_changes_meanwhile_gets_nobody_elses_words(
+def test_an_image_that_changes_during_the_batch_gets_no_old_caption(
     photos: Path, datasets: SimpleNamespace
 ) -> None:
     here, dataset = context("here"), datasets.dataset
@@ -157,7 +157,7 @@ def test_a_picture_that_changes_meanwhile_gets_nobody_elses_words(
 
     datasets.dataset = later
     told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
-    assert "changed meanwhile; run the same command again" in told["0/picture 7.png"].error
+    assert "changed during the batch; run the same command again" in told["0/picture 7.png"].error
     assert told["copy.png"].english
     assert not here.has_caption(before)
     datasets.dataset = dataset
@@ -171,28 +171,28 @@ def test_machines_with_other_models_are_refused(photos: Path, datasets: SimpleNa
         list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
-def test_what_never_comes_back_is_told(photos: Path, datasets: SimpleNamespace) -> None:
-    here, received = context("here"), datasets.received
+def test_missing_results_are_an_error(photos: Path, datasets: SimpleNamespace) -> None:
+    here, received = context("here"), datasets.blocks_of
 
-    def looks_only(data: Data) -> Any:
-        datasets.received = lambda data: iter(())
+    def scans_only(data: Data) -> Any:
+        datasets.blocks_of = lambda data: iter(())
         return received(data)
 
-    datasets.received = looks_only
+    datasets.blocks_of = scans_only
     with pytest.raises(ClusterError, match="run the same command again"):
         list(rows(ClusterEngine(plan=PLAN, context=here), here))
 
 
-def test_stopped_it_waits_for_nothing(photos: Path, datasets: SimpleNamespace) -> None:
+def test_stop_ends_every_wait(photos: Path, datasets: SimpleNamespace) -> None:
     here = context("here")
     engine = ClusterEngine(plan=PLAN, context=here)
     never: queue.Queue[list[Any]] = queue.Queue()
 
     def silent(data: Data) -> Iterator[list[Any]]:
-        engine.stop()  # as by Ctrl-C, when somebody waits already
+        engine.stop()  # as Ctrl-C does while another thread waits
         yield never.get()
 
-    datasets.received = silent
+    datasets.blocks_of = silent
     with pytest.raises(Cancelled):
         list(rows(engine, here))
 
@@ -205,11 +205,11 @@ def test_stopped_it_waits_for_nothing(photos: Path, datasets: SimpleNamespace) -
         ([{"CPU": 96, "GPU": 8}] * 2, (1, 0.5, 32), (1, 0.25, 64)),
     ],
 )
-def test_a_folder_takes_the_whole_cluster(
+def test_a_batch_plan_uses_the_whole_cluster(
     machines: list[dict[str, float]],
     captioners: tuple[float, float, int],
     translators: tuple[float, float, int],
 ) -> None:
-    plan = Plan.for_folders("mini", None, machines)
+    plan = Plan.for_batch("mini", None, machines)
     for share, size in ((plan.captioner, captioners), (plan.translator, translators)):
-        assert (share.cpus, share.gpus, share.most) == size
+        assert (share.cpus, share.gpus, share.max_replicas) == size
