@@ -316,17 +316,17 @@ def test_the_expected_time_is_shown_before_painting(visit: Visit, language: str)
 def test_painting_shows_progress_previews_and_each_picture(visit: Visit, language: str) -> None:
     page = visit(language)
     page.evaluate(
-        """() => { window.seen = {lines: [], counts: new Set(), sketches: 0};
+        """() => { window.seen = {lines: [], counts: new Set(), previews: 0};
           new MutationObserver(() => {
             const line = document.querySelector('#status .line');
             if (line) seen.lines.push(line.innerText);
-            if (document.querySelector('#status .preview')) seen.previewes += 1;
+            if (document.querySelector('#status .preview')) seen.previews += 1;
             seen.counts.add(document.querySelectorAll('#gallery .thumbnail-lg').length);
           }).observe(document.body, {subtree: true, childList: true, characterData: true}); }"""
     )
     paint(page, pictures=2, seed=7)
     seen = page.evaluate("() => ({...seen, counts: [...seen.counts]})")
-    assert seen["sketches"] > 0
+    assert seen["previews"] > 0
     assert {1, 2} <= set(seen["counts"])  # the first landed before the second
     step = {"en": r"Picture \W*2\W* of \W*2\W*, step", "ar": r"الصورة \W*2\W* من \W*2\W*، الخطوة"}
     assert any(re.search(step[language], line) for line in seen["lines"])
