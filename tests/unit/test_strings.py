@@ -28,7 +28,7 @@ TEXTS = [
     *STRINGS.values(),
     *review_strings.STRINGS.values(),
     *contact_sheet.STRINGS.values(),
-    *(message for _, message in ERROR_MESSAGES),
+    *ERROR_MESSAGES.values(),
     *GRADIO_LABELS,
 ]
 
@@ -141,4 +141,4 @@ def test_arabic_count_of_a_duration(
 def test_an_error_has_the_message_of_its_nearest_class() -> None:
     assert "English" in error_message(LanguageError("x")).en
     assert "JPEG" in error_message(PictureError("x")).ar
-    assert error_message(MarsamError("x")) == ERROR_MESSAGES[-1][1]
+    assert error_message(MarsamError("x")) == ERROR_MESSAGES[MarsamError]

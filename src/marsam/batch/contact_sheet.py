@@ -16,17 +16,15 @@ from marsam.ui.i18n import Bilingual, Strings
 MARK = b'<meta name="generator" content="Marsam">'
 """Tells our own pages from others."""
 STRINGS = Strings(
-    {
-        "title": Bilingual("Captions of the pictures in {}", "أوصاف صور المجلد {}"),
-        "all": Bilingual("All", "الكل"),
-        "draft": Bilingual("Not reviewed", "لم تُراجَع"),
-        "check": Bilingual("With warnings", "عليها ملاحظات"),
-        "error": Bilingual("Failed", "تعذّر وصفها"),
-        "reviewed": Bilingual("Reviewed", "رُوجعت"),
-        "copy": Bilingual("Copy", "نسخ"),
-        "copied": Bilingual("Copied", "نُسخ"),
-        "failed": Bilingual("This file could not be described:", "تعذّر وصف هذا الملف:"),
-    }
+    title=Bilingual("Captions of the pictures in {}", "أوصاف صور المجلد {}"),
+    all=Bilingual("All", "الكل"),
+    draft=Bilingual("Not reviewed", "لم تُراجَع"),
+    check=Bilingual("With warnings", "عليها ملاحظات"),
+    error=Bilingual("Failed", "تعذّر وصفها"),
+    reviewed=Bilingual("Reviewed", "رُوجعت"),
+    copy=Bilingual("Copy", "نسخ"),
+    copied=Bilingual("Copied", "نُسخ"),
+    failed=Bilingual("This file could not be described:", "تعذّر وصف هذا الملف:"),
 )
 
 

@@ -18,107 +18,64 @@ from marsam.errors import (
 )
 from marsam.ui.i18n import Bilingual
 
-ERROR_MESSAGES: tuple[tuple[type[MarsamError], Bilingual], ...] = (
-    (
-        PictureError,
-        Bilingual(
-            "This is not a JPEG, PNG or WebP picture, or it is damaged or too large. "
-            "Try another file.",
-            "هذا الملف ليس صورة JPEG أو PNG أو WebP، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
-        ),
+ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
+    PictureError: Bilingual(
+        "This is not a JPEG, PNG or WebP picture, or it is damaged or too large. Try another file.",
+        "هذا الملف ليس صورة JPEG أو PNG أو WebP، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
     ),
-    (
-        PromptError,
-        Bilingual(
-            "The prompt is empty or too long. Write a few words.",
-            "الطلب فارغ أو طويل جدًا؛ اكتب بضع كلمات.",
-        ),
+    PromptError: Bilingual(
+        "The prompt is empty or too long. Write a few words.",
+        "الطلب فارغ أو طويل جدًا؛ اكتب بضع كلمات.",
     ),
-    (
-        OptionError,
-        Bilingual(
-            "An advanced setting is out of range. Change it or leave it empty.",
-            "قيمة أحد الخيارات المتقدمة خارج النطاق المسموح؛ غيّرها أو امسحها.",
-        ),
+    OptionError: Bilingual(
+        "An advanced setting is out of range. Change it or leave it empty.",
+        "قيمة أحد الخيارات المتقدمة خارج النطاق المسموح؛ غيّرها أو امسحها.",
     ),
-    (
-        LanguageError,
-        Bilingual(
-            "The translator in use does not know this language. Write in English.",
-            "لا يعرف المترجم المستخدم هذه اللغة؛ اكتب بالإنجليزية.",
-        ),
+    LanguageError: Bilingual(
+        "The translator in use does not know this language. Write in English.",
+        "لا يعرف المترجم المستخدم هذه اللغة؛ اكتب بالإنجليزية.",
     ),
-    (
-        RunMissing,
-        Bilingual("This work no longer exists.", "لم يعد هذا العمل موجودًا."),
+    RunMissing: Bilingual("This work no longer exists.", "لم يعد هذا العمل موجودًا."),
+    HubUnreachable: Bilingual(
+        "The model hub cannot be reached. Check the internet connection and try again.",
+        "تعذّر الوصول إلى مستودع النماذج؛ تحقّق من الاتصال بالإنترنت ثم حاول ثانية.",
     ),
-    (
-        HubUnreachable,
-        Bilingual(
-            "The model hub cannot be reached. Check the internet connection and try again.",
-            "تعذّر الوصول إلى مستودع النماذج؛ تحقّق من الاتصال بالإنترنت ثم حاول ثانية.",
-        ),
+    ModelError: Bilingual(
+        "A model is missing or damaged. Download it again with: marsam models pull standard",
+        "أحد النماذج مفقود أو تالف؛ أعد تنزيله بالأمر: \u2066marsam models pull standard\u2069",
     ),
-    (
-        ModelError,
-        Bilingual(
-            "A model is missing or damaged. Download it again with: marsam models pull standard",
-            "أحد النماذج مفقود أو تالف؛ أعد تنزيله بالأمر: \u2066marsam models pull standard\u2069",
-        ),
+    ClusterError: Bilingual(
+        "The machines that run the models cannot be reached. Try again later.",
+        "تعذّر الوصول إلى الأجهزة التي تشغّل النماذج؛ حاول لاحقًا.",
     ),
-    (
-        ClusterError,
-        Bilingual(
-            "The machines that run the models cannot be reached. Try again later.",
-            "تعذّر الوصول إلى الأجهزة التي تشغّل النماذج؛ حاول لاحقًا.",
-        ),
+    OutOfMemory: Bilingual(
+        "There is not enough memory. Try a smaller size.",
+        "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر.",
     ),
-    (
-        OutOfMemory,
-        Bilingual(
-            "There is not enough memory. Try a smaller size.",
-            "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر.",
-        ),
+    RetryLater: Bilingual(
+        "The queue is full. Try again in a little while.",
+        "قائمة الانتظار ممتلئة؛ حاول بعد قليل.",
     ),
-    (
-        RetryLater,
-        Bilingual(
-            "The queue is full. Try again in a little while.",
-            "قائمة الانتظار ممتلئة؛ حاول بعد قليل.",
-        ),
+    StepTimeout: Bilingual(
+        "A step took too long and was stopped. Finished pictures are kept.",
+        "استغرقت إحدى الخطوات وقتًا أطول من اللازم فأُوقفت، والصور المكتملة محفوظة.",
     ),
-    (
-        StepTimeout,
-        Bilingual(
-            "A step took too long and was stopped. Finished pictures are kept.",
-            "استغرقت إحدى الخطوات وقتًا أطول من اللازم فأُوقفت، والصور المكتملة محفوظة.",
-        ),
+    DiskFull: Bilingual(
+        "The disk is full. Free some space and try again.",
+        "امتلأ القرص؛ أفرغ بعض المساحة ثم حاول ثانية.",
     ),
-    (
-        DiskFull,
-        Bilingual(
-            "The disk is full. Free some space and try again.",
-            "امتلأ القرص؛ أفرغ بعض المساحة ثم حاول ثانية.",
-        ),
+    JournalError: Bilingual(
+        "Your work could not be saved on this machine. Check the disk.",
+        "تعذّر حفظ عملك على هذا الجهاز؛ تحقّق من القرص.",
     ),
-    (
-        JournalError,
-        Bilingual(
-            "Your work could not be saved on this machine. Check the disk.",
-            "تعذّر حفظ عملك على هذا الجهاز؛ تحقّق من القرص.",
-        ),
+    MarsamError: Bilingual(
+        "Something went wrong. Finished pictures are kept. Try again.",
+        "حدث خطأ ما، والصور المكتملة محفوظة. حاول ثانية.",
     ),
-    (
-        MarsamError,
-        Bilingual(
-            "Something went wrong. Finished pictures are kept. Try again.",
-            "حدث خطأ ما، والصور المكتملة محفوظة. حاول ثانية.",
-        ),
-    ),
-)
+}
 """The first class that an error is an instance of decides."""
 
 
 def error_message(error: MarsamError) -> Bilingual:
     """What a reader of the page should know about an error."""
-    return next(message for kind, message in ERROR_MESSAGES if isinstance(error, kind))
+    return next(message for kind, message in ERROR_MESSAGES.items() if isinstance(error, kind))
