@@ -12,7 +12,7 @@ from marsam.api.fields import LanguageName
 from marsam.api.responses import errors
 from marsam.errors import OptionError
 from marsam.options import TranslateOptions
-from marsam.text.languages import Language, detect_language, language, languages
+from marsam.text.languages import detect_language, language, languages
 
 AUTO = "auto"
 MAX_TEXTS = 50
@@ -117,7 +117,9 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
     if body.format == "html":
         raise OptionError("format must be text; HTML is not supported.")
     target = language(body.target)
-    sources = [_source(body.source, text) for text in texts]
+    sources = [
+        detect_language(text) if body.source == AUTO else language(body.source) for text in texts
+    ]
     with service.text_slot() as studio:
         translations = [
             studio.translator.translate(
@@ -135,7 +137,3 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
         translatedText=translations[0] if single else translations,
         detectedLanguage=detected[0] if single and detected else detected,
     )
-
-
-def _source(name: str, text: str) -> Language:
-    return detect_language(text) if name == AUTO else language(name)
