@@ -20,27 +20,27 @@ from tests.cluster.fakes import RECORD
 from tests.conftest import missing
 
 FAKES = "tests.cluster.fakes:studio"
-FOREIGN = (
+RAY_WARNINGS = (
     "ignore:.*extra keyword arguments on `Field`:DeprecationWarning",
     "ignore::DeprecationWarning:ray.data.context",
-    # Whoever still waits in Ray when it is left ends by SystemExit, of which Python says nothing.
+    # Threads that still wait in Ray at shutdown end with SystemExit.
     "ignore:Exception in thread StreamingExecutor:pytest.PytestUnhandledThreadExceptionWarning",
 )
-"""Warnings of Ray's that say nothing of us."""
-WATCHFUL = {
+"""Warnings that concern Ray only."""
+FAST_HEALTH_CHECKS = {
     "health_check_period_ms": 300,
     "health_check_timeout_ms": 5000,
     "health_check_failure_threshold": 4,
 }
-"""A lost node is known to be lost in seconds; Ray's own defaults take longer."""
+"""Ray notices a lost node in seconds; its defaults take longer."""
 IDLE = StageResources(replicas=0, max_replicas=1)
-"""Of a stage that a test does not use: it does not start before somebody asks it."""
-TELLING = Plan(
-    studio="tests.cluster.fakes:telling",
+"""For a stage that a test does not use: without requests, no replica starts."""
+RECORDING = Plan(
+    studio="tests.cluster.fakes:recording",
     captioner=StageResources(replicas=2, cpus=0.5, max_batch_size=2),
     translator=StageResources(cpus=0.5, max_batch_size=2),
 )
-"""For folders."""
+"""The plan of batches."""
 Lines = Callable[..., list[list[str]]]
 NODE = {"num_cpus": 4, "object_store_memory": 100 * 2**20}
 
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if item.path.parent == here:
-            for warning in FOREIGN:
+            for warning in RAY_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 
 
@@ -67,12 +67,12 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def cluster(record: Path) -> Iterator[Any]:
-    """The two nodes; the token and the record are in what they inherit.
+    """The two nodes; they inherit the token and the record in their environment.
 
-    Ray is not imported before: it reads its environment then.
+    Ray reads the environment when it is imported, so it must not be imported before.
     """
     needs_ray()
-    surroundings = {
+    environment = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -81,12 +81,12 @@ def cluster(record: Path) -> Iterator[Any]:
         RECORD: str(record),
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in surroundings.items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         import ray
         from ray.cluster_utils import Cluster
 
-        head = NODE | {"include_dashboard": False, "_system_config": WATCHFUL}
+        head = NODE | {"include_dashboard": False, "_system_config": FAST_HEALTH_CHECKS}
         nodes: Any = Cluster(initialize_head=True, head_node_args=head)
         try:
             nodes.add_node(**NODE)
@@ -94,23 +94,23 @@ def cluster(record: Path) -> Iterator[Any]:
         finally:
             ray.shutdown()
             nodes.shutdown()
-            # What is left of it in this process belongs to a cluster that is gone.
+            # Later log messages concern a cluster that no longer exists.
             logging.getLogger("ray").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="package")
 def reach(cluster: Any) -> Callable[..., Studio]:
-    """A studio in front of the two nodes."""
+    """Return a studio that uses the two nodes."""
 
-    def reached(application: str, plan: Plan | None = None) -> Studio:
+    def studio(application: str, plan: Plan | None = None) -> Studio:
         return cluster_studio(cluster.address, plan=plan, application=application)
 
-    return reached
+    return studio
 
 
 @pytest.fixture(scope="package")
 def slow(reach: Callable[..., Studio]) -> Studio:
-    """The slow fakes: two painters, one on each node."""
+    """The slow fakes, with one painter on each node."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("marsam.cluster.app.HEALTH_CHECK_PERIOD_S", 0.5)
         return reach(
@@ -123,36 +123,36 @@ def slow(reach: Callable[..., Studio]) -> Studio:
 
 @pytest.fixture
 def lines(record: Path) -> Callable[..., list[list[str]]]:
-    """What replicas did since the test began, by its first words."""
+    """Return the recorded lines since the test began, by their first words."""
     before = record.stat().st_size
 
-    def told(*words: object) -> list[list[str]]:
+    def recorded(*words: object) -> list[list[str]]:
         with record.open(encoding="utf-8") as file:
             file.seek(before)
             rows = [line.rstrip("\n").split("\t") for line in file]
         return [row for row in rows if row[: len(words)] == [str(word) for word in words]]
 
-    return told
+    return recorded
 
 
 def pid_of(row: list[str]) -> int:
-    """Whose line it is."""
+    """Return the process of a line."""
     pid = int(row[-1])
     assert pid != os.getpid()
     return pid
 
 
-def until(look: Callable[[], Any], seconds: float = 180.0) -> Any:
-    """What somebody else is about to do."""
+def until(condition: Callable[[], Any], seconds: float = 180.0) -> Any:
+    """Wait until a condition is true, and return its value."""
     end = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (result := condition()):
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
-    return seen
+    return result
 
 
 def begin(address: str, out: str, *, first: str = "", **more: Any) -> subprocess.Popen[str]:
-    """``marsam batch photos`` with the fakes on a cluster, in a process of its own."""
+    """Run ``marsam batch photos`` with the fakes on a cluster in another process."""
     code = f"""
         import signal, sys
         from functools import partial
@@ -160,9 +160,9 @@ def begin(address: str, out: str, *, first: str = "", **more: Any) -> subprocess
         from marsam.cli import main
         from marsam.cluster import Plan
 
-        # Whoever has the tests run in the background has Ctrl-C ignored by all they start.
+        # A shell ignores Ctrl-C in the background processes that it starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        plan = Plan.model_validate_json({TELLING.model_dump_json()!r})
+        plan = Plan.model_validate_json({RECORDING.model_dump_json()!r})
         marsam.cluster.batch_cluster = partial(marsam.cluster.batch_cluster, plan=plan)
         sys.argv = ["marsam", "batch", "photos", "--out", {out!r}, "--cluster", {address!r}]
         main.main()

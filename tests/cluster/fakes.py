@@ -1,4 +1,4 @@
-"""Stages for replicas: the instant fakes, slowed down, with a record that other processes read."""
+"""Stages for replicas: slow fakes that record their work in a file."""
 
 import os
 import time
@@ -14,9 +14,9 @@ from marsam.results import Caption, Translation
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
 RECORD = "MARSAM_TEST_RECORD"
-"""Names the file in which replicas write what they do."""
+"""Environment variable with the file in which replicas record their work."""
 DAMAGED, DEFECT, QUOTA = (13, 13), (14, 14), (15, 15)
-"""Sizes of pictures that fail, each in its way."""
+"""Sizes of pictures that fail with different errors."""
 
 
 def record(*words: object) -> None:
@@ -26,7 +26,7 @@ def record(*words: object) -> None:
 
 @dataclass
 class SlowCaptioner(FakeCaptioner):
-    """Takes a moment for a crowd, however large; says how large pictures are."""
+    """Takes the same time for any batch size; captions name the size of the picture."""
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -53,7 +53,7 @@ class SlowTranslator(FakeTranslator):
 
 @dataclass
 class SlowPainter(FakePainter):
-    """A moment for every step, a preview at every step, and a line for every turn."""
+    """Slow steps, a preview at every step, and a recorded line at the start and the end."""
 
     steps: int = 8
 
@@ -63,9 +63,9 @@ class SlowPainter(FakePainter):
             for event in super().paint(prompt, options):
                 time.sleep(0.06)
                 if isinstance(event, Previewed) and options.preview_every:
-                    sketch = Image.new("RGB", (16, 16), (event.step, 0, 0))
+                    preview = Image.new("RGB", (16, 16), (event.step, 0, 0))
                     event = Previewed(
-                        index=event.index, step=event.step, steps=event.steps, image=sketch
+                        index=event.index, step=event.step, steps=event.steps, image=preview
                     )
                 if isinstance(event, Painted):
                     record("done", prompt, options.seed)
@@ -90,8 +90,8 @@ def broken() -> Studio:
 
 
 @dataclass
-class TellingCaptioner(FakeCaptioner):
-    """Says of a picture what it is painted on, and writes down that it was asked."""
+class RecordingCaptioner(FakeCaptioner):
+    """Captions name the backbackground of the picture; each caption is recorded."""
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -99,14 +99,16 @@ class TellingCaptioner(FakeCaptioner):
         time.sleep(0.2)
         if any(image.size == DAMAGED for image in images):
             raise PictureError("This picture cannot be described.")
-        told: list[tuple[Caption, ...]] = []
+        captions: list[tuple[Caption, ...]] = []
         for image in images:
-            ground = bytes(image.crop((0, 0, 1, 1)).tobytes()).hex()
-            record("described", ground)
-            told.append((Caption(text=f"a picture on {ground}"),))
-        return told
+            background = bytes(image.crop((0, 0, 1, 1)).tobytes()).hex()
+            record("described", background)
+            captions.append((Caption(text=f"a picture on {background}"),))
+        return captions
 
 
-def telling() -> Studio:
-    """For folders: what is said differs, and is written down picture by picture."""
-    return Studio(captioner=TellingCaptioner(), translator=SlowTranslator(), painter=FakePainter())
+def recording() -> Studio:
+    """For batches: captions differ, and each is recorded."""
+    return Studio(
+        captioner=RecordingCaptioner(), translator=SlowTranslator(), painter=FakePainter()
+    )

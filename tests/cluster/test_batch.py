@@ -1,4 +1,4 @@
-"""``marsam batch --cluster`` on two nodes: the same files as alone, and nothing done twice."""
+"""``marsam batch --cluster`` on two nodes: the same files as on one, and no work done twice."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from PIL import Image
 
 import marsam.cluster
 from marsam import Studio
-from tests.cluster.conftest import NODE, TELLING, Lines, begin, pid_of, until
-from tests.cluster.fakes import DAMAGED, telling
+from tests.cluster.conftest import NODE, RECORDING, Lines, begin, pid_of, until
+from tests.cluster.fakes import DAMAGED, recording
 from tests.commands import marsam as command
 from tests.folders import make_folder
 
@@ -28,7 +28,7 @@ OUT = ("a.csv", "a.jsonl", "a.parquet", "a.html")
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with bad files, copies, a name that is no Unicode, and one nobody can describe."""
+    """A folder with bad files, copies, a name that is not Unicode, and an image that fails."""
     monkeypatch.chdir(tmp_path)
     made = make_folder(tmp_path / "photos", PICTURES, bad=BAD / PICTURES)
     good = [path for path in made if _is_picture(path)]
@@ -44,9 +44,9 @@ def _is_picture(path: Path) -> bool:
 
 @pytest.fixture
 def alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What ``marsam batch`` makes of the folder without a cluster."""
+    """The files that ``marsam batch`` writes without a cluster."""
     with monkeypatch.context() as here:
-        here.setattr(Studio, "load", lambda *a, **k: telling())
+        here.setattr(Studio, "load", lambda *a, **k: recording())
         here.setenv("MARSAM_DATA", str(photos.parent / "alone-data"))
         here.setenv("MARSAM_TEST_RECORD", os.devnull)
         assert batch(*(f"alone/{name}" for name in OUT)) == 1
@@ -55,8 +55,8 @@ def alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def far(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of the cluster, where batches have the fakes' plan."""
-    machines = partial(marsam.cluster.batch_cluster, plan=TELLING)
+    """The address of the cluster; batches use the plan of the fakes."""
+    machines = partial(marsam.cluster.batch_cluster, plan=RECORDING)
     monkeypatch.setattr(marsam.cluster, "batch_cluster", machines)
     return str(cluster.address)
 
@@ -66,11 +66,11 @@ def batch(*out: str, options: tuple[str, ...] = ()) -> int:
 
 
 def described(lines: Lines) -> Counter[str]:
-    """How often each picture was described since the test began."""
+    """Count how often each picture was captioned since the test began."""
     return Counter(row[1] for row in lines("described"))
 
 
-def test_whatever_is_lost_the_files_are_those_of_one_machine(
+def test_lost_workers_and_machines_do_not_change_the_files(
     cluster: Any,
     photos: Path,
     alone: Path,
@@ -78,7 +78,7 @@ def test_whatever_is_lost_the_files_are_those_of_one_machine(
     lines: Lines,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Killed, and gone on with while a worker and a machine are lost; then once more."""
+    """Killed, resumed while a worker and a machine are lost, then run again."""
     options = ("--cluster", far, "--sidecar", "txt", "--json")
     files = [f"far/{name}" for name in OUT]
     capsys.readouterr()
@@ -114,15 +114,15 @@ def test_whatever_is_lost_the_files_are_those_of_one_machine(
     assert sum(1 for _ in photos.rglob("*.txt")) == PICTURES - BAD + 1
     (document,) = capsys.readouterr().out.splitlines()
     assert json.loads(document)["described"] == PICTURES - BAD + 1
-    # What was kept before a loss, nobody describes after it; and the second time, nothing at all.
-    # But what was on its way at a loss may both arrive and be done again, as late as it may be.
+    # What was in the cache before a loss is not captioned again; the second run captions nothing.
+    # But results on their way at a loss may both arrive and be computed again.
     assert len(described(lines)) == PICTURES - BAD
-    told = [ground for _, ground, _ in lines("described")]
-    on_its_way: set[str] = set()
+    told = [background for _, background, _ in lines("described")]
+    in_flight: set[str] = set()
     for begun, before in losses:
-        assert before - on_its_way
-        assert not (before - on_its_way) & set(told[begun:])
-        on_its_way |= set(told[:begun]) - before
+        assert before - in_flight
+        assert not (before - in_flight) & set(told[begun:])
+        in_flight |= set(told[:begun]) - before
     asked = described(lines)
     assert batch("again.csv", options=options) == 1
     assert Path("again.csv").read_bytes() == (alone / "a.csv").read_bytes()

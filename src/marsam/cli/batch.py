@@ -176,7 +176,9 @@ def batch(
     ] = None,
     pictures: Annotated[
         int,
-        typer.Option("-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures per picture."),
+        typer.Option(
+            "-n", "--pictures", min=0, max=MAX_PICTURES, help="New pictures for each picture."
+        ),
     ] = 0,
     seed: Annotated[
         int | None,

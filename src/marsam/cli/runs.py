@@ -127,7 +127,7 @@ def export_run(
 @runs_app.command("delete")
 def delete_runs(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="IDs of the runs, as in marsam runs list.")
+        list[str], typer.Argument(metavar="RUN", help="IDs of the runs, as in marsam runs list.")
     ],
 ) -> None:
     """Delete runs and their pictures."""
