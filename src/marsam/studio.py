@@ -19,7 +19,7 @@ from marsam.hub.selection import (
     stage_folder,
     stage_name,
 )
-from marsam.imaging.image_io import Source, open_picture
+from marsam.imaging.image_io import ImageSource, open_picture
 from marsam.notices import Notice
 from marsam.options import CaptionOptions, RunOptions, TranslateOptions, checked_text
 from marsam.recipes import Recipe, recipe_named
@@ -124,7 +124,7 @@ class Studio:
 
     def stream(
         self,
-        image: Source | None = None,
+        image: ImageSource | None = None,
         options: RunOptions | None = None,
         *,
         prompt: str | Prompt | None = None,
@@ -158,7 +158,7 @@ class Studio:
         return self._workflow(checked_text(clean(prompt or "")), options)
 
     def describe(
-        self, image: Source, options: CaptionOptions | None = None
+        self, image: ImageSource, options: CaptionOptions | None = None
     ) -> tuple[tuple[Caption, Translation], ...]:
         """Caption an image without painting: the best caption first, each with its Arabic.
 
@@ -220,7 +220,7 @@ class Studio:
 
     def run(
         self,
-        image: Source | None = None,
+        image: ImageSource | None = None,
         options: RunOptions | None = None,
         *,
         prompt: str | Prompt | None = None,

@@ -40,7 +40,7 @@ def table(tmp_path: Path) -> Path:
     rows[2] = replace(rows[2], warnings=("looping",))
     rows[3] = replace(rows[3], sha256="0" * 64)
     rows[5] = replace(
-        rows[5], sha256="", texts={}, error="This is not a JPEG, PNG or WebP picture."
+        rows[5], sha256="", texts={}, error="Not a supported image: use JPEG, PNG or WebP."
     )
     table = tmp_path / "captions.csv"
     output = AtomicOutput(table, lambda file: CsvWriter(file, CODES))
@@ -131,7 +131,9 @@ def test_filters_show_what_they_say(visit: Visit) -> None:
     expect(page.locator("#texts textarea").first).to_be_hidden()
     choose(page, "error")
     shows(page, 6)
-    expect(page.locator("#remarks")).to_contain_text("This is not a JPEG, PNG or WebP picture.")
+    expect(page.locator("#remarks")).to_contain_text(
+        "Not a supported image: use JPEG, PNG or WebP."
+    )
     expect(page.locator("#save")).to_be_hidden()
     choose(page, "reviewed")
     shows(page, 3)

@@ -127,8 +127,8 @@ def test_bad_files_are_rows_with_an_error(
     failed = [row for row in rows if row.error]
     assert len(failed) == 4
     assert {row.error for row in failed} <= {
-        "This is not a JPEG, PNG or WebP picture.",
-        "This picture is damaged and cannot be read.",
+        "Not a supported image: use JPEG, PNG or WebP.",
+        "The image is damaged or incomplete.",
     }
     assert all(not row.texts for row in failed)
 
@@ -162,7 +162,7 @@ def test_a_broken_link_is_a_row_with_an_error(studio: Studio) -> None:
     assert marsam("batch", "photos", "--out", "a.csv", "--out", "a.html") == 1
     told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
     assert told == [
-        ("loop.png", "The file loop.png cannot be read."),
+        ("loop.png", "Cannot read loop.png: Too many levels of symbolic links."),
         ("0/picture 0.png", ""),
     ]
 

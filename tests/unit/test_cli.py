@@ -126,7 +126,7 @@ def test_caption_continues_after_a_bad_file(photo: str, capsys: pytest.CaptureFi
     Path("bad.png").write_bytes(b"no picture")
     assert marsam("caption", "bad.png", photo, "--json") == 1
     rows = json.loads(capsys.readouterr().out)["captions"]
-    assert rows[0] == {"path": "bad.png", "error": "This is not a JPEG, PNG or WebP picture."}
+    assert rows[0] == {"path": "bad.png", "error": "Not a supported image: use JPEG, PNG or WebP."}
     assert rows[1] == {
         "path": photo,
         "en": "a cat on a blue background",
@@ -164,7 +164,7 @@ def test_captions_of_several_pictures_isolate_arabic(
     said = capsys.readouterr()
     pair = [f"{photo}: a cat on a blue background", f"{photo}: \u2067قطة على خلفية زرقاء\u2069"]
     assert said.out.splitlines() == pair * 2
-    assert said.err == "There is no file missing.png.\n"  # its name once
+    assert said.err == "File not found: missing.png.\n"  # its name once
 
 
 def test_caption_returns_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +200,7 @@ def test_errors_are_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -
     assert marsam("run", "missing.png") == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == "There is no file missing.png.\n"
+    assert said.err == "File not found: missing.png.\n"
     assert marsam("translate", "hello", "--to", "ara_Arab") == 1
     assert "did you mean arb_Arab" in capsys.readouterr().err
 
@@ -210,7 +210,7 @@ def test_an_unusable_output_folder_fails_before_painting(
 ) -> None:
     Path("taken").write_text("a file")
     assert marsam("paint", "a cat", "--out", "taken") == 1
-    assert capsys.readouterr().err == "Pictures cannot be saved in taken: File exists.\n"
+    assert capsys.readouterr().err == "Cannot save pictures in taken: File exists.\n"
     assert isinstance(studio.painter, FakePainter)
     assert studio.painter.calls == []
 

@@ -14,7 +14,7 @@ from fastapi import Depends, Path, Request, UploadFile
 from PIL import Image
 
 from marsam.errors import PictureError, QueueFull, RunExists
-from marsam.imaging.image_io import MAX_BYTES, open_picture, read_bytes
+from marsam.imaging.image_io import FILE_TOO_LARGE, MAX_BYTES, open_picture, read_bytes
 from marsam.journal.journal import Journal
 from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
 from marsam.options import PaintOptions, RunOptions
@@ -173,7 +173,7 @@ def decode_base64_image(text: str) -> Image.Image:
     """
     data = text.partition(",")[2] if text.startswith("data:") else text
     if len(data) > MAX_BYTES * 4 // 3 + 4:
-        raise PictureError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
+        raise PictureError(FILE_TOO_LARGE)
     try:
         return open_picture(base64.b64decode(data, validate=True))
     except (binascii.Error, ValueError) as error:

@@ -142,8 +142,8 @@ def scan_file(path: Path) -> ScannedFile:
         image = open_picture(data)
     except PictureError as error:
         return ScannedFile(path=path, error=error)
-    except OSError:
-        return _unreadable(path, f"The file {path.name} cannot be read.")
+    except OSError as error:
+        return _unreadable(path, f"Cannot read {path.name}: {error.strerror}.")
     info = FileInfo(hashlib.sha256(data).hexdigest(), *image.size)
     return ScannedFile(path=path, info=info, image=image, stat=(stat.st_size, stat.st_mtime_ns))
 

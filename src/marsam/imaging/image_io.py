@@ -1,4 +1,4 @@
-"""Pictures from strangers, decoded safely; pictures of ours, saved safely."""
+"""Safe decoding of untrusted images, and atomic saving of pictures."""
 
 import contextlib
 import io
@@ -15,9 +15,10 @@ from marsam.atomic import atomic_path
 from marsam.errors import OptionError, PictureError
 
 FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ()))
-"""What is read, told by content and never by name."""
+"""Pillow formats that are accepted, detected by content and not by file name."""
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
+FILE_TOO_LARGE = f"The file is larger than {MAX_BYTES // 1_000_000} MB."
 
 _TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,59 +29,59 @@ _TRANSPOSE_BY_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What EXIF's marks of orientation ask for. Pillow's own way writes all of EXIF anew, and fails
-where a camera or a program left something odd in it."""
+"""Transposition by EXIF orientation. ``ImageOps.exif_transpose`` is not used: it rewrites the EXIF
+data and fails on invalid entries."""
 _decoding = threading.BoundedSemaphore(2)
-"""A small file may hold a large picture: only so many are decoded at once, whoever sends them."""
+"""Limits concurrent decoding, since a small file can hold an image that needs much memory."""
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
+ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
 
-def open_picture(source: Source) -> Image.Image:
-    """A picture as RGB: turned upright by its EXIF mark, transparency over white, first frame.
+def open_picture(source: ImageSource) -> Image.Image:
+    """Open an image as RGB, upright by its EXIF orientation, transparency over white, first frame.
 
     Args:
-        source: a path, the bytes of a file, an open binary file, or a PIL picture.
+        source: a path, the bytes of a file, an open binary file, or a PIL image.
 
     Raises:
-        PictureError: none of ``FORMATS``; damaged; or more than 25 megapixels, told from the header
-            before anything is decoded.
+        PictureError: the file cannot be read, is in none of ``FORMATS``, damaged, larger than
+            20 MB, or has more than 25 megapixels (checked in its header, before decoding).
     """
     if isinstance(source, Image.Image):
         check_size(source)
         return _to_upright_rgb(source)
-    with open_header(source) as picture, _decoding:
-        picture.load()
-        return _to_upright_rgb(picture)
+    with open_header(source) as image, _decoding:
+        image.load()
+        return _to_upright_rgb(image)
 
 
 @contextlib.contextmanager
 def open_header(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
-    """A picture of which nothing but the header is read yet; what goes wrong with it is ours.
+    """Open an image without decoding its pixels; errors in the block become ``PictureError``.
 
     Raises:
         PictureError: as :func:`open_picture`.
     """
     data = read_bytes(source)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            check_size(picture)
-            yield picture
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            check_size(image)
+            yield image
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError("This is not a JPEG, PNG or WebP picture.") from error
+        raise PictureError("Not a supported image: use JPEG, PNG or WebP.") from error
     except Image.DecompressionBombError as error:
         raise PictureError(_too_large()) from error
-    except Exception as error:  # what decoders raise over bytes of no sense is of many kinds
-        raise PictureError("This picture is damaged and cannot be read.") from error
+    except Exception as error:  # decoders raise many types for invalid data
+        raise PictureError("The image is damaged or incomplete.") from error
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    """The bytes of a file, 20 MB at most.
+    """Read a file of at most 20 MB.
 
     Raises:
-        PictureError: when there is no such file, or it is larger.
+        PictureError: the file does not exist, cannot be read, or is larger.
     """
     if isinstance(source, bytes):
         data = source
@@ -90,52 +91,53 @@ def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except FileNotFoundError as error:
-            raise PictureError(f"There is no file {path.name}.") from error
+            raise PictureError(f"File not found: {path.name}.") from error
         except OSError as error:
-            raise PictureError(f"The file {path.name} cannot be read.") from error
+            raise PictureError(f"Cannot read {path.name}: {error.strerror}.") from error
     else:
         data = source.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise PictureError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
+        raise PictureError(FILE_TOO_LARGE)
     return data
 
 
-def check_size(picture: Image.Image) -> None:
-    """Refuse more than 25 megapixels, told from the header.
+def check_size(image: Image.Image) -> None:
+    """Check that an image has at most 25 megapixels, by its header alone.
 
     Raises:
-        PictureError: when there are more.
+        PictureError: it has more.
     """
-    if picture.width * picture.height > MAX_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise PictureError(_too_large())
 
 
 def _too_large() -> str:
-    return f"This picture has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
+    return f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
 
 
-def _to_upright_rgb(picture: Image.Image) -> Image.Image:
-    turn = _TRANSPOSE_BY_ORIENTATION.get(picture.getexif().get(Base.Orientation, 1))
-    turned = picture if turn is None else picture.transpose(turn)
-    if turned.mode.startswith("I") or turned.mode == "F":  # 16 bit: Pillow would clip, not scale
-        turned = turned.convert("F").point(lambda level: level / 256).convert("L")
-    if turned.has_transparency_data:
-        layers = turned.convert("RGBA")
+def _to_upright_rgb(image: Image.Image) -> Image.Image:
+    transpose = _TRANSPOSE_BY_ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
+    if transpose is not None:
+        image = image.transpose(transpose)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bit: convert() would clip, not scale
+        image = image.convert("F").point(lambda level: level / 256).convert("L")
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
         white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
-        turned = Image.alpha_composite(white, layers)
-    rgb = turned.convert("RGB")
-    rgb.info = {}  # nothing of the source travels on
+        image = Image.alpha_composite(white, layers)
+    rgb = image.convert("RGB")
+    rgb.info = {}  # no metadata of the source
     return rgb
 
 
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
-    """Write a picture whole or not at all; it is synced to the disk when this returns.
+    """Save a picture atomically: the file is complete and synced to disk, or not there.
 
     Args:
-        picture: saved as it is.
-        path: where; folders are made as needed.
+        picture: saved without conversion.
+        path: the file; missing folders are created.
         kind: Pillow's name of the format.
-        encoding: what Pillow's encoder of that format takes.
+        encoding: options of Pillow's encoder for that format.
     """
     with atomic_path(path) as partial:
         picture.save(partial, kind, **encoding)
@@ -144,13 +146,13 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
 
 @contextlib.contextmanager
 def map_save_errors(folder: Path) -> Iterator[None]:
-    """Our word for a disk that does not take a picture.
+    """Map ``OSError`` while saving pictures in a folder to ``OptionError``.
 
     Raises:
-        OptionError: when nothing can be saved in that folder.
+        OptionError: a picture cannot be saved in the folder.
     """
     try:
         yield
     except OSError as error:
-        why = error.strerror or str(error)
-        raise OptionError(f"Pictures cannot be saved in {folder}: {why}.") from error
+        reason = error.strerror or str(error)
+        raise OptionError(f"Cannot save pictures in {folder}: {reason}.") from error

@@ -1,11 +1,11 @@
-"""What a saved picture says about itself, in the words other programs read.
+"""Metadata of saved pictures, in the formats that other programs read.
 
-- XMP ``dc:description`` and the IPTC alt text, both as alternatives: x-default, English, Arabic.
+- XMP ``dc:description`` and the IPTC alt text, in the languages x-default, English and Arabic.
 - The IPTC digital source type: made by a trained model.
-- ``parameters``, as the Stable Diffusion web UI writes it: a PNG text, or the EXIF comment.
-- ``marsam:record`` in the XMP, the same in all formats: everything needed to paint it again.
+- ``parameters`` as in the Stable Diffusion web UI: a PNG text chunk, or the EXIF user comment.
+- ``marsam:record`` in the XMP, the same in all formats: all settings needed to repeat the picture.
 
-Of the picture it all began with, nothing: not its pixels, its name, or where it was taken.
+Nothing of the input image is saved: no pixels, no file name, no place.
 """
 
 import json
@@ -29,18 +29,18 @@ from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
 RECORD_FORMAT = 1
-"""The number of the record's layout; it grows when an older Marsam would misread a newer file."""
+"""Version of the record; it increases when an older Marsam would misread a newer file."""
 XMP_NAMESPACE = "urn:marsam:1.0"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_XMP_BYTES = 250_000
-"""Bytes of XMP; several times what the longest prompts and captions need."""
+"""Several times what the longest prompts and captions need."""
 MAX_JPEG_SEGMENT_BYTES = 65_000
-"""Bytes of one kind of metadata in a JPEG, a little under the 16 bits its length is written in."""
+"""Of one metadata segment in a JPEG; its length field has 16 bits."""
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-# What XML 1.0 cannot hold, and the control characters it could.
+# Characters that XML 1.0 does not allow, and the control characters that it does.
 _UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# The web UI's names for the samplers of diffusers.
+# Sampler names of the web UI by scheduler of diffusers.
 _SAMPLERS = {
     "DDIM": "DDIM",
     "DPMSolverMultistep": "DPM++ 2M",
@@ -52,7 +52,7 @@ _SAMPLERS = {
     "PNDM": "PLMS",
     "UniPCMultistep": "UniPC",
 }
-_DAMAGED = "The record in this picture is damaged and cannot be read."
+_DAMAGED = "The Marsam metadata in this image is damaged."
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -61,8 +61,8 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:Iptc4xmpCore="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:marsam="{namespace}">
-<dc:description>{words}</dc:description>
-<Iptc4xmpCore:AltTextAccessibility>{words}</Iptc4xmpCore:AltTextAccessibility>
+<dc:description>{texts}</dc:description>
+<Iptc4xmpCore:AltTextAccessibility>{texts}</Iptc4xmpCore:AltTextAccessibility>
 {more}</rdf:Description>
 </rdf:RDF>
 </x:xmpmeta>
@@ -71,17 +71,17 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """How a picture came to be.
+    """Description and settings of a picture.
 
     Attributes:
-        english: the description of the picture.
-        arabic: its twin; may be empty.
-        seed: of this very picture, not of the first of its run.
-        scheduler: the sampler, by the name of its diffusers class without ``Scheduler``.
-        width: pixels.
-        height: pixels.
-        painter: the name of the model.
-        version: of the Marsam that painted it.
+        english: description in English.
+        arabic: description in Arabic; may be empty.
+        seed: of this picture, not of the first of its run.
+        scheduler: class name in diffusers without ``Scheduler``.
+        width: in pixels.
+        height: in pixels.
+        painter: name of the model.
+        version: of Marsam.
     """
 
     english: str
@@ -99,39 +99,39 @@ class Record:
     version: str = __version__
 
     def to_json(self) -> str:
-        """One line of JSON, free of control characters; half surrogates become ``?``."""
+        """Return one line of JSON without control characters; lone surrogates become ``?``."""
         text = json.dumps({"format": RECORD_FORMAT, **asdict(self)}, ensure_ascii=False)
         text = text.encode("utf-8", "replace").decode("utf-8")
         return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
     @classmethod
     def from_json(cls, text: str) -> "Record":
-        """The record written by :meth:`to_json`; the texts are as untrusted as their file.
+        """Parse what :meth:`to_json` returned; the texts are untrusted input.
 
         Raises:
-            PictureError: for what is not a record, and for one of a newer Marsam.
+            PictureError: the text is no record, or of a newer version of Marsam.
         """
         try:
             data = json.loads(text)
-            number = _typed(data["format"], int)
-            if number > RECORD_FORMAT:
-                raise PictureError("This picture is from a newer Marsam; update Marsam to read it.")
+            version = _typed(data["format"], int)
+            if version > RECORD_FORMAT:
+                raise PictureError("A newer Marsam made this image; update Marsam to read it.")
             values = {field.name: _typed(data[field.name], field.type) for field in fields(cls)}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PictureError(_DAMAGED) from error
-        if number != RECORD_FORMAT:
+        if version != RECORD_FORMAT:
             raise PictureError(_DAMAGED)
         return cls(**values)
 
 
 def record_of(picture: Picture, prompt: Prompt | None) -> Record:
-    """The record of a painted picture; ``prompt`` brings its description in both languages.
+    """The record of a painted picture; ``prompt`` has its description in both languages.
 
     Raises:
-        PictureError: when the picture was withheld.
+        PictureError: the safety checker blocked the picture.
     """
     if picture.image is None:
-        raise PictureError("A picture that was withheld cannot be saved.")
+        raise PictureError("A blocked picture cannot be saved.")
     return Record(
         english=prompt.english if prompt else picture.prompt,
         arabic=prompt.arabic if prompt else "",
@@ -154,14 +154,14 @@ def _typed(value: Any, kind: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(kind)
     if kind is str:
-        value.encode("utf-8")  # JSON can smuggle in half surrogates, which no output could show
+        value.encode("utf-8")  # raises for lone surrogates, which JSON can contain
     elif kind is float and not math.isfinite(value):
         raise ValueError(value)
     return value
 
 
 def infotext(record: Record) -> str:
-    """The text Stable Diffusion tools read, in the layout of AUTOMATIC1111's web UI."""
+    """The generation parameters as text, in the format of AUTOMATIC1111's web UI."""
     lines = [_one_line(record.prompt)]
     if negative := _one_line(record.negative_prompt):
         lines.append(f"Negative prompt: {negative}")
@@ -178,7 +178,7 @@ def infotext(record: Record) -> str:
 
 
 def _one_line(text: str) -> str:
-    """CLIP reads all white space as one space; here a new line would begin another field."""
+    """Join lines: CLIP ignores line breaks, and in this format they would start a new field."""
     return _UNPRINTABLE.sub("", " ".join(text.split()))
 
 
@@ -188,21 +188,19 @@ def _quoted(value: object) -> str:
 
 
 def xmp_packet(texts: Iterable[tuple[str, str]], more: str = "") -> str:
-    """An XMP packet that describes a picture.
+    """An XMP packet with a description and alt text.
 
     Args:
-        texts: pairs of a language's tag and the text in it; the first is also everybody's.
-        more: elements of our own, escaped.
+        texts: pairs of a language tag and a text; the first text is also the x-default.
+        more: further XML elements, escaped.
     """
-    shown = [(tag, text) for tag, words in texts if (text := _displayed(words))]
-    everybody = [("x-default", text) for _, text in shown[:1]]
-    words = "".join(
-        f'<rdf:li xml:lang="{tag}">{text}</rdf:li>' for tag, text in (*everybody, *shown)
-    )
-    return _PACKET.format(namespace=XMP_NAMESPACE, words=f"<rdf:Alt>{words}</rdf:Alt>", more=more)
+    escaped = [(tag, xml) for tag, text in texts if (xml := _escape(text))]
+    default = [("x-default", xml) for _, xml in escaped[:1]]
+    items = "".join(f'<rdf:li xml:lang="{tag}">{xml}</rdf:li>' for tag, xml in (*default, *escaped))
+    return _PACKET.format(namespace=XMP_NAMESPACE, texts=f"<rdf:Alt>{items}</rdf:Alt>", more=more)
 
 
-def _xmp(record: Record) -> bytes:
+def _record_xmp(record: Record) -> bytes:
     more = (
         f"<Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>\n"
         f"<marsam:record>{escape(record.to_json())}</marsam:record>\n"
@@ -211,10 +209,10 @@ def _xmp(record: Record) -> bytes:
 
 
 def _exif(comment: bytes) -> bytes:
-    """EXIF with a user comment: a header, a directory pointing to another, and its two entries.
+    """EXIF data with a user comment: header, main directory, and EXIF directory of two entries.
 
-    By hand, because Pillow would type the comment as bytes; it must be "undefined" (7), or the
-    web UI finds a row of numbers.
+    Built by hand, because Pillow writes the comment with type BYTE; with any type but UNDEFINED (7)
+    the web UI reads a list of numbers.
     """
     header = struct.pack(">2sHI", b"MM", 42, 8)
     main = struct.pack(">HHHIII", 1, 0x8769, 4, 1, 26, 0)
@@ -223,29 +221,29 @@ def _exif(comment: bytes) -> bytes:
     return b"Exif\0\0" + header + main + b"\0\x02" + version + entry + bytes(4) + comment
 
 
-def _displayed(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(_UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip())
 
 
 def save_with_record(image: Image.Image, record: Record, path: Path) -> Path:
-    """Save a picture that carries its record; PNG and WebP keep every pixel, JPEG nearly so.
+    """Save a picture atomically with its record; PNG and WebP are lossless, JPEG has quality 95.
 
     Args:
-        image: any mode; saved as RGB, and whatever metadata it carried stays behind.
-        record: how it came to be.
-        path: ends in ``.png``, ``.jpg``, ``.jpeg`` or ``.webp``; appears at once and whole.
+        image: any mode; saved as RGB without its own metadata.
+        record: the metadata to save.
+        path: ends in ``.png``, ``.jpg``, ``.jpeg`` or ``.webp``.
 
     Raises:
-        OptionError: for another ending, or when the texts do not fit into the format.
-        PictureError: for more than 25 megapixels.
+        OptionError: another ending, or the texts are too long for the format.
+        PictureError: more than 25 megapixels.
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise OptionError(f"A picture is saved as .png, .jpg or .webp, not as {path.name}.")
-    xmp, text = _xmp(record), infotext(record)
+        raise OptionError(f"Cannot save {path.name}: use .png, .jpg or .webp.")
+    xmp, text = _record_xmp(record), infotext(record)
     comment = b"UNICODE\0" + text.encode("utf-16-be")
     if max(len(xmp), len(comment)) > (MAX_JPEG_SEGMENT_BYTES if kind == "JPEG" else MAX_XMP_BYTES):
-        raise OptionError(f"The texts are too long to be stored in a {kind} file.")
+        raise OptionError(f"The texts are too long for the metadata of a {kind} file.")
     encoding: dict[str, Any]
     if kind == "PNG":
         info = PngInfo()
@@ -259,30 +257,30 @@ def save_with_record(image: Image.Image, record: Record, path: Path) -> Path:
 
 
 def read_record(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | None:
-    """The record a picture carries, or None when it carries none; no pixel is decoded.
+    """The record in an image, or None; no pixels are decoded.
 
     Args:
-        source: a path, the bytes of a file, or an open binary file; may come from a stranger.
+        source: a path, the bytes of a file, or an open binary file; untrusted.
 
     Raises:
-        PictureError: not a picture we read, or its record is damaged or of a newer Marsam.
+        PictureError: the image cannot be read, or its record is damaged or of a newer Marsam.
     """
-    with open_header(source) as picture:
-        xmp = picture.info.get("xmp")
-    # A PNG text that somebody named "xmp" arrives here as a str.
+    with open_header(source) as image:
+        xmp = image.info.get("xmp")
+    # Pillow returns a PNG text chunk named "xmp" as a str.
     if not isinstance(xmp, bytes) or XMP_NAMESPACE.encode() not in xmp:
-        return None  # not ours, and so never parsed
-    # Without a document type there are no entities to expand.
+        return None  # no record, so nothing is parsed
+    # Without a document type there are no entities to expand (XML bombs, external files).
     if len(xmp) > MAX_XMP_BYTES or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
         raise PictureError(_DAMAGED)
     try:
-        # Decoded here: text makes the parser ignore what the file says about its own encoding.
+        # Decoded here, so that the parser ignores the encoding that the file declares.
         root = ElementTree.fromstring(xmp.decode("utf-8-sig"))  # noqa: S314
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise PictureError(_DAMAGED) from error
     name = f"{{{XMP_NAMESPACE}}}record"
     for element in root.iter():
-        # Tools that rewrite XMP may turn a simple property into an attribute.
+        # Tools that rewrite XMP may write a simple property as an attribute.
         text = element.text if element.tag == name else element.get(name)
         if text is not None:
             return Record.from_json(text)

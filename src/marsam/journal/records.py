@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from marsam.imaging.image_io import Source
+from marsam.imaging.image_io import ImageSource
 from marsam.journal.file_store import StoredFile
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
@@ -51,7 +51,7 @@ class NewRun:
 
     client: str
     options: RunOptions | None = None
-    image: Source | None = None
+    image: ImageSource | None = None
     prompt: str | Prompt | None = None
     captions: tuple[Caption, ...] = ()
     state: str = "running"
