@@ -76,7 +76,7 @@ def marsam_batch(folder: Path) -> float:
             context=context,
             painter=studio.painter,
             folder=folder,
-            album=folder / "none",
+            pictures_folder=folder / "none",
         )
         started = time.perf_counter()
         rows = sum(not row.error for row in pipeline.rows(find_images(folder)))

@@ -1,4 +1,4 @@
-"""The review page as people use it: what they correct is in the table when they look."""
+"""The review page in a browser: corrections are written to the table."""
 
 import hashlib
 import threading
@@ -29,7 +29,7 @@ CAT, QITTA = "a cat on a blue background", "قطة على خلفية زرقاء"
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Six rows: one has remarks, one lost its picture, one failed."""
+    """Six rows: one has warnings, one has a changed image, one has an error."""
     photos = tmp_path / "photos"
     rows = []
     for path in make_folder(photos, 6):
@@ -52,7 +52,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(table: Path) -> Iterator[str]:
-    """The page on that table; ``visit`` opens it."""
+    """A server with the page of that table; ``visit`` opens it."""
     review, port = Review(table), free_port()
     app = application(review, RowImages([table.parent / "photos"], None))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
@@ -65,12 +65,12 @@ def address(table: Path) -> Iterator[str]:
     thread.join(30)
 
 
-def said(page: Page, key: str) -> str:
+def string(page: Page, key: str) -> str:
     return STRINGS[key][page.get_attribute("html", "lang") == "ar"].split("{}")[0].strip()
 
 
-def shows(page: Page, number: int) -> None:
-    """Wait until the page shows that picture, counted from one."""
+def expect_row(page: Page, number: int) -> None:
+    """Wait until the page shows the row with this number, counted from one."""
     expect(page.locator("#status")).to_contain_text(
         {"en": f"Picture {number} of 6", "ar": f"الصورة {number} من 6"}[
             str(page.get_attribute("html", "lang"))
@@ -78,16 +78,14 @@ def shows(page: Page, number: int) -> None:
     )
 
 
-def choose(page: Page, key: str) -> None:
-    page.get_by_label(said(page, key), exact=True).check()
+def choose_filter(page: Page, key: str) -> None:
+    page.get_by_label(string(page, key), exact=True).check()
 
 
 @both_languages
-def test_words_are_corrected_one_picture_after_the_other(
-    visit: Visit, table: Path, language: str
-) -> None:
+def test_texts_are_corrected_row_by_row(visit: Visit, table: Path, language: str) -> None:
     page = visit(language)
-    shows(page, 1)
+    expect_row(page, 1)
     expect(page.locator("#picture img")).to_have_js_property("naturalWidth", 144)
     expect(page.locator("#picture img")).to_have_attribute(
         "alt", {"en": CAT, "ar": QITTA}[language]
@@ -98,118 +96,118 @@ def test_words_are_corrected_one_picture_after_the_other(
     expect(arabic).to_have_css("direction", "rtl")
     arabic.fill("قطّ على خلفية زرقاء")
     page.keyboard.press("Control+Enter")
-    shows(page, 2)
+    expect_row(page, 2)
     done = {"en": "1 of 6 reviewed", "ar": "رُوجعت صورة واحدة من 6"}[language]
     expect(page.locator("#count")).to_contain_text(done)
     first = next(read_rows(table))
     assert (first.reviewed, first.texts["arb_Arab"]) == (True, "قطّ على خلفية زرقاء")
-    page.click("#save")  # right as it was
-    shows(page, 3)
+    page.click("#save")  # unchanged
+    expect_row(page, 3)
     expect(page.locator("#remarks")).to_contain_text(
         {"en": "repeats itself", "ar": "في الترجمة تكرار"}[language]
     )
-    # The arrows point where the eye goes: in Arabic, back is to the right.
+    # In Arabic, "previous" is the right arrow.
     forward, back = ("ArrowLeft", "ArrowRight") if language == "ar" else ("ArrowRight", "ArrowLeft")
     page.keyboard.press(f"Alt+{back}")
-    shows(page, 2)
+    expect_row(page, 2)
     page.keyboard.press(f"Alt+{back}")
-    shows(page, 1)
+    expect_row(page, 1)
     expect(arabic).to_have_value("قطّ على خلفية زرقاء")
     page.click("#reopen")
-    expect(page.locator("#status")).to_contain_text(said(page, "reopened"))
+    expect(page.locator("#status")).to_contain_text(string(page, "reopened"))
     assert [row.reviewed for row in read_rows(table)][:3] == [False, True, False]
     page.keyboard.press(f"Alt+{forward}")
-    shows(page, 2)
+    expect_row(page, 2)
 
 
-def test_filters_show_what_they_say(visit: Visit) -> None:
+def test_filters_show_the_rows_of_their_kind(visit: Visit) -> None:
     page = visit("en")
-    choose(page, "remarks")
-    shows(page, 3)
+    choose_filter(page, "remarks")
+    expect_row(page, 3)
     page.click("#save")
-    expect(page.locator("#picture")).to_contain_text(said(page, "none_remarks"))
+    expect(page.locator("#picture")).to_contain_text(string(page, "none_remarks"))
     expect(page.locator("#texts textarea").first).to_be_hidden()
-    choose(page, "error")
-    shows(page, 6)
+    choose_filter(page, "error")
+    expect_row(page, 6)
     expect(page.locator("#remarks")).to_contain_text(
         "Not a supported image: use JPEG, PNG or WebP."
     )
     expect(page.locator("#save")).to_be_hidden()
-    choose(page, "reviewed")
-    shows(page, 3)
-    choose(page, "all")
+    choose_filter(page, "reviewed")
+    expect_row(page, 3)
+    choose_filter(page, "all")
     page.click("#next")
-    shows(page, 4)
-    expect(page.locator("#picture")).to_contain_text(said(page, "changed"))
+    expect_row(page, 4)
+    expect(page.locator("#picture")).to_contain_text(string(page, "changed"))
     expect(page.locator("#picture img")).to_have_count(0)
     page.click("#save")
-    shows(page, 5)
+    expect_row(page, 5)
 
 
-def test_what_was_written_is_not_lost_on_the_way(visit: Visit, table: Path) -> None:
+def test_unsaved_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     page, other = visit("en"), visit("ar")
     english = page.locator("#text-en textarea")
     english.fill("a tom cat")
     page.click("#next")
-    shows(page, 2)
+    expect_row(page, 2)
     page.click("#previous")
-    shows(page, 1)
+    expect_row(page, 1)
     expect(english).to_have_value("a tom cat")
-    expect(page.locator("#remarks")).to_contain_text(said(page, "unsaved"))
+    expect(page.locator("#remarks")).to_contain_text(string(page, "unsaved"))
     page.get_by_label("العربية").first.check()
-    expect(page.locator("#save")).to_have_text(said(page, "save"))
+    expect(page.locator("#save")).to_have_text(string(page, "save"))
     expect(english).to_have_value("a tom cat")
-    # Another page was faster: its words are shown, and ours are still there.
+    # Another page saves first: its text is shown, and the text on this page is kept.
     other.fill("#text-en textarea", "a cat of the neighbours")
     other.click("#save")
-    shows(other, 2)
+    expect_row(other, 2)
     page.click("#save")
     expect(page.locator("#remarks")).to_contain_text("a cat of the neighbours")
     expect(english).to_have_value("a tom cat")
     assert next(read_rows(table)).english == "a cat of the neighbours"
     page.click("#save")
-    shows(page, 2)
+    expect_row(page, 2)
     assert next(read_rows(table)).english == "a tom cat"
-    # The same while the page looked at another picture.
+    # The same while this page shows another row.
     page.fill("#text-en textarea", "a second tom cat")
     page.click("#next")
-    shows(page, 3)
+    expect_row(page, 3)
     other.fill("#text-en textarea", "a second cat of the neighbours")
     other.click("#save")
-    shows(other, 3)
+    expect_row(other, 3)
     page.click("#previous")
-    shows(page, 2)
+    expect_row(page, 2)
     page.click("#save")
     expect(page.locator("#remarks")).to_contain_text("a second cat of the neighbours")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
 @both_languages
-def test_it_is_made_for_everyone(visit: Visit, language: str, width: int, scheme: str) -> None:
+def test_the_page_is_accessible(visit: Visit, language: str, width: int, scheme: str) -> None:
     page = visit(language, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    choose(page, "remarks")
-    shows(page, 3)
+    choose_filter(page, "remarks")
+    expect_row(page, 3)
     page.wait_for_timeout(400)
     assert _serious(page) == []
-    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert wide[0] <= wide[1]
+    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1]
 
 
-def test_no_other_file_is_given_away(address: str, table: Path) -> None:
+def test_no_other_file_is_served(address: str, table: Path) -> None:
     rows = list(read_rows(table))
 
-    def answer(path: str) -> int:
+    def status(path: str) -> int:
         try:
-            with urllib.request.urlopen(f"{address}/{path}", timeout=10) as answer:
-                return int(answer.status)
+            with urllib.request.urlopen(f"{address}/{path}", timeout=10) as response:
+                return int(response.status)
         except urllib.error.HTTPError as error:
             return error.code
 
-    assert answer(f"picture/{rows[0].sha256}.jpg") == 200
+    assert status(f"picture/{rows[0].sha256}.jpg") == 200
     for path in (
         f"picture/{rows[3].sha256}.jpg",
         f"picture/{'f' * 64}.jpg",
         f"gradio_api/file={table}",
         f"gradio_api/file={table.parent}/photos/{rows[0].path}".replace(" ", "%20"),
     ):
-        assert answer(path) in (403, 404), path
+        assert status(path) in (403, 404), path

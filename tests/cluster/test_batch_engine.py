@@ -85,7 +85,7 @@ def rows(engine: Engine, context: BatchContext) -> Iterator[Row]:
         context=context,
         painter=fake_studio().painter,
         folder=Path("photos"),
-        album=Path("album"),
+        pictures_folder=Path("album"),
     ).rows(find_images(Path("photos")))
 
 

@@ -139,8 +139,8 @@ def test_a_name_that_is_not_unicode_is_a_row_with_an_error(studio: Studio) -> No
     os.link(path, b"photos/\xff.png")
     names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
     assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 1
-    told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
-    assert told == [
+    errors = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
+    assert errors == [
         ("\\xff.png", "The name of this file is not valid Unicode; rename the file."),
         ("0/picture 0.png", ""),
     ]
@@ -160,8 +160,8 @@ def test_a_broken_link_is_a_row_with_an_error(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     Path("photos/loop.png").symlink_to("loop.png")
     assert marsam("batch", "photos", "--out", "a.csv", "--out", "a.html") == 1
-    told = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
-    assert told == [
+    errors = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
+    assert errors == [
         ("loop.png", "Cannot read loop.png: Too many levels of symbolic links."),
         ("0/picture 0.png", ""),
     ]
@@ -182,16 +182,16 @@ def test_a_folder_that_cannot_be_read_is_an_error(
     monkeypatch.setattr(os, "scandir", unreadable)
     capsys.readouterr()
     assert marsam("batch", "photos", "--out", "a.csv") == 1
-    told = f"The folder {made[1].parent} cannot be read: Permission denied.\n"
-    assert capsys.readouterr().err == told
+    message = f"The folder {made[1].parent} cannot be read: Permission denied.\n"
+    assert capsys.readouterr().err == message
     assert Path("a.csv").read_bytes() == before
 
 
 def test_a_cluster_batch_does_not_paint(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv", "-n", "1", "--cluster", "local") == 1
-    (told,) = capsys.readouterr().err.splitlines()
-    assert "without --cluster" in told
+    (message,) = capsys.readouterr().err.splitlines()
+    assert "without --cluster" in message
 
 
 def test_no_image_is_captioned_twice(studio: Studio) -> None:
@@ -408,10 +408,10 @@ def test_sidecars_contain_the_texts(studio: Studio) -> None:
     assert text.read_text(encoding="utf-8") == f"{CAT}\n{QITTA}\n"
     assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
     xmp = path.with_name(f"{path.name}.xmp")
-    found = ElementTree.fromstring(xmp.read_text(encoding="utf-8")).iter(
+    items = ElementTree.fromstring(xmp.read_text(encoding="utf-8")).iter(
         "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
     )
-    assert [li.text for li in found] == [CAT, CAT, QITTA] * 2
+    assert [li.text for li in items] == [CAT, CAT, QITTA] * 2
     # Marsam's own sidecar is updated; a foreign one is not changed.
     assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr", "--sidecar", "txt") == 0
     assert text.read_text(encoding="utf-8") == f"{CAT}\n[fra_Latn] {CAT}\n"
@@ -434,10 +434,10 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(
     monkeypatch.setattr(Path, "write_bytes", locked)
     command = ("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
     assert marsam(*command) == 1
-    told = capsys.readouterr().err.splitlines()
+    messages = capsys.readouterr().err.splitlines()
     sidecars = [path.with_name(f"{path.name}.txt") for path in made]
-    assert told[0] == f"{sidecars[1]} cannot be written: Read-only file system."
-    assert told[-1] == "Sidecars that could not be written: 1."
+    assert messages[0] == f"{sidecars[1]} cannot be written: Read-only file system."
+    assert messages[-1] == "Sidecars that could not be written: 1."
     assert [path.exists() for path in sidecars] == [True, False, True]
     assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
     assert marsam(*command, "--json") == 1
@@ -449,8 +449,8 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(
 def test_an_image_may_have_a_long_name(studio: Studio, letters: int, fits: bool) -> None:
     (path,) = make_folder(Path("photos"), 1)
     path = path.rename(path.with_name(f"{'a' * letters}.png"))
-    done = marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
-    assert done == (0 if fits else 1)
+    status = marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt")
+    assert status == (0 if fits else 1)
     assert [row.english for row in read_rows(Path("a.csv"))] == [CAT]
     assert len(list(path.parent.iterdir())) == (2 if fits else 1)
 
@@ -459,8 +459,8 @@ def test_exiftool_reads_the_sidecar(studio: Studio, exiftool: str) -> None:
     (path,) = make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
     command = [exiftool, "-j", "-XMP-iptcCore:AltTextAccessibility-ar", f"{path}.xmp"]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    assert told[0]["AltTextAccessibility-ar"] == QITTA
+    (tags,) = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert tags["AltTextAccessibility-ar"] == QITTA
 
 
 def test_new_pictures_are_painted_once(studio: Studio) -> None:
@@ -530,7 +530,7 @@ def pipeline(captioner: FakeCaptioner, **options: Any) -> BatchPipeline:
         context=context,
         painter=studio.painter,
         folder=Path("photos"),
-        album=Path("album"),
+        pictures_folder=Path("album"),
     )
 
 

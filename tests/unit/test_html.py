@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 import marsam
-from marsam.batch.contact_sheet import SheetWriter
+from marsam.batch.contact_sheet import ContactSheetWriter
 from marsam.batch.rows import Row
 from marsam.journal.file_store import StoredFile
 from marsam.journal.records import StoredPicture
@@ -109,7 +109,9 @@ def test_the_review_page_escapes() -> None:
 def test_the_contact_sheet_escapes(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.html"
     folder = tmp_path / "<img src=x onerror=y>"
-    writer = SheetWriter(sheet, folder=folder, album=tmp_path / "new", home=tmp_path)
+    writer = ContactSheetWriter(
+        sheet, folder=folder, pictures_folder=tmp_path / "new", page_folder=tmp_path
+    )
     writer.write(ROW)
     writer.write(Row(path="b.png", error=ATTACK))
     writer.close()

@@ -124,14 +124,14 @@ for index, row in enumerate(review.rows):
             process.stdout.readline()
         time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
-        told = 7 + len(process.stdout.readlines())
+        saved = 7 + len(process.stdout.readlines())
     assert len(list(read_rows(table))) == 200  # never half a file
     review = Review(table)
     review.close()
     for rows in (review.rows, list(read_rows(table))):
-        assert [row.english for row in rows[:told]] == [f"cat {n}" for n in range(told)]
-        assert all(row.reviewed for row in rows[:told])
-        assert not any(row.reviewed for row in rows[told + 1 :])
+        assert [row.english for row in rows[:saved]] == [f"cat {n}" for n in range(saved)]
+        assert all(row.reviewed for row in rows[:saved])
+        assert not any(row.reviewed for row in rows[saved + 1 :])
 
 
 def test_corrections_that_did_not_reach_the_table_are_applied(
@@ -204,9 +204,9 @@ def test_a_large_table_is_written_after_a_delay(
 
 
 def test_two_tabs_do_not_overwrite_each_other(review: Review) -> None:
-    seen = digest(review.rows[0])
-    assert review.save(0, TOM, seen)
-    assert not review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
+    expected = digest(review.rows[0])
+    assert review.save(0, TOM, expected)
+    assert not review.save(0, {**TOM, "arb_Arab": "هرّ"}, expected)
     assert dict(review.rows[0].texts) == TOM
     assert save(review, 0, {**TOM, "arb_Arab": "هرّ"})  # now with the current digest
 
@@ -302,7 +302,7 @@ def test_an_unreadable_file_has_no_texts_but_an_image_without_caption_may() -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("none.csv", None, "There is no file none.csv."),
         (
@@ -321,14 +321,14 @@ def test_an_unreadable_file_has_no_texts_but_an_image_without_caption_may() -> N
 def test_a_file_that_is_no_batch_table_is_one_sentence(
     name: str,
     content: str | None,
-    told: str,
+    message: str,
     more: tuple[str, ...],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     if content is not None:
         Path(name).write_text(content, encoding="utf-8")
     assert marsam("review", name, *more) == 1
-    assert capsys.readouterr().err == f"{told}\n"
+    assert capsys.readouterr().err == f"{message}\n"
     assert not list(Path().glob(".*"))
 
 
@@ -530,12 +530,12 @@ def test_reopening_removes_a_cleared_text(review: Review) -> None:
 def test_a_new_empty_column_does_not_change_a_row(review: Review, table: Path) -> None:
     """Another program adds a language: the reviewer can still save."""
     save(review, 0, TOM)
-    seen = digest(review.rows[0])
+    expected = digest(review.rows[0])
     output = AtomicOutput(table, lambda file: CsvWriter(file, [*CODES, "fra_Latn"]))
     for row in review.rows:
         output.write(row)
     output.commit()
-    assert review.save(0, {**TOM, "arb_Arab": "هرّ"}, seen)
+    assert review.save(0, {**TOM, "arb_Arab": "هرّ"}, expected)
 
 
 # Strings of the page.

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from marsam.batch.rows import Row, spelled
+from marsam.batch.rows import Row, printable_name
 from marsam.errors import DiskFull, JournalError, is_disk_full
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
@@ -222,4 +222,4 @@ def _key(*parts: object) -> str:
 
 def _path_text(path: Path) -> str:
     """The absolute path as text; bytes that are not valid Unicode are written as escapes."""
-    return spelled(str(path.resolve()))
+    return printable_name(str(path.resolve()))

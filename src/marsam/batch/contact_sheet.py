@@ -1,4 +1,4 @@
-"""Rows as a contact sheet: one HTML page, in Arabic or English, with alt text ready to be copied.
+"""A contact sheet: all rows as one HTML page in Arabic and English, with alt text to copy.
 
 The pictures are not copied; the page shows them from where they are.
 """
@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-from marsam.batch.rows import Row, spelled
+from marsam.batch.rows import Row, printable_name
 from marsam.notices import Notice
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui.html import template
 from marsam.ui.i18n import Bilingual, Strings
 
-MARK = b'<meta name="generator" content="Marsam">'
-"""Tells our own pages from others."""
+GENERATOR_TAG = b'<meta name="generator" content="Marsam">'
+"""Part of every contact sheet that Marsam writes."""
 STRINGS = Strings(
     title=Bilingual("Captions of the pictures in {}", "أوصاف صور المجلد {}"),
     all=Bilingual("All", "الكل"),
@@ -28,29 +28,32 @@ STRINGS = Strings(
 )
 
 
-def is_sheet(path: Path) -> bool:
+def is_contact_sheet(path: Path) -> bool:
     """Whether a file is a contact sheet that Marsam wrote."""
     try:
         with path.open("rb") as page:
-            return MARK in page.read(1000)
+            return GENERATOR_TAG in page.read(1000)
     except OSError:
         return False
 
 
-class SheetWriter:
-    """A page that grows row by row.
+class ContactSheetWriter:
+    """Writes a contact sheet row by row.
 
     Args:
         path: the file.
-        folder: where the pictures are that rows name.
-        album: where new pictures are; rows name them from its parent.
-        home: the folder from which the page will be opened.
+        folder: paths of images in rows are relative to it.
+        pictures_folder: the folder of new pictures; rows name them relative to its parent.
+        page_folder: the folder from which the page will be opened.
     """
 
-    def __init__(self, path: Path, *, folder: Path, album: Path, home: Path) -> None:
-        self._folder, self._album, self._home = folder, album, home
+    def __init__(
+        self, path: Path, *, folder: Path, pictures_folder: Path, page_folder: Path
+    ) -> None:
+        self._folder, self._page_folder = folder, page_folder
+        self._pictures_parent = pictures_folder.parent
         page = template(Path(__file__).with_name("contact_sheet.html"))
-        name = spelled(folder.resolve().name)
+        name = printable_name(folder.resolve().name)
         before, self._after = page.render(name=name, strings=STRINGS, rows="\0").split("\0")
         self._card = page.make_module({"strings": STRINGS}).card  # type: ignore[attr-defined]
         self._file = path.open("w", encoding="utf-8")
@@ -58,17 +61,17 @@ class SheetWriter:
 
     def write(self, row: Row) -> None:
         """Add a row."""
-        new = [self._album.parent / name for name in row.pictures]
+        new = [self._pictures_parent / name for name in row.pictures]
         texts = sorted(row.texts.items(), key=lambda pair: pair[0] != ARABIC.code)
         alt = row.texts.get(ARABIC.code)
         self._file.write(
             self._card(
                 row,
                 # Without a hash there may be no such file, or a broken link.
-                address=_address(self._folder / row.path, self._home) if row.sha256 else "",
+                url=_url(self._folder / row.path, self._page_folder) if row.sha256 else "",
                 alt=alt or row.english,
                 lang=(ARABIC if alt else ENGLISH).tag,
-                new=[_address(path, self._home) for path in new],
+                new=[_url(path, self._page_folder) for path in new],
                 texts=[(language(code), text) for code, text in texts if text],
                 warnings=[Bilingual(*Notice[name.upper()].value) for name in row.warnings],
             )
@@ -81,12 +84,12 @@ class SheetWriter:
         self._file.close()
 
 
-def _address(picture: Path, home: Path) -> str:
-    """The URL of a picture, relative to the page where possible: both can be moved together."""
+def _url(image: Path, page_folder: Path) -> str:
+    """The URL of an image, relative to the page if possible, so that both can be moved together."""
     try:
-        near = os.path.relpath(picture.resolve(), home.resolve())
+        relative = os.path.relpath(image.resolve(), page_folder.resolve())
     except ValueError:  # another drive
-        return picture.resolve().as_uri()
-    # A colon in the first part would read as the scheme of an address.
-    name = quote(os.fsencode(near.replace(os.sep, "/")))
-    return name if near.startswith(os.pardir) else f"./{name}"
+        return image.resolve().as_uri()
+    url = quote(os.fsencode(relative.replace(os.sep, "/")))
+    # Without "./", a colon in the first part would end a URL scheme.
+    return url if relative.startswith(os.pardir) else f"./{url}"

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from marsam.batch.contact_sheet import SheetWriter, is_sheet
+from marsam.batch.contact_sheet import ContactSheetWriter, is_contact_sheet
 from marsam.batch.corrections import Corrections
 from marsam.batch.lock import lock_table, unlock
 from marsam.batch.rows import Row
@@ -52,7 +52,7 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
             f"{path.name} already exists and was not written by marsam batch; choose another name."
         )
         if suffix == CONTACT_SHEET:
-            if not is_sheet(path):
+            if not is_contact_sheet(path):
                 raise OptionError(foreign)
             continue
         try:
@@ -68,7 +68,7 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
 
 @contextmanager
 def open_outputs(
-    out: Sequence[Path], codes: Sequence[str], folder: Path, album: Path
+    out: Sequence[Path], codes: Sequence[str], folder: Path, pictures_folder: Path
 ) -> Iterator[list[AtomicOutput]]:
     """Open the files to write; all get their final names at the end, none of them after an error.
 
@@ -76,7 +76,7 @@ def open_outputs(
         out: their paths.
         codes: NLLB codes of the languages, in the order of their columns.
         folder: paths of images in rows are relative to it.
-        album: the folder of new pictures; rows name them relative to its parent.
+        pictures_folder: the folder of new pictures; rows name them relative to its parent.
 
     Raises:
         OptionError: when a file cannot be written, or another process is writing it.
@@ -88,7 +88,7 @@ def open_outputs(
             stack.callback(unlock, lock_table(table))
         outputs: list[AtomicOutput] = []
         for path in paths:
-            outputs.append(AtomicOutput(path, _writer(path, codes, folder, album)))
+            outputs.append(AtomicOutput(path, _writer(path, codes, folder, pictures_folder)))
             stack.callback(outputs[-1].discard)
         yield outputs
         for output in outputs:
@@ -96,9 +96,14 @@ def open_outputs(
 
 
 def _writer(
-    path: Path, codes: Sequence[str], folder: Path, album: Path
+    path: Path, codes: Sequence[str], folder: Path, pictures_folder: Path
 ) -> Callable[[Path], Writer]:
     suffix = path.suffix.lower()
     if suffix == CONTACT_SHEET:
-        return partial(SheetWriter, folder=folder, album=album, home=path.parent)
+        return partial(
+            ContactSheetWriter,
+            folder=folder,
+            pictures_folder=pictures_folder,
+            page_folder=path.parent,
+        )
     return lambda file: TABLE_WRITERS[suffix](file, codes)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from marsam.background import prefetch
 from marsam.batch.cache import BatchContext, TextResult
 from marsam.batch.engine import Engine, Errors, ScannedFile
-from marsam.batch.rows import Row, spelled
+from marsam.batch.rows import Row, printable_name
 from marsam.errors import PictureError
 from marsam.imaging import metadata
 from marsam.imaging.image_io import map_save_errors
@@ -30,14 +30,14 @@ class BatchPipeline:
         context: the cache, the models and the options.
         painter: paints new pictures, if the options ask for them.
         folder: paths of images in rows are relative to it.
-        album: the folder of new pictures; rows name them relative to its parent.
+        pictures_folder: the folder of new pictures; rows name them relative to its parent.
     """
 
     engine: Engine
     context: BatchContext
     painter: Painter
     folder: Path
-    album: Path
+    pictures_folder: Path
 
     def rows(self, paths: Iterable[Path]) -> Generator[Row]:
         """Yield a row for every file, in order. Closing it cancels; cached results are kept.
@@ -78,7 +78,7 @@ class BatchPipeline:
         self, file: ScannedFile, results: Mapping[str, TextResult], errors: Errors
     ) -> Row:
         path = file.path.relative_to(self.folder).as_posix()
-        row = Row(path=spelled(path), models=self.context.models)
+        row = Row(path=printable_name(path), models=self.context.models)
         if file.info is None:
             return row.with_error(file.error or PictureError("This image cannot be read."))
         sha256, width, height = file.info
@@ -134,10 +134,10 @@ class BatchPipeline:
             first = int(row.sha256[:7], 16)
         names = []
         for seed in range(first, first + options.pictures):
-            path = self.album / f"{row.sha256[:16]}-{seed}.png"
+            path = self.pictures_folder / f"{row.sha256[:16]}-{seed}.png"
             one = replace(options, pictures=1, seed=seed)
             if self._is_painted(path, row, one) or self._paint_one(path, row, one):
-                names.append(path.relative_to(self.album.parent).as_posix())
+                names.append(path.relative_to(self.pictures_folder.parent).as_posix())
         return replace(row, pictures=tuple(names))
 
     def _paint_one(self, path: Path, row: Row, options: PaintOptions) -> bool:
@@ -146,7 +146,7 @@ class BatchPipeline:
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
                 record = replace(record, arabic=row.texts.get(ARABIC.code, ""))
-                with map_save_errors(self.album):
+                with map_save_errors(self.pictures_folder):
                     metadata.save_with_record(event.picture.image, record, path)
                 return True
         return False

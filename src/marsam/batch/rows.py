@@ -115,7 +115,7 @@ def _is_language(tag: str) -> bool:
         return False
 
 
-def spelled(name: str) -> str:
+def printable_name(name: str) -> str:
     """Return a file name that any table can store: bytes that are not Unicode as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

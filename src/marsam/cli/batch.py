@@ -70,7 +70,7 @@ class _Batch:
     started: float = field(default_factory=time.monotonic)
 
     @property
-    def album(self) -> Path:
+    def pictures_folder(self) -> Path:
         """The folder for new pictures, which is not searched."""
         return self.out[0].with_name(f"{self.out[0].stem}-pictures")
 
@@ -86,7 +86,7 @@ class _Batch:
         """Find the pictures."""
         from marsam.batch.discovery import find_images
 
-        return find_images(self.folder, exclude=self.album)
+        return find_images(self.folder, exclude=self.pictures_folder)
 
     def write(
         self, rows: "Iterator[Row]", outputs: "Sequence[AtomicOutput]", cache: "ResultCache"
@@ -230,7 +230,7 @@ def batch(
     job.total = sum(1 for _ in job.paths())
     with ExitStack() as stack:
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
-        outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.album))
+        outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.pictures_folder))
         machines = None
         if cluster is not None:
             from marsam.cluster import batch_cluster
@@ -248,7 +248,11 @@ def batch(
         if machines is not None:
             engine = stack.enter_context(machines.engine(context))
         pipeline = BatchPipeline(
-            engine=engine, context=context, painter=studio.painter, folder=folder, album=job.album
+            engine=engine,
+            context=context,
+            painter=studio.painter,
+            folder=folder,
+            pictures_folder=job.pictures_folder,
         )
         job.write(stack.enter_context(closing(pipeline.rows(job.paths()))), outputs, cache)
     job.report()

@@ -1,5 +1,6 @@
-"""The parts of the review page and where they stand; what they do is in ``review_page``."""
+"""The components of the review page and their layout; their handlers are in ``page``."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -7,35 +8,44 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from marsam.batch.rows import Row
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review.strings import STRINGS, name_of
 from marsam.text.languages import language
 from marsam.ui.components import header, html
 from marsam.ui.i18n import ENGLISH
 from marsam.ui.launch import launch_options
+from marsam.ui.updates import Update
 
 HERE = Path(__file__).parent
-FILTERS = ("draft", "remarks", "reviewed", "error", "all")
-"""Which rows are shown; the words that say so have the same names."""
+FILTERS: Mapping[str, Callable[[Row], bool]] = {
+    "draft": lambda row: not row.error and not row.reviewed,
+    "remarks": lambda row: bool(row.warnings) and not row.error and not row.reviewed,
+    "reviewed": lambda row: row.reviewed and not row.error,
+    "error": lambda row: bool(row.error),
+    "all": lambda _: True,
+}
+"""Whether a filter shows a row. The names of filters are also the keys of their labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """Everything on the page that changes.
+class Components:
+    """All components of the page that change.
 
     Attributes:
-        shown: which row the page shows, and how it was: it travels with every request.
-        boxes: the texts, by NLLB code.
+        current_row: the row that the page shows, sent with every request: index, path and digest
+            as JSON; empty for none. It is not visible.
+        texts: the text boxes, by NLLB code.
     """
 
-    visit: gr.State
-    shown: gr.Textbox
+    session: gr.State
+    current_row: gr.Textbox
     language: gr.Radio
     count: gr.HTML
     filter: gr.Radio
-    picture: gr.HTML
+    image: gr.HTML
     remarks: gr.HTML
-    boxes: dict[str, gr.Textbox]
+    texts: dict[str, gr.Textbox]
     save: gr.Button
     reopen: gr.Button
     previous: gr.Button
@@ -43,16 +53,16 @@ class Parts:
     status: gr.HTML
 
     @property
-    def everything(self) -> list[Any]:
-        """All of them."""
-        parts = [getattr(self, field.name) for field in fields(self) if field.name != "boxes"]
-        return [*parts, *self.boxes.values()]
+    def all(self) -> list[Any]:
+        """All components as a list, the text boxes last."""
+        others = [getattr(self, field.name) for field in fields(self) if field.name != "texts"]
+        return [*others, *self.texts.values()]
 
-    def labels(self, speech: str) -> dict[Any, Any]:
-        """Updates that make every part speak a language; what people wrote stays."""
-        updates: dict[Any, Any] = {
-            part: gr.update(value=STRINGS.text(key, speech))
-            for part, key in (
+    def labels(self, language: str) -> Update:
+        """Return updates that show every label in a language."""
+        updates: Update = {
+            button: gr.update(value=STRINGS.text(key, language))
+            for button, key in (
                 (self.save, "save"),
                 (self.reopen, "reopen"),
                 (self.previous, "previous"),
@@ -60,46 +70,49 @@ class Parts:
             )
         }
         updates[self.filter] = gr.update(
-            label=STRINGS.text("show", speech), choices=_filters(speech)
+            label=STRINGS.text("show", language), choices=_filters(language)
         )
-        for code, box in self.boxes.items():
-            updates[box] = gr.update(label=name_of(code, speech))
+        for code, box in self.texts.items():
+            updates[box] = gr.update(label=name_of(code, language))
         return updates
 
 
-def _filters(speech: str) -> list[tuple[str, str]]:
-    return [(STRINGS.text(name, speech), name) for name in FILTERS]
+def _filters(language: str) -> list[tuple[str, str]]:
+    return [(STRINGS.text(name, language), name) for name in FILTERS]
 
 
-def lay_out(table: str, codes: list[str], visit: object) -> Parts:
-    """Build the page, in English; whoever reads Arabic gets it in Arabic on arrival.
+def create_components(table: str, codes: list[str], session: object) -> Components:
+    """Create the page in English; loading it shows it in the browser's language.
 
     Args:
-        table: its name.
+        table: the table's name.
         codes: NLLB codes of its languages.
-        visit: what a newly opened page remembers.
+        session: the initial state of a page.
     """
 
     def button(key: str, **options: Any) -> gr.Button:
         return gr.Button(STRINGS.text(key, ENGLISH), elem_id=key, **options)
 
-    parts: dict[str, Any] = {"visit": gr.State(visit), "shown": gr.Textbox(visible=False)}
+    parts: dict[str, Any] = {
+        "session": gr.State(session),
+        "current_row": gr.Textbox(visible=False),
+    }
     parts["language"] = header(STRINGS.html("title", table))
     with gr.Row(elem_id="bar"):
         parts["count"] = html(elem_id="count")
         parts["filter"] = gr.Radio(
             _filters(ENGLISH),
-            value=FILTERS[0],
+            value="draft",
             label=STRINGS.text("show", ENGLISH),
             elem_id="filter",
         )
     with gr.Row(elem_id="work"):
         with gr.Column(scale=6, min_width=280):
-            parts["picture"] = html(elem_id="picture")
+            parts["image"] = html(elem_id="picture")
         with gr.Column(scale=5, min_width=280):
             parts["remarks"] = html(elem_id="remarks")
             with gr.Column(elem_id="texts"):
-                parts["boxes"] = {code: _box(code) for code in codes}
+                parts["texts"] = {code: _text_box(code) for code in codes}
             with gr.Row():
                 parts["save"] = button("save", variant="primary")
                 parts["reopen"] = button("reopen")
@@ -108,25 +121,25 @@ def lay_out(table: str, codes: list[str], visit: object) -> Parts:
                 parts["next"] = button("next")
             parts["status"] = html(elem_id="status", live=True)
             html(Markup('<p class="keys">{}</p>').format(STRINGS.html("keys")))
-    return Parts(**parts)
+    return Components(**parts)
 
 
-def _box(code: str) -> gr.Textbox:
-    one = language(code)
+def _text_box(code: str) -> gr.Textbox:
+    text_language = language(code)
     return gr.Textbox(
         label=name_of(code, ENGLISH),
-        elem_id=f"text-{one.tag}",
-        elem_classes=["words", one.direction],
+        elem_id=f"text-{text_language.tag}",
+        elem_classes=["words", text_language.direction],
         lines=2,
         max_lines=10,
         max_length=MAX_TEXT_CHARACTERS,
-        rtl=one.direction == "rtl",
-        html_attributes=gr.InputHTMLAttributes(lang=one.tag),
+        rtl=text_language.direction == "rtl",
+        html_attributes=gr.InputHTMLAttributes(lang=text_language.tag),
     )
 
 
-def served_with() -> dict[str, Any]:
-    """Arguments with which the page is mounted: those of the studio, its own style and script."""
+def mount_options() -> dict[str, Any]:
+    """Return options for ``gr.mount_gradio_app``: the studio's, with the page's CSS and script."""
     css = (HERE / "review.css").read_text(encoding="utf-8")
     script = (HERE / "review.js").read_text(encoding="utf-8")
     return launch_options(css=css, script=script) | {"max_file_size": 1}  # nothing is uploaded

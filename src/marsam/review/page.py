@@ -1,7 +1,7 @@
-"""The review page: one picture at a time, its words in every language, kept with one key."""
+"""The review page: one image at a time, with its texts in every language."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from marsam.errors import MarsamError, PromptError
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review import render
 from marsam.review.images import MissingImage, RowImages
-from marsam.review.layout import Parts, lay_out
+from marsam.review.layout import FILTERS, Components, create_components
 from marsam.review.strings import STRINGS
 from marsam.review.table import Review, digest
 from marsam.ui.error_messages import error_message
@@ -22,264 +22,300 @@ from marsam.ui.html import EMPTY, join
 from marsam.ui.i18n import ARABIC, ENGLISH, Bilingual
 from marsam.ui.updates import Update, merge
 
-_SHOWS: dict[str, Callable[[Row], bool]] = {
-    "draft": lambda row: not row.error and not row.reviewed,
-    "remarks": lambda row: bool(row.warnings) and not row.error and not row.reviewed,
-    "reviewed": lambda row: row.reviewed and not row.error,
-    "error": lambda row: bool(row.error),
-    "all": lambda _: True,
-}
 
+class UnsavedTexts(NamedTuple):
+    """Texts that were edited but not saved, and the digest of the row that was edited."""
 
-class Unsaved(NamedTuple):
-    """Texts that were changed and left, and how the row was when they were written."""
-
-    written: dict[str, str]
-    seen: str
+    texts: dict[str, str]
+    digest: str
 
 
 @dataclass
-class Visit:
-    """What one open page remembers.
+class Session:
+    """The state of one open page.
 
     Attributes:
-        done: paths of rows handled since the filter was chosen: one can go back to them.
-        unsaved: what was written and not saved, by path.
+        done: paths of rows that were saved or reopened since the filter was chosen; they stay
+            reachable, although the filter no longer shows them.
+        unsaved: unsaved texts, by the path of their row.
     """
 
     done: set[str] = field(default_factory=set)
-    unsaved: dict[str, Unsaved] = field(default_factory=dict)
+    unsaved: dict[str, UnsavedTexts] = field(default_factory=dict)
 
 
 def build(review: Review, images: RowImages) -> gr.Blocks:
     """Return the review page of a table."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        parts = lay_out(review.table.name, review.codes, Visit())
-        _wire(page, parts, Reviewing(parts, review, images))
+        components = create_components(review.table.name, review.codes, Session())
+        _wire(page, components, ReviewHandlers(components, review, images))
     return page
 
 
-def _wire(page: gr.Blocks, parts: Parts, reviewing: "Reviewing") -> None:
-    quick: dict[str, Any] = {
+def _wire(page: gr.Blocks, components: Components, handlers: "ReviewHandlers") -> None:
+    options: dict[str, Any] = {
         "queue": False,
-        "trigger_mode": "multiple",  # keys may be faster than answers
+        "trigger_mode": "multiple",  # a key may be pressed again before the response
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    everything = parts.everything
-    # The page tells which row it shows: a key pressed twice can never save a text elsewhere.
-    given = [parts.visit, parts.language, parts.filter, parts.shown, *parts.boxes.values()]
+    outputs = components.all
+    # Every request names its row: a key pressed twice cannot save a text to another row.
+    inputs = [
+        components.session,
+        components.language,
+        components.filter,
+        components.current_row,
+        *components.texts.values(),
+    ]
     page.load(
-        reviewing.arrive,
-        [parts.language],
-        everything,
+        handlers.load,
+        [components.language],
+        outputs,
         js="() => window.marsam.load().slice(1)",
-        **quick,
+        **options,
     ).then(None, js="() => window.marsam.ready()")
-    parts.language.input(
-        reviewing.speak,
-        [parts.language, parts.shown],
-        everything,
-        js="(code, shown) => [window.marsam.setLanguage(code), shown]",
-        **quick,
+    components.language.input(
+        handlers.set_language,
+        [components.language, components.current_row],
+        outputs,
+        js="(code, row) => [window.marsam.setLanguage(code), row]",
+        **options,
     )
-    parts.filter.input(reviewing.choose, given, everything, **quick)
-    parts.save.click(reviewing.save, given, everything, **quick)
-    parts.reopen.click(reviewing.reopen, given, everything, **quick)
-    parts.next.click(partial(reviewing.move, 1), given, everything, **quick)
-    parts.previous.click(partial(reviewing.move, -1), given, everything, **quick)
+    components.filter.input(handlers.set_filter, inputs, outputs, **options)
+    components.save.click(handlers.save, inputs, outputs, **options)
+    components.reopen.click(handlers.reopen, inputs, outputs, **options)
+    components.next.click(partial(handlers.move, 1), inputs, outputs, **options)
+    components.previous.click(partial(handlers.move, -1), inputs, outputs, **options)
 
 
-class Reviewing:
-    """What happens when the parts of the page are used, and what is seen then."""
+class ReviewHandlers:
+    """Event handlers of the review page.
 
-    def __init__(self, parts: Parts, review: Review, images: RowImages) -> None:
-        self.parts, self.review, self.images = parts, review, images
+    Most take the state of the page: its session, its language, the name of the filter, the current
+    row as JSON (see :class:`marsam.review.layout.Components`), and the edited texts.
+    """
 
-    # What people do.
+    def __init__(self, components: Components, review: Review, images: RowImages) -> None:
+        self.components, self.review, self.images = components, review, images
 
-    def arrive(self, speech: str) -> Update:
-        """The page was opened: the first row that nobody has reviewed."""
+    def load(self, language: str) -> Update:
+        """Show the first draft on a newly opened page; the first row if there is no draft."""
         self.review.reload_if_changed()
-        speech = ARABIC if speech == ARABIC else ENGLISH
-        visit = Visit()
-        number = self._seek(visit, "draft", -1, 1)
-        chosen = "draft"
-        if number is None:  # all is done: there is still something to look at
-            chosen, number = "all", 0
-        told = {self.parts.language: speech, self.parts.filter: gr.update(value=chosen)}
-        return merge(self.parts.labels(speech), told, self._look(visit, speech, chosen, number))
+        language = ARABIC if language == ARABIC else ENGLISH
+        session = Session()
+        index, filter_name = self._find(session, "draft", -1, 1), "draft"
+        if index is None:
+            index, filter_name = 0, "all"
+        return merge(
+            self.components.labels(language),
+            {
+                self.components.language: language,
+                self.components.filter: gr.update(value=filter_name),
+            },
+            self._show(session, language, filter_name, index),
+        )
 
-    def speak(self, speech: str, shown: str) -> Update:
-        """Everything in the other language; what people wrote stays."""
-        labels = self.parts.labels(speech)
-        number, _ = self._place(shown)
-        if number is not None:
-            labels[self.parts.picture] = self._picture(self.review.rows[number], speech, None)
-        return labels
+    def set_language(self, language: str, current_row: str) -> Update:
+        """Show the page in the other language; edited texts do not change."""
+        update = self.components.labels(language)
+        index, _ = self._locate(current_row)
+        if index is not None:
+            row = self.review.rows[index]
+            update[self.components.image] = self._image(row, language, None)
+        return update
 
-    def choose(self, visit: Visit, speech: str, chosen: str, shown: str, *texts: str) -> Update:
-        """Another filter: the row stays if it fits, else the next that does."""
-        number = self._left(visit, shown, texts)
-        visit.done.clear()
-        if number is None or not _SHOWS[chosen](self.review.rows[number]):
-            after = self._seek(visit, chosen, -1 if number is None else number, 1)
-            number = self._seek(visit, chosen, -1, 1) if after is None else after
-        return self._look(visit, speech, chosen, number)
+    def set_filter(
+        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
+    ) -> Update:
+        """Keep the row if the new filter shows it; otherwise show the next row of the filter."""
+        index = self._keep_edits(session, current_row, texts)
+        session.done.clear()
+        if index is None or not FILTERS[filter_name](self.review.rows[index]):
+            following = self._find(session, filter_name, -1 if index is None else index, 1)
+            index = self._find(session, filter_name, -1, 1) if following is None else following
+        return self._show(session, language, filter_name, index)
 
     def move(
-        self, step: int, visit: Visit, speech: str, chosen: str, shown: str, *texts: str
+        self,
+        step: int,
+        session: Session,
+        language: str,
+        filter_name: str,
+        current_row: str,
+        *texts: str,
     ) -> Update:
-        """The next row, or the one before; nothing is saved, and nothing written is lost."""
-        number = self._left(visit, shown, texts)
-        start = number
+        """Show the next or previous row; edits are not saved, but kept in the session."""
+        index = self._keep_edits(session, current_row, texts)
+        start = index
         if start is None:
             start = -1 if step > 0 else len(self.review.rows)
-        found = self._seek(visit, chosen, start, step)
-        if found is None:
-            end = EMPTY if number is None else STRINGS.html("last" if step > 0 else "first")
-            return self._look(visit, speech, chosen, number, end)
-        return self._look(visit, speech, chosen, found)
+        target = self._find(session, filter_name, start, step)
+        if target is None:
+            end = EMPTY if index is None else STRINGS.html("last" if step > 0 else "first")
+            return self._show(session, language, filter_name, index, end)
+        return self._show(session, language, filter_name, target)
 
-    def save(self, visit: Visit, speech: str, chosen: str, shown: str, *texts: str) -> Update:
-        """Keep the texts as reviewed, and go on."""
-        number, seen = self._place(shown)
-        if number is None:
-            return self._look(visit, speech, chosen, None)
-        written = dict(zip(self.parts.boxes, texts, strict=True))
-        path = self.review.rows[number].path
-        visit.unsaved[path] = Unsaved(written, seen)
-        try:
-            kept = self.review.save(number, written, seen)
-        except PromptError:
-            why = (
-                STRINGS.html("too_long", MAX_TEXT_CHARACTERS)
-                if any(map(str.strip, texts))
-                else STRINGS.html("empty")
-            )
-            return self._look(visit, speech, chosen, number, why)
-        except MarsamError as error:
-            return self._look(visit, speech, chosen, number, _not_saved(error))
-        if not kept:  # saved again, it is: now the other words have been seen
-            visit.unsaved[path] = Unsaved(written, digest(self.review.rows[number]))
-            return self._look(visit, speech, chosen, number, elsewhere=True)
-        visit.unsaved.pop(path, None)
-        visit.done.add(path)
-        found = self._seek(visit, chosen, number, 1)
-        if found is None:  # those that were left out before
-            found = self._seek(Visit(), chosen, -1, 1) if chosen in ("draft", "remarks") else number
-        ended = STRINGS.html("last") if found == number else EMPTY
-        return self._look(visit, speech, chosen, found, self._saved(), ended)
-
-    def reopen(self, visit: Visit, speech: str, chosen: str, shown: str, *texts: str) -> Update:
-        """Make the row a draft again."""
-        number, seen = self._place(shown)
-        if number is None:
-            return self._look(visit, speech, chosen, None)
-        self._left(visit, shown, texts)
-        path = self.review.rows[number].path
-        try:
-            kept = self.review.reopen(number, seen)
-        except MarsamError as error:
-            return self._look(visit, speech, chosen, number, _not_saved(error))
-        visit.done.add(path)
-        if kept and path in visit.unsaved:
-            now = digest(self.review.rows[number])
-            visit.unsaved[path] = visit.unsaved[path]._replace(seen=now)
-        return self._look(
-            visit, speech, chosen, number, STRINGS.html("reopened") if kept else EMPTY
-        )
-
-    # What they see.
-
-    def _look(
-        self,
-        visit: Visit,
-        speech: str,
-        chosen: str,
-        number: int | None,
-        *said: Markup,
-        elsewhere: bool = False,
+    def save(
+        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
     ) -> Update:
-        """Everything about a row; or that there is none to show."""
-        rows = self.review.rows
+        """Save the texts as reviewed, and show the next row."""
+        show = partial(self._show, session, language, filter_name)
+        index, expected = self._locate(current_row)
+        if index is None:
+            return show(None)
+        edited = dict(zip(self.components.texts, texts, strict=True))
+        path = self.review.rows[index].path
+        session.unsaved[path] = UnsavedTexts(edited, expected)
+        try:
+            saved = self.review.save(index, edited, expected)
+        except PromptError:
+            too_long = any(map(str.strip, texts))
+            return show(
+                index,
+                STRINGS.html("too_long", MAX_TEXT_CHARACTERS)
+                if too_long
+                else STRINGS.html("empty"),
+            )
+        except MarsamError as error:
+            return show(index, _not_saved(error))
+        if not saved:  # shown now, so that saving again replaces it
+            session.unsaved[path] = UnsavedTexts(edited, digest(self.review.rows[index]))
+            return show(index, conflict=True)
+        session.unsaved.pop(path, None)
+        session.done.add(path)
+        following = self._find(session, filter_name, index, 1)
+        if following is None:  # start again with the rows that were skipped
+            unreviewed = filter_name in ("draft", "remarks")
+            following = self._find(Session(), filter_name, -1, 1) if unreviewed else index
+        end = STRINGS.html("last") if following == index else EMPTY
+        return show(following, self._saved_message(), end)
+
+    def reopen(
+        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
+    ) -> Update:
+        """Make the row a draft again."""
+        show = partial(self._show, session, language, filter_name)
+        index, expected = self._locate(current_row)
+        if index is None:
+            return show(None)
+        self._keep_edits(session, current_row, texts)
+        path = self.review.rows[index].path
+        try:
+            reopened = self.review.reopen(index, expected)
+        except MarsamError as error:
+            return show(index, _not_saved(error))
+        session.done.add(path)
+        if reopened and path in session.unsaved:
+            current = digest(self.review.rows[index])
+            session.unsaved[path] = session.unsaved[path]._replace(digest=current)
+        return show(index, STRINGS.html("reopened") if reopened else EMPTY)
+
+    def _show(
+        self,
+        session: Session,
+        language: str,
+        filter_name: str,
+        index: int | None,
+        *messages: Markup,
+        conflict: bool = False,
+    ) -> Update:
+        """Show a row, or that the filter has none.
+
+        Args:
+            session: of the page.
+            language: of the page.
+            filter_name: of the page.
+            index: of the row; None for no row.
+            messages: shown in the status line.
+            conflict: also show the row's current texts, which differ from the edited ones.
+        """
+        components, rows = self.components, self.review.rows
         done = sum(1 for row in rows if row.reviewed and not row.error)
-        update: Update = {self.parts.visit: visit, self.parts.count: render.count(done, len(rows))}
-        if number is None:
-            nothing = Markup('<p class="nothing">{}</p>').format(STRINGS.html(f"none_{chosen}"))
+        update: Update = {
+            components.session: session,
+            components.count: render.count(done, len(rows)),
+        }
+        if index is None:
+            nothing = Markup('<p class="nothing">{}</p>').format(
+                STRINGS.html(f"none_{filter_name}")
+            )
             hidden = gr.update(visible=False)
-            gone = [*self.parts.boxes.values(), self.parts.save, self.parts.reopen]
             return update | {
-                self.parts.shown: "",
-                self.parts.picture: nothing,
-                self.parts.remarks: hidden,
-                **dict.fromkeys(gone, hidden),
-                self.parts.status: join(said, " "),
+                components.current_row: "",
+                components.image: nothing,
+                components.remarks: hidden,
+                components.save: hidden,
+                components.reopen: hidden,
+                **dict.fromkeys(components.texts.values(), hidden),
+                components.status: join(messages, " "),
             }
-        row = rows[number]
-        texts = {code: row.texts.get(code, "") for code in self.parts.boxes}
-        unsaved = visit.unsaved.get(row.path)
-        notes = render.remarks(
-            row, unsaved=unsaved is not None, elsewhere=texts if elsewhere else None
+        row = rows[index]
+        current = {code: row.texts.get(code, "") for code in components.texts}
+        unsaved = session.unsaved.get(row.path)
+        remarks = render.remarks(
+            row, unsaved=unsaved is not None, elsewhere=current if conflict else None
         )
-        written, seen = unsaved or (texts, digest(row))
-        can = bool(row.sha256)
+        texts, expected = unsaved or (current, digest(row))
+        editable = bool(row.sha256)
+        following = self._find(session, filter_name, index, 1)
         return update | {
-            self.parts.shown: json.dumps([number, row.path, seen]),
-            self.parts.picture: self._picture(row, speech, self._seek(visit, chosen, number, 1)),
-            self.parts.remarks: gr.update(value=notes, visible=bool(notes)),
+            components.current_row: json.dumps([index, row.path, expected]),
+            components.image: self._image(row, language, following),
+            components.remarks: gr.update(value=remarks, visible=bool(remarks)),
             **{
-                box: gr.update(value=written[code], visible=can)
-                for code, box in self.parts.boxes.items()
+                box: gr.update(value=texts[code], visible=editable)
+                for code, box in components.texts.items()
             },
-            self.parts.save: gr.update(visible=can),
-            self.parts.reopen: gr.update(visible=row.reviewed),
-            self.parts.status: join([*said, STRINGS.html("place", number + 1, len(rows))], " "),
+            components.save: gr.update(visible=editable),
+            components.reopen: gr.update(visible=row.reviewed),
+            components.status: join([*messages, STRINGS.html("place", index + 1, len(rows))], " "),
         }
 
-    def _picture(self, row: Row, speech: str, following: int | None) -> Markup:
-        found, after = self.images.find(row), ""
+    def _image(self, row: Row, language: str, following: int | None) -> Markup:
+        """Return the HTML of the row's image, which also prefetches that of the next row."""
+        prefetch = ""
         if following is not None:
-            ahead = self.review.rows[following]
-            after = "" if isinstance(self.images.find(ahead), MissingImage) else ahead.sha256
-        return render.picture(
-            row, found if isinstance(found, MissingImage) else None, speech, after
-        )
+            next_row = self.review.rows[following]
+            if not isinstance(self.images.find(next_row), MissingImage):
+                prefetch = next_row.sha256
+        path = self.images.find(row)
+        missing = path if isinstance(path, MissingImage) else None
+        return render.picture(row, missing, language, prefetch)
 
-    def _saved(self) -> Markup:
+    def _saved_message(self) -> Markup:
         if self.review.write_error:
             reason = Bilingual(self.review.write_error, STRINGS["why_not_written"].ar)
             return STRINGS.html("saved_beside", self.review.corrections_file.name, reason)
         return STRINGS.html("saved")
 
-    # Where they are.
-
-    def _place(self, shown: str) -> tuple[int | None, str]:
-        """The row a page shows, and how it was when it came there."""
+    def _locate(self, current_row: str) -> tuple[int | None, str]:
+        """Return the index of the page's row, and its digest when the page received it."""
         self.review.reload_if_changed()
         try:
-            near, path, seen = json.loads(shown)
-            return self.review.index_of(str(path), int(near)), str(seen)
+            last_index, path, expected = json.loads(current_row)
+            return self.review.index_of(str(path), int(last_index)), str(expected)
         except (TypeError, ValueError):
             return None, ""
 
-    def _left(self, visit: Visit, shown: str, texts: Iterable[str]) -> int | None:
-        """The row that is left; what was changed and not saved is there when one comes back."""
-        number, seen = self._place(shown)
-        if number is not None:
-            row, written = self.review.rows[number], dict(zip(self.parts.boxes, texts, strict=True))
-            if any((text or "") != row.texts.get(code, "") for code, text in written.items()):
-                visit.unsaved[row.path] = Unsaved(written, seen)
+    def _keep_edits(self, session: Session, current_row: str, texts: Iterable[str]) -> int | None:
+        """Store unsaved edits in the session before another row is shown; return the index."""
+        index, expected = self._locate(current_row)
+        if index is not None:
+            row = self.review.rows[index]
+            edited = dict(zip(self.components.texts, texts, strict=True))
+            if any((text or "") != row.texts.get(code, "") for code, text in edited.items()):
+                session.unsaved[row.path] = UnsavedTexts(edited, expected)
             else:
-                visit.unsaved.pop(row.path, None)
-        return number
+                session.unsaved.pop(row.path, None)
+        return index
 
-    def _seek(self, visit: Visit, chosen: str, number: int, step: int) -> int | None:
-        """The next row in a direction that the filter shows, or that was touched under it."""
-        rows, touched = self.review.rows, visit.done | visit.unsaved.keys()
-        for one in range(number + step, len(rows) if step > 0 else -1, step):
-            if _SHOWS[chosen](rows[one]) or rows[one].path in touched:
-                return one
+    def _find(self, session: Session, filter_name: str, start: int, step: int) -> int | None:
+        """Return the next index after ``start`` that the filter shows, or whose row was edited."""
+        rows, reachable = self.review.rows, session.done | session.unsaved.keys()
+        for index in range(start + step, len(rows) if step > 0 else -1, step):
+            if FILTERS[filter_name](rows[index]) or rows[index].path in reachable:
+                return index
         return None
 
 

@@ -26,7 +26,7 @@ def count(done: int, total: int) -> Markup:
     ).format(text.html, total, done, f"{text.ar} · {text.en}")
 
 
-def picture(row: Row, missing: MissingImage | None, speech: str, following: str) -> Markup:
+def picture(row: Row, missing: MissingImage | None, page_language: str, following: str) -> Markup:
     """The picture with its name and size, or why it is not shown.
 
     ``following`` is the SHA-256 of the picture that is likely to be shown next.
@@ -35,14 +35,14 @@ def picture(row: Row, missing: MissingImage | None, speech: str, following: str)
     if row.width:
         size = Markup(" · <bdi>{} × {}</bdi>").format(row.width, row.height)
     about = Markup("<figcaption>{}{}</figcaption>").format(bdi(row.path), size)
-    figure = Markup('<figure class="look">{}{}</figure>')
+    figure = Markup('<figure class="image">{}{}</figure>')
     if row.error and not row.sha256:
         return figure.format(EMPTY, about)
     if missing is not None:
         return figure.format(
             Markup('<p class="notice">{}</p>').format(STRINGS.html(missing.value)), about
         )
-    alt, tag = _alt(row, speech)
+    alt, tag = _alt(row, page_language)
     image = Markup(
         '<a href="{src}" target="_blank"><img src="{src}" alt="{alt}" lang="{tag}"></a>'
     ).format(src=ADDRESS.format(row.sha256), alt=alt, tag=tag)
@@ -53,9 +53,9 @@ def picture(row: Row, missing: MissingImage | None, speech: str, following: str)
     return figure.format(image, about)
 
 
-def _alt(row: Row, speech: str) -> tuple[str, str]:
+def _alt(row: Row, page_language: str) -> tuple[str, str]:
     """The caption in the reader's language if there is one, and the tag of its language."""
-    wanted = (ARABIC, ENGLISH) if speech == i18n.ARABIC else (ENGLISH, ARABIC)
+    wanted = (ARABIC, ENGLISH) if page_language == i18n.ARABIC else (ENGLISH, ARABIC)
     for one in wanted:
         if text := row.texts.get(one.code):
             return text, one.tag

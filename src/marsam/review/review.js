@@ -1,4 +1,4 @@
-// Keys of the review page, and a word of warning before written words are left.
+// Keys of the review page, and a warning before unsaved texts are lost.
 (() => {
   const root = document.documentElement;
   const press = (id) => {
@@ -6,12 +6,12 @@
     if (button && !button.disabled && button.offsetParent) button.click();
   };
   const mac = /mac/i.test(navigator.platform);
-  let written = false; // since the server last saw the texts
+  let edited = false; // since the texts were last sent to the server
   document.addEventListener("input", (event) => {
-    if (event.target.closest?.("#texts")) written = true;
+    if (event.target.closest?.("#texts")) edited = true;
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#save, #next, #previous, #reopen, #filter")) written = false;
+    if (event.target.closest?.("#save, #next, #previous, #reopen, #filter")) edited = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -26,6 +26,6 @@
     press((event.key === "ArrowRight") === (root.dir !== "rtl") ? "next" : "previous");
   });
   window.addEventListener("beforeunload", (event) => {
-    if (written || document.querySelector("[data-unsaved]")) event.preventDefault();
+    if (edited || document.querySelector("[data-unsaved]")) event.preventDefault();
   });
 })();

@@ -10,7 +10,7 @@ import gradio as gr
 from fastapi import FastAPI, Response
 
 from marsam.review.images import RowImages
-from marsam.review.layout import served_with
+from marsam.review.layout import mount_options
 from marsam.review.page import build
 from marsam.review.table import Review
 from marsam.server.listen import listen
@@ -51,7 +51,7 @@ def application(
 
     page = build(review, images)
     page.queue(max_size=64, api_open=False)
-    gr.mount_gradio_app(app, page, path="/", **served_with())
+    gr.mount_gradio_app(app, page, path="/", **mount_options())
     # As on the studio's page: otherwise a request could name any file of this machine.
     page.has_launched = True
     return SecurityMiddleware(app, keys=keys, hosts=hosts)
