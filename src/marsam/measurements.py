@@ -1,4 +1,4 @@
-"""What was measured on this machine, remembered in a file between starts."""
+"""Measurements of this machine, cached in a JSON file."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from marsam.atomic import atomic_path, partial_path
 
 
 def read_measurements(file: Path) -> dict[str, float]:
-    """Figures by name; none where the file is absent or broken: all can be measured again."""
+    """Read measurements by name; empty if the file is missing or invalid."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        return {str(name): float(figure) for name, figure in known.items()}
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): float(value) for name, value in values.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
-def write_measurements(file: Path, figures: Mapping[str, float]) -> None:
-    """Nobody is told when it fails: the work is done, and only a figure is lost."""
+def write_measurements(file: Path, values: Mapping[str, float]) -> None:
+    """Write measurements; errors are ignored, as the values can be measured again."""
     with (
         suppress(OSError),
         atomic_path(file, partial_path(file, name=f"{file.name}.{os.getpid()}")) as partial,
     ):
-        partial.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(values, indent=1), encoding="utf-8")

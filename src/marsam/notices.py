@@ -1,13 +1,13 @@
-"""What a reader should know about words that were mended or look wrong, in both languages."""
+"""Warnings about captions, translations and prompts, in English and Arabic."""
 
 from enum import Enum
 
 
 class Notice(Enum):
-    """One kind of remark beside a caption, a translation or a prompt.
+    """A warning shown beside a caption, a translation or a prompt.
 
     ``str(notice)`` is its stable name, such as ``loop_collapsed``; ``en`` and ``ar`` are sentences
-    for people.
+    for the user.
     """
 
     LOOP_COLLAPSED = (
@@ -19,12 +19,12 @@ class Notice(Enum):
         "حُذفت من الوصف كلمة لا معنى لها.",
     )
     CAPTION_EMPTY = (
-        "No words were found for this picture.",
-        "لم يُعثر على كلمات تصف هذه الصورة.",
+        "The captioner found no description of this image.",
+        "لم يُعثر على وصف لهذه الصورة.",
     )
     PROMPT_CUT = (
         "The prompt is too long for the painter; its end was not painted.",
-        "النص أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
+        "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
     )
     EMPTY = (
         "The translation is empty.",
@@ -35,7 +35,7 @@ class Notice(Enum):
         "في الترجمة تكرار؛ راجعها.",
     )
     LENGTH = (
-        "The translation is much shorter or longer than the text; something may be missing.",
+        "The translation is much shorter or longer than the text; parts may be missing or added.",
         "الترجمة أقصر من النص أو أطول منه بكثير؛ فربما نقص منها شيء أو زيد فيها.",
     )
     UNTRANSLATED = (
@@ -47,8 +47,8 @@ class Notice(Enum):
         "الترجمة ليست بحروف لغتها.",
     )
     TERM_PLACED = (
-        "A term of the glossary was put in by hand; check the sentence around it.",
-        "أُدرج مصطلح من المسرد كما هو؛ راجع صياغة الجملة حوله.",
+        "A glossary term was inserted directly; check the sentence around it.",
+        "أُدرج مصطلح من مسرد المصطلحات كما هو؛ راجع صياغة الجملة حوله.",
     )
     EXPERIMENTAL = (
         "This variety of Arabic is experimental; compare it with Modern Standard Arabic.",

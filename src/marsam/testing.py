@@ -1,6 +1,6 @@
-"""Stages for tests: deterministic, instant, and with a record of what they were asked.
+"""Test doubles of the stages: deterministic, immediate, and with a record of their calls.
 
-They are public so that programs which embed Marsam can test themselves without models::
+They are public, so that programs that use Marsam can be tested without models::
 
     from marsam.testing import fake_studio
 
@@ -20,18 +20,25 @@ from marsam.recipes import Recipe, SamplingConfig, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
 
+CAPTION = "a cat on a blue background"
+TRANSLATIONS: Mapping[str, str] = {CAPTION: "قطة على خلفية زرقاء"}
+
 
 @dataclass
 class FakeCaptioner:
-    """Says ``text`` of every picture (numbered, as further candidates); ``calls`` keeps sizes."""
+    """Returns ``text`` for every image; further candidates are numbered.
 
-    text: str = "a cat on a blue background"
+    Attributes:
+        calls: the size of each image.
+    """
+
+    text: str = CAPTION
     error: Exception | None = None
     name: str = "fake-captioner"
     calls: list[tuple[int, int]] = field(default_factory=list)
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Give as many captions as asked for, or raise ``error``."""
+        """Return the requested number of captions, or raise ``error``."""
         self.calls.append(image.size)
         if self.error:
             raise self.error
@@ -43,7 +50,7 @@ class FakeCaptioner:
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        """Describe one after another."""
+        """Caption the images one by one."""
         return [self.caption(image, options) for image in images]
 
 
@@ -51,37 +58,47 @@ class FakeCaptioner:
 class FakeTranslator:
     """Looks texts up in ``translations``, from English into Arabic or back.
 
-    What is not there, or wanted in another language, comes back marked with that language.
+    An unknown text, or any text for another language, is returned with the target's code in front.
+
+    Attributes:
+        calls: each text.
     """
 
-    translations: Mapping[str, str] = field(
-        default_factory=lambda: {"a cat on a blue background": "قطة على خلفية زرقاء"}
-    )
+    translations: Mapping[str, str] = field(default_factory=lambda: TRANSLATIONS)
     error: Exception | None = None
     name: str = "fake-translator"
     calls: list[str] = field(default_factory=list)
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
-        """Give the known answer, or raise ``error``."""
+        """Return the known translation, or raise ``error``."""
         text = checked_text(text, "text")
         self.calls.append(text)
         if self.error:
             raise self.error
         known = self.translations if options.target in ("arb_Arab", "eng_Latn") else {}
-        answer = known.get(text, f"[{options.target}] {text}")
-        back = (
-            self.translations.get(answer, f"[{options.source}] {answer}") if options.back else None
+        output = known.get(text, f"[{options.target}] {text}")
+        back = self.translations.get(output, f"[{options.source}] {output}")
+        return Translation(
+            text=output,
+            source=options.source,
+            target=options.target,
+            back=back if options.back else None,
         )
-        return Translation(text=answer, source=options.source, target=options.target, back=back)
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate one after another."""
+        """Translate the texts one by one."""
         return [self.translate(text, options) for text in texts]
 
 
 @dataclass
 class FakePainter:
-    """Fills pictures with a colour that depends on prompt and seed; ``calls`` keeps both."""
+    """Paints a plain colour that depends on prompt and seed.
+
+    Attributes:
+        limit: of tokens; each word of a prompt counts as one, and two are added.
+        blocked_seeds: seeds whose pictures the safety checker blocks.
+        calls: prompt and seed of each picture.
+    """
 
     steps: int = 4
     limit: int = 77
@@ -91,23 +108,23 @@ class FakePainter:
     calls: list[tuple[str, int]] = field(default_factory=list)
 
     def measure(self, prompt: str) -> PromptLength:
-        """Count words as tokens; ``limit`` of them fit."""
+        """Count each word as one token, plus two."""
         words = prompt.split()
         return PromptLength(
             tokens=len(words) + 2, limit=self.limit, cut=" ".join(words[self.limit - 2 :])
         )
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
-        """As without an adapter."""
+        """Return the settings without a LoRA adapter."""
         return recipes(adapter=False)[recipe]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Step through each picture and paint it, or raise ``error`` before the first."""
+        """Yield the steps of each picture and the picture, or raise ``error`` before the first."""
         prompt = checked_text(prompt)
-        first = options.seed or 0
+        first_seed = options.seed or 0
         steps = options.steps or self.steps
         for index in range(options.pictures):
-            seed = first + index
+            seed = first_seed + index
             self.calls.append((prompt, seed))
             if self.error:
                 raise self.error
@@ -138,17 +155,14 @@ def _flat(prompt: str, seed: int) -> Image.Image:
 
 def fake_studio(
     *,
-    caption: str = "a cat on a blue background",
-    translations: Mapping[str, str] | None = None,
+    caption: str = CAPTION,
+    translations: Mapping[str, str] = TRANSLATIONS,
     blocked_seeds: frozenset[int] = frozenset(),
 ) -> Studio:
-    """A studio on the three fakes."""
-    translator = (
-        FakeTranslator(translations=translations) if translations is not None else FakeTranslator()
-    )
+    """Return a studio with the three test doubles."""
     return Studio(
         captioner=FakeCaptioner(text=caption),
-        translator=translator,
+        translator=FakeTranslator(translations=translations),
         painter=FakePainter(blocked_seeds=blocked_seeds),
         models="fake",
         reason="tests need no models",
