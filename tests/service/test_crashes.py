@@ -85,7 +85,11 @@ def test_sigkill_under_load_loses_no_announced_result(
         clients = [Listener(service.url, 100 * kill + n) for n in range(4)]
         for listener in clients:
             listener.start()
-        time.sleep(rng.uniform(0.2, 1.2))
+        started = time.monotonic()
+        while not any(one.announced for one in clients):  # a slow machine needs longer to start
+            assert time.monotonic() - started < 30
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 1.0))
         service.kill()
         for listener in clients:
             listener.join(timeout=20)
