@@ -164,7 +164,7 @@ class RunOptions:
         if self.keep_best is not None:
             _within("keep_best", self.keep_best, 1, self.paint.pictures)
             if not self.check:
-                raise OptionError("keep_best needs the check of the pictures, which is off.")
+                raise OptionError("keep_best needs the prompt check; set check to true.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
