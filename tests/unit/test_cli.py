@@ -347,4 +347,4 @@ def test_cluster_excludes_translator(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam(*command, "--cluster", "local", "--translator", "my/own") != 0
-    assert "leave --translator out" in capsys.readouterr().err
+    assert "Remove --translator." in capsys.readouterr().err
