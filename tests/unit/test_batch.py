@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(
     monkeypatch.setattr(os, "scandir", unreadable)
     capsys.readouterr()
     assert marsam("batch", "photos", "--out", "a.csv") == 1
-    message = f"The folder {made[1].parent} cannot be read: Permission denied.\n"
+    message = f"Cannot read {made[1].parent}: Permission denied.\n"
     assert capsys.readouterr().err == message
     assert Path("a.csv").read_bytes() == before
 
@@ -436,7 +436,7 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(
     assert marsam(*command) == 1
     messages = capsys.readouterr().err.splitlines()
     sidecars = [path.with_name(f"{path.name}.txt") for path in made]
-    assert messages[0] == f"{sidecars[1]} cannot be written: Read-only file system."
+    assert messages[0] == f"Cannot write {sidecars[1]}: Read-only file system."
     assert messages[-1] == "Sidecars that could not be written: 1."
     assert [path.exists() for path in sidecars] == [True, False, True]
     assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
@@ -595,7 +595,7 @@ def test_a_full_disk_leaves_the_earlier_table(
         patch.setattr(CsvWriter, "write", full)
         assert marsam("batch", "photos", "--out", "a.csv") == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "a.csv cannot be written: No space left on device."
+        "Cannot write a.csv: No space left on device."
     )
     assert Path("a.csv").read_bytes() == before
     assert not list(Path().glob("*.partial"))
@@ -605,7 +605,7 @@ def test_a_full_disk_leaves_the_earlier_table(
 def test_only_a_full_disk_is_reported_as_full(number: int, kind: type[Exception]) -> None:
     error = write_error("space.csv", OSError(number, os.strerror(number)))
     assert type(error) is kind
-    assert str(error) == f"space.csv cannot be written: {os.strerror(number)}."
+    assert str(error) == f"Cannot write space.csv: {os.strerror(number)}."
 
 
 def test_an_interrupted_batch_can_be_resumed(

@@ -163,7 +163,7 @@ def test_a_correction_on_a_full_disk_is_an_error(
 
     with monkeypatch.context() as patch:
         patch.setattr("marsam.batch.corrections.os.fsync", full)
-        with pytest.raises(DiskFull, match=r"a\.corrections\.jsonl cannot be written"):
+        with pytest.raises(DiskFull, match=r"Cannot write a\.corrections\.jsonl"):
             save(review, 0, TOM)
     assert not review.rows[0].reviewed
     assert save(review, 0, TOM)
@@ -304,7 +304,7 @@ def test_an_unreadable_file_has_no_texts_but_an_image_without_caption_may() -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.csv", None, "There is no file none.csv."),
+        ("none.csv", None, "File not found: none.csv."),
         (
             "a.xlsx",
             "x",
@@ -336,7 +336,7 @@ def test_other_machines_need_a_key(table: Path, capsys: pytest.CaptureFixture[st
     assert marsam("review", "a.csv", "--host", "0.0.0.0") == 1
     assert "Set MARSAM_KEY" in capsys.readouterr().err
     assert marsam("review", "a.csv", "--folder", "nowhere") == 1
-    assert capsys.readouterr().err == "There is no folder nowhere.\n"
+    assert capsys.readouterr().err == "Folder not found: nowhere.\n"
 
 
 def test_a_foreign_corrections_file_is_not_changed(

@@ -1,7 +1,7 @@
 """Reviewers' corrections of a table: one JSON line each, in a file beside the table.
 
-A correction is on the disk before the reviewer is told that it is saved, so that no crash loses
-one. The table is written afterwards; corrections that did not reach it are applied the next time.
+A correction is on the disk before the page reports it as saved, so that no crash loses one. The
+table is written afterwards; corrections that did not reach it are applied the next time.
 """
 
 import heapq
@@ -132,8 +132,8 @@ class Corrections:
         """Store a correction; it is on the disk when this returns.
 
         Raises:
-            DiskFull: when the disk is full; then nothing has changed.
-            OptionError: when the file cannot be written for another reason; likewise.
+            DiskFull: when the disk is full. The file is then unchanged.
+            OptionError: when the file cannot be written for another reason. It is unchanged too.
         """
         line = json.dumps(asdict(correction), ensure_ascii=False).encode("utf-8", "surrogatepass")
         line += b"\n"
@@ -163,7 +163,7 @@ def _read(file: Path) -> Iterator[Correction]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OptionError(f"{file.name} cannot be read: {error.strerror}.") from error
+        raise OptionError(f"Cannot read {file.name}: {error.strerror}.") from error
     for line in filter(None, lines):
         try:
             data = json.loads(line)

@@ -25,7 +25,7 @@ def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
         OptionError: when there is no such folder; while iterating, when a subfolder cannot be read.
     """
     if not folder.is_dir():
-        raise OptionError(f"There is no folder {folder}.")
+        raise OptionError(f"Folder not found: {folder}.")
     # Resolved, since one of the two paths may be absolute or lead through a link.
     return _walk(folder, exclude and exclude.resolve())
 
@@ -46,4 +46,4 @@ def _walk(root: Path, exclude: Path | None) -> Iterator[Path]:
 
 def _raise_unreadable(error: OSError) -> NoReturn:
     """Stop: otherwise the images of that folder would be missing from the table unnoticed."""
-    raise OptionError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
+    raise OptionError(f"Cannot read {error.filename}: {error.strerror}.") from error

@@ -24,7 +24,7 @@ def lock_table(table: Path) -> FileLock:
             "wait for it to finish, or stop it."
         ) from error
     except OSError as error:
-        raise OptionError(f"{table.parent} cannot be written: {error.strerror}.") from error
+        raise OptionError(f"Cannot write to {table.parent}: {error.strerror}.") from error
     return lock
 
 

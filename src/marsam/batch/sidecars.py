@@ -44,7 +44,7 @@ def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> P
         with atomic_path(path, partial_path(path, name=f"{row.sha256[:16]}.{kind}")) as partial:
             partial.write_bytes(content)
     except OSError as error:
-        raise OptionError(f"{path} cannot be written: {error.strerror}.") from error
+        raise OptionError(f"Cannot write {path}: {error.strerror}.") from error
     return path
 
 

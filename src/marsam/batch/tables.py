@@ -79,7 +79,7 @@ class AtomicOutput:
 def write_error(name: str, error: OSError) -> MarsamError:
     """Return the error to raise when a file cannot be written."""
     kind = DiskFull if is_disk_full(error) else OptionError
-    return kind(f"{name} cannot be written: {error.strerror}.")
+    return kind(f"Cannot write {name}: {error.strerror}.")
 
 
 class CsvWriter:
@@ -164,7 +164,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             f"Cannot read {path.name}: supported table formats are .csv, .jsonl and .parquet."
         ) from error
     except FileNotFoundError as error:
-        raise OptionError(f"There is no file {path.name}.") from error
+        raise OptionError(f"File not found: {path.name}.") from error
     except (OSError, ValueError, csv.Error) as error:
         raise OptionError(f"{path.name} is damaged, or not a table of marsam batch.") from error
 

@@ -52,7 +52,7 @@ def review(
     keys = load_keys(key_file)
     require_key(host, keys, insecure=insecure)
     if folder is not None and not folder.is_dir():
-        raise OptionError(f"There is no folder {folder}.")
+        raise OptionError(f"Folder not found: {folder}.")
     table = Review(file)
     try:
         from marsam.review.server import serve  # slow to import: wrong options are reported before

@@ -1,8 +1,8 @@
 """The review page: one image at a time, with its texts in every language."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from marsam.ui.updates import Update, merge
 class UnsavedTexts(NamedTuple):
     """Texts that were edited but not saved, and the digest of the row that was edited."""
 
-    texts: dict[str, str]
+    texts: Mapping[str, str]
     digest: str
 
 
@@ -44,6 +44,25 @@ class Session:
     unsaved: dict[str, UnsavedTexts] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PageState:
+    """What the browser sends with each request.
+
+    Attributes:
+        session: the state of the page on the server.
+        language: of the page.
+        filter: name of the filter.
+        row: the row that the page shows, see :class:`marsam.review.layout.Components`.
+        texts: contents of the text boxes, by NLLB code.
+    """
+
+    session: Session
+    language: str
+    filter: str
+    row: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
 def build(review: Review, images: RowImages) -> gr.Blocks:
     """Return the review page of a table."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
@@ -59,42 +78,40 @@ def _wire(page: gr.Blocks, components: Components, handlers: "ReviewHandlers") -
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    outputs = components.all
-    # Every request names its row: a key pressed twice cannot save a text to another row.
-    inputs = [
-        components.session,
-        components.language,
-        components.filter,
-        components.current_row,
-        *components.texts.values(),
-    ]
+    language, row, texts = components.language, components.current_row, components.texts
     page.load(
         handlers.load,
-        [components.language],
-        outputs,
+        [language],
+        components.all,
         js="() => window.marsam.load().slice(1)",
         **options,
     ).then(None, js="() => window.marsam.ready()")
-    components.language.input(
+    language.input(
         handlers.set_language,
-        [components.language, components.current_row],
-        outputs,
+        [language, row],
+        components.all,
         js="(code, row) => [window.marsam.setLanguage(code), row]",
         **options,
     )
-    components.filter.input(handlers.set_filter, inputs, outputs, **options)
-    components.save.click(handlers.save, inputs, outputs, **options)
-    components.reopen.click(handlers.reopen, inputs, outputs, **options)
-    components.next.click(partial(handlers.move, 1), inputs, outputs, **options)
-    components.previous.click(partial(handlers.move, -1), inputs, outputs, **options)
+
+    def connect(event: Callable[..., Any], handler: Callable[[PageState], Update]) -> None:
+        def run(session: Session, language: str, name: str, row: str, *values: str) -> Update:
+            edited = dict(zip(texts, values, strict=True))
+            return handler(PageState(session, language, name, row, edited))
+
+        # Every request names its row: a key pressed twice cannot save a text to another row.
+        inputs = [components.session, language, components.filter, row, *texts.values()]
+        event(run, inputs, components.all, **options)
+
+    connect(components.filter.input, handlers.set_filter)
+    connect(components.save.click, handlers.save)
+    connect(components.reopen.click, handlers.reopen)
+    connect(components.next.click, partial(handlers.move, 1))
+    connect(components.previous.click, partial(handlers.move, -1))
 
 
 class ReviewHandlers:
-    """Event handlers of the review page.
-
-    Most take the state of the page: its session, its language, the name of the filter, the current
-    row as JSON (see :class:`marsam.review.layout.Components`), and the edited texts.
-    """
+    """Event handlers of the review page; each returns updates of its components."""
 
     def __init__(self, components: Components, review: Review, images: RowImages) -> None:
         self.components, self.review, self.images = components, review, images
@@ -102,130 +119,97 @@ class ReviewHandlers:
     def load(self, language: str) -> Update:
         """Show the first draft on a newly opened page; the first row if there is no draft."""
         self.review.reload_if_changed()
-        language = ARABIC if language == ARABIC else ENGLISH
-        session = Session()
-        index, filter_name = self._find(session, "draft", -1, 1), "draft"
+        page = PageState(Session(), ARABIC if language == ARABIC else ENGLISH, "draft")
+        index = self._find(page, -1, 1)
         if index is None:
-            index, filter_name = 0, "all"
-        return merge(
-            self.components.labels(language),
-            {
-                self.components.language: language,
-                self.components.filter: gr.update(value=filter_name),
-            },
-            self._show(session, language, filter_name, index),
-        )
+            page, index = replace(page, filter="all"), 0
+        controls = {
+            self.components.language: page.language,
+            self.components.filter: gr.update(value=page.filter),
+        }
+        return merge(self.components.labels(page.language), controls, self._show(page, index))
 
-    def set_language(self, language: str, current_row: str) -> Update:
+    def set_language(self, language: str, row: str) -> Update:
         """Show the page in the other language; edited texts do not change."""
         update = self.components.labels(language)
-        index, _ = self._locate(current_row)
+        index, _ = self._locate(row)
         if index is not None:
-            row = self.review.rows[index]
-            update[self.components.image] = self._image(row, language, None)
+            update[self.components.image] = self._image(self.review.rows[index], language, None)
         return update
 
-    def set_filter(
-        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
-    ) -> Update:
+    def set_filter(self, page: PageState) -> Update:
         """Keep the row if the new filter shows it; otherwise show the next row of the filter."""
-        index = self._keep_edits(session, current_row, texts)
-        session.done.clear()
-        if index is None or not FILTERS[filter_name](self.review.rows[index]):
-            following = self._find(session, filter_name, -1 if index is None else index, 1)
-            index = self._find(session, filter_name, -1, 1) if following is None else following
-        return self._show(session, language, filter_name, index)
+        index = self._keep_edits(page)
+        page.session.done.clear()
+        if index is None or not FILTERS[page.filter](self.review.rows[index]):
+            following = self._find(page, -1 if index is None else index, 1)
+            index = self._find(page, -1, 1) if following is None else following
+        return self._show(page, index)
 
-    def move(
-        self,
-        step: int,
-        session: Session,
-        language: str,
-        filter_name: str,
-        current_row: str,
-        *texts: str,
-    ) -> Update:
+    def move(self, step: int, page: PageState) -> Update:
         """Show the next or previous row; edits are not saved, but kept in the session."""
-        index = self._keep_edits(session, current_row, texts)
-        start = index
+        index = start = self._keep_edits(page)
         if start is None:
             start = -1 if step > 0 else len(self.review.rows)
-        target = self._find(session, filter_name, start, step)
+        target = self._find(page, start, step)
         if target is None:
             end = EMPTY if index is None else STRINGS.html("last" if step > 0 else "first")
-            return self._show(session, language, filter_name, index, end)
-        return self._show(session, language, filter_name, target)
+            return self._show(page, index, end)
+        return self._show(page, target)
 
-    def save(
-        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
-    ) -> Update:
+    def save(self, page: PageState) -> Update:
         """Save the texts as reviewed, and show the next row."""
-        show = partial(self._show, session, language, filter_name)
-        index, expected = self._locate(current_row)
+        index, expected = self._locate(page.row)
         if index is None:
-            return show(None)
-        edited = dict(zip(self.components.texts, texts, strict=True))
-        path = self.review.rows[index].path
-        session.unsaved[path] = UnsavedTexts(edited, expected)
+            return self._show(page, None)
+        session, path = page.session, self.review.rows[index].path
+        session.unsaved[path] = UnsavedTexts(page.texts, expected)
         try:
-            saved = self.review.save(index, edited, expected)
+            saved = self.review.save(index, page.texts, expected)
         except PromptError:
-            too_long = any(map(str.strip, texts))
-            return show(
-                index,
-                STRINGS.html("too_long", MAX_TEXT_CHARACTERS)
-                if too_long
-                else STRINGS.html("empty"),
+            too_long = any(map(str.strip, page.texts.values()))
+            reason = (
+                STRINGS.html("too_long", MAX_TEXT_CHARACTERS) if too_long else STRINGS.html("empty")
             )
+            return self._show(page, index, reason)
         except MarsamError as error:
-            return show(index, _not_saved(error))
-        if not saved:  # shown now, so that saving again replaces it
-            session.unsaved[path] = UnsavedTexts(edited, digest(self.review.rows[index]))
-            return show(index, conflict=True)
+            return self._show(page, index, _not_saved(error))
+        if not saved:  # the current texts are shown now, so that saving again replaces them
+            session.unsaved[path] = UnsavedTexts(page.texts, digest(self.review.rows[index]))
+            return self._show(page, index, conflict=True)
         session.unsaved.pop(path, None)
         session.done.add(path)
-        following = self._find(session, filter_name, index, 1)
+        following = self._find(page, index, 1)
         if following is None:  # start again with the rows that were skipped
-            unreviewed = filter_name in ("draft", "remarks")
-            following = self._find(Session(), filter_name, -1, 1) if unreviewed else index
+            unreviewed = page.filter in ("draft", "remarks")
+            following = self._find(replace(page, session=Session()), -1, 1) if unreviewed else index
         end = STRINGS.html("last") if following == index else EMPTY
-        return show(following, self._saved_message(), end)
+        return self._show(page, following, self._saved_message(), end)
 
-    def reopen(
-        self, session: Session, language: str, filter_name: str, current_row: str, *texts: str
-    ) -> Update:
+    def reopen(self, page: PageState) -> Update:
         """Make the row a draft again."""
-        show = partial(self._show, session, language, filter_name)
-        index, expected = self._locate(current_row)
+        index, expected = self._locate(page.row)
         if index is None:
-            return show(None)
-        self._keep_edits(session, current_row, texts)
-        path = self.review.rows[index].path
+            return self._show(page, None)
+        self._keep_edits(page)
+        session, path = page.session, self.review.rows[index].path
         try:
             reopened = self.review.reopen(index, expected)
         except MarsamError as error:
-            return show(index, _not_saved(error))
+            return self._show(page, index, _not_saved(error))
         session.done.add(path)
         if reopened and path in session.unsaved:
             current = digest(self.review.rows[index])
             session.unsaved[path] = session.unsaved[path]._replace(digest=current)
-        return show(index, STRINGS.html("reopened") if reopened else EMPTY)
+        return self._show(page, index, STRINGS.html("reopened") if reopened else EMPTY)
 
     def _show(
-        self,
-        session: Session,
-        language: str,
-        filter_name: str,
-        index: int | None,
-        *messages: Markup,
-        conflict: bool = False,
+        self, page: PageState, index: int | None, *messages: Markup, conflict: bool = False
     ) -> Update:
         """Show a row, or that the filter has none.
 
         Args:
-            session: of the page.
-            language: of the page.
-            filter_name: of the page.
+            page: the state of the page.
             index: of the row; None for no row.
             messages: shown in the status line.
             conflict: also show the row's current texts, which differ from the edited ones.
@@ -233,17 +217,15 @@ class ReviewHandlers:
         components, rows = self.components, self.review.rows
         done = sum(1 for row in rows if row.reviewed and not row.error)
         update: Update = {
-            components.session: session,
+            components.session: page.session,
             components.count: render.count(done, len(rows)),
         }
         if index is None:
-            nothing = Markup('<p class="nothing">{}</p>').format(
-                STRINGS.html(f"none_{filter_name}")
-            )
+            nothing = Markup('<p class="nothing">{}</p>')
             hidden = gr.update(visible=False)
             return update | {
                 components.current_row: "",
-                components.image: nothing,
+                components.image: nothing.format(STRINGS.html(f"none_{page.filter}")),
                 components.remarks: hidden,
                 components.save: hidden,
                 components.reopen: hidden,
@@ -252,16 +234,15 @@ class ReviewHandlers:
             }
         row = rows[index]
         current = {code: row.texts.get(code, "") for code in components.texts}
-        unsaved = session.unsaved.get(row.path)
+        unsaved = page.session.unsaved.get(row.path)
         remarks = render.remarks(
             row, unsaved=unsaved is not None, elsewhere=current if conflict else None
         )
         texts, expected = unsaved or (current, digest(row))
         editable = bool(row.sha256)
-        following = self._find(session, filter_name, index, 1)
         return update | {
             components.current_row: json.dumps([index, row.path, expected]),
-            components.image: self._image(row, language, following),
+            components.image: self._image(row, page.language, self._find(page, index, 1)),
             components.remarks: gr.update(value=remarks, visible=bool(remarks)),
             **{
                 box: gr.update(value=texts[code], visible=editable)
@@ -289,32 +270,31 @@ class ReviewHandlers:
             return STRINGS.html("saved_beside", self.review.corrections_file.name, reason)
         return STRINGS.html("saved")
 
-    def _locate(self, current_row: str) -> tuple[int | None, str]:
+    def _locate(self, row: str) -> tuple[int | None, str]:
         """Return the index of the page's row, and its digest when the page received it."""
         self.review.reload_if_changed()
         try:
-            last_index, path, expected = json.loads(current_row)
+            last_index, path, expected = json.loads(row)
             return self.review.index_of(str(path), int(last_index)), str(expected)
         except (TypeError, ValueError):
             return None, ""
 
-    def _keep_edits(self, session: Session, current_row: str, texts: Iterable[str]) -> int | None:
+    def _keep_edits(self, page: PageState) -> int | None:
         """Store unsaved edits in the session before another row is shown; return the index."""
-        index, expected = self._locate(current_row)
+        index, expected = self._locate(page.row)
         if index is not None:
-            row = self.review.rows[index]
-            edited = dict(zip(self.components.texts, texts, strict=True))
-            if any((text or "") != row.texts.get(code, "") for code, text in edited.items()):
-                session.unsaved[row.path] = UnsavedTexts(edited, expected)
+            row, unsaved = self.review.rows[index], page.session.unsaved
+            if any((text or "") != row.texts.get(code, "") for code, text in page.texts.items()):
+                unsaved[row.path] = UnsavedTexts(page.texts, expected)
             else:
-                session.unsaved.pop(row.path, None)
+                unsaved.pop(row.path, None)
         return index
 
-    def _find(self, session: Session, filter_name: str, start: int, step: int) -> int | None:
+    def _find(self, page: PageState, start: int, step: int) -> int | None:
         """Return the next index after ``start`` that the filter shows, or whose row was edited."""
-        rows, reachable = self.review.rows, session.done | session.unsaved.keys()
+        rows, reachable = self.review.rows, page.session.done | page.session.unsaved.keys()
         for index in range(start + step, len(rows) if step > 0 else -1, step):
-            if FILTERS[filter_name](rows[index]) or rows[index].path in reachable:
+            if FILTERS[page.filter](rows[index]) or rows[index].path in reachable:
                 return index
         return None
 

@@ -48,7 +48,7 @@ class Review:
         self._timer: threading.Timer | None = None
         self._write_seconds = 0.0
         if not self.table.is_file():
-            raise OptionError(f"There is no file {table.name}.")
+            raise OptionError(f"File not found: {table.name}.")
         self._file_lock = lock_table(self.table)
         try:
             self._load()
