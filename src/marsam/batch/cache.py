@@ -19,7 +19,7 @@ from marsam.batch.rows import Row, printable_name
 from marsam.errors import DiskFull, JournalError, is_disk_full
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
-from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
+from marsam.options import BatchOptions, TranslateOptions
 from marsam.studio import Studio
 from marsam.text.languages import ENGLISH
 
@@ -178,12 +178,12 @@ class BatchContext:
 
     def caption_key(self, sha256: str) -> str:
         """Return the cache key of an image's caption."""
-        return caption_key(sha256, self.models["captioner"], self.options.caption)
+        return _key("caption", sha256, self.models["captioner"], asdict(self.options.caption))
 
     def translation_key(self, text: str, code: str) -> str:
         """Return the cache key of a text's translation from English."""
         options = translate_options(self.options, code)
-        return translation_key(text, self.models["translator"], options)
+        return _key("translation", text, self.models["translator"], asdict(options))
 
     def has_caption(self, sha256: str) -> bool:
         """Whether an image is reviewed or its caption is cached."""
@@ -204,16 +204,6 @@ def model_id(stage: object) -> str:
     """Return ``name@revision`` of a stage's model; the name alone if it has no folder."""
     name, folder = getattr(stage, "name", ""), getattr(stage, "folder", None)
     return f"{name}@{weights_revision(folder)}" if folder else name
-
-
-def caption_key(sha256: str, model: str, options: CaptionOptions) -> str:
-    """Return the cache key of a caption of the image with this checksum."""
-    return _key("caption", sha256, model, asdict(options))
-
-
-def translation_key(text: str, model: str, options: TranslateOptions) -> str:
-    """Return the cache key of a text's translation."""
-    return _key("translation", text, model, asdict(options))
 
 
 def _key(*parts: object) -> str:
