@@ -84,7 +84,7 @@ evaluate: $(VENV)/.train
 docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -b html -E -W --keep-going -n -q docs build/docs
 
-# Record the film of the Studio in the documentation; needs Chromium.
+# Record the film and the screenshots of the Studio in the documentation; needs Chromium.
 film: $(VENV)/.dev
 	$(BIN)/python -m tools.film
 

@@ -1,8 +1,8 @@
 """Record the demo film: the real Studio in a browser, with the bundled models, in both languages.
 
-``python -m tools.film`` (``make film``) writes ``docs/film.webp`` and a smaller one for the README,
-``docs/film-small.webp``. The film is neither cut nor sped up: each frame lasts as long as the page
-looked like that.
+``python -m tools.film`` (``make film``) writes ``docs/film.webp``, a smaller one for the README,
+``docs/film-small.webp``, and the screenshots ``docs/studio.png`` and ``docs/studio-ar.png``. The
+film is neither cut nor sped up: each frame lasts as long as the page looked like that.
 """
 
 import io
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.browser.conftest import FLAGS, LOCALES
 from tests.serving import served
 
@@ -22,7 +22,7 @@ from marsam.web.strings import STRINGS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "marsam" / "web" / "examples"
-VIEWPORT = {"width": 1100, "height": 1240}
+VIEWPORT: ViewportSize = {"width": 1100, "height": 1240}
 SMALL_WIDTH_PX = 640
 MAX_DURATION_S = 60.0
 SUBTITLE_SCRIPT = """([en, ar]) => {
@@ -159,22 +159,31 @@ def act(film: Film) -> None:
     film.record(3.0)
 
 
+def open_page(browser: Browser, address: str, language: str) -> Page:
+    """Open the Studio as a new user."""
+    page = browser.new_page(locale=LOCALES[language], viewport=VIEWPORT)
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
 def main() -> None:
-    """Record and save the films."""
+    """Record and save the screenshots and the films."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("Recording needs Chromium.")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         with served(Path(folder)) as address:
-            page = browser.new_page(locale=LOCALES["en"], viewport=VIEWPORT)
-            page.goto(address)
-            page.wait_for_selector("html[data-ready]")
+            page = open_page(browser, address, "en")
             # After a reload the page shows the time estimate once the painter has been timed.
             while "About" not in page.locator("#expected").inner_text():
                 page.wait_for_timeout(500)
                 page.reload()
                 page.wait_for_selector("html[data-ready]")
+            for one, name in ((page, "studio"), (open_page(browser, address, "ar"), "studio-ar")):
+                one.wait_for_timeout(1000)
+                one.screenshot(path=ROOT / "docs" / f"{name}.png", full_page=True)
             film = Film(page)
             act(film)
         browser.close()

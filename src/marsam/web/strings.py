@@ -106,7 +106,7 @@ STRINGS = Strings(
     ),
     another_seed=Bilingual("Another seed", "بذرة أخرى"),
     more=Bilingual("More like this", "صور أخرى مثلها"),
-    same=Bilingual("Repeat with the same seed", "إعادة بالبذرة نفسها"),
+    same=Bilingual("Same seed again", "إعادة بالبذرة نفسها"),
     download=Bilingual("Download all", "تنزيل الكل"),
     restored=Bilingual(
         "Painted by Marsam: its prompt and settings are restored.",
