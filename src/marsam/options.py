@@ -193,14 +193,14 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
-    """What is done with every picture of a folder.
+    """Options of a batch, the same for every image.
 
     Attributes:
-        languages: NLLB codes of the languages wanted beside English.
-        caption: how a picture is described.
-        translate: how its words are translated; source and target do not matter.
-        paint: new pictures from the words; None paints none. Without a seed, a picture's own
-            content decides it, so that going on with a batch paints the same.
+        languages: NLLB codes of the languages to translate captions into.
+        caption: options of the captioner.
+        translate: options of the translator; source and target are ignored.
+        paint: options of new pictures from each caption; None paints none. Without a seed, the
+            image's checksum gives it, so that a resumed batch paints the same pictures.
     """
 
     languages: tuple[str, ...] = ("arb_Arab",)

@@ -1,4 +1,4 @@
-"""The server of the review page and its pictures, behind the same middleware as the studio."""
+"""The server of the review page and its images, behind the same middleware as the studio."""
 
 import os
 from collections.abc import AsyncIterator, Iterable
