@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from marsam import PaintOptions, Studio, device
-from marsam.cpu import prepacked, torch_ops, winograd
+from marsam.cpu import optimize, prepacked, torch_ops, winograd
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
 from marsam.cpu.optimize import optimize_pipeline
 from marsam.device import Device
@@ -111,7 +111,8 @@ def test_prepacked_unet_matches_the_plain_one(
     unet: UNet2DConditionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With torch's own kernels, so that it runs on every CPU."""
-    monkeypatch.setattr(prepacked, "prepacks_onednn", lambda _device: True)
+    for module in (prepacked, optimize):
+        monkeypatch.setattr(module, "prepacks_onednn", lambda _device: True)
     monkeypatch.setattr(torch_ops, "has_onednn", lambda _dtype: False)
     monkeypatch.setattr(device, "_memory", lambda: 0)
     before = _output(unet)

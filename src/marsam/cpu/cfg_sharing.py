@@ -6,12 +6,12 @@ enough.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
+from torch import Tensor
 
-Forward = Callable[..., "torch.Tensor"]
+Forward = Callable[..., Tensor]
 
 
 def apply_cfg_sharing(unet: Any) -> None:
@@ -43,10 +43,9 @@ def share_cfg_halves(forward: Forward) -> Forward:
     Args:
         forward: takes tensors with the batch as first dimension, and returns one.
     """
-    import torch
 
-    def shared(*args: Any, **kwargs: Any) -> "torch.Tensor":
-        inputs = [t for t in (*args, *kwargs.values()) if isinstance(t, torch.Tensor)]
+    def shared(*args: Any, **kwargs: Any) -> Tensor:
+        inputs = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
         if not all(_has_equal_halves(tensor) for tensor in inputs):
             return forward(*args, **kwargs)
         half = forward(
@@ -59,14 +58,10 @@ def share_cfg_halves(forward: Forward) -> Forward:
     return shared
 
 
-def _has_equal_halves(tensor: "torch.Tensor") -> bool:
-    import torch
-
+def _has_equal_halves(tensor: Tensor) -> bool:
     half, odd = divmod(len(tensor), 2)
     return half > 0 and not odd and torch.equal(tensor[:half], tensor[half:])
 
 
 def _first_half(value: Any) -> Any:
-    import torch
-
-    return value[: len(value) // 2] if isinstance(value, torch.Tensor) else value
+    return value[: len(value) // 2] if isinstance(value, Tensor) else value

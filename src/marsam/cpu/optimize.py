@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import torch
+from torch import nn
+
 from marsam.cpu import winograd
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
+from marsam.cpu.layerwise_casting import apply_layerwise_casting
+from marsam.cpu.prepacked import PrepackedGEGLU, prepack_weights, prepacks_onednn
 from marsam.cpu.tiled_attention import apply_tiled_attention
 from marsam.cpu.vae_decoder import apply_streaming_decoder
 from marsam.device import Device
@@ -11,11 +16,6 @@ from marsam.device import Device
 
 def store_pipeline_in_fp16(pipe: Any) -> None:
     """Store the weights of a pipeline's networks in fp16; they compute in float32."""
-    import torch
-    from torch import nn
-
-    from marsam.cpu.layerwise_casting import apply_layerwise_casting
-
     networks = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
     # While a network is cast it is in memory twice: the largest first, while the others are still
     # in their files.
@@ -26,8 +26,6 @@ def store_pipeline_in_fp16(pipe: Any) -> None:
 
 def optimize_pipeline(pipe: Any, device: Device) -> None:
     """Apply what is faster on this CPU in the dtype it computes in."""
-    import torch
-
     unet: Any = getattr(pipe, "unet", None)
     vae: Any = getattr(pipe, "vae", None)
     for network in (unet, vae):
@@ -50,8 +48,6 @@ def optimize_pipeline(pipe: Any, device: Device) -> None:
 def _prepack_unet(unet: Any, device: Device) -> None:
     """Prepack a U-Net's weights, with the gates fused into the products of its GEGLU layers."""
     from diffusers.models.activations import GEGLU
-
-    from marsam.cpu.prepacked import PrepackedGEGLU, prepack_weights, prepacks_onednn
 
     if not prepacks_onednn(device):
         return

@@ -19,12 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from marsam.cpu.torch_ops import (
-    fp16_linear,
-    has_fbgemm_fp16,
-    int8_linear,
-    prepack_linear_fp16,
-)
+from marsam.cpu.torch_ops import fp16_linear, has_fbgemm_fp16, int8_linear, prepack_linear_fp16
 from marsam.device import Device
 
 MAX_ROWS_INT8 = 16

@@ -1,14 +1,13 @@
 """Which optimisations a device uses, in sentences for ``marsam info``."""
 
 from marsam.cpu import autotune, winograd
+from marsam.cpu.prepacked import prepacks_onednn
+from marsam.cpu.quantized_linear import uses_fbgemm
 from marsam.device import Device
 
 
 def optimizations(device: Device) -> tuple[str, ...]:
     """Describe the optimisations of a device, a sentence each."""
-    from marsam.cpu.prepacked import prepacks_onednn
-    from marsam.cpu.quantized_linear import uses_fbgemm
-
     if not device.is_cpu:
         return ("the libraries' own kernels; Marsam's optimisations are for CPUs",)
     if not device.has_bf16:

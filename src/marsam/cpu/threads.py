@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from marsam.hub.model_files import is_weights
 
 SMALL_MODEL_BYTES = 2**26
@@ -28,8 +30,6 @@ def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) ->
         work: computes some neighbouring items, in inference mode.
         items: that take about equally long.
     """
-    import torch
-
     threads = min(torch.get_num_threads(), len(items))
     if threads == 1:
         work(items)
@@ -63,8 +63,6 @@ def intra_op_threads(folder: Path) -> Iterator[None]:
 
 def _one_thread() -> AbstractContextManager[Any]:
     """Have torch compute with one thread when called from this thread; restore it at the end."""
-    import torch
-
     torch.get_num_threads()  # in a new thread, torch sets the number when it is first asked
     limits: AbstractContextManager[Any] = _openmp().limit(limits=1, user_api="openmp")
     return limits
@@ -73,7 +71,6 @@ def _one_thread() -> AbstractContextManager[Any]:
 @cache
 def _openmp() -> Any:
     """Control of the OpenMP libraries that torch loaded; finding them takes a moment."""
-    import torch  # noqa: F401 -- loads them
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -13,10 +13,10 @@ effect on a picture or a caption has been seen.
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
+from torch import Tensor
 
 MAX_SCORES = 2**22
 """Scores computed at once, at most: 8 MB of bfloat16."""
@@ -37,11 +37,11 @@ class TiledAttnProcessor:
     def __call__(
         self,
         attn: Any,
-        hidden_states: "torch.Tensor",
-        encoder_hidden_states: "torch.Tensor | None" = None,
-        attention_mask: "torch.Tensor | None" = None,
-        temb: "torch.Tensor | None" = None,
-    ) -> "torch.Tensor":
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         """Hidden states (n, tokens, channels) to the same shape."""
         del attention_mask, temb
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
@@ -54,13 +54,11 @@ class TiledAttnProcessor:
             )
         )
         attended = tiled_attention(query, key, value)
-        output: torch.Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
+        output: Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
         return output
 
 
-def tiled_attention(
-    query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor"
-) -> "torch.Tensor":
+def tiled_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention: (n, heads, tokens, head dimension) each, like the output.
 
     Keys and values may have another number of tokens than queries. The softmax is ``exp2`` without
@@ -68,8 +66,6 @@ def tiled_attention(
     values, as one more column of ones. A tile whose sums show an over- or underflow is computed
     again with the plain softmax.
     """
-    import torch
-
     n, heads, tokens, head_dim = query.shape
     key_tokens = key.shape[2]
     output = torch.empty_like(query)

@@ -6,20 +6,20 @@ The convolutions of :mod:`marsam.cpu.winograd` read a few rows at a time, so bot
 those rows when they are read.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from marsam.cpu import winograd
 from marsam.cpu.allocator import trim_memory
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
 GROUPNORM_CHUNK_NUMEL = 2**20
 """Numbers summed at once for a mean: they stay in the cache."""
 
 
-def apply_streaming_decoder(decoder: "nn.Module") -> None:
+def apply_streaming_decoder(decoder: nn.Module) -> None:
     """Stream the blocks of a decoder whose convolutions use Winograd; leave all other layers."""
     from diffusers.models.resnet import ResnetBlock2D
     from diffusers.models.upsampling import Upsample2D
@@ -31,15 +31,13 @@ def apply_streaming_decoder(decoder: "nn.Module") -> None:
             part.forward = _StreamingUpsample(part)
 
 
-def groupnorm_silu_rows(images: "torch.Tensor", norm: "nn.GroupNorm") -> winograd.LazyRows:
+def groupnorm_silu_rows(images: Tensor, norm: nn.GroupNorm) -> winograd.LazyRows:
     """GroupNorm followed by SiLU, computed row by row.
 
     Args:
         images: (n, channels, height, width), fastest with channels last.
         norm: with weights.
     """
-    import torch
-
     n, channels, height, width = images.shape
     pixels = images.permute(0, 2, 3, 1)
     groups, group_channels = norm.num_groups, channels // norm.num_groups
@@ -47,9 +45,9 @@ def groupnorm_silu_rows(images: "torch.Tensor", norm: "nn.GroupNorm") -> winogra
     chunk_rows = max(1, GROUPNORM_CHUNK_NUMEL // (n * width * channels))
     chunks = torch.split(pixels, chunk_rows, dim=1)
 
-    def group_mean(sums: "list[torch.Tensor]") -> "torch.Tensor":
+    def group_mean(sums: list[Tensor]) -> Tensor:
         """From sums per channel and chunk to the mean of each group, for each of its channels."""
-        total: torch.Tensor = torch.stack(sums).double().sum(0)
+        total: Tensor = torch.stack(sums).double().sum(0)
         total = total.view(n, groups, group_channels).sum(-1) / count
         return total.repeat_interleave(group_channels, 1).view(n, 1, 1, channels)
 
@@ -61,7 +59,7 @@ def groupnorm_silu_rows(images: "torch.Tensor", norm: "nn.GroupNorm") -> winogra
     shift = norm.bias - mean * scale
     scale, shift = scale.to(images.dtype), shift.to(images.dtype)
 
-    def compute(top: int, bottom: int) -> "torch.Tensor":
+    def compute(top: int, bottom: int) -> Tensor:
         rows = torch.addcmul(shift, pixels[:, top:bottom], scale)
         torch.nn.functional.silu(rows, inplace=True)
         return rows
@@ -71,12 +69,12 @@ def groupnorm_silu_rows(images: "torch.Tensor", norm: "nn.GroupNorm") -> winogra
     )
 
 
-def upsample2x_rows(images: "torch.Tensor") -> winograd.LazyRows:
+def upsample2x_rows(images: Tensor) -> winograd.LazyRows:
     """Nearest-neighbour upsampling of images (n, channels, height, width) by 2, row by row."""
     n, channels, height, width = images.shape
     pixels = images.permute(0, 2, 3, 1)
 
-    def compute(top: int, bottom: int) -> "torch.Tensor":
+    def compute(top: int, bottom: int) -> Tensor:
         some = pixels[:, top // 2 : (bottom + 1) // 2, None, :, None]
         rows = some.expand(n, -1, 2, width, 2, channels).reshape(n, -1, 2 * width, channels)
         return rows[:, top % 2 :][:, : bottom - top]  # an odd first row is the second of a pair
@@ -88,8 +86,6 @@ def upsample2x_rows(images: "torch.Tensor") -> winograd.LazyRows:
 
 def _can_stream_block(block: Any) -> bool:
     """Whether a block has no time embedding and keeps the image's size, as those of decoders."""
-    import torch
-
     return (
         block.upsample is block.downsample is block.time_emb_proj is None
         and block.time_embedding_norm != "scale_shift"
@@ -119,23 +115,19 @@ class _StreamingResnetBlock:
 
     def __call__(
         self,
-        images: "torch.Tensor",
+        images: Tensor,
         temb: None = None,  # noqa: ARG002 -- decoders have no time embedding
-    ) -> "torch.Tensor":
+    ) -> Tensor:
         block, shortcut = self._block, self._block.conv_shortcut
         hidden = block.conv1(groupnorm_silu_rows(images, block.norm1))
         # The input is not read again, so the result may be added to it in place.
         residual = images if shortcut is None else _conv1x1(images, shortcut)
-        output: torch.Tensor = block.conv2(
-            groupnorm_silu_rows(hidden, block.norm2), residual=residual
-        )
+        output: Tensor = block.conv2(groupnorm_silu_rows(hidden, block.norm2), residual=residual)
         return output
 
 
-def _conv1x1(images: "torch.Tensor", layer: "nn.Conv2d") -> "torch.Tensor":
+def _conv1x1(images: Tensor, layer: nn.Conv2d) -> Tensor:
     """A 1x1 convolution as a matrix product: torch's convolution would copy the images first."""
-    from torch.nn.functional import linear
-
     pixels, weight = images.permute(0, 2, 3, 1), layer.weight.flatten(1)
     return linear(pixels, weight.to(images.dtype), layer.bias).permute(0, 3, 1, 2)
 
@@ -146,7 +138,7 @@ class _StreamingUpsample:
     def __init__(self, layer: Any) -> None:
         self._layer = layer
 
-    def __call__(self, images: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, images: Tensor) -> Tensor:
         trim_memory()  # return the smaller layers' memory before larger ones are allocated
-        output: torch.Tensor = self._layer.conv(upsample2x_rows(images))
+        output: Tensor = self._layer.conv(upsample2x_rows(images))
         return output

@@ -14,14 +14,14 @@ them in bfloat16: :func:`is_faster` measures it.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from marsam.cpu import autotune
 from marsam.cpu.threads import parallel_for
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
 MIN_CHANNELS = 128
 """Input and output channels below which the additions cost what the multiplications save."""
@@ -36,7 +36,7 @@ MIN_BLOCKS_PER_THREAD = 4
 MIN_TILES_PER_GEMM = 128
 """Tiles multiplied at once, at least: fewer make slow products, more do not stay in the cache."""
 
-Transform = Callable[[Sequence["torch.Tensor"], "torch.Tensor"], None]
+Transform = Callable[[Sequence[Tensor], Tensor], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,7 @@ class WinogradTransform:
         return self.output_tile + 2
 
 
-def _input_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
-    import torch
-
+def _input_f2(rows: Sequence[Tensor], out: Tensor) -> None:
     d0, d1, d2, d3 = rows
     torch.sub(d0, d2, out=out[0])
     torch.add(d1, d2, out=out[1])
@@ -71,9 +69,7 @@ def _input_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     torch.sub(d1, d3, out=out[3])
 
 
-def _output_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
-    import torch
-
+def _output_f2(rows: Sequence[Tensor], out: Tensor) -> None:
     m0, m1, m2, m3 = rows
     torch.add(m0, m1, out=out[0])
     out[0].add_(m2)
@@ -81,9 +77,7 @@ def _output_f2(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     out[1].sub_(m3)
 
 
-def _input_f4(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
-    import torch
-
+def _input_f4(rows: Sequence[Tensor], out: Tensor) -> None:
     # Sums that two rows of B^T have in common are computed once.
     d0, d1, d2, d3, d4, d5 = rows
     even, odd = torch.sub(d4, d2, alpha=4), torch.sub(d3, d1, alpha=4)
@@ -99,9 +93,7 @@ def _input_f4(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
     out[5].sub_(odd, alpha=4)
 
 
-def _output_f4(rows: "Sequence[torch.Tensor]", out: "torch.Tensor") -> None:
-    import torch
-
+def _output_f4(rows: Sequence[Tensor], out: Tensor) -> None:
     m0, m1, m2, m3, m4, m5 = rows
     near, far = m1 + m2, m3 + m4
     torch.add(m0, near, out=out[0])
@@ -147,11 +139,11 @@ class LazyRows:
     """
 
     shape: tuple[int, int, int, int]
-    dtype: "torch.dtype"
-    compute: Callable[[int, int], "torch.Tensor"]
+    dtype: torch.dtype
+    compute: Callable[[int, int], Tensor]
 
 
-def _lazy_rows(images: "torch.Tensor") -> LazyRows:
+def _lazy_rows(images: Tensor) -> LazyRows:
     """Wrap images (n, channels, height, width) that are in memory already."""
     n, channels, height, width = images.shape
     rows = images.permute(0, 2, 3, 1)
@@ -162,30 +154,28 @@ def _lazy_rows(images: "torch.Tensor") -> LazyRows:
     )
 
 
-def transform_kernel(weight: "torch.Tensor", transform: WinogradTransform) -> "torch.Tensor":
+def transform_kernel(weight: Tensor, transform: WinogradTransform) -> Tensor:
     """Transform weights (out, in, 3, 3) for :func:`winograd_conv2d`.
 
     Returns:
         (input_tile * input_tile, out, in), in float32 (float64 weights stay float64).
     """
-    import torch
-
     dtype = torch.promote_types(weight.dtype, torch.float32)
     matrix = torch.tensor(transform.kernel_transform, dtype=dtype)
     # Both dimensions at once, by a Kronecker product. Columns come before rows, as in the input.
     both = torch.kron(matrix, matrix).view(-1, 3, 3).transpose(1, 2).flatten(1)
-    transformed: torch.Tensor = both @ weight.to(dtype).reshape(-1, 9).T
+    transformed: Tensor = both @ weight.to(dtype).reshape(-1, 9).T
     return transformed.view(-1, *weight.shape[:2])
 
 
 def winograd_conv2d(
-    images: "torch.Tensor | LazyRows",
-    weight: "torch.Tensor",
-    bias: "torch.Tensor | None",
+    images: Tensor | LazyRows,
+    weight: Tensor,
+    bias: Tensor | None,
     transform: WinogradTransform,
     *,
-    residual: "torch.Tensor | None" = None,
-) -> "torch.Tensor":
+    residual: Tensor | None = None,
+) -> Tensor:
     """Convolve images 3x3 with stride 1 and a padding of one zero.
 
     Args:
@@ -200,8 +190,6 @@ def winograd_conv2d(
     Returns:
         ``residual``, or (n, out, height, width), channels last, in the images' dtype.
     """
-    import torch
-
     output_tile, input_tile = transform.output_tile, transform.input_tile
     source = images if isinstance(images, LazyRows) else _lazy_rows(images)
     n, channels, height, width = source.shape
@@ -286,9 +274,6 @@ def _tile_rows_per_block(tile_rows: int, tiles_per_row: int) -> int:
 
 def is_faster() -> bool:
     """Whether it beats plain bfloat16 convolutions on this machine; measured once and cached."""
-    import torch
-    from torch.nn.functional import conv2d
-
     channels, side = BENCHMARK_CHANNELS, BENCHMARK_SIDE
     # Ones, not random numbers: drawing some would change what the user's seed gives.
     weight = torch.ones(channels, channels, 3, 3, dtype=torch.bfloat16)
@@ -302,7 +287,7 @@ def is_faster() -> bool:
     )
 
 
-def supported_layers(network: "nn.Module", *, min_channels: int = MIN_CHANNELS) -> list[Any]:
+def supported_layers(network: nn.Module, *, min_channels: int = MIN_CHANNELS) -> list[Any]:
     """The 3x3 convolutions of a network with at least so many input and output channels."""
     return [layer for layer in network.modules() if _is_supported(layer, min_channels)]
 
@@ -312,9 +297,6 @@ def apply_winograd(layers: Iterable[Any]) -> None:
 
     The transformed weights take the place of the layer's own, in fp16 where those are in fp16.
     """
-    import torch
-    from torch import nn
-
     for layer in layers:
         transform = F4x4 if layer.weight.numel() <= MAX_F4X4_WEIGHTS else F2x2
         weight = transform_kernel(layer.weight.detach(), transform)
@@ -324,14 +306,12 @@ def apply_winograd(layers: Iterable[Any]) -> None:
         layer.forward = _WinogradForward(layer, transform)
 
 
-def uses_winograd(layer: "nn.Module") -> bool:
+def uses_winograd(layer: nn.Module) -> bool:
     """Whether :func:`apply_winograd` replaced a layer's forward, which then takes lazy rows."""
     return isinstance(layer.forward, _WinogradForward)
 
 
-def _is_supported(layer: "nn.Module", min_channels: int) -> bool:
-    from torch import nn
-
+def _is_supported(layer: nn.Module, min_channels: int) -> bool:
     return (
         type(layer) is nn.Conv2d
         and layer.kernel_size == (3, 3)
@@ -345,16 +325,14 @@ def _is_supported(layer: "nn.Module", min_channels: int) -> bool:
 class _WinogradForward:
     """Replaces a convolution's ``forward``."""
 
-    def __init__(self, layer: "nn.Conv2d", transform: WinogradTransform) -> None:
+    def __init__(self, layer: nn.Conv2d, transform: WinogradTransform) -> None:
         self._layer, self._transform = layer, transform
 
-    def set_weight(self, weight: "torch.Tensor") -> None:
+    def set_weight(self, weight: Tensor) -> None:
         """Use other weights (out, in, 3, 3), stored in the same dtype as before."""
         self._layer.weight.copy_(transform_kernel(weight, self._transform))
 
-    def __call__(
-        self, images: "torch.Tensor | LazyRows", *, residual: "torch.Tensor | None" = None
-    ) -> "torch.Tensor":
+    def __call__(self, images: Tensor | LazyRows, *, residual: Tensor | None = None) -> Tensor:
         layer = self._layer
         weight = layer.weight.float()
         return winograd_conv2d(images, weight, layer.bias, self._transform, residual=residual)

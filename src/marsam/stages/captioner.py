@@ -7,8 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
+from marsam.cpu.blip_vision import apply_blip_optimizations
+from marsam.cpu.layerwise_casting import apply_layerwise_casting
+from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, map_model_errors
@@ -62,14 +66,9 @@ class BlipCaptioner:
             model.eval().to(self.device.kind)
             shared: list[Any] = []
             if self.device.is_cpu:
-                from marsam.cpu.blip_vision import apply_blip_optimizations
-                from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
-
                 shared = apply_blip_optimizations(model, self.device)
                 quantize_linears(model.text_decoder, self.device)
                 if uses_fbgemm(self.device):
-                    from marsam.cpu.layerwise_casting import apply_layerwise_casting
-
                     first = model.vision_model.embeddings.patch_embedding.weight
                     apply_layerwise_casting(model, skip=first)
             return model, images, tokenizer, shared
@@ -104,8 +103,6 @@ class BlipCaptioner:
     def _caption_batch(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        import torch
-
         with (
             self._lock,
             map_model_errors("describing a picture"),

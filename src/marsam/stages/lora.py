@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
+from torch import Tensor
 
 LORA_LAYERS_PER_PASS = 16
 """Layers changed before the files are closed: what was read stays in memory until then."""
@@ -24,11 +24,11 @@ class _LoraDelta:
     """What the LoRA adds to a layer's weights: ``scale * up @ down``."""
 
     layer: Any
-    down: "torch.Tensor"
-    up: "torch.Tensor"
+    down: Tensor
+    up: Tensor
     scale: float
 
-    def added_to(self, weight: "torch.Tensor") -> "torch.Tensor":
+    def added_to(self, weight: Tensor) -> Tensor:
         product = self.up.flatten(1).float() @ self.down.flatten(1).float()
         return weight.add(product.view_as(weight), alpha=self.scale)
 
@@ -48,11 +48,6 @@ class LoraFusion:
         from peft.tuners.lora import LoraLayer
 
         pipe.load_lora_weights(adapter.parent, weight_name=adapter.name, local_files_only=True)
-        adapted: list[tuple[str, Any]] = [
-            (name, layer)
-            for name, layer in pipe.unet.named_modules()
-            if isinstance(layer, LoraLayer)
-        ]
         self._deltas = {
             name: _LoraDelta(
                 layer=layer.base_layer,
@@ -60,7 +55,8 @@ class LoraFusion:
                 up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
                 scale=layer.scaling[key],
             )
-            for name, layer in adapted
+            for name, layer in pipe.unet.named_modules()
+            if isinstance(layer, LoraLayer)
             for key in layer.active_adapters
         }
         pipe.unload_lora_weights()
@@ -88,10 +84,8 @@ class LoraFusion:
         self._fused = fused
 
 
-def _set_weight(layer: Any, weight: "torch.Tensor") -> None:
+def _set_weight(layer: Any, weight: Tensor) -> None:
     """Set a layer's weights in the form and dtype in which it stores them."""
-    import torch
-
     own = getattr(inspect.unwrap(layer.forward), "set_weight", None)
     with torch.no_grad():
         if own is None:
@@ -100,7 +94,7 @@ def _set_weight(layer: Any, weight: "torch.Tensor") -> None:
             own(weight)
 
 
-def _to_fp16_if_exact(weight: "torch.Tensor") -> "torch.Tensor":
+def _to_fp16_if_exact(weight: Tensor) -> Tensor:
     """Return the weights in float16 where that loses nothing: peft converts them to float32."""
     half = weight.half()
     return half if half.float().equal(weight.float()) else weight

@@ -1,15 +1,17 @@
 """Text-to-image generation with Stable Diffusion pipelines of diffusers."""
 
-import contextlib
 import inspect
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
+from torch.nn.functional import adaptive_avg_pool2d
 
 from marsam.background import Emitter, iterate_in_thread
 from marsam.cpu import optimize
@@ -66,7 +68,6 @@ class DiffusionPainter:
         """The pipeline, the configuration of its shipped scheduler, and its LoRA."""
         with loading_model(self.folder, "painter", self.name, "transformers", "diffusers"):
             import diffusers
-            import torch
 
             # The class by its name: diffusers' AutoPipeline would import every pipeline.
             family = getattr(diffusers, self._family, None)
@@ -191,8 +192,6 @@ class DiffusionPainter:
         seed: int,
         emit: Emitter[Previewed | Painted],
     ) -> Painted:
-        import torch
-
         emit.raise_if_closed()
         with map_model_errors("painting"), intra_op_threads(self.folder), torch.inference_mode():
             pipe, shipped_scheduler, lora = self._loaded
@@ -269,9 +268,7 @@ def _preview(pipe: Any, vae: Any, latents: Any) -> Image.Image | None:
     Schedulers that predict the denoised latents keep that prediction, which is far clearer than the
     noisy latents.
     """
-    from torch.nn.functional import adaptive_avg_pool2d
-
-    with contextlib.suppress(AttributeError, IndexError, TypeError):
+    with suppress(AttributeError, IndexError, TypeError):
         denoised = pipe.scheduler.model_outputs[-1]
         latents = denoised if denoised is not None else latents
     side = min(PREVIEW_LATENTS, *latents.shape[-2:])

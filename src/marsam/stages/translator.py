@@ -9,8 +9,15 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from marsam.cpu.allocator import trim_memory
+from marsam.cpu.layerwise_casting import apply_layerwise_casting
+from marsam.cpu.mmap_embedding import mmap_embeddings
+from marsam.cpu.prepacked import prepack_weights
+from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
+from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.notices import Notice
@@ -95,14 +102,9 @@ class Seq2SeqTranslator:
             )
             model.eval().to(self.device.kind)
             if self.device.is_cpu:
-                from marsam.cpu.prepacked import prepack_weights
-                from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
-
                 quantize_linears(model.get_decoder(), self.device)
                 prepack_weights(model.get_encoder(), self.device)
                 if uses_fbgemm(self.device):
-                    from marsam.cpu.layerwise_casting import apply_layerwise_casting
-
                     quantize_linears(model.get_encoder(), self.device)
                     apply_layerwise_casting(model)
             self._mmap_embeddings(model)
@@ -110,9 +112,6 @@ class Seq2SeqTranslator:
 
     def _mmap_embeddings(self, model: Any) -> None:
         """Map the embedding table from disk; again after much of it was read into memory."""
-        from marsam.cpu.mmap_embedding import mmap_embeddings
-        from marsam.cpu.quantized_linear import uses_fbgemm
-
         if uses_fbgemm(self.device):
             mmap_embeddings(model, self.folder)
 
@@ -234,8 +233,6 @@ class Seq2SeqTranslator:
         Sentences of different lengths would need padding, which changes their output a little; and
         a short one would wait for the longest.
         """
-        import torch
-
         if not sentences:
             return []
         model, tokenizer = self._loaded
@@ -281,9 +278,6 @@ class Seq2SeqTranslator:
         if not self.device.is_cpu:
             return None
         if target.script not in self._vocabularies:
-            from marsam.cpu.quantized_linear import uses_fbgemm
-            from marsam.cpu.vocabulary_reduction import ReducedVocabulary
-
             model, tokenizer = self._loaded
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
