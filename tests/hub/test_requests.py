@@ -31,7 +31,7 @@ def test_sizes_and_licences_come_first_and_a_pipe_is_not_asked(
     assert all(m.licence.en in line for m, line in zip(catalog.STANDARD.parts, said, strict=False))
     assert f"{BLIP} is not pinned: its files are verified by the hub's checksums." in said
     assert said[-1].startswith("Total: ")
-    assert said[-1].endswith(f", into {cache}.")
+    assert said[-1].endswith(f". Folder: {cache}")
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("y\n", 0), ("\n", 0)])
