@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from marsam.batch.rows import Row
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review.strings import STRINGS, name_of
 from marsam.text.languages import language
 from marsam.ui.components import header, html
+from marsam.ui.html import paragraph
 from marsam.ui.i18n import ENGLISH
 from marsam.ui.launch import launch_options
 from marsam.ui.updates import Update
@@ -120,7 +120,7 @@ def create_components(table: str, codes: list[str], session: object) -> Componen
                 parts["previous"] = button("previous")
                 parts["next"] = button("next")
             parts["status"] = html(elem_id="status", live=True)
-            html(Markup('<p class="keys">{}</p>').format(STRINGS.html("keys")))
+            html(paragraph(STRINGS.html("keys"), "keys"))
     return Components(**parts)
 
 

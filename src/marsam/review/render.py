@@ -10,7 +10,7 @@ from marsam.review.images import MissingImage
 from marsam.review.strings import STRINGS, language_name, progress
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui import i18n
-from marsam.ui.html import EMPTY, bdi, join
+from marsam.ui.html import EMPTY, bdi, join, paragraph
 from marsam.ui.i18n import Bilingual
 
 ADDRESS = "picture/{}.jpg"
@@ -39,9 +39,7 @@ def picture(row: Row, missing: MissingImage | None, page_language: str, followin
     if row.error and not row.sha256:
         return figure.format(EMPTY, about)
     if missing is not None:
-        return figure.format(
-            Markup('<p class="notice">{}</p>').format(STRINGS.html(missing.value)), about
-        )
+        return figure.format(paragraph(STRINGS.html(missing.value), "notice"), about)
     alt, tag = _alt(row, page_language)
     image = Markup(
         '<a href="{src}" target="_blank"><img src="{src}" alt="{alt}" lang="{tag}"></a>'

@@ -16,7 +16,7 @@ from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
-from marsam.ui.html import EMPTY, bdi, join, jpeg_data_url, progress
+from marsam.ui.html import EMPTY, bdi, join, jpeg_data_url, paragraph, progress
 from marsam.ui.i18n import ARABIC, Bilingual, duration, pictures
 from marsam.web.strings import STRINGS
 
@@ -74,16 +74,15 @@ def _device_reason(studio: Studio) -> Markup:
     if device is None:
         return EMPTY
     arabic = STRINGS.get(f"reason_{device.kind}_{device.dtype}") or STRINGS[f"on_{device.kind}"]
-    return Markup('<p class="reason">{}</p>').format(Bilingual(device.reason, arabic.ar).html)
+    return paragraph(Bilingual(device.reason, arabic.ar).html, "reason")
 
 
 def _known_things(studio: Studio) -> Markup:
     if studio.models != MINI.name:
         return EMPTY
     english, arabic = zip(*(line.split("\t") for line in known_things()), strict=True)
-    return Markup("<p>{}</p><p class=known>{}</p>").format(
-        STRINGS.html("known_things"), Bilingual(", ".join(english), "، ".join(arabic)).html
-    )
+    things = Bilingual(", ".join(english), "، ".join(arabic)).html
+    return paragraph(STRINGS.html("known_things")) + paragraph(things, "known")
 
 
 @lru_cache
@@ -96,14 +95,14 @@ def known_things() -> tuple[str, ...]:
 def offer() -> Markup:
     """What the full size models are for, and their size."""
     gigabytes = sum(model.gigabytes for model in STANDARD.parts)
-    return Markup("<p>{}</p>").format(STRINGS.html("offer", f"{gigabytes:.1f}"))
+    return paragraph(STRINGS.html("offer", f"{gigabytes:.1f}"))
 
 
 def notices(found: Sequence[Notice], *, stale: bool = False) -> Markup:
     """Warnings about a text; ``stale`` when the text in the other language was changed."""
     lines = [STRINGS.html("stale")] if stale else []
     lines += [Bilingual(notice.en, notice.ar).html for notice in found]
-    return join(Markup('<p class="notice">{}</p>').format(line) for line in lines)
+    return join(paragraph(line, "notice") for line in lines)
 
 
 def sent(prompt: Prompt | None) -> Markup:
@@ -190,8 +189,7 @@ def status_panel(
             alt, jpeg_data_url(preview, quality=80)
         )
     if remaining:
-        time = STRINGS.html("remaining", duration(remaining, genitive=True))
-        time = Markup("<p>{}</p>").format(time)
+        time = paragraph(STRINGS.html("remaining", duration(remaining, genitive=True)))
     bar = EMPTY if share is None else progress(share)
     return Markup('<div class="status">{}<div><p class="line">{}</p>{}{}</div></div>').format(
         image, line, bar, time
@@ -204,7 +202,7 @@ def expected_time(seconds: float | None, count: int) -> Markup:
         line = STRINGS.html("not_measured")
     else:
         line = STRINGS.html("expected", duration(seconds), pictures(count, genitive=True))
-    return Markup('<p class="expected">{}</p>').format(line)
+    return paragraph(line, "expected")
 
 
 def results(painted: Sequence[StoredPicture]) -> Markup:
