@@ -115,7 +115,7 @@ def test_captions_and_translations(client: httpx.Client) -> None:
     ("fields", "says"),
     [
         ({"prompt": " \n"}, "empty"),
-        ({"prompt": ""}, "picture or a prompt"),
+        ({"prompt": ""}, "image or a prompt"),
         ({"prompt": "x" * 3000}, "at most 2000"),
         ({"prompt": "x", "pictures": 11}, "between 1 and 10"),
         ({"prompt": "x", "pictures": "many"}, "pictures"),
@@ -126,7 +126,7 @@ def test_captions_and_translations(client: httpx.Client) -> None:
         ({"prompt": "x", "recipe": "magic"}, "draft, balanced, faithful"),
         ({"prompt": "x", "language": "klingon"}, "klingon"),
         ({"prompt": "x", "keep_best": 9}, "keep_best"),
-        ({}, "picture or a prompt"),
+        ({}, "image or a prompt"),
     ],
 )
 def test_an_invalid_option_is_422_with_a_message_that_names_the_limit(
