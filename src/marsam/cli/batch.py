@@ -17,14 +17,7 @@ from marsam.cli.console import (
     print_json,
     warn_mini_models,
 )
-from marsam.cli.options import (
-    RECIPE_HELP,
-    DeviceOption,
-    GlossaryFile,
-    Json,
-    Models,
-    Translator,
-)
+from marsam.cli.options import RECIPE_HELP, DeviceOption, GlossaryFile, Json, Models, Translator
 from marsam.options import (
     MAX_PICTURES,
     TRANSLATOR_NOT_ON_CLUSTER,
@@ -220,12 +213,7 @@ def batch(
     options = _options(to, glossary, paint)
     reviewed = reviewed_rows(out)
     job = _Batch(
-        folder=folder,
-        out=out,
-        options=options,
-        reviewed=reviewed,
-        sidecar=sidecar,
-        quiet=as_json,
+        folder=folder, out=out, options=options, reviewed=reviewed, sidecar=sidecar, quiet=as_json
     )
     job.total = sum(1 for _ in job.paths())
     with ExitStack() as stack:

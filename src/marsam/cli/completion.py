@@ -49,10 +49,7 @@ def model_sets(incomplete: str) -> Iterator[tuple[str, str]]:
     for name, entry in SETS.items():
         if name.startswith(incomplete):
             gigabytes = sum(model.gigabytes for model in entry.parts)
-            yield (
-                name,
-                "included" if entry.bundled else f"{gigabytes:.0f} GB to download",
-            )
+            yield (name, "included" if entry.bundled else f"{gigabytes:.0f} GB to download")
 
 
 def devices(incomplete: str) -> Iterator[str]:

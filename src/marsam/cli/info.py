@@ -70,23 +70,19 @@ def info(as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print_fields(
-        [
-            ("Marsam", __version__),
-            ("Models", f"{studio.models} ({studio.reason})"),
-            ("Device", f"{device.kind}, {device.dtype} ({device.reason})"),
-            *(("Optimisation", sentence) for sentence in optimisations),
-            *((f"Time, {recipe}", _duration(needed)) for recipe, needed in seconds.items()),
-            *(
-                (
-                    model.stage.capitalize(),
-                    f"{stage_name(SETS[studio.models], model)}, {model.licence.name}, "
-                    f"{model.licence.en}",
-                )
-                for model in parts
-            ),
-        ]
-    )
+    fields = [
+        ("Marsam", __version__),
+        ("Models", f"{studio.models} ({studio.reason})"),
+        ("Device", f"{device.kind}, {device.dtype} ({device.reason})"),
+    ]
+    fields += [("Optimisation", sentence) for sentence in optimisations]
+    fields += [(f"Time, {recipe}", _duration(needed)) for recipe, needed in seconds.items()]
+    for model in parts:
+        name = stage_name(SETS[studio.models], model)
+        fields.append(
+            (model.stage.capitalize(), f"{name}, {model.licence.name}, {model.licence.en}")
+        )
+    print_fields(fields)
 
 
 def _duration(seconds: float | None) -> str:

@@ -42,22 +42,13 @@ def models_list(as_json: Json = False) -> None:
     if as_json:
         print_json({"models": rows})
         return
-    print_table(
-        [
-            ("SET", "STAGE", "MODEL", "SIZE", "STATE", "LICENCE"),
-            *(
-                (
-                    row["set"],
-                    row["stage"],
-                    row["model"],
-                    f"{row['gigabytes']} GB",
-                    "downloaded" if row["here"] else "not downloaded",
-                    f"{row['licence']} ({row['meaning']})",
-                )
-                for row in rows
-            ),
-        ]
-    )
+    table = [("SET", "STAGE", "MODEL", "SIZE", "STATE", "LICENCE")]
+    for row in rows:
+        state = "downloaded" if row["here"] else "not downloaded"
+        licence = f"{row['licence']} ({row['meaning']})"
+        size = f"{row['gigabytes']} GB"
+        table.append((row["set"], row["stage"], row["model"], size, state, licence))
+    print_table(table)
 
 
 @models_app.command("pull")
@@ -105,9 +96,7 @@ def models_pull(
 
 
 @models_app.command("verify")
-def models_verify(
-    name: Annotated[str, typer.Argument(help="A model set.")] = "standard",
-) -> None:
+def models_verify(name: Annotated[str, typer.Argument(help="A model set.")] = "standard") -> None:
     """Compare every file of a set with its checksum. A corrupt file is named."""
     from marsam.hub.catalog import bundled_folder, model_set
     from marsam.hub.locate import verify

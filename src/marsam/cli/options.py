@@ -19,8 +19,7 @@ Models = Annotated[
 ]
 StageModel = Annotated[str | None, typer.Option(help="Other model for this stage: id or folder.")]
 Translator = Annotated[
-    str | None,
-    typer.Option("--translator", help="Other model for translation: id or folder."),
+    str | None, typer.Option("--translator", help="Other model for translation: id or folder.")
 ]
 DeviceOption = Annotated[
     str | None,
@@ -45,8 +44,7 @@ KeyFile = Annotated[
     typer.Option(help="File of API keys, one per line.", show_default="one key from MARSAM_KEY"),
 ]
 HostNames = Annotated[
-    list[str] | None,
-    typer.Option(help="Additional host name to accept (Host header). Repeatable."),
+    list[str] | None, typer.Option(help="Additional host name to accept (Host header). Repeatable.")
 ]
 Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow other machines to connect without a key.")

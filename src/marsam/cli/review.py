@@ -60,12 +60,7 @@ def review(
         folders = [each for each in (folder, table.table.parent) if each is not None]
         cache = _open_cache()
         serve(
-            table,
-            RowImages(folders, cache),
-            host=host,
-            port=port,
-            keys=keys,
-            hosts=host_name or (),
+            table, RowImages(folders, cache), host=host, port=port, keys=keys, hosts=host_name or ()
         )
     finally:
         table.close()

@@ -81,9 +81,7 @@ def serve(
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(
-            help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head.",
-        ),
+        typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
     ] = None,
 ) -> None:
     """Serve the HTTP API, for programs, and the studio page beside it."""

@@ -54,11 +54,7 @@ class BatchCluster:
 
 @contextmanager
 def batch_cluster(
-    address: str,
-    *,
-    models: str | None = None,
-    device: str | None = None,
-    plan: Plan | None = None,
+    address: str, *, models: str | None = None, device: str | None = None, plan: Plan | None = None
 ) -> Iterator[BatchCluster]:
     """Connect to a cluster for batches; a cluster that was started for them ends with the block.
 
