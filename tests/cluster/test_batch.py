@@ -117,12 +117,12 @@ def test_lost_workers_and_machines_do_not_change_the_files(
     # What was in the cache before a loss is not captioned again; the second run captions nothing.
     # But results on their way at a loss may both arrive and be computed again.
     assert len(described(lines)) == PICTURES - BAD
-    told = [background for _, background, _ in lines("described")]
+    captioned = [background for _, background, _ in lines("described")]
     in_flight: set[str] = set()
     for begun, before in losses:
         assert before - in_flight
-        assert not (before - in_flight) & set(told[begun:])
-        in_flight |= set(told[:begun]) - before
+        assert not (before - in_flight) & set(captioned[begun:])
+        in_flight |= set(captioned[:begun]) - before
     asked = described(lines)
     assert batch("again.csv", options=options) == 1
     assert Path("again.csv").read_bytes() == (alone / "a.csv").read_bytes()
@@ -136,7 +136,7 @@ def cached(photos: Path) -> set[str]:
         return set()
     with closing(sqlite3.connect(file, timeout=30)) as database:
         try:
-            told = database.execute("SELECT text FROM results WHERE text LIKE 'a picture on %'")
-            return {text.removeprefix("a picture on ") for (text,) in told}
+            rows = database.execute("SELECT text FROM results WHERE text LIKE 'a picture on %'")
+            return {text.removeprefix("a picture on ") for (text,) in rows}
         except sqlite3.OperationalError:  # the tables do not exist yet
             return set()

@@ -94,7 +94,7 @@ def test_cluster_rows_equal_local_rows(photos: Path, datasets: SimpleNamespace) 
     alone = list(rows(LocalEngine(studio=fake_studio(), context=here), here))
     assert len(alone) == 13
     assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == alone
-    # What is known asks nobody anything.
+    # Cached results need no cluster.
     datasets.dataset = None
     for path in photos.rglob("*.png"):
         if not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
@@ -119,8 +119,8 @@ def test_reviewed_text_is_kept_and_a_new_language_needs_no_captions(
     assert again.pop(read.path) == replace(
         read, texts={**texts, "fra_Latn": "[fra_Latn] a tom cat"}
     )
-    told = [row.texts["fra_Latn"] for row in again.values() if row.state == "draft"]
-    assert set(told) == {"[fra_Latn] a cat on a blue background"}
+    results = [row.texts["fra_Latn"] for row in again.values() if row.state == "draft"]
+    assert set(results) == {"[fra_Latn] a cat on a blue background"}
 
 
 def test_a_folder_that_a_machine_cannot_read_is_an_error(
@@ -156,13 +156,15 @@ def test_an_image_that_changes_during_the_batch_gets_no_old_caption(
         return dataset(*args)
 
     datasets.dataset = later
-    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
-    assert "changed during the batch; run the same command again" in told["0/picture 7.png"].error
-    assert told["copy.png"].english
+    found = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
+    assert (
+        "changed during the batch; run the same command again" in found["0/picture 7.png"].error
+    )
+    assert found["copy.png"].english
     assert not here.has_caption(before)
     datasets.dataset = dataset
-    told = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
-    assert (told["0/picture 7.png"].width, told["0/picture 7.png"].error) == (20, "")
+    found = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
+    assert (found["0/picture 7.png"].width, found["0/picture 7.png"].error) == (20, "")
 
 
 def test_machines_with_other_models_are_refused(photos: Path, datasets: SimpleNamespace) -> None:

@@ -76,9 +76,9 @@ def test_pictures_of_a_run_are_painted_on_both_nodes(slow: Studio, lines: Lines)
 
 
 def test_without_a_seed_the_pictures_have_consecutive_seeds(slow: Studio) -> None:
-    told = pixels(slow, "by chance", PaintOptions(pictures=2))
-    assert told[1][1] == told[0][1] + 1
-    assert told == pixels(slow, "by chance", PaintOptions(pictures=2, seed=told[0][1]))
+    results = pixels(slow, "by chance", PaintOptions(pictures=2))
+    assert results[1][1] == results[0][1] + 1
+    assert results == pixels(slow, "by chance", PaintOptions(pictures=2, seed=results[0][1]))
 
 
 def test_prompts_are_measured_and_recipes_known(slow: Studio) -> None:
@@ -89,8 +89,8 @@ def test_prompts_are_measured_and_recipes_known(slow: Studio) -> None:
 
 def test_concurrent_requests_are_batched(slow: Studio, lines: Lines) -> None:
     sizes = [(20 + n, 30) for n in range(12)]
-    told = slow.captioner.caption_many([picture(*size) for size in sizes], CaptionOptions())
-    assert [captions[0].text for captions in told] == [f"{w} by {h}" for w, h in sizes]
+    results = slow.captioner.caption_many([picture(*size) for size in sizes], CaptionOptions())
+    assert [captions[0].text for captions in results] == [f"{w} by {h}" for w, h in sizes]
     assert len(lines("captions")) < len(sizes)
 
 
@@ -197,10 +197,10 @@ def test_a_node_lost_under_load(cluster: Any, slow: Studio, lines: Lines) -> Non
         until(lambda: len([row for row in lines("done") if row[1].startswith("load")]) >= 3)
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         try:
-            told = [each.result() for each in runs]
+            results = [each.result() for each in runs]
         finally:
             cluster.add_node(**NODE)
-    for number, pictures in enumerate(told):
+    for number, pictures in enumerate(results):
         options = PaintOptions(pictures=3, seed=10 * number)
         assert pictures == alone(f"load {number}", options)
 

@@ -63,7 +63,7 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
         until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         output, errors = process.communicate(timeout=60)
-    # Ray itself may say which worker it lost, whatever it was told about logs.
+    # Ray itself may print which worker it lost, whatever its log settings are.
     ours = [line for line in output.splitlines() if "(raylet)" not in line]
     assert ours == [
         "pictures 2",
@@ -91,8 +91,10 @@ def running(record: Path) -> list[str]:
 
 def test_marsam_and_its_cluster_package_import_no_ray() -> None:
     code = "import sys, marsam, marsam.cluster; print('ray' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "False\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == "False\n"
 
 
 def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,7 +298,7 @@ def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "default"),
     [
         ("run", "standard if downloaded, otherwise mini"),
         ("batch", "from the picture's content"),
@@ -306,10 +306,10 @@ def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_help_shows_the_defaults(
-    command: str, told: str, capsys: pytest.CaptureFixture[str]
+    command: str, default: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marsam(command, "--help")
-    assert told in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert default in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
