@@ -1,7 +1,6 @@
 """Choose the device and the dtype, and give the reason."""
 
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,11 +53,8 @@ class Device:
         """``dtype`` as torch's object."""
         import torch
 
-        return {
-            "float16": torch.float16,
-            "bfloat16": torch.bfloat16,
-            "float32": torch.float32,
-        }[self.dtype]
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
 
 
 def choose_device(wanted: str | None = None) -> Device:
@@ -79,25 +75,22 @@ def choose_device(wanted: str | None = None) -> Device:
         raise OptionError(f"This machine has no device {wanted!r}; it has {found}.")
     kind = wanted or next(kind for kind, there in present.items() if there)
     if kind == "cuda":
+        dtype = "float16"
         reason = f"{torch.cuda.get_device_name()} is the fastest device of this machine"
-        return Device(kind=kind, dtype="float16", reason=reason)
-    if kind == "mps":
-        reason = "the Apple GPU is the fastest device of this machine"
-        return Device(kind=kind, dtype="float16", reason=reason)
-    if _cpu_has_bf16():
-        reason = "no GPU was found, and this CPU has bfloat16 instructions"
-        return Device(kind=kind, dtype="bfloat16", reason=reason)
-    reason = "no GPU was found, and this CPU has no bfloat16 instructions"
-    return Device(kind=kind, dtype="float32", reason=reason)
+    elif kind == "mps":
+        dtype, reason = "float16", "the Apple GPU is the fastest device of this machine"
+    elif _cpu_has_bf16():
+        dtype, reason = "bfloat16", "no GPU was found, and this CPU has bfloat16 instructions"
+    else:
+        dtype, reason = "float32", "no GPU was found, and this CPU has no bfloat16 instructions"
+    return Device(kind=kind, dtype=dtype, reason=reason)
 
 
 def _cpu_has_bf16() -> bool:
     """Whether the CPU has bfloat16 instructions; emulated, bfloat16 is slower than float32."""
-    if platform.system() == "Linux":
-        cpuinfo = Path("/proc/cpuinfo")
-        flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
-        return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
-    return False
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+    return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _memory() -> float:

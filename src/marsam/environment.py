@@ -34,9 +34,7 @@ DATA = Variable(
     "the operating system's folder for user data",
 )
 JOURNAL = Variable(
-    "MARSAM_JOURNAL",
-    "PostgreSQL address for the rows of runs",
-    "a SQLite file in `MARSAM_DATA`",
+    "MARSAM_JOURNAL", "PostgreSQL address for the rows of runs", "a SQLite file in `MARSAM_DATA`"
 )
 PICTURES = Variable(
     "MARSAM_PICTURES",

@@ -2,30 +2,13 @@
 
 ::
 
-    MarsamError                 one sentence a user can act on
-    ├── InputError              the user's input cannot be used
-    │   ├── PictureError        not a supported image, damaged, or too large
-    │   ├── PromptError         empty, or too long
-    │   ├── LanguageError       a language code that the translator does not know
-    │   ├── OptionError         a number or name out of range
-    │   ├── RunMissing          no such run, or a run of another client
-    │   └── RunExists           the idempotency key was used before
-    ├── ModelError              a model cannot be used
-    │   ├── ModelMissing        not downloaded (and the command that downloads it)
-    │   ├── ModelNotFound       no such model on the hub
-    │   ├── ModelGated          the hub wants a licence accepted first
-    │   ├── HubUnreachable      the hub does not respond
-    │   ├── ModelDamaged        a file is missing or cannot be read
-    │   └── ModelUnsupported    a model family that no stage supports
-    ├── JournalError            runs cannot be stored or read
-    │   └── DiskFull            because the disk is full
-    ├── RetryLater              refused for now, with a time to wait
-    │   ├── QueueFull           the queue is full
-    │   └── QuotaExceeded       the client has too many queued runs
-    ├── ClusterError            the cluster cannot be reached
-    ├── StepTimeout             a step took too long and was abandoned
-    ├── OutOfMemory             the device has too little memory for the job
-    └── Cancelled               the user cancelled the work
+    MarsamError
+    ├── InputError: PictureError, PromptError, LanguageError, OptionError, RunMissing, RunExists
+    ├── ModelError: ModelMissing, ModelNotFound, ModelGated, HubUnreachable, ModelDamaged,
+    │               ModelUnsupported
+    ├── JournalError: DiskFull
+    ├── RetryLater: QueueFull, QuotaExceeded
+    └── ClusterError, StepTimeout, OutOfMemory, Cancelled
 
 Errors of other libraries are wrapped where we call them, with the cause kept; errors about a model
 by :func:`map_model_errors`.
@@ -205,22 +188,19 @@ def map_model_errors(doing: str) -> Iterator[None]:
         yield
     except MarsamError:
         raise
-    except MemoryError as error:
-        raise OutOfMemory(_no_memory(doing)) from error
     except Exception as error:
-        expected = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+        known = OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError
         # SafetensorError has no standard base class, and importing safetensors here would slow
         # down every start.
-        if not (isinstance(error, expected) or type(error).__name__ == "SafetensorError"):
+        if not (isinstance(error, known) or type(error).__name__ == "SafetensorError"):
             raise
-        if "out of memory" in str(error).lower() or "can't allocate" in str(error).lower():
-            raise OutOfMemory(_no_memory(doing)) from error
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text:
+            raise OutOfMemory(
+                f"There is not enough memory for {doing}; try fewer or smaller pictures."
+            ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelDamaged(f"Failed while {doing}: {reason}") from error
-
-
-def _no_memory(doing: str) -> str:
-    return f"There is not enough memory for {doing}; try fewer or smaller pictures."
 
 
 _SQLITE_FULL = 13  # sqlite3.SQLITE_FULL, without importing sqlite3 at every start

@@ -10,10 +10,7 @@ class Notice(Enum):
     for the user.
     """
 
-    LOOP_COLLAPSED = (
-        "Repeated words were removed from the caption.",
-        "حُذفت كلمات مكررة من الوصف.",
-    )
+    LOOP_COLLAPSED = ("Repeated words were removed from the caption.", "حُذفت كلمات مكررة من الوصف.")
     JUNK_REMOVED = (
         "A made-up word was removed from the caption.",
         "حُذفت من الوصف كلمة لا معنى لها.",
@@ -26,22 +23,13 @@ class Notice(Enum):
         "The prompt is too long for the painter; its end was not painted.",
         "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
     )
-    EMPTY = (
-        "The translation is empty.",
-        "الترجمة فارغة.",
-    )
-    LOOPING = (
-        "The translation repeats itself; check it.",
-        "في الترجمة تكرار؛ راجعها.",
-    )
+    EMPTY = ("The translation is empty.", "الترجمة فارغة.")
+    LOOPING = ("The translation repeats itself; check it.", "في الترجمة تكرار؛ راجعها.")
     LENGTH = (
         "The translation is much shorter or longer than the text; parts may be missing or added.",
         "الترجمة أقصر من النص أو أطول منه بكثير؛ فربما نقص منها شيء أو زيد فيها.",
     )
-    UNTRANSLATED = (
-        "Some words were left untranslated.",
-        "بقيت كلمات من دون ترجمة.",
-    )
+    UNTRANSLATED = ("Some words were left untranslated.", "بقيت كلمات من دون ترجمة.")
     WRONG_SCRIPT = (
         "The translation is not in the script of its language.",
         "الترجمة ليست بحروف لغتها.",

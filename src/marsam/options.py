@@ -25,8 +25,8 @@ def new_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
+def _within(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
         raise OptionError(f"{name} must be between {low} and {high} (got {value}).")
 
 
@@ -127,19 +127,15 @@ class PaintOptions:
 
     def __post_init__(self) -> None:
         _within("pictures", self.pictures, 1, MAX_PICTURES)
-        if self.seed is not None:
-            # The last picture's seed must fit, too.
-            _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
+        # The last picture's seed must fit, too.
+        _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
         recipe_named(self.recipe)
-        if self.steps is not None:
-            _within("steps", self.steps, 1, 200)
-        if self.guidance_scale is not None:
-            _within("guidance_scale", self.guidance_scale, 1, 30)
+        _within("steps", self.steps, 1, 200)
+        _within("guidance_scale", self.guidance_scale, 1, 30)
         for name, pixels in (("width", self.width), ("height", self.height)):
-            if pixels is not None:
-                _within(name, pixels, 64, 2048)
-                if pixels % 8:
-                    raise OptionError(f"{name} must be a multiple of 8 (got {pixels}).")
+            _within(name, pixels, 64, 2048)
+            if pixels is not None and pixels % 8:
+                raise OptionError(f"{name} must be a multiple of 8 (got {pixels}).")
         _within("preview_every", self.preview_every, 0, 200)
 
 

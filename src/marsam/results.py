@@ -59,14 +59,7 @@ class Translation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
-        return {
-            "text": self.text,
-            "source": self.source,
-            "target": self.target,
-            "back": self.back,
-            "standard": self.standard,
-            "warnings": [str(notice) for notice in self.warnings],
-        }
+        return {**vars(self), "warnings": [str(notice) for notice in self.warnings]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +75,9 @@ class PromptLength:
     tokens: int
     limit: int
     cut: str = ""
+
+
+_PROMPT_FIELDS = ("english", "arabic", "given", "language", "back")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,23 +110,16 @@ class Prompt:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
         return {
-            "english": self.english,
-            "arabic": self.arabic,
-            "given": self.given,
-            "language": self.language,
-            "back": self.back,
-            "tokens": self.length.tokens,
-            "limit": self.length.limit,
-            "cut": self.length.cut,
+            **{name: getattr(self, name) for name in _PROMPT_FIELDS},
+            **vars(self.length),
             "warnings": [str(notice) for notice in self.warnings],
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Prompt":
         """Read what :meth:`to_dict` returned."""
-        same = ("english", "arabic", "given", "language", "back")
         return cls(
-            **{name: data[name] for name in same},
+            **{name: data[name] for name in _PROMPT_FIELDS},
             length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
             warnings=_notices(data["warnings"]),
         )
@@ -146,29 +135,18 @@ class Picture:
     index: int
     seed: int
     prompt: str
+    negative_prompt: str = ""
     image: Image.Image | None
     recipe: str
     steps: int
     guidance_scale: float
     scheduler: str
     painter: str
-    negative_prompt: str = ""
     blocked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data, without the pixels."""
-        return {
-            "index": self.index,
-            "seed": self.seed,
-            "prompt": self.prompt,
-            "negative_prompt": self.negative_prompt,
-            "recipe": self.recipe,
-            "steps": self.steps,
-            "guidance_scale": self.guidance_scale,
-            "scheduler": self.scheduler,
-            "painter": self.painter,
-            "blocked": self.blocked,
-        }
+        return {name: value for name, value in vars(self).items() if name != "image"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,7 @@ from marsam import environment
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
 from marsam.hub.catalog import Model
-from marsam.hub.selection import (
-    choose_set,
-    optional_folder,
-    source_name,
-    stage_folder,
-    stage_name,
-)
+from marsam.hub.selection import choose_set, optional_folder, source_name, stage_folder, stage_name
 from marsam.imaging.image_io import ImageSource, open_picture
 from marsam.notices import Notice
 from marsam.options import CaptionOptions, RunOptions, TranslateOptions, checked_text
@@ -92,9 +86,8 @@ class Studio:
         chosen_device = choose_device(device or environment.DEVICE.get())
 
         def named(model: Model, other: str | None) -> dict[str, Any]:
-            folder = stage_folder(chosen, model, other)
             return {
-                "folder": folder,
+                "folder": stage_folder(chosen, model, other),
                 "device": chosen_device,
                 "name": source_name(other) if other else stage_name(chosen, model),
             }
@@ -314,11 +307,6 @@ class StageTimer:
 def _with_shortcuts(
     options: RunOptions, pictures: int | None, seed: int | None, recipe: Recipe | str | None
 ) -> RunOptions:
-    changes: dict[str, Any] = {}
-    if pictures is not None:
-        changes["pictures"] = pictures
-    if seed is not None:
-        changes["seed"] = seed
-    if recipe is not None:
-        changes["recipe"] = recipe_named(recipe)
+    given = {"pictures": pictures, "seed": seed, "recipe": recipe and recipe_named(recipe)}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(options, paint=replace(options.paint, **changes)) if changes else options

@@ -110,11 +110,7 @@ class RunService:
     async def generate(
         self, request: Request, client: str, prompt: str, paint: PaintOptions
     ) -> tuple[Run, list[StoredPicture]]:
-        """Create a run from a prompt and wait for it; the run and its pictures that have a file.
-
-        Raises:
-            MarsamError: as :meth:`create` and :meth:`wait`.
-        """
+        """Create a run from a prompt and wait for it; the run and its pictures that have a file."""
         new = NewRun(client=client, options=RunOptions(paint=paint), prompt=prompt)
         run, _ = await anyio.to_thread.run_sync(self.create, new)
         run = await self.wait(request, run.id)

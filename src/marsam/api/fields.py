@@ -47,9 +47,7 @@ Candidates = Annotated[int, Field(description="Number of alternative captions, 1
 Prefix = Annotated[
     str,
     Field(
-        max_length=200,
-        description="Words every caption starts with.",
-        examples=["a photograph of"],
+        max_length=200, description="Words every caption starts with.", examples=["a photograph of"]
     ),
 ]
 LanguageName = Annotated[

@@ -25,8 +25,7 @@ from marsam.text.languages import language
 PATH = "/mcp"
 Image = Annotated[str, Field(description="JPEG, PNG or WebP image in base64, at most 20 MB.")]
 Prompt = Annotated[
-    str,
-    Field(description="What the images show, in English or Arabic, at most 2000 characters."),
+    str, Field(description="What the images show, in English or Arabic, at most 2000 characters.")
 ]
 Pictures = Annotated[int, Field(description="Number of images to generate, 1 to 10.")]
 Seed = Annotated[

@@ -70,8 +70,7 @@ class ErrorBody(BaseModel):
         examples=["size must be like 512x512."],
     )
     request_id: str = Field(
-        description="ID of the request, also sent as `X-Request-ID`.",
-        examples=["9f86d081884c7d65"],
+        description="ID of the request, also sent as `X-Request-ID`.", examples=["9f86d081884c7d65"]
     )
 
 

@@ -14,15 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep, read_upload
-from marsam.api.fields import (
-    Candidates,
-    GuidanceScale,
-    NegativePrompt,
-    Prefix,
-    Seed,
-    Side,
-    Steps,
-)
+from marsam.api.fields import Candidates, GuidanceScale, NegativePrompt, Prefix, Seed, Side, Steps
 from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing, public_message_of
 from marsam.journal.records import FINAL_STATES, NewRun, Run

@@ -4,7 +4,7 @@ import json
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
 from marsam.api.fields import GuidanceScale, NegativePrompt, Prompt, Side, Steps
@@ -18,8 +18,6 @@ router = APIRouter(prefix="/sdapi/v1", tags=["Stable Diffusion web UI"])
 
 class PaintRequest(BaseModel):
     """Body of a text-to-image request of the web UI. Unknown fields are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
 
     prompt: Prompt
     negative_prompt: NegativePrompt = ""

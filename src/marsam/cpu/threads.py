@@ -48,11 +48,7 @@ def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) ->
 
 @contextmanager
 def intra_op_threads(folder: Path) -> Iterator[None]:
-    """Use as many of torch's threads as are fastest for a model of this size.
-
-    Args:
-        folder: of the model.
-    """
+    """Use as many of torch's threads as are fastest for a model of the size of this one."""
     weights = (file.stat().st_size for file in folder.rglob("*") if is_weights(file.name))
     if sum(weights) > SMALL_MODEL_BYTES:
         yield

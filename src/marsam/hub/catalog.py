@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from marsam.errors import OptionError
 
 ALIASES: Mapping[str, str] = {
-    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"
 }
 """Hub ids that moved, and their new ids."""
 
@@ -16,8 +17,7 @@ TEXT_FILES = ("*.json", "*.txt", "*.model")
 """File name patterns of configurations and vocabularies."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Licence:
+class Licence(NamedTuple):
     """A licence and, in plain words, its conditions."""
 
     name: str
@@ -26,47 +26,26 @@ class Licence:
     ar: str
 
 
-BSD_3 = Licence(
-    name="BSD-3-Clause",
-    url="https://opensource.org/license/bsd-3-clause",
-    en="free for any use, with attribution",
-    ar="متاح لأي استخدام مع ذكر المصدر",
+_ATTRIBUTION = "free for any use, with attribution", "متاح لأي استخدام مع ذكر المصدر"
+_NO_HARM = (
+    "free to use, except for the harmful uses it lists",
+    "متاح للاستخدام إلا في الأغراض الضارة التي تعدّدها رخصته",
 )
-CC_BY_NC_4 = Licence(
-    name="CC-BY-NC-4.0",
-    url="https://creativecommons.org/licenses/by-nc/4.0/",
-    en="not for commercial use",
-    ar="لا يُسمح باستخدامه تجاريًا",
-)
+_NO_SALE = "not for commercial use", "لا يُسمح باستخدامه تجاريًا"
+APACHE_2 = Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", *_ATTRIBUTION)
+BSD_3 = Licence("BSD-3-Clause", "https://opensource.org/license/bsd-3-clause", *_ATTRIBUTION)
+MIT = Licence("MIT", "https://opensource.org/license/mit", *_ATTRIBUTION)
+CC_BY_4 = Licence("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/", *_ATTRIBUTION)
+CC_BY_NC_4 = Licence("CC-BY-NC-4.0", "https://creativecommons.org/licenses/by-nc/4.0/", *_NO_SALE)
 OPENRAIL_M = Licence(
-    name="CreativeML OpenRAIL-M",
-    url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
-    en="free to use, except for the harmful uses it lists",
-    ar="متاح للاستخدام إلا في الأغراض الضارة التي تعدّدها رخصته",
+    "CreativeML OpenRAIL-M",
+    "https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+    *_NO_HARM,
 )
 OPENRAIL_PP = Licence(
-    name="CreativeML OpenRAIL++",
-    url="https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
-    en="free to use, except for the harmful uses it lists",
-    ar="متاح للاستخدام إلا في الأغراض الضارة التي تعدّدها رخصته",
-)
-CC_BY_4 = Licence(
-    name="CC-BY-4.0",
-    url="https://creativecommons.org/licenses/by/4.0/",
-    en="free for any use, with attribution",
-    ar="متاح لأي استخدام مع ذكر المصدر",
-)
-MIT = Licence(
-    name="MIT",
-    url="https://opensource.org/license/mit",
-    en="free for any use, with attribution",
-    ar="متاح لأي استخدام مع ذكر المصدر",
-)
-APACHE_2 = Licence(
-    name="Apache-2.0",
-    url="https://www.apache.org/licenses/LICENSE-2.0",
-    en="free for any use, with attribution",
-    ar="متاح لأي استخدام مع ذكر المصدر",
+    "CreativeML OpenRAIL++",
+    "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
+    *_NO_HARM,
 )
 
 

@@ -50,11 +50,7 @@ class DownloadPlan:
 
 
 def plan_download(source: str) -> DownloadPlan:
-    """Ask the hub what a pull would download, and download nothing.
-
-    Raises:
-        ModelError: as :func:`pull` does.
-    """
+    """Ask the hub what a pull would download, and download nothing; errors as in :func:`pull`."""
     repo = catalog.ALIASES.get(source, source)
     pinned = manifest.pin_of(repo)
     try:

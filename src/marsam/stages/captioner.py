@@ -74,26 +74,13 @@ class BlipCaptioner:
             return model, images, tokenizer, shared
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Describe an RGB picture of any size in English.
-
-        Returns:
-            Up to ``options.candidates`` different captions, the best first; never none.
-
-        Raises:
-            ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device has too little memory.
-        """
+        """See :meth:`marsam.stages.Captioner.caption`."""
         return self.caption_many([image], options)[0]
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        """Describe several pictures at once, each as :meth:`caption` would.
-
-        Raises:
-            ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device has too little memory for so many.
-        """
+        """See :meth:`marsam.stages.Captioner.caption_many`."""
         # A caption must not depend on the rest of the batch. Sampling would, and on a CPU so does
         # the rounding of bfloat16, which decides between beams of nearly equal score.
         if options.sampling or self.device.has_bf16:

@@ -138,11 +138,7 @@ class DiffusionPainter:
             return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
 
     def measure(self, prompt: str) -> PromptLength:
-        """Count a prompt's tokens with the pipeline's tokenizer, and return the part that is cut.
-
-        Raises:
-            ModelError: when the vocabulary cannot be loaded.
-        """
+        """See :meth:`marsam.stages.Painter.measure`."""
         tokenizer = self._tokenizer
         if tokenizer is None:
             return PromptLength(tokens=0, limit=0)
@@ -157,16 +153,7 @@ class DiffusionPainter:
         return recipes(adapter=self.adapter is not None)[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Paint ``options.pictures`` pictures, one after another.
-
-        Picture ``i`` depends only on the prompt, the options and ``seed + i``. Closing the iterator
-        cancels the work between two steps.
-
-        Raises:
-            PromptError: when the prompt is empty or too long.
-            ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device has too little memory.
-        """
+        """See :meth:`marsam.stages.Painter.paint`."""
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
         try:

@@ -11,7 +11,11 @@ from marsam.results import Caption, Painted, Previewed, PromptLength, Translatio
 
 
 class Captioner(Protocol):
-    """Image to English captions."""
+    """Image to English captions.
+
+    The methods raise ModelError when the model cannot be loaded, and OutOfMemory when the device
+    has too little memory.
+    """
 
     name: str
 
@@ -27,7 +31,7 @@ class Captioner(Protocol):
 
 
 class Translator(Protocol):
-    """Text to another language."""
+    """Text to another language; further errors as those of :class:`Captioner`."""
 
     name: str
 
@@ -35,22 +39,18 @@ class Translator(Protocol):
         """Translate one text.
 
         Raises:
+            PromptError: when the text is empty or too long.
             LanguageError: when the model does not know one of the codes.
         """
         ...
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts, each as :meth:`translate` would, in less time.
-
-        Raises:
-            PromptError: when one of them is empty or too long.
-            LanguageError: when the model does not know one of the codes.
-        """
+        """Translate several texts, each as :meth:`translate` would, in less time."""
         ...
 
 
 class Painter(Protocol):
-    """English prompt to pictures, one after another."""
+    """English prompt to pictures; further errors as those of :class:`Captioner`."""
 
     name: str
 
@@ -63,5 +63,12 @@ class Painter(Protocol):
         ...
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Generate pictures; closing the iterator cancels the work between two steps."""
+        """Generate ``options.pictures`` pictures, one after another.
+
+        Picture ``i`` depends only on the prompt, the options and ``seed + i``. Closing the iterator
+        cancels the work between two steps.
+
+        Raises:
+            PromptError: when the prompt is empty or too long.
+        """
         ...

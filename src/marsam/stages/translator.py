@@ -116,25 +116,11 @@ class Seq2SeqTranslator:
             mmap_embeddings(model, self.folder)
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
-        """Translate a text, sentence by sentence; line breaks stay.
-
-        Raises:
-            PromptError: when the text is empty or too long.
-            LanguageError: when the model does not know one of the languages.
-            ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device has too little memory.
-        """
+        """Translate a text, sentence by sentence; line breaks stay."""
         return self.translate_many([text], options)[0]
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts, each as :meth:`translate` would, with their sentences batched.
-
-        Raises:
-            PromptError: when one of them is empty or too long.
-            LanguageError: when the model does not know one of the languages.
-            ModelError: when the model cannot be loaded.
-            OutOfMemory: when the device has too little memory for so many.
-        """
+        """Translate several texts, with their sentences batched."""
         cleaned = [checked_text(clean(text), "text") for text in texts]
         job = _Job(language(options.source), language(options.target), options)
         with self._lock, map_model_errors("translating"), intra_op_threads(self.folder):
