@@ -48,6 +48,11 @@ class LoraFusion:
         from peft.tuners.lora import LoraLayer
 
         pipe.load_lora_weights(adapter.parent, weight_name=adapter.name, local_files_only=True)
+        layers: list[tuple[str, Any]] = [
+            (name, layer)
+            for name, layer in pipe.unet.named_modules()
+            if isinstance(layer, LoraLayer)
+        ]
         self._deltas = {
             name: _LoraDelta(
                 layer=layer.base_layer,
@@ -55,8 +60,7 @@ class LoraFusion:
                 up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
                 scale=layer.scaling[key],
             )
-            for name, layer in pipe.unet.named_modules()
-            if isinstance(layer, LoraLayer)
+            for name, layer in layers
             for key in layer.active_adapters
         }
         pipe.unload_lora_weights()
