@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.folders import make_folder
+from tests.helpers.folders import make_folder
 
 ROUNDS = 3
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 from tests.browser.conftest import FLAGS
-from tests.serving import served
+from tests.helpers.serving import served
 
 EXAMPLES = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples"
 PICTURES = ("sea.png", "car.png", "cat.png")

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.browser.conftest import FLAGS, LOCALES
-from tests.serving import served
+from tests.helpers.serving import served
 
 from marsam.web.strings import STRINGS
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import program
-from tests.serving import served
+from tests.helpers.serving import served
 
 FLAGS = [
     "--headless",

@@ -16,7 +16,7 @@ from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from tests.browser.conftest import Visit, arabic_first, both_languages
 from tests.browser.test_studio import SHOWN, error_text, finished, paint, pane, seeds, word
-from tests.serving import free_port
+from tests.helpers.serving import free_port
 
 
 class SlowPainter(FakePainter):

@@ -20,8 +20,8 @@ from marsam.review.strings import STRINGS
 from marsam.review.table import Review
 from tests.browser.conftest import Visit, both_languages
 from tests.browser.test_accessibility import _serious
-from tests.folders import make_folder
-from tests.serving import free_port
+from tests.helpers.folders import make_folder
+from tests.helpers.serving import free_port
 
 CODES = ["eng_Latn", "arb_Arab"]
 CAT, QITTA = "a cat on a blue background", "قطة على خلفية زرقاء"
@@ -103,7 +103,7 @@ def test_texts_are_corrected_row_by_row(visit: Visit, table: Path, language: str
     assert (first.reviewed, first.texts["arb_Arab"]) == (True, "قطّ على خلفية زرقاء")
     page.click("#save")  # unchanged
     expect_row(page, 3)
-    expect(page.locator("#remarks")).to_contain_text(
+    expect(page.locator("#notices")).to_contain_text(
         {"en": "repeats itself", "ar": "في الترجمة تكرار"}[language]
     )
     # In Arabic, "previous" is the right arrow.
@@ -122,14 +122,14 @@ def test_texts_are_corrected_row_by_row(visit: Visit, table: Path, language: str
 
 def test_filters_show_the_rows_of_their_kind(visit: Visit) -> None:
     page = visit("en")
-    choose_filter(page, "remarks")
+    choose_filter(page, "notices")
     expect_row(page, 3)
     page.click("#save")
     expect(page.locator("#picture")).to_contain_text(string(page, "none_remarks"))
     expect(page.locator("#texts textarea").first).to_be_hidden()
     choose_filter(page, "error")
     expect_row(page, 6)
-    expect(page.locator("#remarks")).to_contain_text(
+    expect(page.locator("#notices")).to_contain_text(
         "Not a supported image: use JPEG, PNG or WebP."
     )
     expect(page.locator("#save")).to_be_hidden()
@@ -153,7 +153,7 @@ def test_unsaved_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     page.click("#previous")
     expect_row(page, 1)
     expect(english).to_have_value("a tom cat")
-    expect(page.locator("#remarks")).to_contain_text(string(page, "unsaved"))
+    expect(page.locator("#notices")).to_contain_text(string(page, "unsaved"))
     page.get_by_label("العربية").first.check()
     expect(page.locator("#save")).to_have_text(string(page, "save"))
     expect(english).to_have_value("a tom cat")
@@ -162,7 +162,7 @@ def test_unsaved_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     other.click("#save")
     expect_row(other, 2)
     page.click("#save")
-    expect(page.locator("#remarks")).to_contain_text("a cat of the neighbours")
+    expect(page.locator("#notices")).to_contain_text("a cat of the neighbours")
     expect(english).to_have_value("a tom cat")
     assert next(read_rows(table)).english == "a cat of the neighbours"
     page.click("#save")
@@ -178,14 +178,14 @@ def test_unsaved_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     page.click("#previous")
     expect_row(page, 2)
     page.click("#save")
-    expect(page.locator("#remarks")).to_contain_text("a second cat of the neighbours")
+    expect(page.locator("#notices")).to_contain_text("a second cat of the neighbours")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
 @both_languages
 def test_the_page_is_accessible(visit: Visit, language: str, width: int, scheme: str) -> None:
     page = visit(language, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    choose_filter(page, "remarks")
+    choose_filter(page, "notices")
     expect_row(page, 3)
     page.wait_for_timeout(400)
     assert _serious(page) == []

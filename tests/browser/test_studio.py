@@ -17,9 +17,9 @@ from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
 from marsam.web.strings import STRINGS
 from tests.browser.conftest import Visit, arabic_first, both_languages
+from tests.helpers.serving import served
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
-from tests.serving import served
 
 GRADIO = {label.en: label for label in GRADIO_LABELS}
 SHOWN = {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}

@@ -19,8 +19,8 @@ import marsam.cluster
 from marsam import Studio
 from tests.cluster.conftest import NODE, RECORDING, Lines, begin, pid_of, until
 from tests.cluster.fakes import DAMAGED, recording
-from tests.commands import marsam as command
-from tests.folders import make_folder
+from tests.helpers.commands import marsam as command
+from tests.helpers.folders import make_folder
 
 PICTURES, BAD = 30, 3
 OUT = ("a.csv", "a.jsonl", "a.parquet", "a.html")

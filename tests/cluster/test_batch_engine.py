@@ -23,7 +23,7 @@ from marsam.cluster.batch_engine import ClusterEngine
 from marsam.errors import Cancelled
 from marsam.options import BatchOptions
 from marsam.testing import fake_studio
-from tests.folders import make_folder
+from tests.helpers.folders import make_folder
 
 PLAN = Plan(studio="marsam.testing:fake_studio", captioner=StageResources(max_batch_size=3))
 
@@ -157,9 +157,7 @@ def test_an_image_that_changes_during_the_batch_gets_no_old_caption(
 
     datasets.dataset = later
     found = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
-    assert (
-        "changed during the batch; run the same command again" in found["0/picture 7.png"].error
-    )
+    assert "changed during the batch; run the same command again" in found["0/picture 7.png"].error
     assert found["copy.png"].english
     assert not here.has_caption(before)
     datasets.dataset = dataset

@@ -14,7 +14,7 @@ from marsam import OptionError, Studio
 from marsam.cluster import ClusterError, Plan, StageResources, cluster_studio, connect
 from tests.cluster.conftest import begin, needs_ray, until
 from tests.cluster.fakes import RECORD
-from tests.folders import make_folder
+from tests.helpers.folders import make_folder
 
 ROOT = Path(__file__).parents[2]
 

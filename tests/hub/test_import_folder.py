@@ -16,7 +16,7 @@ from marsam.hub.download import pull
 from marsam.hub.import_folder import find_in_folder, import_model
 from marsam.hub.locate import is_present, verify
 from marsam.studio import Studio
-from tests.commands import marsam
+from tests.helpers.commands import marsam
 
 from .fake_hub import FakeHub
 from .tiny_models import ADAPTER, BLIP, DECODER, DIFFUSION, NLLB, Files

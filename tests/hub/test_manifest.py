@@ -19,7 +19,7 @@ from marsam.hub import catalog, manifest
 from marsam.hub.download import plan_download, pull
 from marsam.hub.locate import is_present, locate, verify
 from marsam.hub.model_files import is_weights
-from tests.commands import marsam
+from tests.helpers.commands import marsam
 
 from .fake_hub import FakeHub
 from .tiny_models import BLIP, BLIP_FILES, DECODER, NLLB

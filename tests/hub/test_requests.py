@@ -14,7 +14,7 @@ from marsam.errors import ModelError
 from marsam.hub import catalog
 from marsam.hub.download import pull
 from marsam.hub.locate import is_present
-from tests.commands import marsam
+from tests.helpers.commands import marsam
 
 from .fake_hub import FakeHub
 from .tiny_models import BLIP, DIFFUSION, NLLB

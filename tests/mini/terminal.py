@@ -25,7 +25,7 @@ import httpx
 import uvicorn
 
 from marsam.server import listen
-from tests.commands import marsam
+from tests.helpers.commands import marsam
 
 ROOT = Path(__file__).parents[2]
 _SHIM = """#!{python} -IS

@@ -16,7 +16,7 @@ from PIL import Image
 from marsam import CaptionOptions, Studio, TranslateOptions, open_picture
 from marsam.batch.tables import read_rows
 from marsam.text.glossary import Glossary, Term
-from tests.folders import make_folder
+from tests.helpers.folders import make_folder
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 PICTURES, KILLS = (2000, 5) if STRESS else (40, 2)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.serving import free_port, served
 from tests.mini.documents import (
     DOCUMENTS,
     NOT_HERE,
@@ -26,7 +27,6 @@ from tests.mini.documents import (
     every_statement,
 )
 from tests.mini.terminal import Terminal
-from tests.serving import free_port, served
 
 PROMISED = {
     "README.md": ["Captioned\nTranslated\n", *["Painted\n"] * 4],

@@ -7,7 +7,7 @@ import pytest
 from gradio_client import Client, handle_file
 
 from marsam.imaging.metadata import read_record
-from tests.serving import served
+from tests.helpers.serving import served
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from marsam.journal.database import metadata
 from tests.conftest import missing
-from tests.serving import free_port
+from tests.helpers.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = os.pathsep.join((str(ROOT), str(ROOT / "src")))

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.conftest import missing
+from tests.helpers.serving import free_port
 from tests.service.api_client import image_bytes, post_run, wait_for_end
 from tests.service.conftest import Service, empty
-from tests.serving import free_port
 
 BUCKET = "pictures"
 

@@ -30,8 +30,8 @@ from marsam.hub.model_files import missing_files
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.imaging.metadata import read_record
 from marsam.testing import FakePainter
+from tests.helpers.serving import free_port, served
 from tests.mini.documents import blocks
-from tests.serving import free_port, served
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = Path("src", "marsam", "web", "examples")

@@ -39,8 +39,8 @@ from marsam.options import BatchOptions
 from marsam.results import Caption
 from marsam.review.table import Review, digest
 from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
-from tests.commands import marsam
-from tests.folders import make_folder
+from tests.helpers.commands import marsam
+from tests.helpers.folders import make_folder
 
 CAT = "a cat on a blue background"
 QITTA = "قطة على خلفية زرقاء"

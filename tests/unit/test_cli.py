@@ -14,7 +14,7 @@ from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
 from marsam.testing import FakePainter, fake_studio
-from tests.commands import marsam
+from tests.helpers.commands import marsam
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ from marsam.server.listen import load_keys
 from marsam.server.options import ServerOptions
 from marsam.server.security import require_key
 from marsam.testing import fake_studio
-from tests.serving import free_port
+from tests.helpers.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -102,8 +102,8 @@ def test_the_copied_html_is_escaped_twice() -> None:
 def test_the_review_page_escapes() -> None:
     assert_escaped(review_render.picture(ROW, None, "en", ""))
     failed = Row(path="a.png", error=ATTACK)
-    assert_escaped(review_render.remarks(failed, unsaved=False))
-    assert_escaped(review_render.remarks(ROW, unsaved=False, elsewhere=dict(ROW.texts)))
+    assert_escaped(review_render.notices(failed, unsaved=False))
+    assert_escaped(review_render.notices(ROW, unsaved=False, elsewhere=dict(ROW.texts)))
 
 
 def test_the_contact_sheet_escapes(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from marsam.review.strings import progress
 from marsam.review.table import Review, digest
 from marsam.testing import fake_studio
 from marsam.text.glossary import load_glossary
-from tests.commands import marsam
-from tests.folders import make_folder
+from tests.helpers.commands import marsam
+from tests.helpers.folders import make_folder
 
 CODES = ["eng_Latn", "arb_Arab"]
 CAT = {"eng_Latn": "a cat on a blue background", "arb_Arab": "قطة على خلفية زرقاء"}

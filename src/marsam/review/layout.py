@@ -20,7 +20,7 @@ from marsam.ui.updates import Update
 HERE = Path(__file__).parent
 FILTERS: Mapping[str, Callable[[Row], bool]] = {
     "draft": lambda row: not row.error and not row.reviewed,
-    "remarks": lambda row: bool(row.warnings) and not row.error and not row.reviewed,
+    "notices": lambda row: bool(row.warnings) and not row.error and not row.reviewed,
     "reviewed": lambda row: row.reviewed and not row.error,
     "error": lambda row: bool(row.error),
     "all": lambda _: True,
@@ -44,7 +44,7 @@ class Components:
     count: gr.HTML
     filter: gr.Radio
     image: gr.HTML
-    remarks: gr.HTML
+    notices: gr.HTML
     texts: dict[str, gr.Textbox]
     save: gr.Button
     reopen: gr.Button
@@ -110,7 +110,7 @@ def create_components(table: str, codes: list[str], session: object) -> Componen
         with gr.Column(scale=6, min_width=280):
             parts["image"] = html(elem_id="picture")
         with gr.Column(scale=5, min_width=280):
-            parts["remarks"] = html(elem_id="remarks")
+            parts["notices"] = html(elem_id="notices")
             with gr.Column(elem_id="texts"):
                 parts["texts"] = {code: _text_box(code) for code in codes}
             with gr.Row():

@@ -181,7 +181,7 @@ class ReviewHandlers:
         session.done.add(path)
         following = self._find(page, index, 1)
         if following is None:  # start again with the rows that were skipped
-            unreviewed = page.filter in ("draft", "remarks")
+            unreviewed = page.filter in ("draft", "notices")
             following = self._find(replace(page, session=Session()), -1, 1) if unreviewed else index
         end = STRINGS.html("last") if following == index else EMPTY
         return self._show(page, following, self._saved_message(), end)
@@ -226,7 +226,7 @@ class ReviewHandlers:
             return update | {
                 components.current_row: "",
                 components.image: nothing.format(STRINGS.html(f"none_{page.filter}")),
-                components.remarks: hidden,
+                components.notices: hidden,
                 components.save: hidden,
                 components.reopen: hidden,
                 **dict.fromkeys(components.texts.values(), hidden),
@@ -235,7 +235,7 @@ class ReviewHandlers:
         row = rows[index]
         current = {code: row.texts.get(code, "") for code in components.texts}
         unsaved = page.session.unsaved.get(row.path)
-        remarks = render.remarks(
+        notices = render.notices(
             row, unsaved=unsaved is not None, elsewhere=current if conflict else None
         )
         texts, expected = unsaved or (current, digest(row))
@@ -243,7 +243,7 @@ class ReviewHandlers:
         return update | {
             components.current_row: json.dumps([index, row.path, expected]),
             components.image: self._image(row, page.language, self._find(page, index, 1)),
-            components.remarks: gr.update(value=remarks, visible=bool(remarks)),
+            components.notices: gr.update(value=notices, visible=bool(notices)),
             **{
                 box: gr.update(value=texts[code], visible=editable)
                 for code, box in components.texts.items()

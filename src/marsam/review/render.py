@@ -60,7 +60,7 @@ def _alt(row: Row, page_language: str) -> tuple[str, str]:
     return row.path, "und"
 
 
-def remarks(row: Row, *, unsaved: bool, elsewhere: Mapping[str, str] | None = None) -> Markup:
+def notices(row: Row, *, unsaved: bool, elsewhere: Mapping[str, str] | None = None) -> Markup:
     """Warnings and errors of a row, and what was changed and not saved."""
     lines = [Markup("<b>{}</b>").format(STRINGS.html("reviewed"))] if row.reviewed else []
     if row.error:

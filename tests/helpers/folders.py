@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-EXAMPLES = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 BAD = (b"", b"these are words", b"\x89PNG\r\n\x1a\n and then nothing", b"\xff\xd8\xff\xe0 cut")
 
 
