@@ -13,9 +13,7 @@ PARTIAL = ".partial"
 def partial_path(path: Path, *, name: str | None = None) -> Path:
     """Return the hidden file beside ``path`` that is written first.
 
-    Args:
-        path: the final file.
-        name: used instead of the final file's name, which may be as long as a name can be.
+    ``name`` replaces the final file's name, which may be as long as a name can be.
     """
     return path.with_name(f".{name or path.name}{PARTIAL}")
 

@@ -107,13 +107,9 @@ def prefetch(
 def parallel_map(
     function: Callable[[Input], Item], inputs: Iterable[Input], *, workers: int, max_queued: int
 ) -> Iterator[Item]:
-    """Yield ``function(input)`` of each input in order, computed by several threads.
+    """Yield ``function(input)`` of each input in order, computed by ``workers`` threads.
 
-    Args:
-        function: called in a thread.
-        inputs: read only as far as needed.
-        workers: threads.
-        max_queued: results that may wait to be read.
+    Inputs are read only as far as needed; at most ``max_queued`` results wait to be read.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="parallel-map") as pool:
         futures: deque[Future[Item]] = deque()

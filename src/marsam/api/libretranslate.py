@@ -120,12 +120,10 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
     sources = [
         detect_language(text) if body.source == AUTO else language(body.source) for text in texts
     ]
+    options = [TranslateOptions(source=one.code, target=target.code) for one in sources]
     with service.text_slot() as studio:
         translations = [
-            studio.translator.translate(
-                text, TranslateOptions(source=source.code, target=target.code)
-            ).text
-            for text, source in zip(texts, sources, strict=True)
+            studio.translator.translate(*row).text for row in zip(texts, options, strict=True)
         ]
     detected = None
     if body.source == AUTO:

@@ -131,11 +131,10 @@ def readiness(service: ServiceDep, response: Response) -> Readiness:
         storage = True
     except MarsamError:
         storage = False
-    ready = storage and service.scheduler.is_ready
+    scheduler = service.scheduler
+    ready = storage and scheduler.is_ready
     response.status_code = 200 if ready else 503
-    return Readiness(
-        ready=ready, models=service.studio.models, waiting=service.scheduler.queued_count()
-    )
+    return Readiness(ready=ready, models=scheduler.studio.models, waiting=scheduler.queued_count())
 
 
 @router.get(

@@ -192,12 +192,7 @@ def picture_view(run: Run, picture: StoredPicture) -> PictureView:
 
 
 def run_view(run: Run, *, position: int | None = None) -> RunView:
-    """A run and its results so far.
-
-    Args:
-        run: the run.
-        position: its queue position; 0 while it is executed, None after its end.
-    """
+    """A run and its results so far; ``position`` is as in :class:`RunView`."""
     changes = {
         # The journal learns that a run is executed only with its first result.
         "state": "running" if run.state == "queued" and position == 0 else run.state,

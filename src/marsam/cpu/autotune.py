@@ -42,10 +42,7 @@ def cached_ratio(name: str) -> float | None:
 def is_faster(name: str, baseline: Callable[[], object], candidate: Callable[[], object]) -> bool:
     """Whether the candidate is worth using instead of the baseline on this machine.
 
-    Args:
-        name: of the benchmark, in the cache.
-        baseline: does the work once.
-        candidate: does the same work in the other way.
+    Both do the same work once; the result is cached under ``name``.
     """
     if cached_ratio(name) is None:
         measured = {_key(name): _time_ratio(baseline, candidate)}

@@ -40,8 +40,7 @@ def _before_cross_attention(block: Any) -> list[Any]:
 def share_cfg_halves(forward: Forward) -> Forward:
     """Wrap a forward so that it computes one half of the batch where both halves are equal.
 
-    Args:
-        forward: takes tensors with the batch as first dimension, and returns one.
+    All tensors it takes and returns have the batch as first dimension.
     """
 
     def shared(*args: Any, **kwargs: Any) -> Tensor:

@@ -42,10 +42,8 @@ def prepack_weights(network: nn.Module, device: Device) -> None:
     if not prepacks_onednn(device):
         return
     for layer in network.modules():
-        if "forward" not in vars(layer):
-            forward = _prepacked_forward(layer)
-            if forward is not None:
-                layer.forward = forward
+        if "forward" not in vars(layer) and (forward := _prepacked_forward(layer)) is not None:
+            layer.forward = forward
 
 
 def _prepacked_forward(layer: nn.Module) -> Any:

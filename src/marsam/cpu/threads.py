@@ -24,11 +24,9 @@ SMALL_MODEL_BYTES = 2**26
 
 
 def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
-    """Split items between as many threads as torch uses, each computing with one thread.
+    """Split items of equal cost between torch's number of threads, each computing with one thread.
 
-    Args:
-        work: computes some neighbouring items, in inference mode.
-        items: that take about equally long.
+    ``work`` computes some neighbouring items, in inference mode.
     """
     threads = min(torch.get_num_threads(), len(items))
     if threads == 1:

@@ -20,11 +20,9 @@ from marsam.hub import cache, catalog
 
 @contextmanager
 def map_hub_errors(repo: str, *, remaining: Callable[[], int] | None = None) -> Iterator[None]:
-    """Wrap what the hub's library raises as errors of Marsam's tree.
+    """Wrap what the hub's library raises about a repository as errors of Marsam's tree.
 
-    Args:
-        repo: named in the sentence.
-        remaining: returns the bytes still to come, for the sentence about a full disk.
+    ``remaining`` returns the bytes still to come, for the sentence about a full disk.
     """
     try:
         yield

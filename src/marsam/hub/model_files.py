@@ -109,9 +109,7 @@ def weights_revision(folder: Path) -> str:
 def is_intact(path: Path, *, sha256: str | None = None) -> bool:
     """Whether a file's content is right, as far as this machine can tell.
 
-    Args:
-        path: the file.
-        sha256: the expected checksum, where one better than the cache's is known.
+    ``sha256`` is the expected checksum, where one better than the cache's is known.
     """
     expected = sha256 or _hash_in_cache(path)
     if expected is not None:

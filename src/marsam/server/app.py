@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from marsam.api.metrics import Metrics
 from marsam.errors import OptionError
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
@@ -18,9 +18,6 @@ from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, is_loopba
 from marsam.studio import Studio
 from marsam.version import __version__
 
-if TYPE_CHECKING:
-    from marsam.api.metrics import Metrics
-
 UNLIMITED_SHARE = 1_000_000
 """Runs of one client where all requests come from this machine and count as one client."""
 
@@ -29,7 +26,7 @@ def create_app(
     scheduler: Scheduler,
     *,
     page: bool = True,
-    metrics: "Metrics | None" = None,
+    metrics: Metrics | None = None,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
 ) -> SecurityMiddleware:
@@ -79,11 +76,7 @@ def serve(options: ServerOptions) -> None:
     keys = load_keys(options.key_file)
     require_key(options.host, keys, insecure=options.insecure)
     studio, journal = _load_studio(options), Journal()
-    metrics = None
-    if options.api:
-        from marsam.api.metrics import Metrics
-
-        metrics = Metrics()
+    metrics = Metrics() if options.api else None
     one_client = not keys and is_loopback(options.host)
     scheduler = Scheduler(
         studio,

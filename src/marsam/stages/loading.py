@@ -61,10 +61,9 @@ def optimizations(device: Device) -> tuple[str, ...]:
 
 
 def silence(*libraries: str) -> None:
-    """Import model libraries without their progress bars, warnings and reports.
+    """Import ``transformers``, ``diffusers`` or both without progress bars, warnings and reports.
 
-    Args:
-        libraries: ``transformers``, ``diffusers``, or both; each import takes seconds.
+    Each import takes seconds.
     """
     disable_telemetry()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")

@@ -161,8 +161,9 @@ class Seq2SeqTranslator:
         for lines in split:
             issues = [notice for line in lines for s in line for notice in by_sentence[s][1]]
             whole = "\n".join(" ".join(by_sentence[s][0] for s in line) for line in lines).strip()
-            arabic = job.target.script == "Arab"
-            results.append((fix_arabic_punctuation(whole) if arabic else whole, issues))
+            if job.target.script == "Arab":
+                whole = fix_arabic_punctuation(whole)
+            results.append((whole, issues))
         return results
 
     def _split_to_limit(self, sentence: str) -> list[str]:
@@ -247,13 +248,11 @@ class Seq2SeqTranslator:
                     **generation,
                 }
                 with torch.inference_mode():
-                    output = (
-                        vocabulary.generate(model, **arguments)
-                        if vocabulary
-                        else model.generate(**arguments)
-                    )
-                if vocabulary is None:
-                    self._mmap_embeddings(model)
+                    if vocabulary is None:
+                        output = model.generate(**arguments)
+                        self._mmap_embeddings(model)
+                    else:
+                        output = vocabulary.generate(model, **arguments)
                 decoded = tokenizer.batch_decode(output, skip_special_tokens=True)
                 for (index, _), text in zip(batch, decoded, strict=True):
                     outputs[index] = clean(text)
@@ -296,14 +295,9 @@ def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
 def quality_issues(
     text: str, output: str, source: Language, target: Language, allowed: AbstractSet[str]
 ) -> list[Notice]:
-    """Return the issues found in the translation of one sentence.
+    """Return the issues found in ``output``, the translation of one sentence.
 
-    Args:
-        text: the sentence.
-        output: its translation.
-        source: the sentence's language.
-        target: the translation's language.
-        allowed: casefolded Latin words that may stay untranslated (terms of a glossary).
+    ``allowed`` are casefolded Latin words that may stay untranslated (terms of a glossary).
     """
     if not any(character.isalnum() for character in text):
         return []
