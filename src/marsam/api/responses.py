@@ -29,22 +29,17 @@ from marsam.errors import (
 )
 from marsam.journal.records import Run, RunFailure, StoredPicture
 
-# The first class that fits decides.
-_STATUS: tuple[tuple[type[MarsamError], int], ...] = (
-    (RunMissing, 404),
-    (RunExists, 409),
-    (InputError, 422),
-    (QueueFull, 503),
-    (QuotaExceeded, 429),
-    (StepTimeout, 504),
-    (Cancelled, 409),
-    (OutOfMemory, 507),
-    (DiskFull, 507),
-    (JournalError, 503),
-    (ModelError, 503),
-    (ClusterError, 503),
-    (MarsamError, 500),
-)
+# The first classes that fit decide.
+_STATUS: dict[int, tuple[type[MarsamError], ...]] = {
+    404: (RunMissing,),
+    409: (RunExists, Cancelled),
+    422: (InputError,),
+    429: (QuotaExceeded,),
+    504: (StepTimeout,),
+    507: (OutOfMemory, DiskFull),
+    503: (QueueFull, JournalError, ModelError, ClusterError),
+    500: (MarsamError,),
+}
 _KINDS = error_classes()
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _DESCRIPTIONS = {
@@ -86,7 +81,7 @@ def add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(MarsamError)
     def _marsam_error(request: Request, error: MarsamError) -> JSONResponse:
-        status = next(status for kind, status in _STATUS if isinstance(error, kind))
+        status = next(status for status, kinds in _STATUS.items() if isinstance(error, kinds))
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryLater) else {}
         if isinstance(error, (Cancelled, OutOfMemory, StepTimeout)):
             # OpenAI's clients retry by themselves, and the same would happen again.

@@ -1,4 +1,8 @@
-"""The three stages of a :class:`marsam.Studio`, computed by replicas on a cluster."""
+"""The three stages of a :class:`marsam.Studio`, computed by replicas on a cluster.
+
+Beside the errors of the protocols, their methods raise QueueFull when the cluster's queue is full,
+and ClusterError when the cluster cannot do the work.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -16,93 +20,66 @@ from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 MAX_CONCURRENT = 16
-"""Pictures or texts of one caller that are in progress at the same time."""
+"""The default of ``max_concurrent``."""
 
 
 @dataclass(kw_only=True)
-class RemoteCaptioner:
-    """A captioner in replicas.
+class _RemoteStage:
+    """A stage in replicas.
 
     Attributes:
         handle: of the deployment.
         name: of the model.
-        max_concurrent: pictures of one caller that are in progress at the same time.
+        max_concurrent: pictures or texts of one caller that are in progress at the same time.
     """
 
     handle: DeploymentHandle[Any]
     name: str
     max_concurrent: int = MAX_CONCURRENT
 
-    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Caption an RGB picture; errors as the stage's own.
 
-        Raises:
-            QueueFull: when the cluster's queue is full.
-            ClusterError: when the cluster cannot do the work.
-        """
+class RemoteCaptioner(_RemoteStage):
+    """A captioner in replicas."""
+
+    def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        """See :meth:`marsam.stages.Captioner.caption`."""
         return self.caption_many([image], options)[0]
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
-        """Caption several pictures on all free replicas; errors as :meth:`caption`."""
+        """Caption several pictures on all free replicas."""
         calls = [partial(self.handle.caption.remote, image, options) for image in images]
         return _results(calls, self.max_concurrent)
 
 
-@dataclass(kw_only=True)
-class RemoteTranslator:
-    """A translator in replicas.
-
-    Attributes:
-        handle: of the deployment.
-        name: of the model.
-        max_concurrent: texts of one caller that are in progress at the same time.
-    """
-
-    handle: DeploymentHandle[Any]
-    name: str
-    max_concurrent: int = MAX_CONCURRENT
+class RemoteTranslator(_RemoteStage):
+    """A translator in replicas."""
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
-        """Translate a text; errors as the stage's own.
-
-        Raises:
-            QueueFull: when the cluster's queue is full.
-            ClusterError: when the cluster cannot do the work.
-        """
+        """See :meth:`marsam.stages.Translator.translate`."""
         return self.translate_many([text], options)[0]
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts on all free replicas; errors as :meth:`translate`."""
+        """Translate several texts on all free replicas."""
         calls = [partial(self.handle.translate.remote, text, options) for text in texts]
         return _results(calls, self.max_concurrent)
 
 
 @dataclass(kw_only=True)
-class RemotePainter:
+class RemotePainter(_RemoteStage):
     """A painter in replicas; several of them share the pictures of a run.
 
     Attributes:
-        handle: of the deployment.
         metadata: handle of the deployment that measures prompts.
-        name: of the model.
         samplings: of each recipe with this painter.
-        max_concurrent: pictures of one run that are in progress at the same time.
     """
 
-    handle: DeploymentHandle[Any]
     metadata: DeploymentHandle[Any]
-    name: str
     samplings: Mapping[Recipe, SamplingConfig]
-    max_concurrent: int
 
     def measure(self, prompt: str) -> PromptLength:
-        """Count the tokens of a prompt; errors as the stage's own.
-
-        Raises:
-            ClusterError: when the cluster cannot do the work.
-        """
+        """See :meth:`marsam.stages.Painter.measure`."""
         length: PromptLength = RetryingCall(partial(self.metadata.measure.remote, prompt)).result()
         return length
 
@@ -111,15 +88,10 @@ class RemotePainter:
         return self.samplings[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        """Paint pictures and yield their events in order; closing the iterator stops the work.
+        """See :meth:`marsam.stages.Painter.paint`; QueueFull only at the first picture.
 
         Each picture is a request of its own with its own seed. When a replica is lost, another
         one paints only this picture again, to the same pixels.
-
-        Raises:
-            QueueFull: when the cluster's queue is full at the first picture; later ones wait.
-            ClusterError: when the cluster cannot do the work.
-            MarsamError: as the stage's own.
         """
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
