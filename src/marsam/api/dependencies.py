@@ -38,11 +38,6 @@ class RunService:
     )
 
     @property
-    def studio(self) -> Studio:
-        """The models."""
-        return self.scheduler.studio
-
-    @property
     def journal(self) -> Journal:
         """The storage of runs."""
         return self.scheduler.journal
@@ -57,7 +52,7 @@ class RunService:
         if not self._text_slots.acquire(blocking=False):
             raise QueueFull("Too many text requests at the moment. Try again in a few seconds.")
         try:
-            yield self.studio
+            yield self.scheduler.studio
         finally:
             self._text_slots.release()
 

@@ -100,8 +100,7 @@ def pull(source: str, *, progress: Callable[[PullProgress], None] | None = None)
     repo = catalog.ALIASES.get(source, source)
     try:
         with map_hub_errors(repo):
-            listing = _listing(repo)
-            return _download(repo, listing, progress)
+            return _download(repo, _listing(repo), progress)
     except HubUnreachable:
         with map_hub_errors(repo):
             snapshot = _complete_snapshot(repo)

@@ -39,12 +39,11 @@ def select_files(names: Iterable[str]) -> list[str]:
     of other programs are left out.
     """
     listed = set(names)
-    pipeline = "model_index.json" in listed
     leaves: dict[str, list[str]] = {}
     for name in sorted(listed):
         folder, _, leaf = name.rpartition("/")
         leaves.setdefault(folder, []).append(leaf)
-    if not pipeline:
+    if "model_index.json" not in listed:
         return _select_in_folder(leaves.get("", []), half_first=False)
     chosen = ["model_index.json"]
     for folder, inside in leaves.items():
@@ -190,10 +189,8 @@ def _missing_one_of(folder: Path, *names: str) -> list[str]:
 
 
 def _missing_vocabulary(folder: Path) -> list[str]:
-    for files in _VOCABULARIES:
-        if all(_is_there(folder / name) for name in files):
-            return []
-    return ["tokenizer.json"]
+    complete = any(all(_is_there(folder / n) for n in files) for files in _VOCABULARIES)
+    return [] if complete else ["tokenizer.json"]
 
 
 def _missing_weights(folder: Path) -> list[str]:

@@ -53,14 +53,8 @@ class Fidelity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary that JSON can hold."""
-        return {
-            "score": round(self.score, 4),
-            "missing": list(self.missing),
-            "added": list(self.added),
-            "caption": self.caption,
-            "en": self.en,
-            "ar": self.ar,
-        }
+        lists = {"missing": list(self.missing), "added": list(self.added)}
+        return {**vars(self), "score": round(self.score, 4), **lists}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Fidelity":
