@@ -48,9 +48,7 @@ def build(plan: Plan) -> Application:
 def _options(resources: StageResources, *, max_ongoing: int | None = None) -> dict[str, Any]:
     """Convert the resources of a stage to Serve's options of a deployment.
 
-    Args:
-        resources: of the stage.
-        max_ongoing: requests that a replica has at once; None for two batches, one of which waits.
+    By default, a replica has two batches of requests at once, one of which waits.
     """
     options: dict[str, Any] = {
         "ray_actor_options": {"num_cpus": resources.cpus, "num_gpus": resources.gpus},

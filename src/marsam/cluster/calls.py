@@ -51,12 +51,7 @@ class _WorkerLost(Exception):
 
 @contextmanager
 def _map_ray_errors() -> Iterator[None]:
-    """Map Ray's errors to Marsam's, with the cause kept.
-
-    Raises:
-        QueueFull: when too many requests wait.
-        ClusterError: when the cluster cannot do the work.
-    """
+    """Map Ray's errors to QueueFull and ClusterError, with the cause kept."""
     try:
         yield
     except WORKER_LOST_ERRORS as error:

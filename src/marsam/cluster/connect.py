@@ -88,12 +88,8 @@ def connected(address: str, *, cpus: float) -> Iterator[None]:
     """Connect to a cluster, and disconnect at the end if this process was not connected before.
 
     Args:
-        address: as of :func:`cluster_studio`.
+        address: as of :func:`cluster_studio`; so are the errors.
         cpus: the least number of CPUs that a started cluster declares.
-
-    Raises:
-        OptionError: as :func:`cluster_studio`.
-        ClusterError: as :func:`cluster_studio`.
     """
     if _connect(address, cpus):
         import ray
@@ -128,12 +124,7 @@ def _set_ray_environment(address: str) -> None:
 
 @contextmanager
 def _translate_connect_errors(address: str) -> Iterator[None]:
-    """Map errors of connecting to Marsam's errors.
-
-    Raises:
-        OptionError: when Ray is not installed.
-        ClusterError: when the cluster cannot be reached or refuses the token.
-    """
+    """Map errors of connecting: to OptionError without Ray, otherwise to ClusterError."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -201,11 +192,7 @@ def _drop_wait_warnings(record: logging.LogRecord) -> bool:
 
 
 def _check_reachable(address: str) -> None:
-    """Try to connect to HOST:PORT first, because Ray would retry for minutes.
-
-    Raises:
-        OSError: when the connection fails.
-    """
+    """Try to connect to HOST:PORT first (or OSError), because Ray would retry for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():  # Ray interprets any other address
         with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
@@ -236,11 +223,7 @@ def _start_application(application: str, plan: Plan) -> None:
 
 
 def _wait_until_running(application: str) -> None:
-    """Wait until the application runs.
-
-    Raises:
-        ClusterError: when it does not, with the error of the first deployment that failed.
-    """
+    """Wait until the application runs, or raise the error of the first deployment that failed."""
     from ray import serve
 
     deadline = time.monotonic() + START_TIMEOUT_S
