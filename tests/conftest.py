@@ -1,4 +1,4 @@
-"""Tests are marked by the folder they are in; what they need from the system is asked for here."""
+"""Marks tests by their folder, and finds the system programs that they need."""
 
 import os
 import shutil
@@ -11,21 +11,21 @@ TIERS = ("unit", "mini", "hub", "service", "cluster", "browser", "full")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+    root = Path(__file__).parent
     for item in items:
-        tier = item.path.relative_to(here).parts[0]
+        tier = item.path.relative_to(root).parts[0]
         if tier in TIERS:
             item.add_marker(getattr(pytest.mark, tier))
 
 
 @pytest.fixture
 def exiftool() -> str:
-    """The path of exiftool, or a skip; an error where ``MARSAM_REQUIRE`` names it."""
+    """The path of exiftool; skips without it, and fails where ``MARSAM_REQUIRE`` names it."""
     return program("exiftool")
 
 
 def program(name: str) -> str:
-    """The path of a program of the system, or a skip; never a skip where CI requires it."""
+    """The path of a system program; skips without it, and fails where CI requires it."""
     path = shutil.which(name)
     if path is None:
         missing(name, f"{name} is not installed")
@@ -33,15 +33,15 @@ def program(name: str) -> str:
 
 
 def missing(name: str, why: str) -> NoReturn:
-    """Skip what needs something that is not here; never where CI requires it."""
+    """Skip a test whose requirement is missing; fail where ``MARSAM_REQUIRE`` names it."""
     if name in os.environ.get("MARSAM_REQUIRE", "").split(","):
-        pytest.fail(f"required here: {why}")
+        pytest.fail(f"required by MARSAM_REQUIRE: {why}")
     pytest.skip(why)
 
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of this machine decides a test."""
+    """Isolate every test from this machine's settings."""
     for name in ("MARSAM_MODELS", "MARSAM_DEVICE", "PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("MARSAM_JOURNAL", raising=False)

@@ -201,10 +201,10 @@ def test_a_download_is_stopped_and_resumed(visit: Visit, tmp_path: Path, languag
             expect(status).to_contain_text(word(page, "downloaded"), timeout=60_000)
             expect(page.locator("button#cancel-download")).to_be_hidden()
     first = next(iter(repositories))
-    fetched = Counter(hub.fetched(first))
-    assert [name for name in kept if fetched[name] > 1] == []
+    downloads = Counter(hub.downloaded(first))
+    assert [name for name in kept if downloads[name] > 1] == []
     for name in repositories:
-        assert any(".safetensors" in one or ".bin" in one for one in hub.fetched(name))
+        assert any(".safetensors" in one or ".bin" in one for one in hub.downloaded(name))
 
 
 @both_languages

@@ -1,4 +1,4 @@
-"""A local cluster, started in a process of its own, because Ray is imported once per process."""
+"""A local cluster, started in a separate process, because Ray is imported once per process."""
 
 import os
 import signal
@@ -25,11 +25,11 @@ def user_environment(record: Path) -> dict[str, str]:
     return ours | {"PYTHONPATH": str(ROOT), RECORD: str(record)}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads processes from /proc")
 def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A studio on it, and then a batch, which is stopped."""
+    """Load a studio on the cluster, then run a batch and interrupt it."""
     needs_ray()
     monkeypatch.chdir(tmp_path)
     make_folder(Path("photos"), 200)
@@ -51,15 +51,15 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
         print("address", node["NodeManagerAddress"])
         print("usage", os.environ["RAY_USAGE_STATS_ENABLED"])
 
-        ask = "import sys, ray._raylet as r; r.GcsClient(address=sys.argv[1]).get_all_node_info()"
-        asked = subprocess.run(
-            [sys.executable, "-c", ask, ray.get_runtime_context().gcs_address],
+        code = "import sys, ray._raylet as r; r.GcsClient(address=sys.argv[1]).get_all_node_info()"
+        client = subprocess.run(
+            [sys.executable, "-c", code, ray.get_runtime_context().gcs_address],
             env=os.environ | {"RAY_AUTH_TOKEN": "0" * 64}, capture_output=True, text=True,
         )
-        print("stranger", asked.returncode, "Authentication" in asked.stderr, flush=True)
+        print("wrong token", client.returncode, "Authentication" in client.stderr, flush=True)
         """
-    stranger = {"env": user_environment(record), "start_new_session": True}
-    with begin("local", "a.csv", first=first, **stranger) as process:
+    options = {"env": user_environment(record), "start_new_session": True}
+    with begin("local", "a.csv", first=first, **options) as process:
         until(lambda: record.read_text(encoding="utf-8").count("described") >= 4)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         output, errors = process.communicate(timeout=60)
@@ -69,7 +69,7 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
         "pictures 2",
         "address 127.0.0.1",
         "usage 0",
-        "stranger 1 True",
+        "wrong token 1 True",
     ]
     assert process.returncode == 130, errors
     assert "of 200 pictures are done. Run the same command again to resume." in errors

@@ -1,7 +1,7 @@
 """The three stages at the full size of the standard set.
 
-Weights are random, so nothing is downloaded and nothing said or painted means anything: this proves
-that every stage runs at its size. The models are built once, into the benchmarks' cache.
+Weights are random, so nothing is downloaded and the outputs mean nothing: these tests only show
+that every stage runs at full size. The models are built once, into the benchmarks' cache.
 """
 
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 DEVICE = choose_device("cpu")
 
 
-def test_blip_large_says_a_few_words() -> None:
+def test_blip_large_generates_a_caption() -> None:
     captioner = BlipCaptioner(random_models.folder("captioner"), device=DEVICE)
     options = CaptionOptions(min_tokens=4, max_tokens=4)
     (caption,) = captioner.caption(Image.new("RGB", (640, 480), "green"), options)
@@ -32,15 +32,15 @@ def test_blip_large_says_a_few_words() -> None:
     assert caption.score < 0
 
 
-def test_nllb_600m_writes_in_the_script_it_was_asked_for() -> None:
+def test_nllb_600m_writes_in_the_target_script() -> None:
     translator = Seq2SeqTranslator(random_models.folder("translator"), device=DEVICE)
-    said = translator.translate("a cat", TranslateOptions()).text
-    letters = [letter for letter in said if letter.isalpha()]
+    text = translator.translate("a cat", TranslateOptions()).text
+    letters = [letter for letter in text if letter.isalpha()]
     assert letters
     assert all(ARABIC.matches_script(letter) for letter in letters)
 
 
-def test_stable_diffusion_paints_and_a_draft_leaves_no_trace() -> None:
+def test_stable_diffusion_paints_and_a_draft_is_reproducible() -> None:
     painter = DiffusionPainter(
         random_models.folder("painter"),
         device=DEVICE,
@@ -64,6 +64,6 @@ def test_stable_diffusion_paints_and_a_draft_leaves_no_trace() -> None:
     )
     for image in (draft, faithful):
         assert image.size == (512, 512)
-        # What overflows on the way is painted black all over.
+        # An overflow (NaN) would give an entirely black image.
         assert image.getcolors(maxcolors=1) is None
     assert draft.tobytes() == again.tobytes()

@@ -1,4 +1,4 @@
-"""A fake hub with the standard repositories, and the library pointed at it."""
+"""A fake hub with the standard repositories, and huggingface_hub configured to use it."""
 
 import copy
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def repositories() -> dict[str, Files]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the hub."""
+    """An empty Hugging Face cache."""
     folder = tmp_path / "cache"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
     return folder
@@ -29,10 +29,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def hub(
     repositories: dict[str, Files], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FakeHub]:
-    """The hub, open, and the library made to believe in it.
+    """The running fake hub, with huggingface_hub configured to use it.
 
-    The library reads HF_ENDPOINT and HF_HOME once, when imported, so its constants are set here;
-    ``test_environment.py`` goes the user's way, in a new process.
+    huggingface_hub reads HF_ENDPOINT and HF_HOME once, at import, so its constants are patched;
+    ``test_environment.py`` sets the variables themselves, for a new process.
     """
     made = {name: Repository(copy.copy(files)) for name, files in repositories.items()}
     with FakeHub(made) as opened:
@@ -42,7 +42,7 @@ def hub(
 
 
 def point_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the library ask this address."""
+    """Patch huggingface_hub to send its requests to this address."""
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

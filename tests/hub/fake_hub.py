@@ -1,4 +1,4 @@
-"""A model hub on this machine: the few answers a pull needs, with every request noted."""
+"""A fake model hub on localhost: the endpoints a download needs, with every request recorded."""
 
 import hashlib
 import json
@@ -24,12 +24,12 @@ LARGE = ("*.safetensors", "*.bin", "*.h5", "*.ckpt", "*sentencepiece.bpe.model")
 
 @dataclass
 class Repository:
-    """A repository: path to content, and how it misbehaves.
+    """A repository: its files, and the errors it simulates.
 
     Attributes:
-        gated: everybody sees the list of files and nobody gets one, as on the real hub.
-        forged: contents sent in place of the right ones; a shorter one is a broken download.
-        cut: files whose connection breaks half-way; asked again, the hub is down for them.
+        gated: the list of files is public and downloads are refused, as on the real hub.
+        forged: wrong contents sent instead of the files; a shorter one is a truncated download.
+        cut: files whose connection breaks half-way; later requests for them get an error.
     """
 
     files: dict[str, bytes]
@@ -59,13 +59,13 @@ class Repository:
 class FakeHub:
     """Serves repositories on 127.0.0.1 while it is open.
 
-    Meanwhile nothing is pinned, in this process and its children: what it serves under the true
-    names is not what the manifest was made with. Tests of pins name a manifest of their own.
+    While it is open, an empty manifest is used, in this process and its children, because the
+    files it serves differ from the pinned ones. Tests of pinning set a manifest of their own.
 
     Attributes:
-        requests: ``"GET /path"``, in the order they came.
-        status: answer everything with this error instead.
-        page: answer everything with this page instead, as a hotel's login does.
+        requests: ``"GET /path"``, in the order of arrival.
+        status: an HTTP error status for every response.
+        page: an HTML page for every response, like a captive portal's login page.
         delay: seconds before each file is sent.
     """
 
@@ -83,8 +83,8 @@ class FakeHub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def fetched(self, repo: str) -> list[str]:
-        """The files of a repository somebody downloaded, sorted; a resumed one counts again."""
+    def downloaded(self, repo: str) -> list[str]:
+        """The downloaded files of a repository, sorted; a resumed download is listed again."""
         start = f"GET /{repo}/resolve/"
         paths = [r.removeprefix(start) for r in self.requests if r.startswith(start)]
         return sorted(path.partition("/")[2] for path in paths)
@@ -99,7 +99,7 @@ class FakeHub:
         self.close()
 
     def close(self) -> None:
-        """Stop answering: the port refuses connections from now on."""
+        """Stop the server: the port refuses connections from now on."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -127,7 +127,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is none of our business."""
+        """Ignore clients that close the connection."""
 
 
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
@@ -155,7 +155,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             name = "/".join(parts[:2])
             repository = hub.repositories.get(name)
             if repository is None:
-                # The real hub does not tell strangers whether a repository is missing or private.
+                # Without a login, the real hub does not reveal that a private repository exists.
                 return self._send(b"", {"X-Error-Code": "RepoNotFound"}, status=401)
             verb = parts[2] if len(parts) > 2 else "revision"
             revision = parts[3] if len(parts) > 3 else "main"
@@ -184,10 +184,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 if sum(request == f"GET {path}" for request in hub.requests) > 1:
                     return self._send(b"", status=503)
                 return self._send(content, headers, keep=len(content) // 2)
-            asked = self.headers.get("Range")
-            if asked is None:
+            byte_range = self.headers.get("Range")
+            if byte_range is None:
                 return self._send(content, headers)
-            start = int(asked.removeprefix("bytes=").partition("-")[0])
+            start = int(byte_range.removeprefix("bytes=").partition("-")[0])
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return self._send(content[start:], headers, status=206)
 

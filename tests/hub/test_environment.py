@@ -1,4 +1,4 @@
-"""The user's way: another process, told where the hub is by its environment alone."""
+"""Configuration by environment variables alone, in a new process."""
 
 import os
 import subprocess
@@ -39,14 +39,14 @@ def _pull(hub: FakeHub, home: Path, **more: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_environment_decides_where_from_and_where_to(hub: FakeHub, tmp_path: Path) -> None:
-    forbidden = _pull(hub, tmp_path, HF_HUB_OFFLINE="1")
-    assert forbidden.startswith("HubUnreachable: ")
+def test_environment_variables_set_the_endpoint_and_the_cache(hub: FakeHub, tmp_path: Path) -> None:
+    offline = _pull(hub, tmp_path, HF_HUB_OFFLINE="1")
+    assert offline.startswith("HubUnreachable: ")
     assert not hub.requests
 
     folder = Path(_pull(hub, tmp_path))
     assert folder.is_relative_to(tmp_path)
-    assert "model.safetensors" in hub.fetched(BLIP)
+    assert "model.safetensors" in hub.downloaded(BLIP)
 
     hub.close()
     assert Path(_pull(hub, tmp_path)) == folder

@@ -1,4 +1,4 @@
-"""What goes wrong between here and the hub arrives as one sentence of ours, with its cause."""
+"""Errors of the hub and the network become a ``MarsamError`` of one sentence, with its cause."""
 
 import errno
 import socket
@@ -19,7 +19,7 @@ from .fake_hub import FakeHub, Repository
 from .tiny_models import BLIP, NLLB
 
 
-def test_a_model_that_is_not_here(hub: FakeHub) -> None:
+def test_a_model_that_is_not_downloaded(hub: FakeHub) -> None:
     with pytest.raises(ModelMissing) as caught:
         locate("me/mine", stage="captioner")
     assert str(caught.value) == (
@@ -28,13 +28,13 @@ def test_a_model_that_is_not_here(hub: FakeHub) -> None:
     assert not hub.requests
 
 
-def test_an_id_nobody_has(hub: FakeHub) -> None:
+def test_an_unknown_id(hub: FakeHub) -> None:
     with pytest.raises(ModelNotFound, match="There is no model me/mine on http.*spelling"):
         pull("me/mine")
 
 
 @pytest.mark.parametrize("source", ["", "./nothing/here", "a b/c", "one/two/three"])
-def test_neither_a_folder_nor_an_id(hub: FakeHub, source: str) -> None:
+def test_an_invalid_source(hub: FakeHub, source: str) -> None:
     with pytest.raises(ModelNotFound, match="is neither a folder nor a valid hub id"):
         pull(source)
     with pytest.raises(ModelNotFound, match="is neither a folder nor a valid hub id"):
@@ -62,20 +62,20 @@ def test_too_many_requests(hub: FakeHub) -> None:
         pull(BLIP)
 
 
-def test_a_token_that_is_not_accepted(hub: FakeHub) -> None:
+def test_an_invalid_token(hub: FakeHub) -> None:
     hub.status = 403
     with pytest.raises(ModelGated, match="check your token"):
         pull(BLIP)
 
 
-def test_nobody_answers(hub: FakeHub) -> None:
+def test_connection_refused(hub: FakeHub) -> None:
     hub.close()
     with pytest.raises(HubUnreachable, match="cannot be reached; check the connection") as caught:
         pull(BLIP)
     assert caught.value.__cause__ is not None
 
 
-def test_somebody_takes_the_call_and_says_nothing(
+def test_a_server_that_never_responds(
     hub: FakeHub, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_to(silent, monkeypatch)
@@ -84,13 +84,13 @@ def test_somebody_takes_the_call_and_says_nothing(
         pull(BLIP)
 
 
-def test_a_login_page_answers(hub: FakeHub) -> None:
+def test_a_captive_portal_page(hub: FakeHub) -> None:
     hub.page = b"<html>Welcome to the hotel</html>"
     with pytest.raises(HubUnreachable, match="does not respond like a model hub"):
         pull(BLIP)
 
 
-def test_offline_on_purpose(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_mode(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     pull(BLIP)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.requests.clear()
@@ -121,21 +121,21 @@ def test_a_cache_that_cannot_be_written(
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that accepts connections and never speaks."""
+    """The address of a server that accepts connections and never responds."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        taken: list[socket.socket] = []
+        accepted: list[socket.socket] = []
 
-        def take() -> None:
+        def accept() -> None:
             try:
                 while True:
-                    taken.append(server.accept()[0])
+                    accepted.append(server.accept()[0])
             except OSError:
                 return
 
-        thread = threading.Thread(target=take)
+        thread = threading.Thread(target=accept)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
-        for connection in taken:
+        for connection in accepted:
             connection.close()

@@ -1,4 +1,4 @@
-"""Models from a folder: what one machine fetched, another uses without a network."""
+"""Import models from a folder, without a network."""
 
 import errno
 import hashlib
@@ -26,7 +26,7 @@ STANDARD = catalog.STANDARD
 
 @pytest.fixture
 def stick(repositories: dict[str, Files], tmp_path: Path) -> Path:
-    """A folder of whole repositories, as people download them by hand."""
+    """A folder of complete repositories, as they are downloaded by hand."""
     folder = tmp_path / "stick"
     for repo, files in repositories.items():
         for name, content in files.items():
@@ -38,62 +38,62 @@ def stick(repositories: dict[str, Files], tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _alone(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No hub at all, and nothing pinned."""
+    """No hub, and an empty manifest."""
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     empty = tmp_path / "empty.json"
     empty.write_text('{"models": {}}')
     monkeypatch.setenv(environment.MANIFEST.name, str(empty))
 
 
-def test_the_standard_set_comes_from_a_folder_and_runs(
+def test_the_standard_set_is_imported_from_a_folder_and_loads(
     stick: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("models", "pull", "standard", "--from", str(stick)) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert f"{NLLB}  1 MB  CC-BY-NC-4.0 (not for commercial use)" in said.out
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert f"{NLLB}  1 MB  CC-BY-NC-4.0 (not for commercial use)" in output.out
     shutil.rmtree(stick)
 
     assert Studio.load(device="cpu").models == "standard"
     assert marsam("models", "verify", "standard") == 0
-    # What nobody needs stayed on the stick.
+    # Files that no loader reads are not copied.
     kept = {path.name for path in cache.rglob("*")}
     assert "model.fp16.safetensors" in kept
     assert not kept & {"tf_model.h5", "v1-5-pruned.ckpt", "README.md"}
-    # Asked again without a network, a pull finds everything here.
+    # A second pull, without a network, finds every file in the cache.
     assert marsam("models", "pull", "standard") == 0
     assert "Everything is downloaded." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("links", [True, False], ids=["with its links", "files only"])
-def test_another_machines_cache_is_a_folder_too(
+@pytest.mark.parametrize("links", [True, False], ids=["symlinks", "files only"])
+def test_the_cache_of_another_machine_can_be_imported(
     hub: FakeHub, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     for model in STANDARD.parts:
         pull(model.source)
-    carried = tmp_path / "carried"
-    shutil.copytree(cache, carried, symlinks=links)
-    here = tmp_path / "here"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(here))
+    copied = tmp_path / "copied"
+    shutil.copytree(cache, copied, symlinks=links)
+    target = tmp_path / "target"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(target))
     hub.requests.clear()
 
-    assert marsam("models", "pull", "standard", "--from", str(carried)) == 0
+    assert marsam("models", "pull", "standard", "--from", str(copied)) == 0
     assert not hub.requests
-    shutil.rmtree(carried)
+    shutil.rmtree(copied)
     for model in STANDARD.parts:
         located = verify(model.source, stage=model.stage)
-        assert located.folder.is_relative_to(here)
+        assert located.folder.is_relative_to(target)
         assert located.revision == hub.repositories[model.source].commit
 
 
-def test_a_folder_without_a_commit_is_named_by_its_content(stick: Path) -> None:
+def test_a_folder_without_a_commit_gets_a_revision_from_its_content(stick: Path) -> None:
     first = import_model(find_in_folder(DECODER, stick))
     assert import_model(find_in_folder(DECODER, stick)) == first
     (stick / DECODER / "config.json").write_text("{}\n")
     assert import_model(find_in_folder(DECODER, stick)) != first
 
 
-def test_a_folder_of_exactly_the_pinned_files_is_that_commit(
+def test_a_folder_of_the_pinned_files_gets_the_pinned_commit(
     stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pin(stick, ADAPTER, "pytorch_lora_weights.safetensors", tmp_path, monkeypatch)
@@ -101,7 +101,7 @@ def test_a_folder_of_exactly_the_pinned_files_is_that_commit(
     assert verify(ADAPTER, stage="adapter").verified_files == 1
 
 
-def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
+def test_a_checksum_mismatch_is_reported_and_nothing_is_copied(
     stick: Path,
     cache: Path,
     tmp_path: Path,
@@ -116,21 +116,21 @@ def test_a_file_that_is_not_the_pinned_one_is_named_and_nothing_is_kept(
     path.write_bytes(content)
 
     assert marsam("models", "pull", ADAPTER, "--from", str(stick)) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"{path} does not have the checksum of Marsam's manifest")
+    error = capsys.readouterr().err
+    assert error.startswith(f"{path} does not have the checksum of Marsam's manifest")
     assert STANDARD.adapter is not None
     assert not is_present(STANDARD.adapter)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_a_truncated_file_is_named(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_truncated_file_is_reported(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = stick / BLIP / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     assert marsam("models", "pull", BLIP, "--from", str(stick)) == 1
     assert "is damaged (model.safetensors); copy it again" in capsys.readouterr().err
 
 
-def test_what_a_folder_lacks_is_named_and_the_rest_is_used(
+def test_missing_models_are_reported_and_the_others_are_imported(
     stick: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(stick / DIFFUSION)
@@ -170,8 +170,8 @@ def test_a_disk_that_fills_up_while_copying(
 
     monkeypatch.setattr(Path, "open", open_)
     assert marsam("models", "pull", BLIP, "--from", str(stick)) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"The disk is full: {BLIP} needs 1 MB more in {cache}; free some space")
+    error = capsys.readouterr().err
+    assert error.startswith(f"The disk is full: {BLIP} needs 1 MB more in {cache}; free some space")
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 

@@ -1,4 +1,4 @@
-"""Pinned models: which commit is fetched, and what its files have to be."""
+"""Pinned models: the commit that is downloaded, and the checksums of its files."""
 
 import hashlib
 import json
@@ -29,10 +29,10 @@ TOOL = Path(__file__).parents[2] / "tools" / "pin.py"
 
 @pytest.fixture
 def pins(hub: FakeHub, tmp_path: Path) -> Iterator[Path]:
-    """A manifest made by the maintainers' tool from the fake hub, and in force."""
+    """The manifest that the maintainers' tool writes for the fake hub, set as the current one."""
     path = tmp_path / "pins.json"
     _tool(hub, path)
-    large = [name for repo in hub.repositories for name in hub.fetched(repo) if is_weights(name)]
+    large = [name for repo in hub.repositories for name in hub.downloaded(repo) if is_weights(name)]
     assert not large, "what the hub announces need not be downloaded"
     hub.requests.clear()
     with pytest.MonkeyPatch.context() as patched:  # undone before the hub closes
@@ -50,11 +50,11 @@ def test_the_tool_pins_the_needed_files_of_every_model(hub: FakeHub, pins: Path)
             name: {"size": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
             for name in entry["files"]
         }
-    # Small files, which the hub does not announce by SHA-256, are among them; duplicates are not.
+    # Small files, for which the hub gives no SHA-256, are included; duplicates are not.
     assert sorted(written[BLIP]["files"]) == BLIP_FILES
 
 
-def test_the_tool_writes_nothing_when_a_file_arrives_damaged(hub: FakeHub, tmp_path: Path) -> None:
+def test_the_tool_writes_nothing_when_a_download_is_damaged(hub: FakeHub, tmp_path: Path) -> None:
     right = hub.repositories[BLIP].files["vocab.txt"]
     hub.repositories[BLIP].forged["vocab.txt"] = b"x" * len(right)
     with pytest.raises(subprocess.CalledProcessError):
@@ -62,8 +62,8 @@ def test_the_tool_writes_nothing_when_a_file_arrives_damaged(hub: FakeHub, tmp_p
     assert not (tmp_path / "pins.json").exists()
 
 
-def test_a_pinned_model_stays_what_it_was_when_the_hub_moves_on(hub: FakeHub, pins: Path) -> None:
-    """The commit is asked for, not main; and the hub's main is another by now."""
+def test_a_pinned_model_is_downloaded_at_its_commit(hub: FakeHub, pins: Path) -> None:
+    """The pinned commit is requested, not main, also after main has changed."""
     pinned = hub.repositories[BLIP].commit
     folder = pull(BLIP)
     assert folder.name == pinned
@@ -73,29 +73,29 @@ def test_a_pinned_model_stays_what_it_was_when_the_hub_moves_on(hub: FakeHub, pi
     hub.repositories[BLIP].files["config.json"] += b"\n"
     hub.requests.clear()
     with pytest.raises(ModelNotFound, match="no such revision"):
-        plan_download(BLIP)  # this hub keeps no history, and main is not taken in its place
+        plan_download(BLIP)  # this hub keeps no history, and main is not used instead
     assert not [r for r in hub.requests if "/revision/main" in r]
     assert locate(BLIP, stage="captioner") == folder
 
 
-def test_a_hub_that_offers_other_weights_is_refused_before_they_are_fetched(
+def test_other_weights_than_pinned_are_refused_before_the_download(
     hub: FakeHub, pins: Path
 ) -> None:
-    _forget(pins, BLIP, "model.safetensors", "0" * 64)
+    _replace_checksum(pins, BLIP, "model.safetensors", "0" * 64)
     with pytest.raises(ModelDamaged, match=r"offers model.safetensors of .* Use another"):
         pull(BLIP)
-    assert not hub.fetched(BLIP)
+    assert not hub.downloaded(BLIP)
 
 
-def test_a_small_file_that_is_not_the_pinned_one_is_refused(hub: FakeHub, pins: Path) -> None:
-    """The hub names it as it is, so only Marsam's own checksum can tell."""
-    _forget(pins, BLIP, "vocab.txt", "0" * 64)
+def test_a_small_file_with_another_checksum_is_refused(hub: FakeHub, pins: Path) -> None:
+    """The hub's checksum matches the file, so only Marsam's manifest shows the difference."""
+    _replace_checksum(pins, BLIP, "vocab.txt", "0" * 64)
     with pytest.raises(ModelDamaged, match=r"was downloaded damaged \(vocab.txt\)"):
         pull(BLIP)
     assert not is_present(catalog.STANDARD.captioner)
 
 
-def test_verify_names_the_file_that_is_not_the_pinned_one(
+def test_verify_names_the_file_with_another_checksum(
     hub: FakeHub, pins: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("models", "pull", "standard") == 0
@@ -110,23 +110,23 @@ def test_verify_names_the_file_that_is_not_the_pinned_one(
     )
 
 
-def test_what_another_program_cached_as_main_is_used_beside_a_pin(
+def test_a_main_revision_cached_by_another_program_is_used(
     hub: FakeHub, pins: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub.repositories[DECODER].files["config.json"] += b" "
     folder = Path(snapshot_download(DECODER))
     assert locate(DECODER, stage="decoder") == folder
-    # It is not the pinned commit, so it is held to what it was cached as.
+    # It is not the pinned commit, so the manifest does not apply.
     assert verify(DECODER, stage="decoder").verified_files == 0
 
 
-def test_a_manifest_that_is_none_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_manifest_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(environment.MANIFEST.name, str(cache / "nowhere.json"))
     with pytest.raises(ModelError, match="nowhere.json is not a manifest.*MARSAM_MANIFEST"):
         pull(BLIP)
 
 
-def test_the_packaged_manifest_says_where_each_pin_comes_from() -> None:
+def test_the_packaged_manifest_names_the_source_of_each_pin() -> None:
     written = json.loads(manifest.PACKAGED.read_text(encoding="utf-8"))["models"]
     standard = {m.source for m in catalog.STANDARD.parts}
     assert standard <= set(written)
@@ -146,7 +146,7 @@ def test_sizes_in_the_catalog_are_those_of_the_manifest() -> None:
             assert sum(sizes) / 1e9 == pytest.approx(model.gigabytes, abs=0.006)
 
 
-def test_the_manifest_is_that_of_the_mini_set_in_the_package() -> None:
+def test_the_manifest_matches_the_bundled_mini_set() -> None:
     """When this fails, the mini set was replaced: run python tools/pin.py mini."""
     for model in catalog.MINI.models:
         folder = catalog.bundled_folder(model)
@@ -174,14 +174,14 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
         "captioner: intact (6 files verified by Marsam's own checksums)" in capsys.readouterr().out
     )
 
-    # One bit of a weight: the file's structure is sound, and only its checksum tells.
+    # One bit of a weight: the file stays valid, so only the checksum detects it.
     weights = package / "mini" / "painter" / "unet" / "diffusion_pytorch_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     assert marsam("models", "verify", "mini") == 1
-    said = capsys.readouterr().err
-    assert "is damaged (unet/diffusion_pytorch_model.safetensors); install Marsam again" in said
+    error = capsys.readouterr().err
+    assert "is damaged (unet/diffusion_pytorch_model.safetensors); install Marsam again" in error
 
     (package / "mini" / "captioner" / "generation_config.json").unlink()
     assert marsam("models", "verify", "mini") == 1
@@ -199,8 +199,8 @@ def _tool(hub: FakeHub, out: Path) -> None:
     )
 
 
-def _forget(pins: Path, repo: str, name: str, sha256: str) -> None:
-    """Let the manifest want another file."""
+def _replace_checksum(pins: Path, repo: str, name: str, sha256: str) -> None:
+    """Replace the checksum of a file in the manifest."""
     document = json.loads(pins.read_text())
     document["models"][repo]["files"][name]["sha256"] = sha256
     pins.write_text(json.dumps(document))

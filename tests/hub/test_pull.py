@@ -28,10 +28,10 @@ from .tiny_models import BLIP, BLIP_FILES, DIFFUSION, NLLB
 STANDARD = catalog.STANDARD
 
 
-def test_blip_comes_without_duplicates_and_loads(hub: FakeHub) -> None:
+def test_blip_is_downloaded_without_duplicates_and_loads(hub: FakeHub) -> None:
     folder = pull(BLIP)
 
-    assert hub.fetched(BLIP) == BLIP_FILES
+    assert hub.downloaded(BLIP) == BLIP_FILES
     assert locate(BLIP, stage="captioner") == folder
     model = BlipForConditionalGeneration.from_pretrained(folder)
     images = BlipImageProcessorPil.from_pretrained(folder)
@@ -42,10 +42,10 @@ def test_blip_comes_without_duplicates_and_loads(hub: FakeHub) -> None:
     assert "cat" in tokenizer.get_vocab()
 
 
-def test_nllb_comes_as_the_one_file_there_is_and_loads(hub: FakeHub) -> None:
+def test_nllb_is_downloaded_as_its_only_weights_file_and_loads(hub: FakeHub) -> None:
     folder = pull(NLLB)
 
-    assert hub.fetched(NLLB) == [
+    assert hub.downloaded(NLLB) == [
         "config.json",
         "generation_config.json",
         "pytorch_model.bin",
@@ -65,17 +65,17 @@ def test_nllb_comes_as_the_one_file_there_is_and_loads(hub: FakeHub) -> None:
     assert tokens[0, 1] == arabic
 
 
-def test_stable_diffusion_comes_in_half_precision_only_and_paints(hub: FakeHub) -> None:
+def test_stable_diffusion_is_downloaded_in_fp16_only_and_paints(hub: FakeHub) -> None:
     folder = pull(DIFFUSION)
 
-    fetched = hub.fetched(DIFFUSION)
-    assert [name for name in fetched if not name.endswith((".json", ".txt"))] == [
+    downloaded = hub.downloaded(DIFFUSION)
+    assert [name for name in downloaded if not name.endswith((".json", ".txt"))] == [
         "safety_checker/model.fp16.safetensors",
         "text_encoder/model.fp16.safetensors",
         "unet/diffusion_pytorch_model.fp16.safetensors",
         "vae/diffusion_pytorch_model.fp16.safetensors",
     ]
-    assert not [name for name in fetched if "/" not in name and name != "model_index.json"]
+    assert not [name for name in downloaded if "/" not in name and name != "model_index.json"]
     assert locate(DIFFUSION, stage="painter") == folder
     pipe = StableDiffusionPipeline.from_pretrained(
         folder, variant="fp16", dtype=torch.float32, local_files_only=True
@@ -86,24 +86,24 @@ def test_stable_diffusion_comes_in_half_precision_only_and_paints(hub: FakeHub) 
 
 
 @pytest.mark.parametrize("model", STANDARD.models, ids=lambda m: m.stage)
-def test_the_catalog_and_the_rules_for_any_repository_choose_the_same_weights(
+def test_the_catalog_and_the_general_rules_select_the_same_weights(
     hub: FakeHub, model: catalog.Model
 ) -> None:
     chosen = set(select_files(hub.repositories[model.source].files))
     pulled = set(_files(pull(model.source)))
 
-    # The rules go without files that only older libraries read.
+    # The general rules skip files that only older libraries read.
     assert chosen <= pulled
     assert {n for n in chosen if is_weights(n)} == {n for n in pulled if is_weights(n)}
 
 
-def test_once_pulled_nothing_is_asked_of_the_hub_again(hub: FakeHub) -> None:
+def test_downloaded_models_need_no_requests(hub: FakeHub) -> None:
     for model in STANDARD.models:
         pull(model.source)
-    asked = len(hub.requests)
+    requests = len(hub.requests)
 
     assert all(is_present(model) for model in STANDARD.models)
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requests
 
     hub.close()
     for model in STANDARD.models:
@@ -112,7 +112,7 @@ def test_once_pulled_nothing_is_asked_of_the_hub_again(hub: FakeHub) -> None:
         assert pull(model.source) == located.folder
 
 
-def test_an_id_that_moved_is_found_under_its_new_name(hub: FakeHub) -> None:
+def test_a_renamed_repository_is_found(hub: FakeHub) -> None:
     with pytest.raises(ModelMissing, match="download it with: marsam models pull standard$"):
         locate("runwayml/stable-diffusion-v1-5", stage="painter")
 
@@ -120,16 +120,16 @@ def test_an_id_that_moved_is_found_under_its_new_name(hub: FakeHub) -> None:
 
     assert find("runwayml/stable-diffusion-v1-5", stage="painter").source == DIFFUSION
     assert locate(DIFFUSION, stage="painter") == folder
-    assert not hub.fetched("runwayml/stable-diffusion-v1-5")
+    assert not hub.downloaded("runwayml/stable-diffusion-v1-5")
 
 
-def test_a_folder_is_taken_as_it_is(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_folder_is_used_unchanged(hub: FakeHub, tmp_path: Path) -> None:
     assert locate(str(tmp_path), stage="painter") == tmp_path
     assert pull(str(tmp_path)) == tmp_path
     assert not hub.requests
 
 
-def test_progress_starts_at_nothing_and_ends_at_everything(hub: FakeHub) -> None:
+def test_progress_starts_at_zero_and_ends_at_the_total(hub: FakeHub) -> None:
     seen: list[PullProgress] = []
     folder = pull(BLIP, progress=seen.append)
 
@@ -143,7 +143,7 @@ def test_progress_starts_at_nothing_and_ends_at_everything(hub: FakeHub) -> None
     assert {step.done for step in again} == {total}
 
 
-def test_a_broken_connection_is_said_and_the_next_pull_goes_on(hub: FakeHub) -> None:
+def test_a_broken_connection_is_reported_and_the_next_pull_resumes(hub: FakeHub) -> None:
     weights = "unet/diffusion_pytorch_model.fp16.safetensors"
     hub.repositories[DIFFUSION].cut.add(weights)
     with pytest.raises(HubUnreachable, match="responds with error 503; try again later"):
@@ -155,13 +155,13 @@ def test_a_broken_connection_is_said_and_the_next_pull_goes_on(hub: FakeHub) -> 
     hub.requests.clear()
     pull(DIFFUSION)
 
-    # What had arrived the first time is not fetched again.
-    assert weights in hub.fetched(DIFFUSION)
-    assert "model_index.json" not in hub.fetched(DIFFUSION)
+    # Completed files are not downloaded again.
+    assert weights in hub.downloaded(DIFFUSION)
+    assert "model_index.json" not in hub.downloaded(DIFFUSION)
     assert is_present(STANDARD.painter)
 
 
-def test_a_pull_can_be_stopped_from_its_progress(hub: FakeHub) -> None:
+def test_a_progress_callback_can_cancel_a_pull(hub: FakeHub) -> None:
     def stop(step: PullProgress) -> None:
         if step.done:
             raise Cancelled("Stopped.")
@@ -174,20 +174,20 @@ def test_a_pull_can_be_stopped_from_its_progress(hub: FakeHub) -> None:
     assert is_present(STANDARD.painter)
 
 
-def test_wrong_bytes_are_refused_and_fetched_again(hub: FakeHub) -> None:
-    right = hub.repositories[BLIP].files["model.safetensors"]
-    hub.repositories[BLIP].forged["model.safetensors"] = b"x" * len(right)
+def test_a_checksum_mismatch_is_refused_and_downloaded_again(hub: FakeHub) -> None:
+    content = hub.repositories[BLIP].files["model.safetensors"]
+    hub.repositories[BLIP].forged["model.safetensors"] = b"x" * len(content)
     with pytest.raises(ModelDamaged, match=r"was downloaded damaged \(model.safetensors\)"):
         pull(BLIP)
     assert not is_present(STANDARD.captioner)
 
     hub.repositories[BLIP].forged.clear()
-    assert (pull(BLIP) / "model.safetensors").read_bytes() == right
+    assert (pull(BLIP) / "model.safetensors").read_bytes() == content
 
 
-def test_a_file_that_arrives_short_is_refused(hub: FakeHub) -> None:
-    right = hub.repositories[NLLB].files["pytorch_model.bin"]
-    hub.repositories[NLLB].forged["pytorch_model.bin"] = right[:-100]
+def test_a_truncated_download_is_refused(hub: FakeHub) -> None:
+    content = hub.repositories[NLLB].files["pytorch_model.bin"]
+    hub.repositories[NLLB].forged["pytorch_model.bin"] = content[:-100]
     with pytest.raises(
         ModelDamaged, match="was downloaded incompletely; .*marsam models pull standard$"
     ):
@@ -195,7 +195,7 @@ def test_a_file_that_arrives_short_is_refused(hub: FakeHub) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "vocab.txt"])
-def test_a_file_damaged_on_disk_is_found_and_repaired(hub: FakeHub, name: str) -> None:
+def test_a_file_damaged_on_disk_is_detected_and_repaired(hub: FakeHub, name: str) -> None:
     folder = pull(BLIP)
     blob = (folder / name).resolve()
     blob.write_bytes(blob.read_bytes()[:-1])
@@ -205,11 +205,11 @@ def test_a_file_damaged_on_disk_is_found_and_repaired(hub: FakeHub, name: str) -
     hub.requests.clear()
     pull(BLIP)
 
-    assert hub.fetched(BLIP) == [name]
+    assert hub.downloaded(BLIP) == [name]
     verify(BLIP, stage="captioner")
 
 
-def test_a_damaged_folder_is_found_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_damaged_folder_is_detected_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
     for name, content in hub.repositories[BLIP].files.items():
         (tmp_path / name).write_bytes(content)
     assert verify(str(tmp_path), stage="captioner").revision is None
@@ -224,29 +224,29 @@ def test_a_damaged_folder_is_found_without_the_hub(hub: FakeHub, tmp_path: Path)
         verify(str(tmp_path), stage="captioner")
 
 
-def test_what_other_programs_cached_is_used(hub: FakeHub) -> None:
-    """Somebody who ran Stable Diffusion before has it in full precision."""
+def test_files_cached_by_other_programs_are_used(hub: FakeHub) -> None:
+    """A cache that another program filled can contain Stable Diffusion in full precision."""
     full = ["*.json", "*.txt", "*/model.safetensors", "*/diffusion_pytorch_model.safetensors"]
     folder = snapshot_download(DIFFUSION, allow_patterns=full)
 
     assert locate(DIFFUSION, stage="painter") == Path(folder)
 
 
-def test_a_vocabulary_that_is_gone_is_noticed(hub: FakeHub) -> None:
+def test_a_missing_vocabulary_is_detected(hub: FakeHub) -> None:
     folder = pull(NLLB)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ModelDamaged, match="tokenizer.json missing"):
         locate(NLLB, stage="translator")
 
 
-def test_a_repository_without_weights_we_load_is_refused_before_any_download(hub: FakeHub) -> None:
+def test_a_repository_without_supported_weights_is_refused_at_once(hub: FakeHub) -> None:
     hub.repositories["me/flax"] = Repository({"config.json": b"{}", "flax_model.msgpack": b"x"})
     with pytest.raises(ModelUnsupported, match="me/flax holds no weights that Marsam loads"):
         pull("me/flax")
-    assert not hub.fetched("me/flax")
+    assert not hub.downloaded("me/flax")
 
 
-def test_a_repository_in_several_parts_comes_whole(hub: FakeHub) -> None:
+def test_sharded_weights_are_downloaded_completely(hub: FakeHub) -> None:
     parts = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
     weights = hub.repositories[BLIP].files["model.safetensors"]
     hub.repositories["me/large"] = Repository(
@@ -265,7 +265,7 @@ def test_a_repository_in_several_parts_comes_whole(hub: FakeHub) -> None:
         }
     )
     folder = pull("me/large")
-    assert not [name for name in hub.fetched("me/large") if "pytorch" in name or "onnx" in name]
+    assert not [name for name in hub.downloaded("me/large") if "pytorch" in name or "onnx" in name]
     assert locate("me/large", stage="captioner") == folder
 
     (folder / parts[1]).unlink()

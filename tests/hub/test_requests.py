@@ -1,4 +1,4 @@
-"""What a pull says and asks first, two pulls at once, and disks without room."""
+"""Downloads: the confirmation, two processes at once, and full disks."""
 
 import errno
 import os
@@ -22,20 +22,20 @@ from .tiny_models import BLIP, DIFFUSION, NLLB
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_sizes_and_licences_come_first_and_a_pipe_is_not_asked(
+def test_sizes_and_licences_are_printed_and_a_pipe_needs_no_confirmation(
     hub: FakeHub, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("models", "pull", "standard") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in said[:5]] == [m.source for m in catalog.STANDARD.parts]
-    assert all(m.licence.en in line for m, line in zip(catalog.STANDARD.parts, said, strict=False))
-    assert f"{BLIP} is not pinned: its files are verified by the hub's checksums." in said
-    assert said[-1].startswith("Total: ")
-    assert said[-1].endswith(f". Folder: {cache}")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[:5]] == [m.source for m in catalog.STANDARD.parts]
+    assert all(m.licence.en in line for m, line in zip(catalog.STANDARD.parts, lines, strict=False))
+    assert f"{BLIP} is not pinned: its files are verified by the hub's checksums." in lines
+    assert lines[-1].startswith("Total: ")
+    assert lines[-1].endswith(f". Folder: {cache}")
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("y\n", 0), ("\n", 0)])
-def test_a_person_is_asked(
+def test_a_terminal_asks_for_confirmation(
     hub: FakeHub,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -43,43 +43,43 @@ def test_a_person_is_asked(
     code: int,
 ) -> None:
     class Terminal:
-        """Somebody at the keyboard, who reads before answering."""
+        """A terminal that answers after the question is printed."""
 
         def isatty(self) -> bool:
             return True
 
         def readline(self, *_: object) -> str:
-            assert not hub.fetched(BLIP), "nothing is fetched before the answer"
+            assert not hub.downloaded(BLIP), "nothing is downloaded before the answer"
             return answer
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     assert marsam("models", "pull", BLIP) == code
     assert ("Nothing was downloaded." in capsys.readouterr().out) is (code == 1)
-    assert bool(hub.fetched(BLIP)) is (code == 0)
+    assert bool(hub.downloaded(BLIP)) is (code == 0)
     assert marsam("models", "pull", BLIP, "--yes") == 0
 
 
-def test_what_is_here_is_not_asked_for_again(
+def test_downloaded_models_are_not_downloaded_again(
     hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pull(BLIP)
     hub.requests.clear()
     assert marsam("models", "pull", BLIP) == 0
     assert "Everything is downloaded." in capsys.readouterr().out
-    assert not hub.fetched(BLIP)
+    assert not hub.downloaded(BLIP)
 
 
-def test_a_gated_or_missing_model_is_said_before_anything_is_asked(
+def test_an_unknown_model_is_reported_before_the_confirmation(
     hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marsam("models", "pull", "me/mine") == 1
-    said = capsys.readouterr()
-    assert "There is no model me/mine" in said.err
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert "There is no model me/mine" in output.err
+    assert output.out == ""
 
 
-def test_two_pulls_at_once_end_with_one_whole_set(hub: FakeHub, tmp_path: Path) -> None:
-    """Two processes, the same cache, a slow line: both succeed, and every file is right."""
+def test_two_concurrent_pulls_download_one_complete_set(hub: FakeHub, tmp_path: Path) -> None:
+    """Two processes, one cache, a slow connection: both succeed, and every file is correct."""
     hub.delay = 0.2
     home = tmp_path / "home"
     command = [sys.executable, "-W", "error", "-m", "marsam.cli", "models", "pull", "standard"]
@@ -89,17 +89,17 @@ def test_two_pulls_at_once_end_with_one_whole_set(hub: FakeHub, tmp_path: Path) 
         for _ in range(2)
     ]
     for process in both:
-        _, said = process.communicate(timeout=120)
-        assert (process.returncode, said) == (0, b"")
+        _, errors = process.communicate(timeout=120)
+        assert (process.returncode, errors) == (0, b"")
     for repo in (BLIP, NLLB, DIFFUSION):
         folder = home / "hub" / f"models--{repo.replace('/', '--')}" / "snapshots"
         folder /= hub.repositories[repo].commit
-        for name in set(hub.fetched(repo)):
+        for name in set(hub.downloaded(repo)):
             assert (folder / name).read_bytes() == hub.repositories[repo].files[name]
     assert not list((home / "hub").rglob("*.incomplete"))
 
 
-def test_too_little_room_is_said_before_anything_is_fetched(
+def test_too_little_disk_space_is_reported_before_the_download(
     hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6 - 100, 100))
@@ -110,10 +110,10 @@ def test_too_little_room_is_said_before_anything_is_fetched(
         "where 0 MB are free; "
         "free some space, or set HF_HOME to a folder on another disk, and try again."
     )
-    assert not hub.fetched(DIFFUSION)
+    assert not hub.downloaded(DIFFUSION)
 
 
-def test_a_disk_that_fills_up_says_how_much_is_needed_and_the_next_pull_goes_on(
+def test_a_full_disk_reports_the_space_needed_and_the_next_pull_resumes(
     hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from huggingface_hub import file_download
@@ -136,4 +136,4 @@ def test_a_disk_that_fills_up_says_how_much_is_needed_and_the_next_pull_goes_on(
     hub.requests.clear()
     pull(DIFFUSION)
     assert is_present(catalog.STANDARD.painter)
-    assert "model_index.json" not in hub.fetched(DIFFUSION)
+    assert "model_index.json" not in hub.downloaded(DIFFUSION)

@@ -1,4 +1,4 @@
-"""The standard set, from an empty machine to a finished run, and again with the hub gone."""
+"""The standard set: download, load and run, and run again without the hub."""
 
 import json
 import shutil
@@ -45,8 +45,8 @@ def pixels(picture: Picture) -> bytes | None:
     return picture.image.tobytes() if picture.image else None
 
 
-def most_apart(one: Image.Image, other: Image.Image) -> int:
-    """The largest difference between two pictures' values."""
+def max_difference(one: Image.Image, other: Image.Image) -> int:
+    """The largest absolute difference between the channel values of two images."""
     return max(high for _, high in ImageChops.difference(one, other).getextrema())  # type: ignore[misc]
 
 
@@ -59,7 +59,7 @@ def pull(name: str) -> int:
     return 0
 
 
-def test_missing_models_are_named_with_how_to_get_them(hub: FakeHub) -> None:
+def test_missing_models_are_named_with_the_download_command(hub: FakeHub) -> None:
     with pytest.raises(ModelMissing, match="marsam models pull standard"):
         Studio.load("standard")
 
@@ -70,7 +70,7 @@ def test_pull_load_run_and_run_again_without_the_hub(
     assert pull("standard") == 0
     assert capsys.readouterr().err == ""
 
-    studio = Studio.load(device="cpu")  # found on this machine, so it is the default now
+    studio = Studio.load(device="cpu")  # downloaded, so it is the default
     assert studio.models == "standard"
     result = studio.run(PHOTO, SMALL)
     assert result.caption is not None
@@ -78,17 +78,17 @@ def test_pull_load_run_and_run_again_without_the_hub(
     assert [picture.seed for picture in result.pictures] == [3, 4]
     assert result.models["captioner"] == BLIP
 
-    asked = len(hub.requests)
+    requests = len(hub.requests)
     hub.close()
     again = Studio.load("standard", device="cpu").run(PHOTO, SMALL)
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requests
     for before, after in zip(result.pictures, again.pictures, strict=True):
         assert before.blocked == after.blocked
         if before.image and after.image:
             assert before.image.tobytes() == after.image.tobytes()
 
 
-def test_drafts_are_quick_with_the_adapter_and_leave_no_trace(hub: FakeHub) -> None:
+def test_drafts_use_the_adapter_and_do_not_affect_later_pictures(hub: FakeHub) -> None:
     assert pull("standard") == 0
     studio = Studio.load("standard", device="cpu")
     slow = PaintOptions(pictures=1, seed=3, steps=2, width=64, height=64)
@@ -103,16 +103,16 @@ def test_drafts_are_quick_with_the_adapter_and_leave_no_trace(hub: FakeHub) -> N
     assert pixels(before) == pixels(after)
     assert pixels(draft) == pixels(again)
     for name in (ADAPTER, DECODER):
-        assert len(hub.fetched(name)) == {ADAPTER: 1, DECODER: 2}[name]
+        assert len(hub.downloaded(name)) == {ADAPTER: 1, DECODER: 2}[name]
 
 
-def test_a_draft_is_what_the_library_paints_with_the_adapter(hub: FakeHub) -> None:
+def test_a_draft_matches_the_diffusers_pipeline_with_the_adapter(hub: FakeHub) -> None:
     assert pull("standard") == 0
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
     assert ours.adapter is not None
     assert ours.decoder is not None
-    exact = Device(kind="cpu", dtype="float32", reason="to compare with the library")
+    exact = Device(kind="cpu", dtype="float32", reason="to compare with diffusers")
     painter = DiffusionPainter(
         ours.folder, device=exact, adapter=ours.adapter, decoder=ours.decoder
     )
@@ -127,24 +127,24 @@ def test_a_draft_is_what_the_library_paints_with_the_adapter(hub: FakeHub) -> No
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
 
-    def by_the_library() -> Image.Image:
+    def by_diffusers() -> Image.Image:
         seeded = torch.Generator().manual_seed(3)
-        asked = {"width": 64, "height": 64, "guidance_scale": 1.0, "num_inference_steps": 4}
-        image: Image.Image = pipe("cat", generator=seeded, **asked).images[0]
+        options = {"width": 64, "height": 64, "guidance_scale": 1.0, "num_inference_steps": 4}
+        image: Image.Image = pipe("cat", generator=seeded, **options).images[0]
         return image
 
-    plain = by_the_library()
+    plain = by_diffusers()
     pipe.load_lora_weights(ours.adapter, weight_name=ADAPTER_FILE)
-    adapted = by_the_library()
+    adapted = by_diffusers()
     assert picture.image is not None
-    assert most_apart(picture.image, adapted) <= 1 < most_apart(plain, adapted)
+    assert max_difference(picture.image, adapted) <= 1 < max_difference(plain, adapted)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
+def test_unfusing_the_adapter_restores_the_weights(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch, dtype: str
 ) -> None:
-    """To the last bit of what it says, also where layers keep them in another form."""
+    """The output is bit-identical, also for layers with prepacked or transformed weights."""
     monkeypatch.setattr("marsam.device._memory", lambda: float("inf"))
     monkeypatch.setattr(winograd, "is_faster", lambda: True)
     monkeypatch.setattr(winograd, "BENCHMARK_CHANNELS", 8)
@@ -158,23 +158,21 @@ def test_switched_off_the_adapter_leaves_the_weights_as_they_were(
     assert pipe.unet.down_blocks[0].resnets[0].conv1.weight.ndim == 3
 
     @torch.inference_mode()
-    def said() -> torch.Tensor:
+    def output() -> torch.Tensor:
         torch.manual_seed(0)
-        pictures = torch.randn(1, 4, 8, 8).to(pipe.unet.dtype).repeat(2, 1, 1, 1)
-        words = torch.randn(2, 7, pipe.unet.config.cross_attention_dim).to(pipe.unet.dtype)
-        answer: torch.Tensor = pipe.unet(pictures, 3, words, return_dict=False)[0]
+        latents = torch.randn(1, 4, 8, 8).to(pipe.unet.dtype).repeat(2, 1, 1, 1)
+        prompt = torch.randn(2, 7, pipe.unet.config.cross_attention_dim).to(pipe.unet.dtype)
+        answer: torch.Tensor = pipe.unet(latents, 3, prompt, return_dict=False)[0]
         return answer
 
-    before = said()
+    before = output()
     lora.set_fused(True)
-    assert not torch.equal(said(), before)
+    assert not torch.equal(output(), before)
     lora.set_fused(False)
-    assert torch.equal(said(), before)
+    assert torch.equal(output(), before)
 
 
-def test_without_weights_to_work_it_into_the_adapter_is_left_out(
-    hub: FakeHub, tmp_path: Path
-) -> None:
+def test_the_adapter_is_ignored_without_safetensors_weights(hub: FakeHub, tmp_path: Path) -> None:
     assert pull("standard") == 0
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
@@ -187,7 +185,7 @@ def test_without_weights_to_work_it_into_the_adapter_is_left_out(
         assert painter.sampling(Recipe.DRAFT).steps == steps
 
 
-def test_without_the_adapter_a_draft_is_a_draft_all_the_same(hub: FakeHub) -> None:
+def test_a_draft_without_the_adapter_has_more_steps(hub: FakeHub) -> None:
     for model in STANDARD.models:
         download.pull(model.source)
     studio = Studio.load("standard", device="cpu")

@@ -1,4 +1,4 @@
-"""The three standard repositories in miniature: their true files, and weights of a few kilobytes.
+"""Tiny versions of the three standard repositories: the same files, with small random weights.
 
 The listings are those of the repositories on the hub; what we never want is there too, as filler.
 """
@@ -34,7 +34,7 @@ BLIP_FILES = [
     "tokenizer_config.json",
     "vocab.txt",
 ]
-"""Those of its files that are needed, each weight once."""
+"""The files that are needed, with each weight once."""
 NLLB = "facebook/nllb-200-distilled-600M"
 DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 ADAPTER = "latent-consistency/lcm-lora-sdv1-5"
@@ -174,7 +174,7 @@ def adapter() -> Files:
 
 
 def decoder() -> Files:
-    # Two halvings, as the tiny pipeline's own decoder.
+    # Two upsampling steps, as in the tiny pipeline's own decoder.
     model = AutoencoderTiny(
         encoder_block_out_channels=(8, 8),
         decoder_block_out_channels=(8, 8),
@@ -293,7 +293,7 @@ def diffusion() -> Files:
 
 
 def _component(folder: str, model: nn.Module, name: str, pickled_name: str = "") -> Files:
-    """A component in the four forms the repository has it in."""
+    """A component in the four weight formats of the repository."""
     pickled_name = pickled_name or name
     half = {key: value.half() for key, value in model.state_dict().items()}
     return {
@@ -322,7 +322,7 @@ def _saved(thing: Any, *names: str, folder: str = "") -> Files:
 
 
 def _safetensors(model: nn.Module) -> bytes:
-    # Tied weights share memory, which the format has no words for.
+    # Tied weights share memory, which safetensors does not support.
     saved: bytes = save({k: v.clone() for k, v in model.state_dict().items()}, {"format": "pt"})
     return saved
 

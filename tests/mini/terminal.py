@@ -1,4 +1,4 @@
-"""A terminal whose ``marsam`` and whose Python live in one process, so that libraries load once.
+"""A terminal that runs ``marsam`` and Python in one process, so that libraries load once.
 
 ``python -m tests.mini.terminal SOCKET`` is that process.
 """
@@ -30,15 +30,15 @@ from tests.helpers.commands import marsam
 ROOT = Path(__file__).parents[2]
 _SHIM = """#!{python} -IS
 import json, os, socket, sys
-line = socket.socket(socket.AF_UNIX)
-line.connect({address!r})
-asked = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
-asked["input"] = sys.stdin.read() if "-" in sys.argv else ""
-line.sendall(json.dumps(asked).encode() + b"\\n")
-told = json.loads(line.makefile().readline())
-sys.stdout.buffer.write(told["out"].encode())
-sys.stderr.buffer.write(told["err"].encode())
-sys.exit(told["code"])
+connection = socket.socket(socket.AF_UNIX)
+connection.connect({address!r})
+request = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
+request["input"] = sys.stdin.read() if "-" in sys.argv else ""
+connection.sendall(json.dumps(request).encode() + b"\\n")
+response = json.loads(connection.makefile().readline())
+sys.stdout.buffer.write(response["out"].encode())
+sys.stderr.buffer.write(response["err"].encode())
+sys.exit(response["code"])
 """
 _INTERRUPT = """
 from marsam import PaintOptions, RunOptions, Studio
@@ -56,9 +56,9 @@ print(run.id)
 
 
 class Terminal:
-    """Programs in a folder of their own: ``marsam``, and a ``make`` that says what it would do.
+    """A folder of programs: ``marsam``, and a ``make`` that only prints its commands.
 
-    Whatever serves is started, asked whether it is well, and stopped.
+    A server is started, sent one request, and stopped.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Terminal:
         shutil.rmtree(self.folder)
 
     def environment(self, place: Path) -> dict[str, str]:
-        """Of a shell in that folder, which is also the reader's home."""
+        """The environment of a shell in that folder, which is also the home folder."""
         own = {
             "PATH": os.pathsep.join((str(self.folder), os.environ["PATH"])),
             "NO_PROXY": "127.0.0.1",
@@ -98,87 +98,87 @@ class Terminal:
         return os.environ | own
 
     def python(self, place: Path, text: str, name: str) -> str:
-        """What a piece of Python prints; the next in the same folder goes on where it ended."""
+        """Run Python code and return its output; code in the same folder shares its variables."""
         environment = self.environment(place)
-        asked = {"python": text, "name": name, "folder": str(place), "environment": environment}
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(self._address)
-            line.sendall(json.dumps(asked).encode() + b"\n")
-            told = json.loads(line.makefile().readline())
-        assert told["code"] == 0, told["err"]
-        return str(told["out"])
+        request = {"python": text, "name": name, "folder": str(place), "environment": environment}
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self._address)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            response = json.loads(connection.makefile().readline())
+        assert response["code"] == 0, response["err"]
+        return str(response["out"])
 
     def latest(self, address: str) -> str:
         """The id of the latest run of a service."""
         return str(httpx.get(f"{address}/v1/runs").json()["runs"][0]["id"])
 
     def interrupted(self, place: Path) -> str:
-        """The id of a run that can be gone on with."""
+        """The id of a new, interrupted run, which can be resumed."""
         return self.python(place, _INTERRUPT, "interrupted").strip()
 
 
-class _Answering(socketserver.StreamRequestHandler):
-    """Does one command, in the folder and with the settings of the shell that asked."""
+class _Handler(socketserver.StreamRequestHandler):
+    """Runs one command, in the folder and with the environment of the client."""
 
     names: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def handle(self) -> None:
-        asked = json.loads(self.rfile.readline())
-        told = {
+        request = json.loads(self.rfile.readline())
+        variables = {
             name: value
-            for name, value in asked["environment"].items()
+            for name, value in request["environment"].items()
             if name.startswith("MARSAM_") or name in ("PORT", "HOME")
         }
         out, err = io.StringIO(), io.StringIO()
         with (
-            contextlib.chdir(asked["folder"]),
-            patch.dict(os.environ, told),
+            contextlib.chdir(request["folder"]),
+            patch.dict(os.environ, variables),
             patch.object(sys, "argv", sys.argv),
-            patch.object(sys, "stdin", io.StringIO(asked.get("input", ""))),
-            patch.object(listen, "_bind", _anywhere),
-            patch.object(uvicorn.Server, "run", _ask_and_stop),
+            patch.object(sys, "stdin", io.StringIO(request.get("input", ""))),
+            patch.object(listen, "_bind", _bind_free_port),
+            patch.object(uvicorn.Server, "run", _request_and_stop),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
             try:
-                code = self._do(asked)
+                code = self._do(request)
             except Exception:
                 code = 70
                 err.write(traceback.format_exc())
         answer = {"out": out.getvalue(), "err": err.getvalue(), "code": code}
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
-    def _do(self, asked: dict[str, Any]) -> int:
-        if "python" not in asked:
-            return marsam(*asked["arguments"])
-        names = self.names.setdefault(asked["folder"], {"__name__": "__main__"})
-        exec(compile(asked["python"], asked["name"], "exec"), names)
+    def _do(self, request: dict[str, Any]) -> int:
+        if "python" not in request:
+            return marsam(*request["arguments"])
+        names = self.names.setdefault(request["folder"], {"__name__": "__main__"})
+        exec(compile(request["python"], request["name"], "exec"), names)
         return 0
 
 
 _serve = uvicorn.Server.run
 
 
-def _anywhere(*_: Any) -> list[socket.socket]:
-    """A port nobody has, whichever was asked for: somebody may be using that."""
+def _bind_free_port(*_: Any) -> list[socket.socket]:
+    """Bind a free port, because the requested one may be in use."""
     return [socket.create_server(("127.0.0.1", 0))]
 
 
-def _ask_and_stop(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    """Serve for as long as it takes to be asked once."""
+def _request_and_stop(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    """Serve one request, then stop."""
     guard: Any = server.config.app
     keys = [key.decode() for key in guard.keys]
     address = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
     thread = threading.Thread(target=_serve, args=(server, sockets))
     thread.start()
     try:
-        _ask(address, thread, keys[0] if keys else "")
+        _request(address, thread, keys[0] if keys else "")
     finally:
         server.should_exit = True
         thread.join()
 
 
-def _ask(address: str, thread: threading.Thread, key: str) -> None:
+def _request(address: str, thread: threading.Thread, key: str) -> None:
     for _ in range(600):
         try:
             answer = httpx.get(address, headers={"X-API-Key": key}, timeout=30)
@@ -192,4 +192,4 @@ def _ask(address: str, thread: threading.Thread, key: str) -> None:
 
 
 if __name__ == "__main__":
-    socketserver.UnixStreamServer(sys.argv[1], _Answering).serve_forever()
+    socketserver.UnixStreamServer(sys.argv[1], _Handler).serve_forever()

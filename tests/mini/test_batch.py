@@ -65,7 +65,7 @@ def test_translations_do_not_depend_on_the_batch(studio: Studio) -> None:
 def test_a_batch_killed_several_times_writes_the_same_table(tmp_path: Path) -> None:
     """``kill -9`` at any moment; the same command resumes, and writes the same file."""
     make_folder(tmp_path / "photos", PICTURES, bad=0.05)
-    assert _begin(tmp_path, "undisturbed").wait() == 1  # some of the files are bad
+    assert _begin(tmp_path, "undisturbed").wait() == 1  # some of the files are invalid
     rng = random.Random(1)
     for read in sorted(rng.sample(range(1, round(0.9 * PICTURES)), KILLS)):
         process = _begin(tmp_path, "killed")

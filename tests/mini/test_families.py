@@ -1,4 +1,4 @@
-"""Other families of translators: tiny, built here in their real layout, through the one class."""
+"""Other translator families: tiny random models in the real file layout, in the same class."""
 
 import io
 import json
@@ -35,7 +35,7 @@ SMALL = {
 
 
 def pieces(folder: Path, name: str) -> list[str]:
-    """Train a SentencePiece model into the folder; its pieces."""
+    """Train a SentencePiece model, save it to the folder and return its pieces."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES),
@@ -51,8 +51,8 @@ def pieces(folder: Path, name: str) -> list[str]:
 
 @pytest.fixture
 def m2m100(tmp_path: Path) -> Path:
-    words = [p for p in pieces(tmp_path, "sentencepiece.bpe.model") if not p.startswith("<")]
-    vocabulary = {word: i for i, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *words])}
+    tokens = [p for p in pieces(tmp_path, "sentencepiece.bpe.model") if not p.startswith("<")]
+    vocabulary = {token: i for i, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", *tokens])}
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
     tokenizer = M2M100Tokenizer(
         str(tmp_path / "vocab.json"), str(tmp_path / "sentencepiece.bpe.model")
@@ -65,11 +65,11 @@ def m2m100(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def marian(tmp_path: Path) -> Path:
-    words = pieces(tmp_path, "source.spm")
+    tokens = pieces(tmp_path, "source.spm")
     (tmp_path / "target.spm").write_bytes((tmp_path / "source.spm").read_bytes())
     listed = ["</s>", "<unk>", ">>ara<<", ">>arz<<"]
-    listed += [word for word in words if word not in listed and word != "<s>"]
-    vocabulary = {word: i for i, word in enumerate([*listed, "<pad>"])}
+    listed += [token for token in tokens if token not in listed and token != "<s>"]
+    vocabulary = {token: i for i, token in enumerate([*listed, "<pad>"])}
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")

@@ -1,4 +1,4 @@
-"""What loading models takes, and that all may be asked for at once."""
+"""Model loading: concurrent loads, and the libraries each stage imports."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from PIL import Image
 
 from marsam import CaptionOptions, PaintOptions, Studio, TranslateOptions
 
-WORDS = """
+CODE = """
 import sys
 from PIL import Image
 from marsam import CaptionOptions, Studio, TranslateOptions
@@ -20,10 +20,10 @@ studio.captioner.caption(Image.new("RGB", (64, 64)), CaptionOptions())
 studio.translator.translate("two fish", TranslateOptions())
 print("diffusers" in sys.modules)
 """
-"""What describes a picture in two languages."""
+"""Captions and translates, then prints whether diffusers was imported."""
 
 
-def test_three_stages_may_be_loaded_at_the_same_moment() -> None:
+def test_three_stages_load_concurrently() -> None:
     for _ in range(3):
         studio = Studio.load("mini")
         with ThreadPoolExecutor(3) as pool:
@@ -38,12 +38,12 @@ def test_three_stages_may_be_loaded_at_the_same_moment() -> None:
             assert painted.result()
 
 
-def test_words_do_not_wait_for_the_library_that_paints() -> None:
-    done = subprocess.run([sys.executable, "-c", WORDS], capture_output=True, text=True, check=True)
+def test_captions_and_translations_do_not_import_diffusers() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-def test_models_load_where_the_system_takes_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_load_without_posix_fadvise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "posix_fadvise", raising=False)
     studio = Studio.load("mini")
     assert studio.translator.translate("two fish", TranslateOptions()).text == "سمكتان"

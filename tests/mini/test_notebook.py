@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, and what its file shows is what comes out."""
+"""The notebook runs from top to bottom, and its saved outputs match."""
 
 import json
 import os
@@ -20,14 +20,14 @@ def kinds(cell: dict[str, Any]) -> list[set[str]]:
     return [set(output.get("data", ())) for output in cell["outputs"]]
 
 
-def words(cell: dict[str, Any]) -> list[str]:
+def printed_text(cell: dict[str, Any]) -> list[str]:
     return ["".join(output["data"]["text/plain"]) for output in cell["outputs"]]
 
 
-def test_it_runs_offline_and_its_file_is_true(tmp_path: Path) -> None:
+def test_it_runs_offline_and_matches_the_saved_outputs(tmp_path: Path) -> None:
     new = tmp_path / "new.ipynb"
     own = {
-        "HF_ENDPOINT": "http://127.0.0.1:9",  # nothing listens there
+        "HF_ENDPOINT": "http://127.0.0.1:9",  # nothing listens on this port
         "MARSAM_DATA": str(tmp_path / "data"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }
@@ -41,11 +41,11 @@ def test_it_runs_offline_and_its_file_is_true(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     ours, theirs = cells(NOTEBOOK), cells(new)
     assert [cell["source"] for cell in ours] == [cell["source"] for cell in theirs]
-    # Pictures may differ from one processor to another by a hair; that there are some, may not.
+    # Pixels may differ slightly between processors; the number of pictures may not.
     assert [kinds(cell) for cell in ours] == [kinds(cell) for cell in theirs]
     assert sum({"image/png"} <= kind for cell in theirs for kind in kinds(cell)) == 2
     same = [
-        (words(cell), words(other))
+        (printed_text(cell), printed_text(other))
         for cell, other in zip(ours, theirs, strict=True)
         if "same" in cell["metadata"].get("tags", ())
     ]

@@ -19,12 +19,12 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("english", "arabic"), PAIRS)
-def test_counting_and_agreeing_in_arabic(studio: Studio, english: str, arabic: str) -> None:
+def test_arabic_number_and_gender_agreement(studio: Studio, english: str, arabic: str) -> None:
     assert studio.translator.translate(english, TranslateOptions()).text == arabic
 
 
 @pytest.mark.parametrize(("english", "arabic"), PAIRS)
-def test_and_back(studio: Studio, english: str, arabic: str) -> None:
+def test_arabic_to_english(studio: Studio, english: str, arabic: str) -> None:
     back = TranslateOptions(source="arb_Arab", target="eng_Latn")
     assert studio.translator.translate(arabic, back).text == english
 
@@ -39,27 +39,27 @@ def test_and_back(studio: Studio, english: str, arabic: str) -> None:
         ("star", "نجمة"),
     ],
 )
-def test_as_people_type(studio: Studio, typed: str, arabic: str) -> None:
+def test_informal_input(studio: Studio, typed: str, arabic: str) -> None:
     assert studio.translator.translate(typed, TranslateOptions()).text == arabic
 
 
-def test_a_language_it_does_not_know_is_refused(studio: Studio) -> None:
+def test_an_unsupported_language_is_refused(studio: Studio) -> None:
     with pytest.raises(LanguageError, match="fra_Latn"):
         studio.translator.translate("a cat", TranslateOptions(target="fra_Latn"))
 
 
-def test_a_sentence_that_is_longer_than_a_model_reads_is_read_to_its_end(
+def test_a_sentence_over_the_token_limit_is_translated_completely(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     translator = studio.translator
     assert isinstance(translator, Seq2SeqTranslator)
     read: list[str] = []
 
-    def noted(plain: Sequence[str], *_: object, **__: object) -> list[str]:
+    def recorded(plain: Sequence[str], *_: object, **__: object) -> list[str]:
         read.extend(plain)
         return list(plain)
 
-    monkeypatch.setattr(translator, "_generated", noted)
+    monkeypatch.setattr(translator, "_generated", recorded)
     text = "، ".join(f"قطة {number} على خلفية زرقاء" for number in range(70))
     translator.translate(text, TranslateOptions(source="arb_Arab", target="eng_Latn"))
     tokenizer = translator._loaded[1]

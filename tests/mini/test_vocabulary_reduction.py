@@ -1,4 +1,4 @@
-"""A reduced vocabulary gives the results of a model whose other tokens are moptions."""
+"""A reduced vocabulary gives the results of a model whose other tokens are masked."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ DEVICES = [
 ]
 
 
-class MoptionsHead(nn.Module):
+class MaskedHead(nn.Module):
     """Scores all tokens, then masks those that are not among SOME."""
 
     def __init__(self, head: nn.Module) -> None:
@@ -66,12 +66,12 @@ def model(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("beams", [1, 4])
 @pytest.mark.parametrize("more", [{}, {"no_repeat_ngram_size": 2, "repetition_penalty": 1.2}])
-def test_reduced_vocabulary_matches_a_moptions_head(model: Any, beams: int, more: Any) -> None:
+def test_reduced_vocabulary_matches_a_masked_head(model: Any, beams: int, more: Any) -> None:
     ids = torch.tensor([[4, 17, 30, 2], [4, 6, 35, 2]])
     options = {"forced_bos_token_id": 38, "max_new_tokens": 8, "num_beams": beams, **more}
     with torch.inference_mode():
         got = ReducedVocabulary(model, SOME, PLAIN).generate(model, input_ids=ids, **options)
-        model.lm_head = MoptionsHead(model.lm_head)
+        model.lm_head = MaskedHead(model.lm_head)
         wanted = model.generate(input_ids=ids, **options)
     assert torch.equal(got, wanted)
     assert set(got.flatten().tolist()) <= set(SOME)

@@ -1,4 +1,4 @@
-"""The wheel as somebody else installs it: whole, licensed, typed, and able to do the job."""
+"""The installed wheel: complete, licensed, typed and working."""
 
 import json
 import subprocess
@@ -15,11 +15,11 @@ from tools.release import build, check_installation, sdist_problems, wheel_probl
 TYPED = """
 from marsam import PaintOptions, RunResult, Studio
 
-def words(studio: Studio) -> RunResult:
+def run(studio: Studio) -> RunResult:
     return studio.run("photo.png")
 
 PaintOptions(pictures="four")
-reveal_type(words(Studio.load("mini")).prompt.arabic)
+reveal_type(run(Studio.load("mini")).prompt.arabic)
 """
 QUIET = """
 [mypy]
@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment's programs: the wheel, and of this run's packages all but the clone.
 
-    ``make dist`` fetches those packages as well; here that would take minutes.
+    ``make dist`` also downloads those packages, which would take minutes in a test.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
@@ -48,18 +48,18 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     install = ["install", "--quiet", "--no-deps", "--no-index", str(built[0])]
     subprocess.run([*pip, *install], check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
-    # A folder named so is searched, but its own .pth files, the clone's among them, are not read.
+    # A folder in a .pth file is searched, but its own .pth files (the clone's) are not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return python.parent
 
 
-def test_both_have_what_they_need_and_nothing_else(built: tuple[Path, Path]) -> None:
+def test_both_archives_contain_exactly_the_required_files(built: tuple[Path, Path]) -> None:
     wheel, sdist = built
     assert wheel_problems(wheel) == []
     assert sdist_problems(sdist) == []
 
 
-def test_a_wheel_without_something_or_with_too_much_is_found_out(
+def test_a_wheel_with_missing_or_extra_files_is_rejected(
     built: tuple[Path, Path], tmp_path: Path
 ) -> None:
     spoilt = tmp_path / "marsam-0-py3-none-any.whl"
@@ -81,7 +81,7 @@ def test_a_wheel_without_something_or_with_too_much_is_found_out(
     assert size.endswith("more than 100")
 
 
-def test_an_sdist_with_caches_is_found_out(built: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_sdist_with_caches_is_rejected(built: tuple[Path, Path], tmp_path: Path) -> None:
     cache = tmp_path / "x.pyc"
     cache.touch()
     spoilt = tmp_path / "marsam-0.tar.gz"
@@ -94,9 +94,9 @@ def test_an_sdist_with_caches_is_found_out(built: tuple[Path, Path], tmp_path: P
     assert ".mypy_cache/x.json does not belong there" in problems
 
 
-def test_the_wheel_does_the_whole_job(installed: Path, tmp_path: Path) -> None:
-    said = check_installation(installed / "marsam", tmp_path)
-    assert said["caption"] == {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
+def test_the_installed_wheel_runs_all_stages(installed: Path, tmp_path: Path) -> None:
+    output = check_installation(installed / "marsam", tmp_path)
+    assert output["caption"] == {"en": "a car on a green background", "ar": "سيارة على خلفية خضراء"}
 
 
 def test_a_type_checker_sees_the_types_of_the_wheel(installed: Path, tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_type_checker_sees_the_types_of_the_wheel(installed: Path, tmp_path: P
     done = subprocess.run(
         [*checker, "theirs.py", "--output", "json"], cwd=tmp_path, capture_output=True, text=True
     )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [(one["line"], one["message"]) for one in told] == [
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [(one["line"], one["message"]) for one in messages] == [
         (7, 'Argument "pictures" to "PaintOptions" has incompatible type "str"; expected "int"'),
         (8, 'Revealed type is "str"'),
     ], done.stdout + done.stderr

@@ -36,7 +36,7 @@ def pixels(picture: Picture) -> bytes:
     return picture.image.tobytes()
 
 
-def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
+def test_a_complete_run_on_an_unseen_style(studio: Studio) -> None:
     events = list(studio.stream(EXAMPLES / "car.png", pictures=2, seed=7))
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
     assert kinds == [Captioned, Translated, Prompted, Painted, Checked, Painted, Checked, Finished]
@@ -48,7 +48,7 @@ def test_the_whole_job_on_a_style_it_never_saw(studio: Studio) -> None:
     assert all(picture.image and picture.image.size == (128, 128) for picture in result.pictures)
 
 
-def test_pictures_have_the_background_they_were_asked_for(studio: Studio) -> None:
+def test_pictures_have_the_background_of_the_prompt(studio: Studio) -> None:
     for picture in painted(studio, pictures=3, seed=1):
         assert picture.image is not None
         red, _green, blue = picture.image.getpixel((2, 2))  # type: ignore[misc]
@@ -56,7 +56,7 @@ def test_pictures_have_the_background_they_were_asked_for(studio: Studio) -> Non
 
 
 @pytest.mark.parametrize("recipe", Recipe)
-def test_same_seed_same_pixels_alone_or_among_others(studio: Studio, recipe: Recipe) -> None:
+def test_same_seed_same_pixels_alone_or_in_a_batch(studio: Studio, recipe: Recipe) -> None:
     many = painted(studio, pictures=2, seed=7, recipe=recipe)
     alone = painted(studio, pictures=1, seed=8, recipe=recipe)
     assert pixels(many[1]) == pixels(alone[0])
@@ -83,7 +83,7 @@ def test_previews_are_pictures(studio: Studio) -> None:
     assert [event.step for event in previews if event.image] == [2, 4]
 
 
-def test_stopping_ends_the_work_between_two_steps(studio: Studio) -> None:
+def test_closing_the_stream_stops_between_two_steps(studio: Studio) -> None:
     events = studio.painter.paint("a cat", PaintOptions(pictures=4, steps=150))
     assert isinstance(next(events), Previewed)
     events.close()  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ def test_stopping_ends_the_work_between_two_steps(studio: Studio) -> None:
     assert painted(studio, pictures=1, steps=2, seed=1)  # and the painter is free again
 
 
-def test_a_stopped_picture_leaves_nothing_behind(studio: Studio) -> None:
+def test_a_stopped_picture_does_not_affect_the_next(studio: Studio) -> None:
     expected = pixels(painted(studio, pictures=1, seed=3, recipe=Recipe.FAITHFUL)[0])
     events = studio.painter.paint("a cat", PaintOptions(pictures=1, seed=9))
     assert isinstance(next(events), Previewed)
@@ -99,7 +99,7 @@ def test_a_stopped_picture_leaves_nothing_behind(studio: Studio) -> None:
     assert pixels(painted(studio, pictures=1, seed=3, recipe=Recipe.FAITHFUL)[0]) == expected
 
 
-def test_two_at_once_do_not_disturb_each_other(studio: Studio) -> None:
+def test_two_concurrent_runs_are_independent(studio: Studio) -> None:
     expected = [pixels(painted(studio, pictures=1, steps=4, seed=seed)[0]) for seed in (1, 2)]
     found: dict[int, bytes] = {}
 
@@ -138,7 +138,7 @@ main()
     assert (tmp_path / document["pictures"][0]["path"]).is_file()
 
 
-def test_the_set_is_what_it_says() -> None:
+def test_architectures_size_and_licences_of_the_mini_set() -> None:
     classes = {
         "captioner": "BlipForConditionalGeneration",
         "translator": "M2M100ForConditionalGeneration",

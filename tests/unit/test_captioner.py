@@ -5,7 +5,7 @@ from marsam.stages.captioner import JUNK_WORDS, clean_caption
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "warnings"),
+    ("raw", "text", "warnings"),
     [
         ("a cat on a blue background", "a cat on a blue background", ()),
         ("a bald bald bald man", "a bald man", (Notice.LOOP_COLLAPSED,)),
@@ -15,8 +15,8 @@ from marsam.stages.captioner import JUNK_WORDS, clean_caption
         ("an arafed old man", "an old man", (Notice.JUNK_REMOVED,)),
     ],
 )
-def test_captions_are_mended_and_say_so(said: str, text: str, warnings: tuple[Notice, ...]) -> None:
-    caption = clean_caption(said, -0.5)
+def test_cleaned_captions_have_warnings(raw: str, text: str, warnings: tuple[Notice, ...]) -> None:
+    caption = clean_caption(raw, -0.5)
     assert (caption.text, caption.warnings) == (text, warnings)
 
 

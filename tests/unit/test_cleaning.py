@@ -84,7 +84,7 @@ def test_collapse_repetitions(repeated: str, collapsed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "repaired"),
+    ("raw", "fixed"),
     [
         ("هل هذه قطة؟?", "هل هذه قطة؟"),
         ("هل هذه قطة ?", "هل هذه قطة؟"),
@@ -95,8 +95,8 @@ def test_collapse_repetitions(repeated: str, collapsed: str) -> None:
         ("ثلاثة أسود.", "ثلاثة أسود."),
     ],
 )
-def test_fix_arabic_punctuation(raw: str, repaired: str) -> None:
-    assert cleaning.fix_arabic_punctuation(raw) == repaired
+def test_fix_arabic_punctuation(raw: str, fixed: str) -> None:
+    assert cleaning.fix_arabic_punctuation(raw) == fixed
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_cleaning_any_text_is_idempotent(raw: str) -> None:
 
 
 @given(st.text())
-def test_any_text_can_be_split_and_repaired(raw: str) -> None:
+def test_any_text_can_be_split_and_fixed(raw: str) -> None:
     cleaned = cleaning.clean(raw)
     assert "".join("".join(cleaning.split_sentences(cleaned)).split()) == "".join(cleaned.split())
-    repaired = cleaning.fix_arabic_punctuation(cleaned)
-    assert cleaning.fix_arabic_punctuation(repaired) == repaired
+    fixed = cleaning.fix_arabic_punctuation(cleaned)
+    assert cleaning.fix_arabic_punctuation(fixed) == fixed
     collapsed = cleaning.collapse_repetitions(cleaned)
     assert cleaning.collapse_repetitions(collapsed) == collapsed
     cleaning.has_repetitions(raw)

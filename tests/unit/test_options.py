@@ -24,7 +24,7 @@ def test_values_out_of_range_are_refused_by_name(name: str, value: object) -> No
         PaintOptions(**{name: value})  # type: ignore[arg-type]
 
 
-def test_the_edges_are_allowed() -> None:
+def test_the_limits_are_valid() -> None:
     assert PaintOptions(pictures=10, seed=2**32 - 10, width=64, height=2048).pictures == 10
     assert CaptionOptions(beams=1).beams == 1
     assert PaintOptions(recipe=Recipe("draft")).recipe is Recipe.DRAFT

@@ -5,7 +5,7 @@ import marsam
 
 
 def test_the_public_names_are_these() -> None:
-    # A name here is a promise; taking one away breaks somebody.
+    # These names are the public API; removing one breaks users' code.
     assert sorted(marsam.__all__) == [
         "Cancelled",
         "Caption",

@@ -30,7 +30,7 @@ from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_stud
 PHOTO = Image.new("RGB", (40, 30), "green")
 
 
-def test_events_come_in_the_order_of_the_work() -> None:
+def test_events_are_in_the_order_of_the_stages() -> None:
     events = list(fake_studio().stream(PHOTO, pictures=2, seed=7))
     kinds = [type(event) for event in events if not isinstance(event, Previewed)]
     painted = [Painted, Checked]
@@ -39,7 +39,7 @@ def test_events_come_in_the_order_of_the_work() -> None:
     assert steps == [(picture, step) for picture in (0, 1) for step in (1, 2, 3, 4)]
 
 
-def test_the_result_holds_everything() -> None:
+def test_the_result_contains_all_outputs() -> None:
     result = fake_studio().run(PHOTO, pictures=3, seed=7)
     assert result.caption is not None
     assert result.caption.text == "a cat on a blue background"
@@ -51,7 +51,7 @@ def test_the_result_holds_everything() -> None:
     assert set(data["seconds"]) == {"caption", "translate", "paint", "check"}
 
 
-def test_nothing_is_computed_before_it_is_asked_for() -> None:
+def test_stages_are_computed_lazily() -> None:
     studio = fake_studio()
     events = studio.stream(PHOTO, pictures=4)
     assert isinstance(next(events), Captioned)
@@ -70,7 +70,7 @@ def test_closing_the_stream_stops_the_painting() -> None:
     assert len(studio.painter.calls) == 1
 
 
-def test_a_bad_picture_is_refused_before_any_model_is_asked() -> None:
+def test_an_invalid_picture_is_refused_before_any_model_runs() -> None:
     studio = fake_studio()
     with pytest.raises(PictureError):
         studio.stream(io.BytesIO(b"not a picture"))
@@ -78,7 +78,7 @@ def test_a_bad_picture_is_refused_before_any_model_is_asked() -> None:
     assert studio.captioner.calls == []
 
 
-def test_a_failing_stage_keeps_what_came_before() -> None:
+def test_a_failing_stage_keeps_earlier_results() -> None:
     studio = Studio(
         captioner=FakeCaptioner(),
         translator=FakeTranslator(),
@@ -96,7 +96,7 @@ def test_a_blocked_picture_is_reported_as_blocked() -> None:
     assert result.pictures[1].image is None
 
 
-def test_same_seed_same_pixels_alone_or_among_others() -> None:
+def test_same_seed_same_pixels_alone_or_in_a_batch() -> None:
     many = fake_studio().run(PHOTO, pictures=3, seed=7).pictures
     alone = fake_studio().run(PHOTO, pictures=1, seed=9).pictures[0]
     assert many[2].image is not None
@@ -151,7 +151,7 @@ def test_an_arabic_prompt_is_translated_and_shown_both_ways() -> None:
     assert studio.painter.calls == [("a cat on a blue background", 1)]
 
 
-def test_an_english_prompt_is_painted_as_it_is() -> None:
+def test_an_english_prompt_is_painted_unchanged() -> None:
     result = fake_studio().run(prompt="  a cat on a blue background ", pictures=1)
     assert result.caption is None
     assert result.prompt.english == "a cat on a blue background"
@@ -159,7 +159,7 @@ def test_an_english_prompt_is_painted_as_it_is() -> None:
     assert result.prompt.back is None
 
 
-def test_the_language_of_a_prompt_can_be_said() -> None:
+def test_the_language_of_a_prompt_can_be_set() -> None:
     options = RunOptions(language="fra_Latn", paint=PaintOptions(pictures=1))
     prompt = (
         fake_studio(translations={"un chat": "a cat", "a cat": "قطة"})
@@ -189,20 +189,20 @@ def test_a_prompt_too_long_for_the_painter_is_reported() -> None:
     assert Notice.PROMPT_CUT in prompt.warnings
 
 
-class Painterly(FakeCaptioner):
-    """Sees in each new picture what a list says."""
+class ScriptedCaptioner(FakeCaptioner):
+    """Returns the captions of a list, one for each picture."""
 
-    def __init__(self, said: list[str]) -> None:
+    def __init__(self, captions: list[str]) -> None:
         super().__init__()
-        self.said = iter(said)
+        self.captions = iter(captions)
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        return (Caption(text=next(self.said)),)
+        return (Caption(text=next(self.captions)),)
 
 
 def test_the_best_are_kept() -> None:
     seen = ["a dog on a red background", "a cat on a blue background", "a cat on a red background"]
-    studio = replace(fake_studio(), captioner=Painterly(seen))
+    studio = replace(fake_studio(), captioner=ScriptedCaptioner(seen))
     options = RunOptions(paint=PaintOptions(pictures=3, seed=5), keep_best=2)
     result = studio.run(prompt="a cat on a blue background", options=options)
     assert len(result.pictures) == 3

@@ -15,7 +15,7 @@ CAT = open_picture(EXAMPLES[1])
 
 
 @pytest.mark.parametrize("sampling", [False, True])
-def test_candidates_are_different_and_best_first(studio: Studio, sampling: bool) -> None:
+def test_candidates_are_distinct_and_sorted_by_score(studio: Studio, sampling: bool) -> None:
     options = CaptionOptions(candidates=5, sampling=sampling, seed=3)
     captions = studio.captioner.caption(CAT, options)
     texts = [caption.text for caption in captions]
@@ -40,12 +40,12 @@ def test_length_bounds(studio: Studio) -> None:
     assert len(longer.text) > len(short.text)
 
 
-def test_the_prompt_meter_counts_as_the_painter_reads(studio: Studio) -> None:
+def test_the_prompt_length_matches_the_painters_token_count(studio: Studio) -> None:
     length = studio.painter.measure("a cat")
     assert (length.tokens, length.limit, length.cut) == (4, 77, "")
     long = studio.painter.measure("a cat " * 50)
     assert long.tokens == 102
-    # 75 words fit between the start and the end.
+    # 75 tokens fit between the start and end tokens.
     assert long.cut.split() == ["cat", *["a", "cat"] * 12]
     options = RunOptions(paint=PaintOptions(pictures=1, steps=1), check=False)
     prompt = studio.run(prompt="a cat " * 50, options=options).prompt
@@ -61,7 +61,7 @@ def test_an_arabic_prompt_is_painted(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
-def test_a_record_is_enough_to_paint_it_again(
+def test_a_record_reproduces_the_picture(
     studio: Studio, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = RunOptions(
