@@ -79,12 +79,12 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
 
 
 def running(record: Path) -> list[str]:
-    """The processes that have inherited this record."""
-    mark = f"{RECORD}={record}".encode()
+    """The processes whose environment names this record."""
+    variable = f"{RECORD}={record}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in (process / "environ").read_bytes().split(b"\0"):
+            if variable in (process / "environ").read_bytes().split(b"\0"):
                 found.append(process.name)
     return found
 
@@ -109,9 +109,9 @@ def test_an_address_that_cannot_stream_is_refused() -> None:
 
 
 def test_an_unreachable_address_fails_immediately() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nothing listens
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound, but not listening
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
         with (
             pytest.raises(ClusterError, match=r"cannot be reached: Connection refused$"),
             connect._translate_connect_errors(address),
@@ -120,7 +120,7 @@ def test_an_unreachable_address_fails_immediately() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"painter": {"replicas": 3, "max_replicas": 2}},
         {"painter": {"replicas": 0}},
@@ -128,18 +128,18 @@ def test_an_unreachable_address_fails_immediately() -> None:
         {"studio": "not a function"},
     ],
 )
-def test_an_invalid_plan_is_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_plan_is_refused(invalid: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"max_replicas|gpu|studio"):
-        Plan.model_validate(wrong)
+        Plan.model_validate(invalid)
 
 
 def test_a_plan_counts_cpus_and_creates_the_studio() -> None:
     plan = Plan(studio="marsam.testing:fake_studio", painter=StageResources(replicas=3, cpus=2))
     assert plan.cpus == 8
     assert isinstance(plan.create_studio(), Studio)
-    for nothing in ("marsam.testing:nothing", "nowhere:at_all"):
+    for unknown in ("marsam.testing:nothing", "nowhere:at_all"):
         with pytest.raises(OptionError, match="There is no"):
-            Plan(studio=nothing).create_studio()
+            Plan(studio=unknown).create_studio()
     with pytest.raises(OptionError, match="no-such-set"):
         Plan(models="no-such-set").create_studio()
     with pytest.raises(OptionError, match="does not return a studio"):

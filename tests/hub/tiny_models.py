@@ -1,6 +1,6 @@
 """Tiny versions of the three standard repositories: the same files, with small random weights.
 
-The listings are those of the repositories on the hub; what we never want is there too, as filler.
+The file names are those on the hub; files that Marsam never downloads have filler contents.
 """
 
 import io

@@ -65,7 +65,7 @@ def test_translations_do_not_depend_on_the_batch(studio: Studio) -> None:
 def test_a_batch_killed_several_times_writes_the_same_table(tmp_path: Path) -> None:
     """``kill -9`` at any moment; the same command resumes, and writes the same file."""
     make_folder(tmp_path / "photos", PICTURES, bad=0.05)
-    assert _begin(tmp_path, "undisturbed").wait() == 1  # some of the files are invalid
+    assert _begin(tmp_path, "uninterrupted").wait() == 1  # some of the files are invalid
     rng = random.Random(1)
     for read in sorted(rng.sample(range(1, round(0.9 * PICTURES)), KILLS)):
         process = _begin(tmp_path, "killed")
@@ -77,7 +77,7 @@ def test_a_batch_killed_several_times_writes_the_same_table(tmp_path: Path) -> N
         assert process.wait() == -signal.SIGKILL
         assert not (tmp_path / "killed.csv").exists()
     assert _begin(tmp_path, "killed").wait() == 1
-    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "uninterrupted.csv").read_bytes()
     rows = list(read_rows(tmp_path / "killed.csv"))
     assert len(rows) == PICTURES
     assert sum(bool(row.error) for row in rows) == round(0.05 * PICTURES)

@@ -99,8 +99,8 @@ def test_m2m100(m2m100: Path) -> None:
     translator = Seq2SeqTranslator(m2m100, device=choose_device("cpu"))
     for source, target in (("eng_Latn", "arb_Arab"), ("arb_Arab", "eng_Latn")):
         answer = translator.translate("three lions", TranslateOptions(source=source, target=target))
-        # Its weights are noise: only the choice of tokens keeps the other script out. Languages'
-        # own tokens are none that its tokenizer would hide.
+        # The weights are random: only the reduced vocabulary excludes the other script. The
+        # tokenizer does not remove language tokens from the text.
         assert language(target).matches_script(re.sub("__[a-z]+__", "", answer.text))
     with pytest.raises(LanguageError, match="Bambara"):
         translator.translate("three lions", TranslateOptions(target="bam_Latn"))

@@ -39,14 +39,14 @@ def test_it_runs_offline_and_matches_the_saved_outputs(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    ours, theirs = cells(NOTEBOOK), cells(new)
-    assert [cell["source"] for cell in ours] == [cell["source"] for cell in theirs]
+    saved, executed = cells(NOTEBOOK), cells(new)
+    assert [cell["source"] for cell in saved] == [cell["source"] for cell in executed]
     # Pixels may differ slightly between processors; the number of pictures may not.
-    assert [kinds(cell) for cell in ours] == [kinds(cell) for cell in theirs]
-    assert sum({"image/png"} <= kind for cell in theirs for kind in kinds(cell)) == 2
+    assert [kinds(cell) for cell in saved] == [kinds(cell) for cell in executed]
+    assert sum({"image/png"} <= kind for cell in executed for kind in kinds(cell)) == 2
     same = [
         (printed_text(cell), printed_text(other))
-        for cell, other in zip(ours, theirs, strict=True)
+        for cell, other in zip(saved, executed, strict=True)
         if "same" in cell["metadata"].get("tags", ())
     ]
     assert [kept for kept, _ in same] == [made for _, made in same]
@@ -58,7 +58,7 @@ def test_it_runs_offline_and_matches_the_saved_outputs(tmp_path: Path) -> None:
 
 def test_it_is_small_and_in_both_languages() -> None:
     assert NOTEBOOK.stat().st_size < 1_000_000
-    everything = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(c["source"]) for c in everything if c["cell_type"] == "markdown"]
+    all_cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(c["source"]) for c in all_cells if c["cell_type"] == "markdown"]
     assert texts
     assert all('<div dir="rtl" lang="ar">' in text for text in texts)

@@ -15,8 +15,8 @@ from transformers import (
 from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 from marsam.device import Device
 
-SOME = [0, 1, 2, 3, 5, 9, 14, 20, 33, 38]
-"""Ids of special tokens, a language token and some others, out of 40."""
+KEPT = [0, 1, 2, 3, 5, 9, 14, 20, 33, 38]
+"""The token ids that are kept, out of 40: special tokens, a language token and some others."""
 SHAPE: dict[str, Any] = {
     "vocab_size": 40,
     "d_model": 32,
@@ -40,7 +40,7 @@ DEVICES = [
 
 
 class MaskedHead(nn.Module):
-    """Scores all tokens, then masks those that are not among SOME."""
+    """Scores all tokens, then masks those that are not kept."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class MaskedHead(nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         scores = self.head(states)
-        moptions = torch.full_like(scores, float("-inf"))
-        moptions[..., SOME] = scores[..., SOME]
-        return moptions
+        masked = torch.full_like(scores, float("-inf"))
+        masked[..., KEPT] = scores[..., KEPT]
+        return masked
 
 
 @pytest.fixture(params=["m2m100", "marian"])
@@ -70,12 +70,12 @@ def test_reduced_vocabulary_matches_a_masked_head(model: Any, beams: int, more: 
     ids = torch.tensor([[4, 17, 30, 2], [4, 6, 35, 2]])
     options = {"forced_bos_token_id": 38, "max_new_tokens": 8, "num_beams": beams, **more}
     with torch.inference_mode():
-        got = ReducedVocabulary(model, SOME, PLAIN).generate(model, input_ids=ids, **options)
+        output = ReducedVocabulary(model, KEPT, PLAIN).generate(model, input_ids=ids, **options)
         model.lm_head = MaskedHead(model.lm_head)
         wanted = model.generate(input_ids=ids, **options)
-    assert torch.equal(got, wanted)
-    assert set(got.flatten().tolist()) <= set(SOME)
-    assert len(set(got.flatten().tolist())) > 2
+    assert torch.equal(output, wanted)
+    assert set(output.flatten().tolist()) <= set(KEPT)
+    assert len(set(output.flatten().tolist())) > 2
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.dtype)
@@ -86,7 +86,7 @@ def test_reduced_vocabulary_restores_the_model(model: Any, device: Device) -> No
     options = {"input_ids": ids, "forced_bos_token_id": 7, "max_new_tokens": 8}
     with torch.inference_mode():
         before = model.generate(**options)
-        vocabulary = ReducedVocabulary(model, [*SOME, 7], device)
+        vocabulary = ReducedVocabulary(model, [*KEPT, 7], device)
         vocabulary.generate(model, **options)
         after = model.generate(**options)
     assert torch.equal(after, before)
@@ -98,33 +98,33 @@ def _uses_all_tokens(model: Any, tokens: list[int], **options: Any) -> bool:
     """Whether the output is that of all tokens, and has a token outside the reduced vocabulary."""
     options = {"input_ids": torch.tensor([[4, 17, 30, 2]]), "max_new_tokens": 8, **options}
     with torch.inference_mode():
-        got = ReducedVocabulary(model, tokens, PLAIN).generate(model, **options)
-        return torch.equal(got, model.generate(**options)) and not set(got[0].tolist()) <= set(
-            tokens
-        )
+        output = ReducedVocabulary(model, tokens, PLAIN).generate(model, **options)
+        return torch.equal(output, model.generate(**options)) and not set(
+            output[0].tolist()
+        ) <= set(tokens)
 
 
 def test_a_token_outside_the_vocabulary_uses_all_tokens(model: Any) -> None:
-    assert _uses_all_tokens(model, SOME, forced_bos_token_id=7)
-    assert not _uses_all_tokens(model, SOME, forced_bos_token_id=38)
+    assert _uses_all_tokens(model, KEPT, forced_bos_token_id=7)
+    assert not _uses_all_tokens(model, KEPT, forced_bos_token_id=38)
 
 
 def test_an_unsupported_option_uses_all_tokens(model: Any) -> None:
-    assert _uses_all_tokens(model, SOME, forced_bos_token_id=38, suppress_tokens=[14])
+    assert _uses_all_tokens(model, KEPT, forced_bos_token_id=38, suppress_tokens=[14])
 
 
 def test_reduced_vocabulary_keeps_pad_id(model: Any) -> None:
-    # Without token 0, padding has the reduced id 0 and a word the id 1 of padding.
-    moved = [token for token in SOME if token != 0]
+    # Without token 0, padding gets reduced id 0, and another token gets 1, the model's pad id.
+    without_bos = [token for token in KEPT if token != 0]
     model.generation_config.bos_token_id = None
-    assert _uses_all_tokens(model, moved, forced_bos_token_id=38)
+    assert _uses_all_tokens(model, without_bos, forced_bos_token_id=38)
 
 
 def test_reduced_vocabulary_restores_the_model_after_an_error(model: Any) -> None:
     head, embedding = model.lm_head, model.get_decoder().embed_tokens
     ids = torch.tensor([[4, 2]])
     with pytest.raises(RuntimeError, match="negative"):
-        ReducedVocabulary(model, SOME, PLAIN).generate(
+        ReducedVocabulary(model, KEPT, PLAIN).generate(
             model, input_ids=ids, max_new_tokens=4, num_beams=-1
         )
     assert model.lm_head is head

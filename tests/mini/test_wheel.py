@@ -37,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment's programs: the wheel, and of this run's packages all but the clone.
+    """The ``bin`` folder of a virtual environment: the wheel, and this environment's dependencies.
 
     ``make dist`` also downloads those packages, which would take minutes in a test.
     """
@@ -62,15 +62,15 @@ def test_both_archives_contain_exactly_the_required_files(built: tuple[Path, Pat
 def test_a_wheel_with_missing_or_extra_files_is_rejected(
     built: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    spoilt = tmp_path / "marsam-0-py3-none-any.whl"
-    with zipfile.ZipFile(built[0]) as whole, zipfile.ZipFile(spoilt, "w") as archive:
-        for name in whole.namelist():
+    invalid = tmp_path / "marsam-0-py3-none-any.whl"
+    with zipfile.ZipFile(built[0]) as original, zipfile.ZipFile(invalid, "w") as archive:
+        for name in original.namelist():
             if not name.endswith(("mini/translator/model.safetensors", "licenses/LICENSE")):
-                archive.writestr(name, whole.read(name))
+                archive.writestr(name, original.read(name))
         archive.writestr("marsam/__pycache__/cli.cpython-311.pyc", b"")
         archive.writestr("tests/test_it.py", b"")
         archive.writestr("marsam/mini/large.bin", bytes(101_000_000))
-    *contents, size = wheel_problems(spoilt)
+    *contents, size = wheel_problems(invalid)
     assert contents == [
         "mini/translator/model.safetensors is missing",
         "__pycache__/cli.cpython-311.pyc does not belong there",
@@ -84,11 +84,11 @@ def test_a_wheel_with_missing_or_extra_files_is_rejected(
 def test_an_sdist_with_caches_is_rejected(built: tuple[Path, Path], tmp_path: Path) -> None:
     cache = tmp_path / "x.pyc"
     cache.touch()
-    spoilt = tmp_path / "marsam-0.tar.gz"
-    with tarfile.open(spoilt, "w") as archive:
+    invalid = tmp_path / "marsam-0.tar.gz"
+    with tarfile.open(invalid, "w") as archive:
         archive.add(cache, "marsam-0/tests/__pycache__/x.pyc")
         archive.add(cache, "marsam-0/.mypy_cache/x.json")
-    problems = sdist_problems(spoilt)
+    problems = sdist_problems(invalid)
     assert "pyproject.toml is missing" in problems
     assert "tests/__pycache__/x.pyc does not belong there" in problems
     assert ".mypy_cache/x.json does not belong there" in problems
@@ -100,11 +100,11 @@ def test_the_installed_wheel_runs_all_stages(installed: Path, tmp_path: Path) ->
 
 
 def test_a_type_checker_sees_the_types_of_the_wheel(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "theirs.py").write_text(TYPED)
+    (tmp_path / "example.py").write_text(TYPED)
     (tmp_path / "mypy.ini").write_text(QUIET)
     checker = [sys.executable, "-m", "mypy", "--python-executable", str(installed / "python")]
     done = subprocess.run(
-        [*checker, "theirs.py", "--output", "json"], cwd=tmp_path, capture_output=True, text=True
+        [*checker, "example.py", "--output", "json"], cwd=tmp_path, capture_output=True, text=True
     )
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [(one["line"], one["message"]) for one in messages] == [
