@@ -284,8 +284,7 @@ def _original_layout() -> Path:
             tensors = load_file(random_models.folder("painter") / part / f"{file}.fp16.safetensors")
             prefix = "text_model." if part == "text_encoder" else ""
             save_file(
-                {prefix + name.removeprefix(prefix): value for name, value in tensors.items()},
-                path,
+                {prefix + name.removeprefix(prefix): value for name, value in tensors.items()}, path
             )
     return folder
 

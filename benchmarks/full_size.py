@@ -329,10 +329,7 @@ def report(
     if dtype == "bfloat16":
         lines += ["", *_notes().splitlines()]
     else:
-        lines += [
-            "",
-            "The optimisations, kept and dropped, are in [RESULTS.md](RESULTS.md).",
-        ]
+        lines += ["", "The optimisations, kept and dropped, are in [RESULTS.md](RESULTS.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -52,8 +52,7 @@ def new_tokenizer() -> BertTokenizer:
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     pieces = [*special, *sorted(words - set(letters)), *letters, *(f"##{c}" for c in letters)]
     return BertTokenizer(
-        vocab={piece: i for i, piece in enumerate(pieces)},
-        extra_special_tokens=["[DEC]", "[ENC]"],
+        vocab={piece: i for i, piece in enumerate(pieces)}, extra_special_tokens=["[DEC]", "[ENC]"]
     )
 
 

@@ -110,11 +110,7 @@ def _exact_translations(studio: Studio, pairs: list[Pair]) -> dict[str, Any]:
         text = studio.translator.translate(pair.text, options).text
         if text != pair.reference:
             errors.append(f"{pair.text} → {text} (not {pair.reference})")
-    return {
-        "accuracy": 1 - len(errors) / len(pairs),
-        "samples": len(pairs),
-        "errors": errors[:40],
-    }
+    return {"accuracy": 1 - len(errors) / len(pairs), "samples": len(pairs), "errors": errors[:40]}
 
 
 def _held_out_pairs(seed: int, source: str, count: int = 2000) -> list[Pair]:

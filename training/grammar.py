@@ -65,8 +65,7 @@ FRAMES = ("bare", "there", "image", "photo", "drawing", "this")
 def of_scene(scene: Scene) -> Sentence:
     """The canonical sentence of a scene."""
     return Sentence(
-        tuple(Item(THINGS[i], THINGS[i].nouns[0], scene.count) for i in scene.things),
-        scene.colour,
+        tuple(Item(THINGS[i], THINGS[i].nouns[0], scene.count) for i in scene.things), scene.colour
     )
 
 
@@ -225,12 +224,9 @@ def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
             # The number word takes the opposite gender; the verb follows the counted noun's.
             return "توجد " if first.feminine else "يوجد "
         return "هناك "
-    return {
-        "bare": "",
-        "image": "صورة ل",
-        "photo": "صورة فوتوغرافية ل",
-        "drawing": "رسم ل",
-    }[sentence.frame]
+    return {"bare": "", "image": "صورة ل", "photo": "صورة فوتوغرافية ل", "drawing": "رسم ل"}[
+        sentence.frame
+    ]
 
 
 # -- Names alone -----------------------------------------------------------------------------

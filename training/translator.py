@@ -14,13 +14,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
 
-from training.grammar import (
-    arabic,
-    english,
-    names_to_arabic,
-    names_to_english,
-    random_sentence,
-)
+from training.grammar import arabic, english, names_to_arabic, names_to_english, random_sentence
 from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
 from training.workspace import WORKSPACE
 

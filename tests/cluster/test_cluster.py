@@ -260,10 +260,7 @@ def test_a_failed_start_is_one_sentence(
 
     monkeypatch.setattr("marsam.cluster.app.MAX_START_FAILURES", 1)
     with pytest.raises(ClusterError, match="Nothing can be made of this"):
-        reach(
-            "broken",
-            Plan(studio="tests.cluster.fakes:broken", captioner=IDLE, translator=IDLE),
-        )
+        reach("broken", Plan(studio="tests.cluster.fakes:broken", captioner=IDLE, translator=IDLE))
     ray.serve.delete("broken")
 
 

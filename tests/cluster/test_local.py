@@ -65,12 +65,7 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(
         output, errors = process.communicate(timeout=60)
     # Ray itself may print which worker it lost, whatever its log settings are.
     ours = [line for line in output.splitlines() if "(raylet)" not in line]
-    assert ours == [
-        "pictures 2",
-        "address 127.0.0.1",
-        "usage 0",
-        "wrong token 1 True",
-    ]
+    assert ours == ["pictures 2", "address 127.0.0.1", "usage 0", "wrong token 1 True"]
     assert process.returncode == 130, errors
     assert "of 200 pictures are done. Run the same command again to resume." in errors
     assert "Traceback" not in errors

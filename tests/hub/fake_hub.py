@@ -248,17 +248,8 @@ def _tree(repository: Repository) -> list[dict[str, Any]]:
         {"type": "directory", "oid": "0" * 40, "size": 0, "path": folder} for folder in folders
     ]
     for name, content in repository.files.items():
-        entry = {
-            "type": "file",
-            "oid": repository.git_id(name),
-            "size": len(content),
-            "path": name,
-        }
+        entry = {"type": "file", "oid": repository.git_id(name), "size": len(content), "path": name}
         if repository.is_large(name):
-            entry["lfs"] = {
-                "oid": repository.etag(name),
-                "size": len(content),
-                "pointerSize": 134,
-            }
+            entry["lfs"] = {"oid": repository.etag(name), "size": len(content), "pointerSize": 134}
         listing.append(entry)
     return listing

@@ -123,9 +123,7 @@ def test_prepacked_unet_matches_the_plain_one(
     assert isinstance(unet.time_embedding.linear_1.forward, prepacked.PrepackedLinear)
 
 
-def test_fp16_weight_storage_paints_the_same_picture(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_fp16_weight_storage_paints_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(kind="cpu", dtype="float32", reason="for a test")
     ours = Studio.load("mini").painter
     assert isinstance(ours, DiffusionPainter)

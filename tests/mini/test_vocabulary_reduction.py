@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import (
-    M2M100Config,
-    M2M100ForConditionalGeneration,
-    MarianConfig,
-    MarianMTModel,
-)
+from transformers import M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel
 
 from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 from marsam.device import Device

@@ -36,11 +36,7 @@ class Service:
 
     def start(self, **more: str) -> None:
         """Start it, or start it again on the same port and data."""
-        own = {
-            "MARSAM_DATA": str(self.folder),
-            "PYTHONPATH": PYTHONPATH,
-            "NO_PROXY": "127.0.0.1",
-        }
+        own = {"MARSAM_DATA": str(self.folder), "PYTHONPATH": PYTHONPATH, "NO_PROXY": "127.0.0.1"}
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -47,9 +47,7 @@ def test_an_arabic_prompt_is_translated(client: httpx.Client) -> None:
     assert result["caption"]["en"] == "[eng_Latn] قطة على خلفية زرقاء"
 
 
-def test_last_event_id_resumes_the_event_stream(
-    client: httpx.Client,
-) -> None:
+def test_last_event_id_resumes_the_event_stream(client: httpx.Client) -> None:
     run = post_run(client, image=image_bytes(1, 2, 3), pictures=2, seed=1).json()["id"]
     result = read_events(client, run)
     kinds = [kind for number, kind, _ in result if number is not None]
@@ -201,9 +199,7 @@ def test_health_and_metrics(client: httpx.Client) -> None:
     assert run not in figures
 
 
-def test_openapi_lists_every_route(
-    client: httpx.Client,
-) -> None:
+def test_openapi_lists_every_route(client: httpx.Client) -> None:
     schema = client.get("/openapi.json").json()
     assert {
         "/v1/runs",
@@ -228,9 +224,7 @@ def test_openapi_lists_every_route(
     assert client.get("/docs").status_code == 404
 
 
-def test_openapi_describes_fields_errors_and_security_schemes(
-    client: httpx.Client,
-) -> None:
+def test_openapi_describes_fields_errors_and_security_schemes(client: httpx.Client) -> None:
     schema = client.get("/openapi.json").json()
     models = schema["components"]["schemas"]
     fields = {

@@ -202,9 +202,7 @@ def test_repeated_cancel_ends_a_run_once(serve: Callable[..., Service], when: st
         assert kinds.count("ended") == 1
 
 
-def test_a_disconnected_client_cancels_its_run(
-    serve: Callable[..., Service],
-) -> None:
+def test_a_disconnected_client_cancels_its_run(serve: Callable[..., Service]) -> None:
     service = serve(SLOW="0.3")
     with (
         httpx.Client(base_url=service.url, timeout=1.0) as client,

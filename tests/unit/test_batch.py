@@ -258,9 +258,7 @@ def test_reviewed_texts_are_kept_where_a_language_cannot_be_added(studio: Studio
     assert (dict(again.texts), again.state) == ({**words, "fra_Latn": ""}, "reviewed")
 
 
-def test_a_failed_translation_is_not_mistaken_for_a_cleared_text(
-    studio: Studio,
-) -> None:
+def test_a_failed_translation_is_not_mistaken_for_a_cleared_text(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     _correct(Path("a.csv"), "a tom cat")

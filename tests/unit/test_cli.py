@@ -116,10 +116,7 @@ def test_run_json_prints_one_document_only(photo: str, capsys: pytest.CaptureFix
 def test_saved_pictures_are_not_overwritten(photo: str) -> None:
     for _ in range(2):
         assert marsam("paint", "a cat", "-n", "1", "--seed", "3") == 0
-    assert sorted(p.name for p in Path("pictures").iterdir()) == [
-        "marsam-3-2.png",
-        "marsam-3.png",
-    ]
+    assert sorted(p.name for p in Path("pictures").iterdir()) == ["marsam-3-2.png", "marsam-3.png"]
 
 
 def test_caption_continues_after_a_bad_file(photo: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,12 +171,7 @@ def test_captions_that_match_the_prompt(prompt: str, caption: str) -> None:
     ],
 )
 def test_captions_that_differ_from_the_prompt(
-    prompt: str,
-    caption: str,
-    missing: tuple[str, ...],
-    added: tuple[str, ...],
-    en: str,
-    ar: str,
+    prompt: str, caption: str, missing: tuple[str, ...], added: tuple[str, ...], en: str, ar: str
 ) -> None:
     fidelity = compare(prompt, caption, arabic=arabic)
     assert (fidelity.missing, fidelity.added) == (missing, added)
@@ -263,11 +258,7 @@ def test_scores_fall_with_prompt_adherence() -> None:
     ],
 )
 def test_captions_of_photographs(
-    prompt: str,
-    caption: str,
-    least: float,
-    missing: tuple[str, ...],
-    added: tuple[str, ...] | None,
+    prompt: str, caption: str, least: float, missing: tuple[str, ...], added: tuple[str, ...] | None
 ) -> None:
     fidelity = compare(prompt, caption)
     assert fidelity.score >= least

@@ -59,9 +59,7 @@ def test_a_run_reads_back_equal_after_a_restart(tmp_path: Path) -> None:
         assert record is not None
         assert record.seed == picture.seed
         assert picture.fidelity == compare(
-            kept.prompt.english,
-            "a cat on a blue background",
-            arabic=lambda words: "",
+            kept.prompt.english, "a cat on a blue background", arabic=lambda words: ""
         )
 
 

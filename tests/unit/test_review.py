@@ -444,10 +444,7 @@ def test_a_glossary_has_the_corrected_arabic_texts(
     assert marsam("review", "a.csv", "--export", "g.toml", "--export", "pairs.jsonl") == 0
     assert capsys.readouterr().out == "g.toml\npairs.jsonl\n"
     terms = {term.term: term.arabic for term in load_glossary(Path("g.toml")).terms}
-    assert terms == {
-        CAT["eng_Latn"]: "هرّ",
-        'a "big" cat \\ = [x]': 'قط "كبير" جدًّا',
-    }
+    assert terms == {CAT["eng_Latn"]: "هرّ", 'a "big" cat \\ = [x]': 'قط "كبير" جدًّا'}
     # A later export replaces it.
     save(review, 1, {**CAT, "arb_Arab": "سنّور"})
     assert marsam("review", "a.csv", "--export", "g.toml") == 0
@@ -507,12 +504,7 @@ def test_corrections_are_applied_in_order(table: Path) -> None:
         was = "reviewed" if number else "draft"
         corrections.add(
             Correction(
-                path="0.png",
-                sha256="0" * 64,
-                before=before,
-                texts=after,
-                was=was,
-                state="reviewed",
+                path="0.png", sha256="0" * 64, before=before, texts=after, was=was, state="reviewed"
             )
         )
     for number, words in enumerate(texts):

@@ -125,13 +125,7 @@ def test_a_failed_run_stores_its_error(journal: Journal) -> None:
         painter=FakePainter(error=OutOfMemory("There is not enough memory.")),
     )
     with pytest.raises(OutOfMemory):
-        list(
-            execute_and_record(
-                studio,
-                journal,
-                create_run(studio, journal, NEW),
-            )
-        )
+        list(execute_and_record(studio, journal, create_run(studio, journal, NEW)))
     (run,) = journal.runs("amal")
     assert run.state == "failed"
     assert run.error is not None
@@ -319,9 +313,7 @@ def test_garbage_collection_removes_folders_without_a_row(tmp_path: Path) -> Non
     assert list((tmp_path / "pending").iterdir()) == []
 
 
-def test_an_unchecked_picture_is_checked_when_the_run_is_resumed(
-    journal: Journal,
-) -> None:
+def test_an_unchecked_picture_is_checked_when_the_run_is_resumed(journal: Journal) -> None:
     options = RunOptions(paint=PaintOptions(pictures=1, seed=7), keep_best=1)
     run = journal.insert(NewRun(client="amal", prompt="a cat", options=options)).id
     with closing(execute_run(fake_studio(), journal, journal.run(None, run))) as events:  # type: ignore[type-var]

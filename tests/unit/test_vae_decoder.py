@@ -9,11 +9,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch.nn.functional import group_norm, interpolate, silu
 
 from marsam.cpu import vae_decoder, winograd
-from marsam.cpu.vae_decoder import (
-    apply_streaming_decoder,
-    groupnorm_silu_rows,
-    upsample2x_rows,
-)
+from marsam.cpu.vae_decoder import apply_streaming_decoder, groupnorm_silu_rows, upsample2x_rows
 
 
 @pytest.fixture(autouse=True)

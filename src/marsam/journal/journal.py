@@ -23,13 +23,7 @@ from marsam import environment
 from marsam.errors import MarsamError, RunExists, RunMissing
 from marsam.imaging.image_io import save_picture
 from marsam.imaging.metadata import record_of, save_with_record
-from marsam.journal.database import (
-    migrate,
-    open_engine,
-    pictures,
-    runs,
-    storage_error,
-)
+from marsam.journal.database import migrate, open_engine, pictures, runs, storage_error
 from marsam.journal.file_store import RunFileStore
 from marsam.journal.owner_lock import FileOwnerLock, PostgresOwnerLock
 from marsam.journal.records import (

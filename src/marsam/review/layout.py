@@ -93,18 +93,12 @@ def create_components(table: str, codes: list[str], session: object) -> Componen
     def button(key: str, **options: Any) -> gr.Button:
         return gr.Button(STRINGS.text(key, ENGLISH), elem_id=key, **options)
 
-    parts: dict[str, Any] = {
-        "session": gr.State(session),
-        "current_row": gr.Textbox(visible=False),
-    }
+    parts: dict[str, Any] = {"session": gr.State(session), "current_row": gr.Textbox(visible=False)}
     parts["language"] = header(STRINGS.html("title", table))
     with gr.Row(elem_id="bar"):
         parts["count"] = html(elem_id="count")
         parts["filter"] = gr.Radio(
-            _filters(ENGLISH),
-            value="draft",
-            label=STRINGS.text("show", ENGLISH),
-            elem_id="filter",
+            _filters(ENGLISH), value="draft", label=STRINGS.text("show", ENGLISH), elem_id="filter"
         )
     with gr.Row(elem_id="work"):
         with gr.Column(scale=6, min_width=280):

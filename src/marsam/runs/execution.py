@@ -233,12 +233,9 @@ def execute_and_record(studio: Studio, journal: Journal, run: Run) -> Iterator[E
 
 def add_seconds(seconds: dict[str, float], event: Event) -> None:
     """Add what an event's stage took to the sum of that stage."""
-    stage = {
-        Captioned: "caption",
-        Translated: "translate",
-        Painted: "paint",
-        Checked: "check",
-    }.get(type(event))
+    stage = {Captioned: "caption", Translated: "translate", Painted: "paint", Checked: "check"}.get(
+        type(event)
+    )
     if isinstance(event, Prompted) and event.seconds:  # a caption's translation has its own event
         stage = "translate"
     if stage is not None:

@@ -49,12 +49,10 @@ ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
         "تعذّر الوصول إلى الأجهزة التي تشغّل النماذج؛ حاول لاحقًا.",
     ),
     OutOfMemory: Bilingual(
-        "There is not enough memory. Try a smaller size.",
-        "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر.",
+        "There is not enough memory. Try a smaller size.", "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر."
     ),
     RetryLater: Bilingual(
-        "The queue is full. Try again in a little while.",
-        "قائمة الانتظار ممتلئة؛ حاول بعد قليل.",
+        "The queue is full. Try again in a little while.", "قائمة الانتظار ممتلئة؛ حاول بعد قليل."
     ),
     StepTimeout: Bilingual(
         "A step took too long and was stopped. Finished pictures are kept.",

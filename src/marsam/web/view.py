@@ -27,11 +27,7 @@ from marsam.web.session import Session, cached_path
 from marsam.web.settings import format_number
 from marsam.web.strings import STRINGS
 
-UNQUEUED: dict[str, Any] = {
-    "queue": False,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
+UNQUEUED: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """Options of events that take no time."""
 QUEUED: dict[str, Any] = {
     "concurrency_limit": 4,
