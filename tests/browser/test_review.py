@@ -125,7 +125,7 @@ def test_filters_show_the_rows_of_their_kind(visit: Visit) -> None:
     choose_filter(page, "notices")
     expect_row(page, 3)
     page.click("#save")
-    expect(page.locator("#picture")).to_contain_text(string(page, "none_remarks"))
+    expect(page.locator("#picture")).to_contain_text(string(page, "none_notices"))
     expect(page.locator("#texts textarea").first).to_be_hidden()
     choose_filter(page, "error")
     expect_row(page, 6)

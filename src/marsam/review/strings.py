@@ -62,7 +62,7 @@ STRINGS = Strings(
     last=Bilingual("This is the last picture.", "هذه آخر صورة."),
     # When there is no picture to show.
     none_draft=Bilingual("Nothing is left to review.", "لم يبقَ ما يُراجَع."),
-    none_remarks=Bilingual("No draft has warnings.", "لا مسوّدة عليها ملاحظات."),
+    none_notices=Bilingual("No draft has warnings.", "لا مسوّدة عليها ملاحظات."),
     none_reviewed=Bilingual("Nothing has been reviewed yet.", "لم تُراجَع أي صورة بعد."),
     none_error=Bilingual("Nothing failed.", "لم يتعذّر وصف أي صورة."),
     none_all=Bilingual("There are no pictures.", "لا صور هنا."),
