@@ -59,7 +59,7 @@ def test_a_sentence_over_the_token_limit_is_translated_completely(
         read.extend(plain)
         return list(plain)
 
-    monkeypatch.setattr(translator, "_generated", recorded)
+    monkeypatch.setattr(translator, "_generate", recorded)
     text = "، ".join(f"قطة {number} على خلفية زرقاء" for number in range(70))
     translator.translate(text, TranslateOptions(source="arb_Arab", target="eng_Latn"))
     tokenizer = translator._loaded[1]
