@@ -1,0 +1,135 @@
+"""``marsam caption`` and ``marsam translate``: text without new pictures."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marsam.cli.completion import language_names
+from marsam.cli.console import isolate, print_back, print_json, warn, warn_mini_models
+from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, Translator
+from marsam.errors import MarsamError, PictureError, PromptError
+from marsam.options import CaptionOptions, TranslateOptions
+
+CAPTION_DEFAULTS = CaptionOptions()
+
+
+def refuse_folder(path: Path) -> None:
+    """Point to ``marsam batch`` when a folder is given instead of a picture."""
+    if path.is_dir():
+        raise PictureError(
+            f"{path} is a folder. To caption a folder, use: "
+            f"marsam batch {shlex.quote(str(path))} --out captions.csv"
+        )
+
+
+def caption(
+    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
+    candidates: Annotated[
+        int, typer.Option(min=1, max=5, help="Number of different captions per picture.")
+    ] = CAPTION_DEFAULTS.candidates,
+    prefix: Annotated[
+        str, typer.Option(help='First words of the caption, for example "a photograph of".')
+    ] = CAPTION_DEFAULTS.prefix,
+    sampling: Annotated[
+        bool, typer.Option("--sampling", help="Sample captions at random instead of beam search.")
+    ] = CAPTION_DEFAULTS.sampling,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CAPTION_DEFAULTS.seed,
+    models: Models = None,
+    translator: Translator = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
+    from marsam.studio import Studio
+
+    options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
+    studio = Studio.load(models, translator=translator, device=device)
+    if not as_json:
+        warn_mini_models(studio)
+    rows: list[dict[str, Any]] = []
+    for path in images:
+        try:
+            refuse_folder(path)
+            captions = studio.describe(path, options)
+        except MarsamError as error:
+            rows.append({"path": str(path), "error": str(error)})
+            if not as_json:
+                name = "" if str(path) in str(error) else f"{path}: "
+                typer.echo(f"{name}{error}", err=True)
+            continue
+        texts = [
+            {"en": english.text, "ar": arabic.text, "score": round(english.score, 4)}
+            for english, arabic in captions
+        ]
+        row = {"path": str(path), "en": texts[0]["en"], "ar": texts[0]["ar"]}
+        rows.append(row | ({"candidates": texts} if candidates > 1 else {}))
+        for english, arabic in captions:
+            warn(english.warnings)
+            if not as_json and len(images) > 1:
+                typer.echo(f"{path}: {english.text}\n{path}: {isolate(arabic.text)}")
+            elif not as_json:
+                typer.echo(f"{english.text}\n{arabic.text}")
+    if as_json:
+        print_json({"captions": rows})
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+def translate(
+    text: Annotated[str, typer.Argument(help="The text; - reads it from standard input.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="Language of the text: a name, en, eng_Latn…",
+            autocompletion=language_names,
+        ),
+    ] = "en",
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="Language to translate into: a name, ar, arb_Arab…",
+            autocompletion=language_names,
+        ),
+    ] = "ar",
+    back: Annotated[bool, typer.Option("--back", help="Also translate the result back.")] = False,
+    glossary: GlossaryFile = None,
+    models: Models = None,
+    translator: Translator = None,
+    device: DeviceOption = None,
+    as_json: Json = False,
+) -> None:
+    """Translate a text."""
+    from marsam.studio import Studio
+    from marsam.text.glossary import Glossary, load_glossary
+    from marsam.text.languages import language
+
+    options = TranslateOptions(
+        source=language(source).code,
+        target=language(target).code,
+        back=back,
+        glossary=load_glossary(glossary) if glossary else Glossary(),
+    )
+    try:
+        original = sys.stdin.read() if text == "-" else text
+    except UnicodeDecodeError as error:
+        raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
+    studio = Studio.load(models, translator=translator, device=device)
+    if not as_json:
+        warn_mini_models(studio)
+    result = studio.translator.translate(original, options)
+    warn(result.warnings)
+    if as_json:
+        optional = {"back": result.back, "standard": result.standard}
+        texts = {name: words for name, words in optional.items() if words is not None}
+        print_json({"text": result.text, "to": result.target} | texts)
+        return
+    typer.echo(result.text)
+    if result.standard is not None:
+        typer.echo(f"arb_Arab: {result.standard}")
+    if result.back is not None:
+        print_back(result.back)
