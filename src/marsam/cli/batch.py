@@ -1,15 +1,22 @@
 """``marsam batch``: captions of a folder of pictures as tables, pages and sidecars."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from marsam.batch.sidecars import Sidecar
+from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.discovery import find_images
+from marsam.batch.engine import Engine, LocalEngine
+from marsam.batch.pipeline import BatchPipeline
+from marsam.batch.rows import Row
+from marsam.batch.sidecars import Sidecar, write_sidecar
+from marsam.batch.tables import AtomicOutput
 from marsam.cli.console import (
     interruptible,
     pause_progress,
@@ -17,7 +24,16 @@ from marsam.cli.console import (
     print_json,
     warn_mini_models,
 )
-from marsam.cli.options import RECIPE_HELP, DeviceOption, GlossaryFile, Json, Models, Translator
+from marsam.cli.options import (
+    Cluster,
+    DeviceOption,
+    GlossaryFile,
+    Json,
+    Models,
+    RecipeOption,
+    Translator,
+)
+from marsam.errors import OptionError
 from marsam.options import (
     MAX_PICTURES,
     TRANSLATOR_NOT_ON_CLUSTER,
@@ -25,132 +41,12 @@ from marsam.options import (
     PaintOptions,
     TranslateOptions,
 )
-from marsam.recipes import Recipe
-
-if TYPE_CHECKING:
-    from marsam.batch.cache import ResultCache
-    from marsam.batch.rows import Row
-    from marsam.batch.tables import AtomicOutput
+from marsam.studio import Studio
+from marsam.text.glossary import Glossary, load_glossary
+from marsam.text.languages import ENGLISH, language
 
 MAX_PRINTED_ERRORS = 10
 """More errors of one kind are only counted; the tables have all of them."""
-
-
-@dataclass(kw_only=True)
-class _Batch:
-    """What a batch reads and writes, and what it has done so far.
-
-    Attributes:
-        folder: of the pictures.
-        out: the tables and pages to write.
-        options: for each picture.
-        reviewed: rows of earlier tables that were reviewed, by the pictures' hashes.
-        sidecar: format of the file to write beside each picture.
-        quiet: print no progress and no errors.
-    """
-
-    folder: Path
-    out: Sequence[Path]
-    options: BatchOptions
-    reviewed: "dict[str, Row]"
-    sidecar: Sidecar | None
-    quiet: bool
-    total: int = 0
-    done: int = 0
-    failed: int = 0
-    sidecars_skipped: int = 0
-    sidecars_failed: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def pictures_folder(self) -> Path:
-        """The folder for new pictures, which is not searched."""
-        return self.out[0].with_name(f"{self.out[0].stem}-pictures")
-
-    @property
-    def columns(self) -> list[str]:
-        """NLLB codes of the texts: English, the requested languages, and those of ``reviewed``."""
-        from marsam.text.languages import ENGLISH
-
-        reviewed = (code for row in self.reviewed.values() for code in row.texts)
-        return list(dict.fromkeys((ENGLISH.code, *self.options.languages, *reviewed)))
-
-    def paths(self) -> Iterator[Path]:
-        """Find the pictures."""
-        from marsam.batch.discovery import find_images
-
-        return find_images(self.folder, exclude=self.pictures_folder)
-
-    def write(
-        self, rows: "Iterator[Row]", outputs: "Sequence[AtomicOutput]", cache: "ResultCache"
-    ) -> None:
-        """Write each row as it arrives, count it, and print its error."""
-        from marsam.batch.sidecars import write_sidecar
-        from marsam.errors import OptionError
-
-        with (
-            picture_counter(self.total, visible=not self.quiet) as (advance, progress),
-            interruptible() as check_interrupt,
-        ):
-
-            def print_error(number: int, sentence: str) -> None:
-                if number <= MAX_PRINTED_ERRORS and not self.quiet:
-                    with pause_progress(progress):
-                        typer.echo(sentence, err=True)
-
-            try:
-                for row in rows:
-                    check_interrupt()
-                    for output in outputs:
-                        output.write(row)
-                    self.done += 1
-                    if row.error:
-                        self.failed += 1
-                        print_error(self.failed, f"{row.path}: {row.error}")
-                    elif self.sidecar:
-                        try:
-                            image = self.folder / row.path
-                            path = write_sidecar(self.sidecar, image, row, cache)
-                            self.sidecars_skipped += path is None
-                        except OptionError as error:  # of this folder or name only
-                            self.sidecars_failed += 1
-                            print_error(self.sidecars_failed, str(error))
-                    advance()
-            except KeyboardInterrupt:
-                with pause_progress(progress):
-                    typer.echo(
-                        f"{self.done} of {self.total} pictures are done. "
-                        "Run the same command again to resume.",
-                        err=True,
-                    )
-                raise
-
-    def report(self) -> None:
-        """Print the files that were written, and a summary."""
-        seconds, described = time.monotonic() - self.started, self.done - self.failed
-        if self.quiet:
-            print_json(
-                {
-                    "pictures": self.done,
-                    "described": described,
-                    "failed": self.failed,
-                    "sidecars_failed": self.sidecars_failed,
-                    "out": [str(path) for path in self.out],
-                    "seconds": round(seconds, 3),
-                }
-            )
-            return
-        for path in self.out:
-            typer.echo(str(path))
-        summary = [f"Captioned {described} of {self.done} pictures in {seconds:.0f} s."]
-        if self.failed > MAX_PRINTED_ERRORS:
-            more = self.failed - MAX_PRINTED_ERRORS
-            summary.insert(0, f"… and {more} more errors, in the table.")
-        if self.sidecars_skipped:
-            summary.append(f"Sidecars kept that another program wrote: {self.sidecars_skipped}.")
-        if self.sidecars_failed:
-            summary.append(f"Sidecars that could not be written: {self.sidecars_failed}.")
-        typer.echo("\n".join(summary), err=True)
 
 
 def batch(
@@ -179,7 +75,7 @@ def batch(
             min=0, help="Seed of the first new picture.", show_default="from the picture's content"
         ),
     ] = None,
-    recipe: Annotated[Recipe, typer.Option(help=RECIPE_HELP)] = Recipe.BALANCED,
+    recipe: RecipeOption = PaintOptions.recipe,
     sidecar: Annotated[
         Sidecar | None, typer.Option(help="Also write the texts to a file beside each picture.")
     ] = None,
@@ -187,20 +83,12 @@ def batch(
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
-    ] = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Caption every image in a folder. Safe to interrupt: run the same command again to resume."""
-    from marsam.batch.cache import BatchContext, ResultCache, models_of
-    from marsam.batch.engine import Engine, LocalEngine
     from marsam.batch.outputs import open_outputs, reviewed_rows
-    from marsam.batch.pipeline import BatchPipeline
-    from marsam.errors import OptionError
     from marsam.journal.journal import data_folder
-    from marsam.studio import Studio
 
     if cluster is not None and pictures:
         raise OptionError(
@@ -209,16 +97,22 @@ def batch(
         )
     if cluster is not None and translator is not None:
         raise OptionError(TRANSLATOR_NOT_ON_CLUSTER)
-    paint = PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None
-    options = _options(to, glossary, paint)
-    reviewed = reviewed_rows(out)
-    job = _Batch(
-        folder=folder, out=out, options=options, reviewed=reviewed, sidecar=sidecar, quiet=as_json
+    codes = dict.fromkeys(language(name).code for name in to or ["ar"])
+    options = BatchOptions(
+        languages=tuple(code for code in codes if code != ENGLISH.code),
+        translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
+        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None,
     )
-    job.total = sum(1 for _ in job.paths())
+    reviewed = reviewed_rows(out)
+    started = time.monotonic()
+    reviewed_codes = (code for row in reviewed.values() for code in row.texts)
+    columns = list(dict.fromkeys((ENGLISH.code, *options.languages, *reviewed_codes)))
+    pictures_folder = out[0].with_name(f"{out[0].stem}-pictures")
+    find = partial(find_images, folder, exclude=pictures_folder)
+    total = sum(1 for _ in find())
     with ExitStack() as stack:
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
-        outputs = stack.enter_context(open_outputs(out, job.columns, folder, job.pictures_folder))
+        outputs = stack.enter_context(open_outputs(out, columns, folder, pictures_folder))
         machines = None
         if cluster is not None:
             from marsam.cluster import batch_cluster
@@ -240,24 +134,91 @@ def batch(
             context=context,
             painter=studio.painter,
             folder=folder,
-            pictures_folder=job.pictures_folder,
+            pictures_folder=pictures_folder,
         )
-        job.write(stack.enter_context(closing(pipeline.rows(job.paths()))), outputs, cache)
-    job.report()
-    if job.failed or job.sidecars_failed:
+        rows = stack.enter_context(closing(pipeline.rows(find())))
+
+        def save_sidecar(row: Row) -> bool:
+            return sidecar is None or bool(write_sidecar(sidecar, folder / row.path, row, cache))
+
+        counts = _write(rows, outputs, save_sidecar, total=total, quiet=as_json)
+    _report(counts, out, time.monotonic() - started, as_json=as_json)
+    if counts["failed"] or counts["sidecars_failed"]:
         raise typer.Exit(1)
 
 
-def _options(
-    to: Sequence[str] | None, glossary: Path | None, paint: PaintOptions | None
-) -> BatchOptions:
-    from marsam.text.glossary import Glossary, load_glossary
-    from marsam.text.languages import ENGLISH, language
+def _write(
+    rows: Iterable[Row],
+    outputs: Sequence[AtomicOutput],
+    save_sidecar: Callable[[Row], bool],
+    *,
+    total: int,
+    quiet: bool,
+) -> Counter[str]:
+    """Write each row as it arrives, print its error, and count what happened.
 
-    codes = dict.fromkeys(language(name).code for name in to or ["ar"])
-    terms = load_glossary(glossary) if glossary else Glossary()
-    return BatchOptions(
-        languages=tuple(code for code in codes if code != ENGLISH.code),
-        translate=TranslateOptions(glossary=terms),
-        paint=paint,
-    )
+    ``save_sidecar`` returns False when a file that Marsam did not write has the sidecar's name.
+    """
+    counts = Counter[str]()
+    with (
+        picture_counter(total, visible=not quiet) as (advance, progress),
+        interruptible() as check_interrupt,
+    ):
+
+        def fail(kind: str, sentence: str) -> None:
+            counts[kind] += 1
+            if counts[kind] <= MAX_PRINTED_ERRORS and not quiet:
+                with pause_progress(progress):
+                    typer.echo(sentence, err=True)
+
+        try:
+            for row in rows:
+                check_interrupt()
+                for output in outputs:
+                    output.write(row)
+                counts["done"] += 1
+                if row.error:
+                    fail("failed", f"{row.path}: {row.error}")
+                else:
+                    try:
+                        counts["sidecars_skipped"] += not save_sidecar(row)
+                    except OptionError as error:  # of this folder or name only
+                        fail("sidecars_failed", str(error))
+                advance()
+        except KeyboardInterrupt:
+            with pause_progress(progress):
+                typer.echo(
+                    f"{counts['done']} of {total} pictures are done. "
+                    "Run the same command again to resume.",
+                    err=True,
+                )
+            raise
+    return counts
+
+
+def _report(counts: Counter[str], out: Sequence[Path], seconds: float, *, as_json: bool) -> None:
+    """Print the files that were written, and a summary."""
+    done, failed = counts["done"], counts["failed"]
+    if as_json:
+        print_json(
+            {
+                "pictures": done,
+                "described": done - failed,
+                "failed": failed,
+                "sidecars_failed": counts["sidecars_failed"],
+                "out": [str(path) for path in out],
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    for path in out:
+        typer.echo(str(path))
+    if failed > MAX_PRINTED_ERRORS:
+        typer.echo(f"… and {failed - MAX_PRINTED_ERRORS} more errors, in the table.", err=True)
+    typer.echo(f"Captioned {done - failed} of {done} pictures in {seconds:.0f} s.", err=True)
+    for kind, sentence in (
+        ("sidecars_skipped", "Sidecars kept that another program wrote"),
+        ("sidecars_failed", "Sidecars that could not be written"),
+    ):
+        if counts[kind]:
+            typer.echo(f"{sentence}: {counts[kind]}.", err=True)

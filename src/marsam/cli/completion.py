@@ -1,25 +1,18 @@
 """``marsam completion``: shell completion of commands, options and their values."""
 
-import os
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-VARIABLE = "_MARSAM_COMPLETE"
-"""Set by the completion script to ask for completions instead of running a command."""
-
-
-class Shell(StrEnum):
-    """Supported shells."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
+from marsam.hub.catalog import SETS
+from marsam.text.languages import languages
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell.")],
+) -> None:
     """Print a shell completion script (bash, zsh, fish).
 
     bash: eval "$(marsam completion bash)" in ~/.bashrc
@@ -28,39 +21,20 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> N
 
     fish: marsam completion fish | source in ~/.config/fish/config.fish
     """
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]
-
-    script = get_completion_script(prog_name="marsam", complete_var=VARIABLE, shell=shell.value)
-    typer.echo(script)
-
-
-def prepare_completion() -> None:
-    """Register typer's completion; typer itself does so only together with two more options."""
-    if VARIABLE in os.environ:
-        from typer.completion import completion_init  # type: ignore[attr-defined]
-
-        completion_init()
+    # The script sets this variable to ask for completions instead of running a command.
+    variable = "_MARSAM_COMPLETE"
+    typer.echo(get_completion_script(prog_name="marsam", complete_var=variable, shell=shell))
 
 
-def model_sets(incomplete: str) -> Iterator[tuple[str, str]]:
+def model_sets() -> Iterator[tuple[str, str]]:
     """Complete the name of a model set, with its size."""
-    from marsam.hub.catalog import SETS
-
     for name, entry in SETS.items():
-        if name.startswith(incomplete):
-            gigabytes = sum(model.gigabytes for model in entry.parts)
-            yield (name, "included" if entry.bundled else f"{gigabytes:.0f} GB to download")
+        gigabytes = sum(model.gigabytes for model in entry.parts)
+        yield name, "included" if entry.bundled else f"{gigabytes:.0f} GB to download"
 
 
-def devices(incomplete: str) -> Iterator[str]:
-    """Complete the kind of a device; only torch could tell which exist, and it imports slowly."""
-    yield from (kind for kind in ("cuda", "mps", "cpu") if kind.startswith(incomplete))
-
-
-def language_names(incomplete: str) -> Iterator[tuple[str, str]]:
+def language_names(incomplete: str) -> list[tuple[str, str]]:
     """Complete the tag of a language or, if no tag matches, its NLLB code."""
-    from marsam.text.languages import languages
-
     known = languages()
     tags = [(each.tag, each.en) for each in known if each.tag.startswith(incomplete)]
-    yield from tags or [(each.code, each.en) for each in known if each.code.startswith(incomplete)]
+    return tags or [(each.code, each.en) for each in known]

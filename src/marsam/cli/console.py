@@ -5,9 +5,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -22,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
 from marsam.notices import Notice
@@ -37,10 +39,8 @@ from marsam.results import (
     Prompt,
     Prompted,
 )
+from marsam.studio import Studio
 from marsam.text.fidelity import Fidelity
-
-if TYPE_CHECKING:
-    from marsam.studio import Studio
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
@@ -127,6 +127,8 @@ Save = Callable[[Picture, Prompt | None], Path | None]
 def save_to(folder: Path) -> Save:
     """Return a function that saves pictures in a folder, which is created now.
 
+    A picture is named ``marsam-SEED.png``, or ``marsam-SEED-2.png``, … if there is such a file.
+
     Raises:
         OptionError: when it cannot be created: better now than after hours of painting.
     """
@@ -136,9 +138,11 @@ def save_to(folder: Path) -> Save:
     def save(picture: Picture, prompt: Prompt | None) -> Path | None:
         if picture.image is None:
             return None
-        path = _free_name(folder, picture.seed)
+        numbered = (f"marsam-{picture.seed}-{number}.png" for number in count(2))
+        paths = (folder / name for name in chain([f"marsam-{picture.seed}.png"], numbered))
+        free = next(path for path in paths if not path.exists())
         with map_save_errors(folder):
-            return save_with_record(picture.image, record_of(picture, prompt), path)
+            return save_with_record(picture.image, record_of(picture, prompt), free)
 
     return save
 
@@ -154,40 +158,49 @@ def render_events(
         save: saves a picture.
         as_json: print one JSON document at the end, and only warnings before.
     """
-    count = options.paint.pictures
+    total = options.paint.pictures
     rows: dict[int, dict[str, Any]] = {}
     prompt: Prompt | None = None
+
+    def save_row(picture: Picture) -> dict[str, Any]:
+        """Save a picture, print its path, and return its row of the JSON document."""
+        row: dict[str, Any] = {"path": None, "seed": picture.seed}
+        if (path := save(picture, prompt)) is None:
+            sentence = f"The safety checker blocked the picture with seed {picture.seed}."
+            typer.echo(f"{sentence} Try another seed.", err=True)
+            return row | {"blocked": True}
+        if not as_json:
+            typer.echo(str(path))
+        return row | {"path": str(path)}
+
     with progress_bar() as progress:
-        task = progress.add_task("…", total=count, visible=not as_json)
+        task = progress.add_task("…", total=total, visible=not as_json)
         for event in events:
             if isinstance(event, Previewed):
                 completed = event.index + event.step / event.steps
-                description = f"picture {event.index + 1}/{count}"
+                description = f"picture {event.index + 1}/{total}"
                 progress.update(task, completed=completed, description=description)
                 continue
             with pause_progress(progress):
                 match event:
-                    case Captioned():
-                        warn(event.caption.warnings)
-                    case Prompted():
-                        prompt = event.prompt
+                    case Captioned(caption=caption):
+                        warn(caption.warnings)
+                    case Prompted(prompt=prompt):
                         warn(prompt.warnings)
                         if not as_json:
-                            _print_prompt(prompt)
-                    case Painted() if options.keep_best is None:
-                        picture = event.picture
-                        rows[picture.index] = _save_row(picture, prompt, save, quiet=as_json)
-                    case Checked() if options.keep_best is None and not as_json:
-                        if event.fidelity.missing:
-                            warn([event.fidelity])
-                    case Finished():
-                        result = event.result
+                            back = () if prompt.back is None else (f"↩ {prompt.back}",)
+                            typer.echo("\n".join((prompt.english, prompt.arabic, *back)))
+                    case Painted(picture=picture) if options.keep_best is None:
+                        rows[picture.index] = save_row(picture)
+                    case Checked(fidelity=fidelity) if options.keep_best is None and not as_json:
+                        if fidelity.missing:
+                            warn([fidelity])
+                    case Finished(result=result):
                         for index in result.kept:
                             if index not in rows:
-                                picture = result.pictures[index]
-                                rows[index] = _save_row(picture, prompt, save, quiet=as_json)
-                            if (fidelity := result.fidelity[index]) is not None:
-                                rows[index]["fidelity"] = round(fidelity.score, 3)
+                                rows[index] = save_row(result.pictures[index])
+                            if (checked := result.fidelity[index]) is not None:
+                                rows[index]["fidelity"] = round(checked.score, 3)
                         if as_json:
                             document = result.to_dict()
                             document["pictures"] = [rows[index] for index in result.kept]
@@ -196,53 +209,8 @@ def render_events(
                             print_json(document)
 
 
-def _print_prompt(prompt: Prompt) -> None:
-    """Print the prompt in both languages and, if it was translated, the translation back."""
-    typer.echo(prompt.english)
-    typer.echo(prompt.arabic)
-    if prompt.back is not None:
-        print_back(prompt.back)
-
-
-def print_back(text: str) -> None:
-    """Print a translation back into the language of the original."""
-    typer.echo(f"↩ {text}")
-
-
-def _save_row(
-    picture: Picture, prompt: Prompt | None, save: Save, *, quiet: bool
-) -> dict[str, Any]:
-    """Save a picture, print its path, and return its row of the JSON document."""
-    row: dict[str, Any] = {"path": None, "seed": picture.seed}
-    path = save(picture, prompt)
-    if path is None:
-        row["blocked"] = True
-        typer.echo(
-            f"The safety checker blocked the picture with seed {picture.seed}. Try another seed.",
-            err=True,
-        )
-        return row
-    if not quiet:
-        typer.echo(str(path))
-    return row | {"path": str(path)}
-
-
-def _free_name(folder: Path, seed: int) -> Path:
-    """Return ``marsam-SEED.png`` or the next free name, so that no file is overwritten."""
-    path, number = folder / f"marsam-{seed}.png", 1
-    while path.exists():
-        number += 1
-        path = folder / f"marsam-{seed}-{number}.png"
-    return path
-
-
 def warn_mini_models(studio: "Studio") -> None:
-    """Warn when the mini set is used only because the standard set is not downloaded.
-
-    The mini set does not know photographs.
-    """
-    from marsam.hub.selection import NOT_DOWNLOADED
-
+    """Warn when the mini set is used only because the standard set is not downloaded."""
     if studio.reason == NOT_DOWNLOADED:
         typer.echo(f"Using the mini set, which knows only pictograms: {NOT_DOWNLOADED}", err=True)
 

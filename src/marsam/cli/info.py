@@ -8,8 +8,28 @@ import typer
 
 from marsam.cli.console import isolate, print_fields, print_json
 from marsam.cli.options import Json
+from marsam.device import choose_device
 from marsam.errors import PictureError
+from marsam.hub.catalog import SETS
+from marsam.hub.selection import stage_name
+from marsam.imaging.metadata import Record, infotext, read_record
+from marsam.runs import eta
+from marsam.stages.loading import optimizations
+from marsam.studio import Studio
+from marsam.text.cleaning import clean
 from marsam.version import __version__
+
+
+def required_record(file: Path) -> Record:
+    """Read the metadata of a picture that Marsam painted.
+
+    Raises:
+        PictureError: when the file has none, or is no picture.
+    """
+    record = read_record(file)
+    if record is None:
+        raise PictureError(f"{file.name} has no Marsam metadata.")
+    return record
 
 
 def show(
@@ -17,12 +37,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the metadata of a picture that Marsam painted."""
-    from marsam.imaging.metadata import infotext, read_record
-    from marsam.text.cleaning import clean
-
-    record = read_record(file)
-    if record is None:
-        raise PictureError(f"{file.name} has no Marsam metadata.")
+    record = required_record(file)
     if as_json:
         print_json(asdict(record))
         return
@@ -43,32 +58,26 @@ def show(
 
 def info(as_json: Json = False) -> None:
     """Show which models and which device Marsam uses, and why."""
-    from marsam.device import choose_device
-    from marsam.hub.catalog import SETS
-    from marsam.hub.selection import stage_name
-    from marsam.runs.eta import TimeEstimator, timings_file
-    from marsam.stages.loading import optimizations
-    from marsam.studio import Studio
-
     studio = Studio.load()
     device = studio.device or choose_device()
     optimisations = optimizations(device)
     parts = SETS[studio.models].parts if studio.models in SETS else ()
-    seconds = TimeEstimator(studio, timings_file()).seconds_per_picture()
-    facts = {
-        "version": __version__,
-        "models": {"name": studio.models, "reason": studio.reason},
-        "device": {
-            "kind": device.kind,
-            "dtype": device.dtype,
-            "reason": device.reason,
-            "tuning": optimisations,
-        },
-        "seconds_per_picture": dict(seconds),
-        "licences": {m.stage: m.licence.name for m in parts},
-    }
+    seconds = eta.TimeEstimator(studio, eta.timings_file()).seconds_per_picture()
     if as_json:
-        print_json(facts)
+        print_json(
+            {
+                "version": __version__,
+                "models": {"name": studio.models, "reason": studio.reason},
+                "device": {
+                    "kind": device.kind,
+                    "dtype": device.dtype,
+                    "reason": device.reason,
+                    "tuning": optimisations,
+                },
+                "seconds_per_picture": dict(seconds),
+                "licences": {model.stage: model.licence.name for model in parts},
+            }
+        )
         return
     fields = [
         ("Marsam", __version__),
@@ -76,16 +85,11 @@ def info(as_json: Json = False) -> None:
         ("Device", f"{device.kind}, {device.dtype} ({device.reason})"),
     ]
     fields += [("Optimisation", sentence) for sentence in optimisations]
-    fields += [(f"Time, {recipe}", _duration(needed)) for recipe, needed in seconds.items()]
+    for recipe, needed in seconds.items():
+        unknown = "not measured yet; measured when a picture is painted"
+        duration = unknown if needed is None else f"{needed:.1f} s per picture"
+        fields.append((f"Time, {recipe}", duration))
     for model in parts:
-        name = stage_name(SETS[studio.models], model)
-        fields.append(
-            (model.stage.capitalize(), f"{name}, {model.licence.name}, {model.licence.en}")
-        )
+        name, licence = stage_name(SETS[studio.models], model), model.licence
+        fields.append((model.stage.capitalize(), f"{name}, {licence.name}, {licence.en}"))
     print_fields(fields)
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "not measured yet; measured when a picture is painted"
-    return f"{seconds:.1f} s per picture"

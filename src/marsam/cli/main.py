@@ -3,36 +3,31 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
 
 from marsam.cli.batch import batch
-from marsam.cli.completion import completion, language_names, prepare_completion
+from marsam.cli.completion import completion, language_names
 from marsam.cli.console import render_events, save_to, warn_mini_models
-from marsam.cli.info import info, show
+from marsam.cli.info import info, required_record, show
 from marsam.cli.models import models_app
-from marsam.cli.options import RECIPE_HELP, DeviceOption, Json, Models, StageModel, Translator
+from marsam.cli.options import DeviceOption, Json, Models, RecipeOption, StageModel, Translator
 from marsam.cli.review import review
-from marsam.cli.runs import runs_app
+from marsam.cli.runs import runs_app, set_with_painter
 from marsam.cli.serve import serve, studio
 from marsam.cli.text import caption, refuse_folder, translate
-from marsam.errors import (
-    Cancelled,
-    JournalError,
-    MarsamError,
-    OptionError,
-    PictureError,
-    RunMissing,
-)
+from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
+from marsam.journal.records import NewRun
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions
-from marsam.recipes import Recipe, recipe_named
+from marsam.recipes import recipe_named
+from marsam.results import Event
+from marsam.runs import eta
 from marsam.stages.loading import prepare_process
+from marsam.studio import Studio
+from marsam.text.languages import language as language_named
 from marsam.version import __version__
-
-if TYPE_CHECKING:
-    from marsam.results import Event
-    from marsam.studio import Studio
 
 app = typer.Typer(
     help="Marsam (مرسم): captions for pictures and pictures from prompts, in English and Arabic.",
@@ -43,9 +38,6 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models", no_args_is_help=True)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
-
-DEFAULTS = PaintOptions()
-RUN_DEFAULTS = RunOptions()
 
 Count = Annotated[
     int, typer.Option("-n", "--pictures", min=1, max=MAX_PICTURES, help="Number of new pictures.")
@@ -58,7 +50,6 @@ Seed = Annotated[
         show_default="random",
     ),
 ]
-RecipeOption = Annotated[Recipe, typer.Option(help=RECIPE_HELP)]
 LanguageOption = Annotated[
     str | None,
     typer.Option(
@@ -79,7 +70,6 @@ KeepBest = Annotated[
     typer.Option(min=1, metavar="N", help="Save only the N images that best match the prompt."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the new pictures.")]
-DEFAULT_OUT = Path("pictures")
 
 
 def _version(wanted: bool) -> None:
@@ -90,16 +80,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = debug
+    """Declare the options without a command; :func:`main` reads ``--debug``."""
 
 
-@app.command()
 def run(
     image: Annotated[Path | None, typer.Argument(help="A JPEG, PNG or WebP picture.")] = None,
     prompt: Annotated[
@@ -108,13 +98,13 @@ def run(
     like: Annotated[
         Path | None, typer.Option(help="Paint this Marsam picture again, pixel for pixel.")
     ] = None,
-    pictures: Count = DEFAULTS.pictures,
-    seed: Seed = DEFAULTS.seed,
-    recipe: RecipeOption = DEFAULTS.recipe,
+    pictures: Count = PaintOptions.pictures,
+    seed: Seed = PaintOptions.seed,
+    recipe: RecipeOption = PaintOptions.recipe,
     language: LanguageOption = None,
-    check: Check = RUN_DEFAULTS.check,
-    keep_best: KeepBest = RUN_DEFAULTS.keep_best,
-    out: Out = DEFAULT_OUT,
+    check: Check = RunOptions.check,
+    keep_best: KeepBest = RunOptions.keep_best,
+    out: Out = Path("pictures"),
     models: Models = None,
     captioner: StageModel = None,
     translator: Translator = None,
@@ -123,8 +113,6 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Caption a picture in English and Arabic, and paint new pictures from the English caption."""
-    from marsam.studio import Studio
-
     if like is not None:
         if image is not None or prompt is not None:
             raise OptionError("--like takes neither a picture nor a prompt.")
@@ -132,61 +120,30 @@ def run(
         return
     if image is not None:
         refuse_folder(image)
-    options = _run_options(pictures, seed, recipe, language, check=check, keep_best=keep_best)
-    studio = Studio.load(
-        models, captioner=captioner, translator=translator, painter=painter, device=device
-    )
-    _run_workflow(studio, options, out, image=image, prompt=prompt, as_json=as_json)
-
-
-def _run_options(
-    pictures: int,
-    seed: int | None,
-    recipe: Recipe,
-    language: str | None,
-    *,
-    check: bool,
-    keep_best: int | None,
-) -> RunOptions:
-    """Return the options that ``run`` and ``paint`` share."""
-    from marsam.text.languages import language as language_named
-
     if keep_best is not None and not check:
         raise OptionError("--keep-best needs the prompt check. Remove --no-check.")
-    return RunOptions(
+    options = RunOptions(
         paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe),
         language=language_named(language).code if language else None,
         check=check,
         keep_best=keep_best,
     )
-
-
-def _run_workflow(
-    studio: "Studio",
-    options: RunOptions,
-    out: Path,
-    *,
-    image: Path | None = None,
-    prompt: str | None,
-    as_json: bool,
-) -> None:
-    """Execute a run, and print and save its results."""
-    from marsam.runs.eta import TimeEstimator, timings_file
-
+    studio = Studio.load(
+        models, captioner=captioner, translator=translator, painter=painter, device=device
+    )
     if not as_json:
         warn_mini_models(studio)
     save = save_to(out)
     events = _recorded(studio, image, options, prompt)
-    events = TimeEstimator(studio, timings_file()).observe(events)
+    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events)
     render_events(events, options, save, as_json=as_json)
 
 
 def _recorded(
-    studio: "Studio", image: Path | None, options: RunOptions, prompt: str | None
-) -> "Iterator[Event]":
+    studio: Studio, image: Path | None, options: RunOptions, prompt: str | None
+) -> Iterator[Event]:
     """Execute a run and store it in the journal; only execute it if the journal cannot be used."""
     from marsam.journal.journal import Journal
-    from marsam.journal.records import NewRun
     from marsam.runs.execution import create_run, execute_and_record
 
     try:
@@ -201,16 +158,8 @@ def _recorded(
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
     """Paint a picture again from the record in its metadata."""
-    from marsam.hub.catalog import SETS
-    from marsam.hub.selection import stage_name
-    from marsam.imaging.metadata import read_record
-    from marsam.studio import Studio
-
-    record = read_record(like)
-    if record is None:
-        raise PictureError(f"{like.name} has no Marsam metadata.")
-    names = {stage_name(entry, entry.painter): entry.name for entry in SETS.values()}
-    known = names.get(record.painter)
+    record = required_record(like)
+    known = set_with_painter(record.painter)
     studio = Studio.load(known, painter=None if known else record.painter, device=device)
     options = RunOptions(
         paint=PaintOptions(
@@ -227,64 +176,57 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
         check=False,
     )
     save = save_to(out)
-    render_events(
-        studio.stream(None, options, prompt=record.prompt), options, save, as_json=as_json
-    )
+    events = studio.stream(None, options, prompt=record.prompt)
+    render_events(events, options, save, as_json=as_json)
 
 
-app.command()(caption)
-app.command()(translate)
-
-
-@app.command()
 def paint(
     prompt: Annotated[str, typer.Argument(help="What to paint, in English or Arabic.")],
-    pictures: Count = DEFAULTS.pictures,
-    seed: Seed = DEFAULTS.seed,
-    recipe: RecipeOption = DEFAULTS.recipe,
+    pictures: Count = PaintOptions.pictures,
+    seed: Seed = PaintOptions.seed,
+    recipe: RecipeOption = PaintOptions.recipe,
     language: LanguageOption = None,
-    check: Check = RUN_DEFAULTS.check,
-    keep_best: KeepBest = RUN_DEFAULTS.keep_best,
-    out: Out = DEFAULT_OUT,
+    check: Check = RunOptions.check,
+    keep_best: KeepBest = RunOptions.keep_best,
+    out: Out = Path("pictures"),
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Paint pictures from a prompt in English or Arabic."""
-    from marsam.studio import Studio
+    run(
+        prompt=prompt,
+        pictures=pictures,
+        seed=seed,
+        recipe=recipe,
+        language=language,
+        check=check,
+        keep_best=keep_best,
+        out=out,
+        models=models,
+        translator=translator,
+        device=device,
+        as_json=as_json,
+    )
 
-    options = _run_options(pictures, seed, recipe, language, check=check, keep_best=keep_best)
-    studio = Studio.load(models, translator=translator, device=device)
-    _run_workflow(studio, options, out, prompt=prompt, as_json=as_json)
 
-
-app.command()(show)
-app.command()(batch)
-app.command()(review)
-app.command()(studio)
-app.command()(serve)
-app.command()(completion)
-app.command()(info)
+for each in (run, caption, translate, paint, show, batch, review, studio, serve, completion, info):
+    app.command()(each)
 
 
 def main() -> None:
     """Run the command line. An error is printed as one sentence on stderr, with exit code 1."""
-    debug = "--debug" in sys.argv
     prepare_process()
-    prepare_completion()
+    completion_init()  # typer itself does so only together with two more options
     try:
         app()
     except (KeyboardInterrupt, Cancelled):
         typer.echo("Stopped.", err=True)
         sys.exit(130)
     except MarsamError as error:
-        if debug:
+        if "--debug" in sys.argv:
             raise
         hint = " List your runs with: marsam runs list" if isinstance(error, RunMissing) else ""
         typer.echo(f"{error}{hint}", err=True)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,17 +4,22 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import TaskID
 
 from marsam.cli.console import print_json, print_table, progress_bar
 from marsam.cli.options import Json
-
-if TYPE_CHECKING:
-    from marsam.hub.download import DownloadPlan
-    from marsam.hub.progress import PullProgress
+from marsam.errors import ModelMissing
+from marsam.hub.cache import root
+from marsam.hub.catalog import ALIASES, ALTERNATIVES, SETS, bundled_folder, model_of, model_set
+from marsam.hub.download import DownloadPlan, plan_download, pull
+from marsam.hub.errors import first_names, format_size
+from marsam.hub.import_folder import find_in_folder, import_model
+from marsam.hub.locate import is_present, verify
+from marsam.hub.progress import PullProgress
+from marsam.hub.selection import stage_name
 
 models_app = typer.Typer(help="List, download and verify model sets.")
 
@@ -22,11 +27,8 @@ models_app = typer.Typer(help="List, download and verify model sets.")
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
     """List the models of each set, their sizes and licences, and which are downloaded."""
-    from marsam.hub.catalog import ALTERNATIVES, SETS
-    from marsam.hub.locate import is_present
-    from marsam.hub.selection import stage_name
-
-    models = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
+    listed = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
+    listed += [("-", model) for model in ALTERNATIVES]
     rows: list[dict[str, Any]] = [
         {
             "set": name,
@@ -37,7 +39,7 @@ def models_list(as_json: Json = False) -> None:
             "meaning": model.licence.en,
             "here": is_present(model),
         }
-        for name, model in (*models, *(("-", model) for model in ALTERNATIVES))
+        for name, model in listed
     ]
     if as_json:
         print_json({"models": rows})
@@ -73,9 +75,6 @@ def models_pull(
     On a terminal, it asks for confirmation. An interrupted download resumes when you run the same
     command again.
     """
-    from marsam.hub.catalog import ALIASES, SETS
-    from marsam.hub.download import plan_download, pull
-
     if name in SETS and SETS[name].bundled:
         typer.echo(f"The {name} set is included in Marsam.")
         return
@@ -88,24 +87,23 @@ def models_pull(
         return
     plans = [plan_download(source) for source in sources]
     _print_plans(plans)
-    if not any(plan.remaining for plan in plans):
-        typer.echo("Everything is downloaded.")
-    else:
+    if any(plan.remaining for plan in plans):
         _confirm(yes=yes)
+    else:
+        typer.echo("Everything is downloaded.")
     _run_with_progress([(source, partial(pull, source)) for source in sources])
 
 
 @models_app.command("verify")
 def models_verify(name: Annotated[str, typer.Argument(help="A model set.")] = "standard") -> None:
     """Compare every file of a set with its checksum. A corrupt file is named."""
-    from marsam.hub.catalog import bundled_folder, model_set
-    from marsam.hub.locate import verify
-
     entry = model_set(name)
     for model in entry.parts:
         source = str(bundled_folder(model)) if entry.bundled else model.source
-        located = verify(source, stage=model.stage)
-        typer.echo(f"{model.source}: intact ({_checksums(located.verified_files)})")
+        count = verify(source, stage=model.stage).verified_files
+        checked = f"{count} {'file' if count == 1 else 'files'} verified by Marsam's own checksums"
+        unknown = "verified by the hub's checksums; not in Marsam's manifest"
+        typer.echo(f"{model.source}: intact ({checked if count else unknown})")
 
 
 def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
@@ -114,10 +112,6 @@ def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
     Raises:
         ModelMissing: when the folder does not have all of them.
     """
-    from marsam.errors import ModelMissing
-    from marsam.hub.errors import first_names
-    from marsam.hub.import_folder import find_in_folder, import_model
-
     found, missing = [], []
     for source in sources:
         try:
@@ -137,19 +131,13 @@ def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
         ) from missing[0][1]
 
 
-def _print_plans(plans: "Sequence[DownloadPlan]") -> None:
+def _print_plans(plans: Sequence[DownloadPlan]) -> None:
     """Print sizes, licences, and which checksums verify each model."""
-    from marsam.hub.cache import root
-    from marsam.hub.catalog import model_of
-    from marsam.hub.errors import format_size
-
     for plan in plans:
         model = model_of(plan.source)
-        licence = (
-            f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
-            if model is not None
-            else "licence: see the hub"
-        )
+        licence = "licence: see the hub"
+        if model is not None:
+            licence = f"{model.licence.name} ({model.licence.en}), {model.licence.url}"
         state = "" if plan.remaining else "  downloaded"
         typer.echo(f"{plan.source}  {format_size(plan.total)}  {licence}{state}")
     for plan in plans:
@@ -169,11 +157,10 @@ def _print_plans(plans: "Sequence[DownloadPlan]") -> None:
 
 def _confirm(*, yes: bool) -> None:
     """Ask on a terminal whether to continue; exit with 1 if not."""
-    if yes or not sys.stdin.isatty():
+    if yes or not sys.stdin.isatty() or typer.confirm("Continue?", default=True):
         return
-    if not typer.confirm("Continue?", default=True):
-        typer.echo("Nothing was downloaded.")
-        raise typer.Exit(1)
+    typer.echo("Nothing was downloaded.")
+    raise typer.Exit(1)
 
 
 def _run_with_progress(jobs: Sequence[tuple[str, Callable[..., Path]]]) -> None:
@@ -182,13 +169,7 @@ def _run_with_progress(jobs: Sequence[tuple[str, Callable[..., Path]]]) -> None:
         for source, work in jobs:
             task = bar.add_task(source, total=None)
 
-            def update(progress: "PullProgress", task: TaskID = task) -> None:
+            def update(progress: PullProgress, task: TaskID = task) -> None:
                 bar.update(task, completed=progress.done, total=progress.total)
 
             work(progress=update)
-
-
-def _checksums(count: int) -> str:
-    if not count:
-        return "verified by the hub's checksums; not in Marsam's manifest"
-    return f"{count} {'file' if count == 1 else 'files'} verified by Marsam's own checksums"

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from marsam import environment
-from marsam.cli.completion import devices, model_sets
+from marsam.cli.completion import model_sets
+from marsam.recipes import Recipe
 
 Models = Annotated[
     str | None,
@@ -27,13 +28,20 @@ DeviceOption = Annotated[
         "--device",
         help="Device: cuda, mps or cpu.",
         show_default="the fastest available",
-        autocompletion=devices,
+        # Only torch could tell which of them exist, and it imports slowly.
+        autocompletion=lambda: ("cuda", "mps", "cpu"),
     ),
 ]
 GlossaryFile = Annotated[
     Path | None, typer.Option(help="TOML file of terms and their fixed translations.")
 ]
-RECIPE_HELP = "Quality preset: draft (fast), balanced, faithful (slow)."
+RecipeOption = Annotated[
+    Recipe, typer.Option(help="Quality preset: draft (fast), balanced, faithful (slow).")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[

@@ -1,15 +1,14 @@
 """``marsam review``: a page to review a table of captions, and the export of its corrections."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from marsam.batch.cache import ResultCache
 from marsam.cli.options import Host, HostNames, Insecure, KeyFile, Port
 from marsam.errors import JournalError, OptionError
-
-if TYPE_CHECKING:
-    from marsam.batch.cache import ResultCache
+from marsam.server.options import ServerOptions
 
 
 def review(
@@ -30,8 +29,8 @@ def review(
             "(a glossary). Repeatable."
         ),
     ] = None,
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
+    host: Host = ServerOptions.host,
+    port: Port = ServerOptions.port,
     key_file: KeyFile = None,
     host_name: HostNames = None,
     insecure: Insecure = False,
@@ -57,25 +56,20 @@ def review(
     try:
         from marsam.review.server import serve  # slow to import: wrong options are reported before
 
-        folders = [each for each in (folder, table.table.parent) if each is not None]
-        cache = _open_cache()
-        serve(
-            table, RowImages(folders, cache), host=host, port=port, keys=keys, hosts=host_name or ()
-        )
+        folders = [table.table.parent] if folder is None else [folder, table.table.parent]
+        images = RowImages(folders, _open_cache())
+        serve(table, images, host=host, port=port, keys=keys, hosts=host_name or ())
     finally:
         table.close()
 
 
-def _open_cache() -> "ResultCache | None":
+def _open_cache() -> ResultCache | None:
     """Open the cache of batches, which knows where pictures are; None when there is none."""
-    from marsam.batch.cache import ResultCache
     from marsam.journal.journal import data_folder
 
     file = data_folder() / "captions.db"
-    if not file.is_file():
-        return None
     try:
-        return ResultCache(file)
+        return ResultCache(file) if file.is_file() else None
     except JournalError as error:
         typer.echo(f"{error} Pictures that were moved cannot be found.", err=True)
         return None

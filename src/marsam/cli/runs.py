@@ -14,12 +14,15 @@ from marsam.cli.completion import model_sets
 from marsam.cli.console import isolate, print_fields, print_json, render_events
 from marsam.cli.options import DeviceOption, Json, StageModel, Translator
 from marsam.errors import OptionError
+from marsam.hub.catalog import SETS
+from marsam.hub.selection import stage_name
+from marsam.journal.records import Run
 from marsam.options import RunOptions
+from marsam.results import Picture, Prompt
+from marsam.studio import Studio
 
 if TYPE_CHECKING:
     from marsam.journal.journal import Journal
-    from marsam.journal.records import Run
-    from marsam.results import Picture, Prompt
 
 runs_app = typer.Typer(
     help="Runs stored on this machine: of the Studio, the API and the command line."
@@ -82,12 +85,11 @@ def resume_run(
 ) -> None:
     """Paint the missing pictures of a run, with the seeds they would have had."""
     from marsam.runs.execution import execute_and_record, require_same_models
-    from marsam.studio import Studio
 
     journal = _journal()
     stored = journal.run(None, run_id)
     studio = Studio.load(
-        models or _set_of(stored),
+        models or set_with_painter(stored.models.get("painter")),
         captioner=captioner,
         translator=translator,
         painter=painter,
@@ -96,7 +98,7 @@ def resume_run(
     require_same_models(stored, studio)
     run = journal.claim(None, run_id, state="running")
 
-    def saved(picture: "Picture", _: "Prompt | None") -> Path | None:
+    def saved(picture: Picture, _: Prompt | None) -> Path | None:
         return journal.run(None, run_id).pictures[picture.index].path
 
     # The journal has every picture of a run; the best are chosen when all are there.
@@ -159,7 +161,7 @@ def _journal() -> "Journal":
     return Journal()
 
 
-def _row(run: "Run") -> dict[str, Any]:
+def _row(run: Run) -> dict[str, Any]:
     pictures = [
         picture.to_dict() | {"path": str(picture.path) if picture.path else None}
         for picture in run.pictures
@@ -167,10 +169,6 @@ def _row(run: "Run") -> dict[str, Any]:
     return run.to_dict() | {"asked": run.prompt_text, "pictures": pictures}
 
 
-def _set_of(run: "Run") -> str | None:
-    """Return the model set that a run was started with; None for other models."""
-    from marsam.hub.catalog import SETS
-    from marsam.hub.selection import stage_name
-
-    painter = run.models.get("painter")
-    return next((s.name for s in SETS.values() if stage_name(s, s.painter) == painter), None)
+def set_with_painter(name: str | None) -> str | None:
+    """Return the model set whose painter has this name in results; None for other models."""
+    return next((s.name for s in SETS.values() if stage_name(s, s.painter) == name), None)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from marsam.cli.options import (
+    Cluster,
     DeviceOption,
     Host,
     HostNames,
@@ -29,19 +30,20 @@ def studio(
     insecure: Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
-    _serve(
-        ServerOptions(
-            api=False,
-            host=host,
-            port=port,
-            models=models,
-            translator=translator,
-            device=device,
-            key_file=key_file,
-            hosts=tuple(host_name or ()),
-            insecure=insecure,
-        )
+    from marsam.server import app
+
+    options = ServerOptions(
+        api=False,
+        host=host,
+        port=port,
+        models=models,
+        translator=translator,
+        device=device,
+        key_file=key_file,
+        hosts=tuple(host_name or ()),
+        insecure=insecure,
     )
+    app.serve(options)
 
 
 def serve(
@@ -79,33 +81,25 @@ def serve(
             show_default="keep all",
         ),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
-    ] = None,
+    cluster: Cluster = None,
 ) -> None:
     """Serve the HTTP API, for programs, and the studio page beside it."""
-    _serve(
-        ServerOptions(
-            host=host,
-            port=port,
-            page=page,
-            models=models,
-            translator=translator,
-            device=device,
-            cluster=cluster,
-            key_file=key_file,
-            hosts=tuple(host_name or ()),
-            insecure=insecure,
-            max_queued=queue,
-            max_per_client=share,
-            keep_days=keep_days,
-            keep_megabytes=keep_megabytes,
-        )
+    from marsam.server import app
+
+    options = ServerOptions(
+        host=host,
+        port=port,
+        page=page,
+        models=models,
+        translator=translator,
+        device=device,
+        cluster=cluster,
+        key_file=key_file,
+        hosts=tuple(host_name or ()),
+        insecure=insecure,
+        max_queued=queue,
+        max_per_client=share,
+        keep_days=keep_days,
+        keep_megabytes=keep_megabytes,
     )
-
-
-def _serve(options: ServerOptions) -> None:
-    from marsam.server import app  # imports the models' libraries, which --help can do without
-
     app.serve(options)

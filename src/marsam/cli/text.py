@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from marsam.cli.completion import language_names
-from marsam.cli.console import isolate, print_back, print_json, warn, warn_mini_models
+from marsam.cli.console import isolate, print_json, warn, warn_mini_models
 from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, Translator
 from marsam.errors import MarsamError, PictureError, PromptError
 from marsam.options import CaptionOptions, TranslateOptions
-
-CAPTION_DEFAULTS = CaptionOptions()
+from marsam.studio import Studio
+from marsam.text.glossary import Glossary, load_glossary
+from marsam.text.languages import language
 
 
 def refuse_folder(path: Path) -> None:
@@ -29,22 +30,20 @@ def caption(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
     candidates: Annotated[
         int, typer.Option(min=1, max=5, help="Number of different captions per picture.")
-    ] = CAPTION_DEFAULTS.candidates,
+    ] = CaptionOptions.candidates,
     prefix: Annotated[
         str, typer.Option(help='First words of the caption, for example "a photograph of".')
-    ] = CAPTION_DEFAULTS.prefix,
+    ] = CaptionOptions.prefix,
     sampling: Annotated[
         bool, typer.Option("--sampling", help="Sample captions at random instead of beam search.")
-    ] = CAPTION_DEFAULTS.sampling,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CAPTION_DEFAULTS.seed,
+    ] = CaptionOptions.sampling,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CaptionOptions.seed,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
-    from marsam.studio import Studio
-
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
     studio = Studio.load(models, translator=translator, device=device)
     if not as_json:
@@ -104,10 +103,6 @@ def translate(
     as_json: Json = False,
 ) -> None:
     """Translate a text."""
-    from marsam.studio import Studio
-    from marsam.text.glossary import Glossary, load_glossary
-    from marsam.text.languages import language
-
     options = TranslateOptions(
         source=language(source).code,
         target=language(target).code,
@@ -132,4 +127,4 @@ def translate(
     if result.standard is not None:
         typer.echo(f"arb_Arab: {result.standard}")
     if result.back is not None:
-        print_back(result.back)
+        typer.echo(f"↩ {result.back}")
