@@ -65,20 +65,14 @@ def choose_device(wanted: str | None = None) -> Device:
     """
     import torch
 
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted is not None and not present.get(wanted, False):
-        found = ", ".join(kind for kind, there in present.items() if there)
-        raise OptionError(f"This machine has no device {wanted!r}; it has {found}.")
-    kind = wanted or next(kind for kind, there in present.items() if there)
-    if kind == "cuda":
-        dtype = "float16"
-        reason = f"{torch.cuda.get_device_name()} is the fastest device of this machine"
-    elif kind == "mps":
-        dtype, reason = "float16", "the Apple GPU is the fastest device of this machine"
+    gpus = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found = [*(kind for kind, available in gpus.items() if available), "cpu"]
+    if wanted is not None and wanted not in found:
+        raise OptionError(f"This machine has no device {wanted!r}; it has {', '.join(found)}.")
+    kind = wanted or found[0]
+    if kind != "cpu":
+        name = torch.cuda.get_device_name() if kind == "cuda" else "the Apple GPU"
+        dtype, reason = "float16", f"{name} is the fastest device of this machine"
     elif _cpu_has_bf16():
         dtype, reason = "bfloat16", "no GPU was found, and this CPU has bfloat16 instructions"
     else:

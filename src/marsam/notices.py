@@ -6,8 +6,11 @@ from enum import Enum
 class Notice(Enum):
     """A warning shown beside a caption, a translation or a prompt.
 
-    ``str(notice)`` is its stable name, such as ``loop_collapsed``; ``en`` and ``ar`` are sentences
-    for the user.
+    ``str(notice)`` is its stable name, such as ``loop_collapsed``.
+
+    Attributes:
+        en: the sentence for the user in English.
+        ar: the same in Arabic.
     """
 
     LOOP_COLLAPSED = ("Repeated words were removed from the caption.", "حُذفت كلمات مكررة من الوصف.")
@@ -43,15 +46,8 @@ class Notice(Enum):
         "الترجمة إلى هذه اللهجة تجريبية؛ قارنها بالترجمة إلى الفصحى.",
     )
 
+    def __init__(self, en: str, ar: str) -> None:
+        self.en, self.ar = en, ar
+
     def __str__(self) -> str:
         return self.name.lower()
-
-    @property
-    def en(self) -> str:
-        """The sentence in English."""
-        return self.value[0]
-
-    @property
-    def ar(self) -> str:
-        """The sentence in Arabic."""
-        return self.value[1]

@@ -173,16 +173,14 @@ class RunOptions:
         Raises:
             OptionError: when a number is out of range.
         """
-        translate = dict(data.get("translate", {}))
-        terms = translate.pop("glossary", {}).get("terms", ())
+        translate, paint = data.get("translate", {}), data.get("paint", {})
+        terms = translate.get("glossary", {}).get("terms", ())
         glossary = Glossary(tuple(Term(**term) for term in terms))
-        paint = dict(data.get("paint", {}))
-        if "recipe" in paint:
-            paint["recipe"] = recipe_named(paint["recipe"])
+        recipe = recipe_named(paint.get("recipe", PaintOptions.recipe))
         stages = {
             "caption": CaptionOptions(**data.get("caption", {})),
-            "translate": TranslateOptions(**translate, glossary=glossary),
-            "paint": PaintOptions(**paint),
+            "translate": TranslateOptions(**translate | {"glossary": glossary}),
+            "paint": PaintOptions(**paint | {"recipe": recipe}),
         }
         return cls(**data | stages)
 

@@ -24,11 +24,8 @@ class Caption:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
-        return {
-            "text": self.text,
-            "score": round(self.score, 4),
-            "warnings": [str(notice) for notice in self.warnings],
-        }
+        warnings = [str(notice) for notice in self.warnings]
+        return {"text": self.text, "score": round(self.score, 4), "warnings": warnings}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Caption":

@@ -232,13 +232,12 @@ class Studio:
     def _bilingual_prompt(self, text: str, options: RunOptions) -> Prompt:
         """Return a typed prompt in English and Arabic, whatever its language."""
         source = language(options.language) if options.language else detect_language(text)
-        glossary = options.translate.glossary
         to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
         if source == ENGLISH:
             arabic = self.translator.translate(text, to_arabic)
             return self._prompt(text, arabic.text, warnings=arabic.warnings)
         to_english = TranslateOptions(
-            source=source.code, target=ENGLISH.code, back=True, glossary=glossary
+            source=source.code, target=ENGLISH.code, back=True, glossary=options.translate.glossary
         )
         sent = self.translator.translate(text, to_english)
         # The translation may be empty, and then there is nothing to paint.

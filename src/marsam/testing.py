@@ -42,10 +42,9 @@ class FakeCaptioner:
         self.calls.append(image.size)
         if self.error:
             raise self.error
-        others = [f"{self.text} {number}" for number in range(2, options.candidates + 1)]
-        return tuple(
-            Caption(text=text, score=-float(rank)) for rank, text in enumerate([self.text, *others])
-        )
+        others = (f"{self.text} {number}" for number in range(2, options.candidates + 1))
+        texts = enumerate((self.text, *others))
+        return tuple(Caption(text=text, score=-float(rank)) for rank, text in texts)
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -77,13 +76,9 @@ class FakeTranslator:
             raise self.error
         known = self.translations if options.target in ("arb_Arab", "eng_Latn") else {}
         output = known.get(text, f"[{options.target}] {text}")
-        back = self.translations.get(output, f"[{options.source}] {output}")
-        return Translation(
-            text=output,
-            source=options.source,
-            target=options.target,
-            back=back if options.back else None,
-        )
+        returned = self.translations.get(output, f"[{options.source}] {output}")
+        back = returned if options.back else None
+        return Translation(text=output, source=options.source, target=options.target, back=back)
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate the texts one by one."""
@@ -121,10 +116,9 @@ class FakePainter:
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Yield the steps of each picture and the picture, or raise ``error`` before the first."""
         prompt = checked_text(prompt)
-        first_seed = options.seed or 0
         steps = options.steps or self.steps
         for index in range(options.pictures):
-            seed = first_seed + index
+            seed = (options.seed or 0) + index
             self.calls.append((prompt, seed))
             if self.error:
                 raise self.error

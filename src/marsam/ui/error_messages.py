@@ -1,68 +1,54 @@
 """One sentence in both languages for each kind of error; details go to the log."""
 
-from marsam.errors import (
-    ClusterError,
-    DiskFull,
-    HubUnreachable,
-    JournalError,
-    LanguageError,
-    MarsamError,
-    ModelError,
-    OptionError,
-    OutOfMemory,
-    PictureError,
-    PromptError,
-    RetryLater,
-    RunMissing,
-    StepTimeout,
-)
+from marsam import errors
+from marsam.errors import MarsamError
 from marsam.ui.i18n import Bilingual
 
 ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
-    PictureError: Bilingual(
+    errors.PictureError: Bilingual(
         "This is not a JPEG, PNG or WebP picture, or it is damaged or too large. Try another file.",
         "هذا الملف ليس صورة JPEG أو PNG أو WebP، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
     ),
-    PromptError: Bilingual(
+    errors.PromptError: Bilingual(
         "The prompt is empty or too long. Write a few words.",
         "الطلب فارغ أو طويل جدًا؛ اكتب بضع كلمات.",
     ),
-    OptionError: Bilingual(
+    errors.OptionError: Bilingual(
         "An advanced setting is out of range. Change it or leave it empty.",
         "قيمة أحد الخيارات المتقدمة خارج النطاق المسموح؛ غيّرها أو امسحها.",
     ),
-    LanguageError: Bilingual(
+    errors.LanguageError: Bilingual(
         "The translator in use does not know this language. Write in English.",
         "لا يعرف المترجم المستخدم هذه اللغة؛ اكتب بالإنجليزية.",
     ),
-    RunMissing: Bilingual("This work no longer exists.", "لم يعد هذا العمل موجودًا."),
-    HubUnreachable: Bilingual(
+    errors.RunMissing: Bilingual("This work no longer exists.", "لم يعد هذا العمل موجودًا."),
+    errors.HubUnreachable: Bilingual(
         "The model hub cannot be reached. Check the internet connection and try again.",
         "تعذّر الوصول إلى مستودع النماذج؛ تحقّق من الاتصال بالإنترنت ثم حاول ثانية.",
     ),
-    ModelError: Bilingual(
+    errors.ModelError: Bilingual(
         "A model is missing or damaged. Download it again with: marsam models pull standard",
         "أحد النماذج مفقود أو تالف؛ أعد تنزيله بالأمر: \u2066marsam models pull standard\u2069",
     ),
-    ClusterError: Bilingual(
+    errors.ClusterError: Bilingual(
         "The machines that run the models cannot be reached. Try again later.",
         "تعذّر الوصول إلى الأجهزة التي تشغّل النماذج؛ حاول لاحقًا.",
     ),
-    OutOfMemory: Bilingual(
+    errors.OutOfMemory: Bilingual(
         "There is not enough memory. Try a smaller size.", "الذاكرة لا تكفي؛ جرّب مقاسًا أصغر."
     ),
-    RetryLater: Bilingual(
+    errors.RetryLater: Bilingual(
         "The queue is full. Try again in a little while.", "قائمة الانتظار ممتلئة؛ حاول بعد قليل."
     ),
-    StepTimeout: Bilingual(
+    errors.StepTimeout: Bilingual(
         "A step took too long and was stopped. Finished pictures are kept.",
         "استغرقت إحدى الخطوات وقتًا أطول من اللازم فأُوقفت، والصور المكتملة محفوظة.",
     ),
-    DiskFull: Bilingual(
+    errors.DiskFull: Bilingual(
         "The disk is full. Free some space and try again.",
         "امتلأ القرص؛ أفرغ بعض المساحة ثم حاول ثانية.",
     ),
-    JournalError: Bilingual(
+    errors.JournalError: Bilingual(
         "Your work could not be saved on this machine. Check the disk.",
         "تعذّر حفظ عملك على هذا الجهاز؛ تحقّق من القرص.",
     ),
