@@ -15,7 +15,7 @@ from PIL import Image
 
 from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.discovery import find_images
-from marsam.batch.engine import Engine, LocalEngine
+from marsam.batch.engine import Engine, LocalEngine, ScannedFile
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
 from marsam.cluster import ClusterError, Plan, StageResources
@@ -131,10 +131,9 @@ def test_a_folder_that_a_machine_cannot_read_is_an_error(
     here = context("here")
     scan = batch_workers._scan
 
-    def elsewhere(path: Path) -> batch_workers.RemoteScan:
+    def elsewhere(path: Path) -> ScannedFile:
         """Scan as a machine without this folder does."""
-        remote = scan(Path("/elsewhere") / path.name)
-        return replace(remote, file=replace(remote.file, path=path))
+        return replace(scan(Path("/elsewhere") / path.name), path=path)
 
     monkeypatch.setattr(batch_workers, "_scan", elsewhere)
     with pytest.raises(ClusterError, match=f"The machine {platform.node()} cannot read"):
@@ -159,7 +158,7 @@ def test_an_image_that_changes_during_the_batch_gets_no_old_caption(
     found = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
     assert "changed during the batch; run the same command again" in found["0/picture 7.png"].error
     assert found["copy.png"].english
-    assert not here.has_caption(before)
+    assert here.english(before) is None
     datasets.dataset = dataset
     found = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=here), here)}
     assert (found["0/picture 7.png"].width, found["0/picture 7.png"].error) == (20, "")

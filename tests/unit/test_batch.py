@@ -29,8 +29,8 @@ from marsam.batch.tables import (
     CsvWriter,
     JsonLinesWriter,
     ParquetWriter,
+    map_write_errors,
     read_rows,
-    write_error,
 )
 from marsam.errors import DiskFull, JournalError, OptionError, OutOfMemory, PictureError
 from marsam.imaging.image_io import open_picture
@@ -601,9 +601,10 @@ def test_a_full_disk_leaves_the_earlier_table(
 
 @pytest.mark.parametrize(("number", "kind"), [(28, DiskFull), (30, OptionError)])
 def test_only_a_full_disk_is_reported_as_full(number: int, kind: type[Exception]) -> None:
-    error = write_error("space.csv", OSError(number, os.strerror(number)))
-    assert type(error) is kind
-    assert str(error) == f"Cannot write space.csv: {os.strerror(number)}."
+    with pytest.raises(kind) as error, map_write_errors("space.csv"):
+        raise OSError(number, os.strerror(number))
+    assert error.type is kind
+    assert str(error.value) == f"Cannot write space.csv: {os.strerror(number)}."
 
 
 def test_an_interrupted_batch_can_be_resumed(

@@ -109,9 +109,7 @@ def test_the_review_page_escapes() -> None:
 def test_the_contact_sheet_escapes(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.html"
     folder = tmp_path / "<img src=x onerror=y>"
-    writer = ContactSheetWriter(
-        sheet, folder=folder, pictures_folder=tmp_path / "new", page_folder=tmp_path
-    )
+    writer = ContactSheetWriter(sheet, folder=folder, pictures_folder=tmp_path / "new")
     writer.write(ROW)
     writer.write(Row(path="b.png", error=ATTACK))
     writer.close()

@@ -9,14 +9,14 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from marsam.batch.rows import Row, printable_name
-from marsam.errors import DiskFull, JournalError, is_disk_full
+from marsam.errors import DiskFull, JournalError, MarsamError, is_disk_full
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
 from marsam.options import BatchOptions, TranslateOptions
@@ -44,6 +44,12 @@ class TextResult(NamedTuple):
 
     text: str
     warnings: tuple[str, ...] = ()
+
+
+Errors = dict[str, MarsamError]
+"""Why a text could not be made, by its key."""
+Outcome = TextResult | MarsamError
+"""A text, or why it could not be made."""
 
 
 class FileInfo(NamedTuple):
@@ -84,67 +90,57 @@ class ResultCache:
             self._database.close()
 
     def file_info(self, path: Path) -> FileInfo | None:
-        """Return what is known of a file; None if its size or modification time has changed.
-
-        Raises:
-            OSError: when the file cannot be found.
-        """
-        stat = path.stat()
-        with self._transaction() as database:
-            row = database.execute(
-                "SELECT sha256, width, height FROM files"
-                " WHERE path=? AND size_bytes=? AND modified_ns=?",
-                (_path_text(path), stat.st_size, stat.st_mtime_ns),
-            ).fetchone()
-        return FileInfo(*row) if row else None
+        """Return what is known of a file; None if it is new, changed, deleted or unreadable."""
+        try:
+            stat, name = path.stat(), _path_text(path)
+        except OSError:
+            return None
+        rows = self._select(
+            "SELECT sha256, width, height FROM files"
+            " WHERE path=? AND size_bytes=? AND modified_ns=?",
+            *(name, stat.st_size, stat.st_mtime_ns),
+        )
+        return FileInfo(*rows[0]) if rows else None
 
     def record_files(self, files: Iterable[tuple[Path, int, int, FileInfo]]) -> None:
         """Store path, size in bytes, modification time in ns, and content of files."""
         rows = [(_path_text(path), size, modified, *info) for path, size, modified, info in files]
-        with self._transaction() as database:
-            database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._store("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def paths_of(self, sha256: str) -> list[Path]:
         """Return the paths at which files with this checksum were read."""
-        with self._transaction() as database:
-            rows = database.execute("SELECT path FROM files WHERE sha256=?", (sha256,))
-            return [Path(path) for (path,) in rows]
+        rows = self._select("SELECT path FROM files WHERE sha256=?", sha256)
+        return [Path(path) for (path,) in rows]
 
     def get(self, keys: Iterable[str]) -> dict[str, TextResult]:
         """Return the cached results by key, without the keys that are not cached."""
-        results = {}
-        with self._transaction() as database:
-            for key in keys:
-                row = database.execute(
-                    "SELECT text, warnings FROM results WHERE key=?", (key,)
-                ).fetchone()
-                if row:
-                    results[key] = TextResult(row[0], tuple(json.loads(row[1])))
-        return results
+        query = "SELECT key, text, warnings FROM results WHERE key=?"
+        rows = [row for key in keys for row in self._select(query, key)]
+        return {key: TextResult(text, tuple(json.loads(warnings))) for key, text, warnings in rows}
 
-    def put(self, results: Mapping[str, TextResult]) -> None:
-        """Store results by key; they are on the disk when this returns."""
-        rows = [(key, text, json.dumps(warnings)) for key, (text, warnings) in results.items()]
-        with self._transaction() as database:
-            database.executemany("REPLACE INTO results VALUES (?, ?, ?)", rows)
+    def put(self, outcomes: Mapping[str, Outcome]) -> Errors:
+        """Store the texts by key, on the disk when this returns; return the errors."""
+        texts = {key: one for key, one in outcomes.items() if isinstance(one, TextResult)}
+        rows = [(key, text, json.dumps(warnings)) for key, (text, warnings) in texts.items()]
+        self._store("REPLACE INTO results VALUES (?, ?, ?)", rows)
+        return {key: one for key, one in outcomes.items() if isinstance(one, MarsamError)}
 
     def record_sidecar(self, path: Path, sha256: str) -> None:
         """Store that Marsam is about to write a sidecar with this checksum."""
-        with self._transaction() as database:
-            database.execute("REPLACE INTO sidecars VALUES (?, ?)", (_path_text(path), sha256))
+        self._store("REPLACE INTO sidecars VALUES (?, ?)", [(_path_text(path), sha256)])
 
     def owns_sidecar(self, path: Path, sha256: str) -> bool:
         """Whether Marsam wrote a sidecar with this checksum to this path."""
-        with self._transaction() as database:
-            row = database.execute(
-                "SELECT 1 FROM sidecars WHERE path=? AND sha256=?", (_path_text(path), sha256)
-            ).fetchone()
-        return row is not None
+        query = "SELECT 1 FROM sidecars WHERE path=? AND sha256=?"
+        return bool(self._select(query, _path_text(path), sha256))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _select(self, query: str, *values: object) -> list[Any]:
+        with self._lock, self._map_errors():
+            return self._database.execute(query, values).fetchall()
+
+    def _store(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         with self._lock, self._map_errors(), self._database:
-            yield self._database
+            self._database.executemany(statement, rows)
 
     @contextmanager
     def _map_errors(self) -> Iterator[None]:
@@ -185,9 +181,13 @@ class BatchContext:
         options = translate_options(self.options, code)
         return _key("translation", text, self.models["translator"], asdict(options))
 
-    def has_caption(self, sha256: str) -> bool:
-        """Whether an image is reviewed or its caption is cached."""
-        return sha256 in self.reviewed or bool(self.cache.get([self.caption_key(sha256)]))
+    def english(self, sha256: str) -> str | None:
+        """Return the reviewed or cached English text of an image; None if it has none yet."""
+        if row := self.reviewed.get(sha256):
+            return row.english
+        key = self.caption_key(sha256)
+        caption = self.cache.get([key]).get(key)
+        return caption.text if caption else None
 
 
 def translate_options(options: BatchOptions, code: str) -> TranslateOptions:

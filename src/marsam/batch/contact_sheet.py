@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from marsam.batch.rows import Row, printable_name
+from marsam.batch.tables import Writer
 from marsam.notices import Notice
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui.html import template
@@ -37,20 +38,17 @@ def is_contact_sheet(path: Path) -> bool:
         return False
 
 
-class ContactSheetWriter:
+class ContactSheetWriter(Writer):
     """Writes a contact sheet row by row.
 
     Args:
-        path: the file.
+        path: the file; its images have URLs relative to the folder of this path.
         folder: paths of images in rows are relative to it.
         pictures_folder: the folder of new pictures; rows name them relative to its parent.
-        page_folder: the folder from which the page will be opened.
     """
 
-    def __init__(
-        self, path: Path, *, folder: Path, pictures_folder: Path, page_folder: Path
-    ) -> None:
-        self._folder, self._page_folder = folder, page_folder
+    def __init__(self, path: Path, *, folder: Path, pictures_folder: Path) -> None:
+        self._folder, self._page_folder = folder, path.parent
         self._pictures_parent = pictures_folder.parent
         page = template(Path(__file__).with_name("contact_sheet.html"))
         name = printable_name(folder.resolve().name)
@@ -61,17 +59,16 @@ class ContactSheetWriter:
 
     def write(self, row: Row) -> None:
         """Add a row."""
-        new = [self._pictures_parent / name for name in row.pictures]
         texts = sorted(row.texts.items(), key=lambda pair: pair[0] != ARABIC.code)
         alt = row.texts.get(ARABIC.code)
         self._file.write(
             self._card(
                 row,
                 # Without a hash there may be no such file, or a broken link.
-                url=_url(self._folder / row.path, self._page_folder) if row.sha256 else "",
+                url=self._url(self._folder / row.path) if row.sha256 else "",
                 alt=alt or row.english,
                 lang=(ARABIC if alt else ENGLISH).tag,
-                new=[_url(path, self._page_folder) for path in new],
+                new=[self._url(self._pictures_parent / name) for name in row.pictures],
                 texts=[(language(code), text) for code, text in texts if text],
                 warnings=[Bilingual(*Notice[name.upper()].value) for name in row.warnings],
             )
@@ -81,15 +78,14 @@ class ContactSheetWriter:
         """Finish and close the file."""
         if not self._file.closed:
             self._file.write(self._after)
-        self._file.close()
+        super().close()
 
-
-def _url(image: Path, page_folder: Path) -> str:
-    """The URL of an image, relative to the page if possible, so that both can be moved together."""
-    try:
-        relative = os.path.relpath(image.resolve(), page_folder.resolve())
-    except ValueError:  # another drive
-        return image.resolve().as_uri()
-    url = quote(os.fsencode(relative.replace(os.sep, "/")))
-    # Without "./", a colon in the first part would end a URL scheme.
-    return url if relative.startswith(os.pardir) else f"./{url}"
+    def _url(self, image: Path) -> str:
+        """The URL of an image, relative to the page if possible: both can be moved together."""
+        try:
+            relative = os.path.relpath(image.resolve(), self._page_folder.resolve())
+        except ValueError:  # another drive
+            return image.resolve().as_uri()
+        url = quote(os.fsencode(relative.replace(os.sep, "/")))
+        # Without "./", a colon in the first part would end a URL scheme.
+        return url if relative.startswith(os.pardir) else f"./{url}"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from marsam.batch.rows import REVIEWED, Row
-from marsam.batch.tables import write_error
+from marsam.batch.tables import map_write_errors
 from marsam.errors import OptionError
 
 SUFFIX = ".corrections.jsonl"
@@ -137,23 +137,20 @@ class Corrections:
         """
         line = json.dumps(asdict(correction), ensure_ascii=False).encode("utf-8", "surrogatepass")
         line += b"\n"
-        try:
-            with self.file.open("ab+", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
-                if end:
-                    file.seek(end - 1)
-                    if file.read(1) != b"\n":  # a crash cut the last line
-                        line = b"\n" + line
-                try:
-                    while line:  # a disk that is nearly full takes only a part of it
-                        line = line[file.write(line) :]
-                    os.fsync(file.fileno())
-                except OSError:
-                    with suppress(OSError):
-                        file.truncate(end)
-                    raise
-        except OSError as error:
-            raise write_error(self.file.name, error) from error
+        with map_write_errors(self.file.name), self.file.open("ab+", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read(1) != b"\n":  # a crash cut the last line
+                    line = b"\n" + line
+            try:
+                while line:  # a disk that is nearly full takes only a part of it
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(end)
+                raise
         self._by_image[correction.sha256].append(correction)
 
 

@@ -15,33 +15,28 @@ IMAGE_SUFFIXES = (
 
 
 def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
-    """Return every image below a folder, except hidden files and links to other folders.
+    """Yield every image below a folder, except hidden files and links to other folders.
 
     Args:
         folder: the folder to search.
         exclude: a subfolder that is not searched.
 
     Raises:
-        OptionError: when there is no such folder; while iterating, when a subfolder cannot be read.
+        OptionError: while iterating, when there is no such folder, or one cannot be read.
     """
     if not folder.is_dir():
         raise OptionError(f"Folder not found: {folder}.")
     # Resolved, since one of the two paths may be absolute or lead through a link.
-    return _walk(folder, exclude and exclude.resolve())
-
-
-def _walk(root: Path, exclude: Path | None) -> Iterator[Path]:
-    for name, folders, files in os.walk(root, onerror=_raise_unreadable):
-        folder = Path(name)
+    excluded = exclude and exclude.resolve()
+    for parent, folders, files in os.walk(folder, onerror=_raise_unreadable):
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and (exclude is None or (folder / name).resolve() != exclude)
+            if not name.startswith(".") and Path(parent, name).resolve() != excluded
         )
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield folder / name
+                yield Path(parent, name)
 
 
 def _raise_unreadable(error: OSError) -> NoReturn:

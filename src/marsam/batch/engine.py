@@ -14,10 +14,18 @@ from typing import Protocol, TypeVar
 from PIL import Image
 
 from marsam.background import parallel_map
-from marsam.batch.cache import BatchContext, FileInfo, TextResult, translate_options
+from marsam.batch.cache import (
+    BatchContext,
+    Errors,
+    FileInfo,
+    Outcome,
+    TextResult,
+    translate_options,
+)
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
 from marsam.imaging.image_io import open_picture, read_bytes
 from marsam.options import CaptionOptions, TranslateOptions
+from marsam.results import Caption, Translation
 from marsam.stages.protocols import Captioner, Translator
 from marsam.studio import Studio
 
@@ -28,8 +36,6 @@ CAPTION_BATCH_SIZE = {"cpu": 8, "mps": 16, "cuda": 32}
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 CaughtError = TypeVar("CaughtError", bound=Exception)
-Errors = dict[str, MarsamError]
-"""Why a text could not be made, by its cache key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,7 @@ class ScannedFile:
         error: why it is not a readable image.
         image: the decoded image, if it is to be captioned in this process.
         stat: size in bytes and modification time in ns, if the cache does not have them yet.
+        unreadable_on: the other machine that scanned the file, if it could not read it.
     """
 
     path: Path
@@ -49,20 +56,17 @@ class ScannedFile:
     error: PictureError | None = None
     image: Image.Image | None = None
     stat: tuple[int, int] | None = None
+    unreadable_on: str = ""
 
 
 class Engine(Protocol):
-    """Does the work of a batch, and stores the results in the cache.
-
-    Attributes:
-        batch_size: files to process together.
-    """
+    """Does the work of a batch, and stores the results in the cache."""
 
     batch_size: int
+    """Files to process together."""
 
     def scan(self, paths: Iterable[Path]) -> Iterator[ScannedFile]:
         """Scan files, in order; files that the cache knows are not read again."""
-        ...
 
     def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
         """Caption images, by the cache key of each caption.
@@ -70,7 +74,6 @@ class Engine(Protocol):
         Raises:
             ModelError: when the captioner cannot be used.
         """
-        ...
 
     def translate(self, texts: Mapping[str, str], code: str) -> Errors:
         """Translate English texts into a language, by the cache key of each translation.
@@ -79,20 +82,13 @@ class Engine(Protocol):
             ModelError: when the translator cannot be used.
             LanguageError: when it does not know the language.
         """
-        ...
 
     def stop(self) -> None:
         """Cancel; called from another thread, which then waits for the calls above to return."""
-        ...
 
 
 class LocalEngine:
-    """An engine that works in this process.
-
-    Args:
-        studio: its captioner and translator do the work.
-        context: the cache and the options.
-    """
+    """An engine that works in this process, with the captioner and translator of a studio."""
 
     def __init__(self, *, studio: Studio, context: BatchContext) -> None:
         self._studio, self._context = studio, context
@@ -108,26 +104,19 @@ class LocalEngine:
         """Caption images in one batch."""
         decoded = {key: file.image for key, file in images.items() if file.image}
         options = self._context.options.caption
-        results, errors = caption_all(self._studio.captioner, decoded, options)
-        self._context.cache.put(results)
-        return errors
+        return self._context.cache.put(caption_all(self._studio.captioner, decoded, options))
 
     def translate(self, texts: Mapping[str, str], code: str) -> Errors:
         """Translate texts in one batch."""
         options = translate_options(self._context.options, code)
-        results, errors = translate_all(self._studio.translator, texts, options)
-        self._context.cache.put(results)
-        return errors
+        return self._context.cache.put(translate_all(self._studio.translator, texts, options))
 
     def stop(self) -> None:
         """Do nothing: a running batch ends within seconds, and its results are worth keeping."""
 
     def _scan_if_new(self, path: Path) -> ScannedFile:
-        try:
-            info = self._context.cache.file_info(path)
-        except OSError:
-            info = None
-        if info is not None and self._context.has_caption(info.sha256):
+        info = self._context.cache.file_info(path)
+        if info is not None and self._context.english(info.sha256) is not None:
             return ScannedFile(path=path, info=info)
         return scan_file(path)
 
@@ -135,70 +124,56 @@ class LocalEngine:
 def scan_file(path: Path) -> ScannedFile:
     """Read and decode a file; an error is part of the result."""
     if any("\udc80" <= char <= "\udcff" for char in str(path)):  # surrogate escapes
-        return _unreadable(path, "The name of this file is not valid Unicode; rename the file.")
+        unnamed = PictureError("The name of this file is not valid Unicode; rename the file.")
+        return ScannedFile(path=path, error=unnamed)
     try:
-        stat = path.stat()
-        data = read_bytes(path)
+        stat, data = path.stat(), read_bytes(path)
         image = open_picture(data)
     except PictureError as error:
         return ScannedFile(path=path, error=error)
     except OSError as error:
-        return _unreadable(path, f"Cannot read {path.name}: {error.strerror}.")
+        unreadable = PictureError(f"Cannot read {path.name}: {error.strerror}.")
+        return ScannedFile(path=path, error=unreadable)
     info = FileInfo(hashlib.sha256(data).hexdigest(), *image.size)
     return ScannedFile(path=path, info=info, image=image, stat=(stat.st_size, stat.st_mtime_ns))
 
 
-def _unreadable(path: Path, reason: str) -> ScannedFile:
-    return ScannedFile(path=path, error=PictureError(reason))
-
-
 def caption_all(
     captioner: Captioner, images: Mapping[str, Image.Image], options: CaptionOptions
-) -> tuple[dict[str, TextResult], Errors]:
-    """Return the best caption of each image, and the errors of those that failed.
+) -> dict[str, Outcome]:
+    """Return the best caption of each image, or why it failed.
 
     Raises:
         ModelError: when the captioner cannot be used.
     """
 
-    def run(batch: Sequence[Image.Image]) -> list[TextResult]:
-        captions = captioner.caption_many(batch, options)
-        return [TextResult(best.text, tuple(map(str, best.warnings))) for best, *_ in captions]
+    def run(batch: Sequence[Image.Image]) -> list[Caption]:
+        return [best for best, *_ in captioner.caption_many(batch, options)]
 
-    return _split_errors(run, images)
+    return _outcomes(run, images)
 
 
 def translate_all(
     translator: Translator, texts: Mapping[str, str], options: TranslateOptions
-) -> tuple[dict[str, TextResult], Errors]:
-    """Return the translation of each text, and the errors of those that failed.
+) -> dict[str, Outcome]:
+    """Return the translation of each text, or why it failed.
 
     Raises:
         ModelError: when the translator cannot be used.
         LanguageError: when it does not know the language.
     """
-
-    def run(batch: Sequence[str]) -> list[TextResult]:
-        translations = translator.translate_many(batch, options)
-        return [TextResult(one.text, tuple(map(str, one.warnings))) for one in translations]
-
-    return _split_errors(run, texts)
+    return _outcomes(lambda batch: translator.translate_many(batch, options), texts)
 
 
-def _split_errors(
-    run: Callable[[Sequence[Input]], list[Output]], inputs: Mapping[str, Input]
-) -> tuple[dict[str, Output], Errors]:
-    outputs = bisect_on_error(
-        run, list(inputs.values()), catch=MarsamError, fatal=(ModelError, LanguageError)
-    )
-    results: dict[str, Output] = {}
-    errors: Errors = {}
-    for key, output in zip(inputs, outputs, strict=True):
-        if isinstance(output, MarsamError):
-            errors[key] = output
-        else:
-            results[key] = output
-    return results, errors
+def _outcomes(
+    run: Callable[[Sequence[Input]], Sequence[Caption | Translation]], inputs: Mapping[str, Input]
+) -> dict[str, Outcome]:
+    def texts(batch: Sequence[Input]) -> list[TextResult]:
+        return [TextResult(one.text, tuple(map(str, one.warnings))) for one in run(batch)]
+
+    fatal = ModelError, LanguageError
+    outputs = bisect_on_error(texts, list(inputs.values()), catch=MarsamError, fatal=fatal)
+    return dict(zip(inputs, outputs, strict=True))
 
 
 def bisect_on_error(

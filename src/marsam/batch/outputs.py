@@ -48,21 +48,19 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
             )
         if not path.exists():
             continue
-        foreign = (
-            f"{path.name} already exists and was not written by marsam batch; choose another name."
-        )
-        if suffix == CONTACT_SHEET:
-            if not is_contact_sheet(path):
-                raise OptionError(foreign)
-            continue
         try:
             modified = path.stat().st_mtime
-            for row in map(corrections.apply, read_rows(path)):
+            # Any other .html file is no table, and read_rows says so.
+            rows = () if suffix == CONTACT_SHEET and is_contact_sheet(path) else read_rows(path)
+            for row in map(corrections.apply, rows):
                 time = corrections.time_of(row, default=modified)
                 if row.reviewed and time >= latest.get(row.sha256, (0.0, row))[0]:
                     latest[row.sha256] = time, corrections.without_missing_texts(row)
         except OptionError as error:
-            raise OptionError(foreign) from error
+            raise OptionError(
+                f"{path.name} already exists and was not written by marsam batch; "
+                "choose another name."
+            ) from error
     return {sha256: row for sha256, (_, row) in latest.items()}
 
 
@@ -86,24 +84,16 @@ def open_outputs(
     with ExitStack() as stack:
         for table in {path.with_suffix(""): path for path in paths}.values():
             stack.callback(unlock, lock_table(table))
+
+        def make(suffix: str, file: Path) -> Writer:
+            if suffix == CONTACT_SHEET:
+                return ContactSheetWriter(file, folder=folder, pictures_folder=pictures_folder)
+            return TABLE_WRITERS[suffix](file, codes)
+
         outputs: list[AtomicOutput] = []
         for path in paths:
-            outputs.append(AtomicOutput(path, _writer(path, codes, folder, pictures_folder)))
+            outputs.append(AtomicOutput(path, partial(make, path.suffix.lower())))
             stack.callback(outputs[-1].discard)
         yield outputs
         for output in outputs:
             output.commit()
-
-
-def _writer(
-    path: Path, codes: Sequence[str], folder: Path, pictures_folder: Path
-) -> Callable[[Path], Writer]:
-    suffix = path.suffix.lower()
-    if suffix == CONTACT_SHEET:
-        return partial(
-            ContactSheetWriter,
-            folder=folder,
-            pictures_folder=pictures_folder,
-            page_folder=path.parent,
-        )
-    return lambda file: TABLE_WRITERS[suffix](file, codes)

@@ -1,16 +1,17 @@
 """The batch pipeline: scan, caption, translate and paint, all at the same time."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from marsam.background import prefetch
-from marsam.batch.cache import BatchContext, TextResult
-from marsam.batch.engine import Engine, Errors, ScannedFile
+from marsam.batch.cache import BatchContext, Errors, Outcome
+from marsam.batch.engine import Engine, ScannedFile
 from marsam.batch.rows import Row, printable_name
-from marsam.errors import PictureError
+from marsam.errors import MarsamError, PictureError
 from marsam.imaging import metadata
 from marsam.imaging.image_io import map_save_errors
 from marsam.options import PaintOptions
@@ -68,15 +69,19 @@ class BatchPipeline:
             for file in files:
                 if file.info and file.info.sha256 not in context.reviewed:
                     wanted[context.caption_key(file.info.sha256)] = file
-            results = context.cache.get(wanted)
-            missing = {key: file for key, file in wanted.items() if key not in results}
-            errors = self.engine.caption(missing) if missing else {}
-            results |= context.cache.get(missing)
-            yield [self._captioned_row(file, results, errors) for file in files]
+            captions = self._outcomes(wanted, self.engine.caption)
+            yield [self._captioned_row(file, captions) for file in files]
 
-    def _captioned_row(
-        self, file: ScannedFile, results: Mapping[str, TextResult], errors: Errors
-    ) -> Row:
+    def _outcomes(
+        self, inputs: Mapping[str, Item], compute: Callable[[Mapping[str, Item]], Errors]
+    ) -> Mapping[str, Outcome]:
+        """Return the cached texts by key, after those that are missing were computed."""
+        cached = self.context.cache.get(inputs)
+        missing = {key: item for key, item in inputs.items() if key not in cached}
+        errors = compute(missing) if missing else {}
+        return cached | self.context.cache.get(missing) | errors
+
+    def _captioned_row(self, file: ScannedFile, captions: Mapping[str, Outcome]) -> Row:
         path = file.path.relative_to(self.folder).as_posix()
         row = Row(path=printable_name(path), models=self.context.models)
         if file.info is None:
@@ -85,53 +90,43 @@ class BatchPipeline:
         row = replace(row, sha256=sha256, width=width, height=height)
         if reviewed := self.context.reviewed.get(sha256):
             return replace(row, texts=reviewed.texts, models=reviewed.models, reviewed=True)
-        key = self.context.caption_key(sha256)
-        if key in errors:
-            return row.with_error(errors[key])
-        caption, warnings = results[key]
-        return replace(row, texts={ENGLISH.code: caption}, warnings=warnings)
+        caption = captions[self.context.caption_key(sha256)]
+        if isinstance(caption, MarsamError):
+            return row.with_error(caption)
+        return replace(row, texts={ENGLISH.code: caption.text}, warnings=caption.warnings)
 
     def _translate(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        for chunk in chunks:
-            rows = chunk
+        for rows in chunks:
             for code in self.context.options.languages:
                 rows = self._translate_into(code, rows)
             yield rows
 
     def _translate_into(self, code: str, rows: list[Row]) -> list[Row]:
-        context = self.context
         wanted = {
-            context.translation_key(row.english, code): row.english
+            self.context.translation_key(row.english, code): row.english
             for row in rows
             if row.english and code not in row.texts
         }
-        results = context.cache.get(wanted)
-        missing = {key: text for key, text in wanted.items() if key not in results}
-        errors = self.engine.translate(missing, code) if missing else {}
-        results |= context.cache.get(missing)
-        return [self._translated_row(row, code, results, errors) for row in rows]
+        translations = self._outcomes(wanted, partial(self.engine.translate, code=code))
+        return [self._translated_row(row, code, translations) for row in rows]
 
-    def _translated_row(
-        self, row: Row, code: str, results: Mapping[str, TextResult], errors: Errors
-    ) -> Row:
+    def _translated_row(self, row: Row, code: str, translations: Mapping[str, Outcome]) -> Row:
         if not row.english or code in row.texts:  # an empty text was cleared by a reviewer
             return row
-        key = self.context.translation_key(row.english, code)
-        if key in errors:
+        translation = translations[self.context.translation_key(row.english, code)]
+        if isinstance(translation, MarsamError):
             # Reviewed texts are kept, even where a further language cannot be added.
-            return row if row.reviewed else row.with_error(errors[key])
-        text, warnings = results[key]
-        warnings = tuple(dict.fromkeys((*row.warnings, *warnings)))
-        return replace(row, texts={**row.texts, code: text}, warnings=warnings)
+            return row if row.reviewed else row.with_error(translation)
+        warnings = tuple(dict.fromkeys((*row.warnings, *translation.warnings)))
+        return replace(row, texts={**row.texts, code: translation.text}, warnings=warnings)
 
     def _paint(self, row: Row) -> Row:
         """Return the row with its new pictures; those that exist are not painted again."""
         options = self.context.options.paint
         if options is None or not row.english:
             return row
-        first = options.seed
-        if first is None:  # from the content, so that a resumed batch paints the same pictures
-            first = int(row.sha256[:7], 16)
+        # From the content by default, so that a resumed batch paints the same pictures.
+        first = int(row.sha256[:7], 16) if options.seed is None else options.seed
         names = []
         for seed in range(first, first + options.pictures):
             path = self.pictures_folder / f"{row.sha256[:16]}-{seed}.png"
@@ -153,7 +148,7 @@ class BatchPipeline:
 
     def _is_painted(self, path: Path, row: Row, options: PaintOptions) -> bool:
         try:
-            record = metadata.read_record(path) if path.is_file() else None
+            record = metadata.read_record(path)
         except PictureError:
             return False
         return record is not None and (

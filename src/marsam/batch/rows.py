@@ -21,8 +21,7 @@ class Row:
     Attributes:
         path: relative to the batch's folder, with ``/`` on every system.
         sha256: checksum of the file; empty when it cannot be read.
-        width: pixels, after rotation to upright.
-        height: pixels, after rotation to upright.
+        width, height: in pixels, after rotation to upright.
         texts: by NLLB code, English first; none when there is an error. An empty text was cleared
             by a reviewer.
         warnings: names of :class:`marsam.notices.Notice`.

@@ -2,15 +2,16 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from marsam.atomic import commit, partial_path
 from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
-from marsam.errors import DiskFull, MarsamError, OptionError, is_disk_full
+from marsam.errors import DiskFull, OptionError, is_disk_full
 
 PARQUET_ROW_GROUP_SIZE = 1000
 """Rows of a Parquet row group, which is built in memory."""
@@ -18,16 +19,18 @@ FORMULA_PREFIXES = tuple("=+-@\t\r")
 """First characters of cells that spreadsheets evaluate instead of showing them."""
 
 
-class Writer(Protocol):
+class Writer(ABC):
     """Writes a file row by row."""
 
+    _file: Any
+
+    @abstractmethod
     def write(self, row: Row) -> None:
         """Add a row."""
-        ...
 
     def close(self) -> None:
         """Finish and close the file."""
-        ...
+        self._file.close()
 
 
 class AtomicOutput:
@@ -45,20 +48,18 @@ class AtomicOutput:
     def __init__(self, path: Path, make: Callable[[Path], Writer]) -> None:
         self.path = path
         self._partial = partial_path(path)
-        try:
+        with map_write_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = make(self._partial)
-        except OSError as error:
-            raise write_error(str(path), error) from error
 
     def write(self, row: Row) -> None:
         """Add a row; errors as of the constructor. An existing file is not changed."""
-        with self._map_errors():
+        with map_write_errors(self.path.name):
             self._writer.write(row)
 
     def commit(self) -> None:
         """Write the file to the disk and replace an existing file; errors as of the constructor."""
-        with self._map_errors():
+        with map_write_errors(self.path.name):
             self._writer.close()
             commit(self._partial, self.path)
 
@@ -68,21 +69,18 @@ class AtomicOutput:
             self._writer.close()
         self._partial.unlink(missing_ok=True)
 
-    @contextmanager
-    def _map_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise write_error(self.path.name, error) from error
+
+@contextmanager
+def map_write_errors(name: str) -> Iterator[None]:
+    """Map an ``OSError`` while a file is written to DiskFull or OptionError."""
+    try:
+        yield
+    except OSError as error:
+        kind = DiskFull if is_disk_full(error) else OptionError
+        raise kind(f"Cannot write {name}: {error.strerror}.") from error
 
 
-def write_error(name: str, error: OSError) -> MarsamError:
-    """Return the error to raise when a file cannot be written."""
-    kind = DiskFull if is_disk_full(error) else OptionError
-    return kind(f"Cannot write {name}: {error.strerror}.")
-
-
-class CsvWriter:
+class CsvWriter(Writer):
     """CSV as Excel opens it: UTF-8 with a byte order mark, and formulas escaped."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
@@ -96,12 +94,8 @@ class CsvWriter:
             {name: _escape_formula(value) for name, value in row.to_columns().items()}
         )
 
-    def close(self) -> None:
-        """Finish and close the file."""
-        self._file.close()
 
-
-class JsonLinesWriter:
+class JsonLinesWriter(Writer):
     """JSON Lines: one object for each row."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
@@ -113,12 +107,8 @@ class JsonLinesWriter:
         data = dict.fromkeys(self._names, "") | row.to_columns()
         self._file.write(json.dumps(data, ensure_ascii=False) + "\n")
 
-    def close(self) -> None:
-        """Finish and close the file."""
-        self._file.close()
 
-
-class ParquetWriter:
+class ParquetWriter(Writer):
     """Parquet: text columns, and 32-bit integers for the width and height."""
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
@@ -126,7 +116,7 @@ class ParquetWriter:
         self._names = column_names(codes)
         types = {"width": pyarrow.int32(), "height": pyarrow.int32()}
         schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._names])
-        self._table: Any = partial(pyarrow.Table.from_pylist, schema=schema)
+        self._table = partial(pyarrow.Table.from_pylist, schema=schema)
         self._file = parquet.ParquetWriter(path, schema)
         self._rows: list[dict[str, Any]] = []
 
@@ -139,7 +129,7 @@ class ParquetWriter:
     def close(self) -> None:
         """Finish and close the file."""
         self._flush()
-        self._file.close()
+        super().close()
 
     def _flush(self) -> None:
         if self._rows:
@@ -153,16 +143,9 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         OptionError: when the table is missing, damaged, or not written by Marsam.
     """
-    readers = {".csv": _read_csv, ".jsonl": _read_json_lines, ".parquet": _read_parquet}
     try:
-        for data in readers[path.suffix.lower()](path):
+        for data in _read_columns(path):
             yield Row.from_columns(data)
-    except OptionError:
-        raise
-    except KeyError as error:
-        raise OptionError(
-            f"Cannot read {path.name}: supported table formats are .csv, .jsonl and .parquet."
-        ) from error
     except FileNotFoundError as error:
         raise OptionError(f"File not found: {path.name}.") from error
     except (OSError, ValueError, csv.Error) as error:
@@ -170,36 +153,31 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def language_tags(path: Path) -> list[str]:
-    """Return the tags of the languages that a table has columns for."""
-    names: Sequence[str] = ()
-    if path.suffix.lower() == ".parquet":
-        names = _parquet()[1].read_schema(path).names
-    elif path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-    else:
-        with path.open(encoding="utf-8") as file:
-            names = list(json.loads(file.readline() or "{}"))
+    """Return the tags of the languages that a table has columns for; none if it has no rows."""
+    with closing(_read_columns(path)) as rows:
+        names = next(rows, {})
     return [name for name in names if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
 
 
-def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for data in csv.DictReader(file, strict=True):
-            yield {
-                name: _unescape_formula(value) for name, value in data.items() if name is not None
-            }
-
-
-def _read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)
-
-
-def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
-    with _parquet()[1].ParquetFile(path) as file:
-        for rows in file.iter_batches(batch_size=PARQUET_ROW_GROUP_SIZE):
-            yield from rows.to_pylist()
+def _read_columns(path: Path) -> Generator[dict[str, Any]]:
+    """Yield the values of each row, by column."""
+    match path.suffix.lower():
+        case ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                for data in csv.DictReader(file, strict=True):
+                    data.pop(None, None)  # values without a column
+                    yield {name: _unescape_formula(value) for name, value in data.items()}
+        case ".jsonl":
+            with path.open(encoding="utf-8") as file:
+                yield from map(json.loads, file)
+        case ".parquet":
+            with _parquet()[1].ParquetFile(path) as table:
+                for rows in table.iter_batches(batch_size=PARQUET_ROW_GROUP_SIZE):
+                    yield from rows.to_pylist()
+        case _:
+            raise OptionError(
+                f"Cannot read {path.name}: supported table formats are .csv, .jsonl and .parquet."
+            )
 
 
 def _parquet() -> tuple[Any, Any]:

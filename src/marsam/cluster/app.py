@@ -42,7 +42,7 @@ def build(plan: Plan) -> Application:
         max_constructor_retry_count=MAX_START_FAILURES,
         ray_actor_options={"num_cpus": 0},
     )(MetadataDeployment)
-    return metadata.bind(plan, captioner.bind(plan), translator.bind(plan), painter.bind(plan))
+    return metadata.bind(plan, painter.bind(plan), captioner.bind(plan), translator.bind(plan))
 
 
 def _options(resources: StageResources, *, max_ongoing: int | None = None) -> dict[str, Any]:
@@ -57,15 +57,13 @@ def _options(resources: StageResources, *, max_ongoing: int | None = None) -> di
         "graceful_shutdown_timeout_s": SHUTDOWN_TIMEOUT_S,
         "health_check_period_s": HEALTH_CHECK_PERIOD_S,
         "max_constructor_retry_count": MAX_START_FAILURES,
+        "max_replicas_per_node": resources.max_replicas_per_node,
     }
-    if resources.max_replicas_per_node is not None:
-        options["max_replicas_per_node"] = resources.max_replicas_per_node
     if resources.max_replicas is None:
         return options | {"num_replicas": resources.replicas}
-    return options | {
-        "autoscaling_config": {
-            "min_replicas": resources.replicas,
-            "max_replicas": resources.max_replicas,
-            "target_ongoing_requests": max_ongoing or resources.max_batch_size,
-        }
+    autoscaling = {
+        "min_replicas": resources.replicas,
+        "max_replicas": resources.max_replicas,
+        "target_ongoing_requests": max_ongoing or resources.max_batch_size,
     }
+    return options | {"autoscaling_config": autoscaling}

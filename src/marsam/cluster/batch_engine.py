@@ -10,22 +10,27 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from marsam.batch.cache import BatchContext, FileInfo, TextResult
-from marsam.batch.engine import Errors, ScannedFile
-from marsam.cluster.connect import connected
+from marsam.batch.cache import BatchContext, Errors, Outcome
+from marsam.batch.engine import ScannedFile
+from marsam.cluster.batch_workers import (
+    CaptionerActor,
+    Job,
+    TranslatorActor,
+    can_open,
+    changed,
+    scan_files,
+)
+from marsam.cluster.connect import ensure_connected
 from marsam.cluster.plan import Plan
 from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
 from marsam.hub.selection import choose_set
 from marsam.studio import Studio
 from marsam.text.languages import ENGLISH
-
-if TYPE_CHECKING:
-    from marsam.cluster.batch_workers import Job
 
 SCAN_BLOCK_SIZE = 32
 """Files per scan task."""
@@ -71,26 +76,21 @@ def batch_cluster(
     """
     chosen = choose_set(models)[0].name
     studio = (plan or Plan(models=chosen)).create_studio(device="cpu")  # for the names only
-    # Ray prints pages about a lost machine to stdout, which must not be mixed with JSON output.
-    with (
-        Path(os.devnull).open("w") as discarded,
-        redirect_stdout(discarded),
-        connected(address, cpus=2),
-    ):
+    with ExitStack() as stack:
+        # Ray prints pages about a lost machine to stdout, which must not be mixed with JSON output.
+        stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
+        if ensure_connected(address, cpus=2):
+            import ray
+
+            stack.callback(ray.shutdown)
         from marsam.cluster.ray_data import machines
 
-        if plan is None:
-            plan = Plan.for_batch(chosen, device, machines())
+        plan = plan or Plan.for_batch(chosen, device, machines())
         yield BatchCluster(plan=plan, studio=studio)
 
 
 class ClusterEngine:
-    """Runs a batch's work on a cluster; a :class:`marsam.batch.engine.Engine`.
-
-    Args:
-        plan: models and resources.
-        context: the cache and the options.
-    """
+    """Runs a batch's work on a cluster; a :class:`marsam.batch.engine.Engine`."""
 
     def __init__(self, *, plan: Plan, context: BatchContext) -> None:
         self.batch_size = plan.captioner.max_batch_size
@@ -116,14 +116,12 @@ class ClusterEngine:
         Raises:
             ClusterError: when a machine cannot read the folder, or the cluster cannot do the work.
         """
-        from marsam.cluster.batch_workers import changed
-
-        paths = list(paths)
+        paths, cache = list(paths), self._context.cache
         # The machines have other working folders.
-        errors = self._scan_errors([p.absolute() for p in paths if self._file_info(p) is None])
+        errors = self._scan_errors([p.absolute() for p in paths if cache.file_info(p) is None])
         self._results = self._process(list(self._jobs(paths)))
         for path in paths:
-            info = self._file_info(path)
+            info = cache.file_info(path)
             error = None if info else errors.get(path.absolute()) or changed(path)
             yield ScannedFile(path=path, info=info, error=error)
 
@@ -139,46 +137,33 @@ class ClusterEngine:
         """Make every waiting call raise ``Cancelled``."""
         self._stopped.set()
 
-    def _file_info(self, path: Path) -> FileInfo | None:
-        try:
-            return self._context.cache.file_info(path)
-        except OSError:  # deleted or unreadable
-            return None
-
     def _scan_errors(self, paths: Sequence[Path]) -> dict[Path, PictureError]:
         """Scan files and store the results in the cache; return the errors."""
-        from marsam.cluster.batch_workers import scan_files
+
+        def stages(data: Any) -> Any:
+            options = {"batch_size": SCAN_BLOCK_SIZE, "batch_format": "pyarrow"}
+            return data.map_batches(scan_files, num_cpus=SCAN_CPUS, **options)
 
         errors: dict[Path, PictureError] = {}
-        for scans in self._run_dataset(
-            paths,
-            SCAN_BLOCK_SIZE,
-            lambda data: data.map_batches(
-                scan_files, num_cpus=SCAN_CPUS, batch_size=SCAN_BLOCK_SIZE, batch_format="pyarrow"
-            ),
-        ):
-            files = []
+        for scans in self._run_dataset(paths, SCAN_BLOCK_SIZE, stages):
             for scan in scans:
-                _check_readable(scan.file.path, scan.unreadable_on)
-                if scan.file.error:
-                    errors[scan.file.path] = scan.file.error
-                else:
-                    files.append((scan.file.path, *scan.file.stat, scan.file.info))
-            self._context.cache.record_files(files)
+                _check_readable(scan.path, scan.unreadable_on)
+            errors |= {scan.path: scan.error for scan in scans if scan.error}
+            self._context.cache.record_files(
+                (scan.path, *scan.stat, scan.info) for scan in scans if not scan.error
+            )
         return errors
 
-    def _jobs(self, paths: Iterable[Path]) -> Iterator["Job"]:
+    def _jobs(self, paths: Iterable[Path]) -> Iterator[Job]:
         """Yield the work that is not in the cache: each image and each text once."""
-        from marsam.cluster.batch_workers import Job
-
         context = self._context
         started: set[str] = set()
         for path in paths:
-            info = self._file_info(path)
+            info = context.cache.file_info(path)
             if info is None or info.sha256 in started:
                 continue
             started.add(info.sha256)
-            if (english := self._english(info.sha256)) is None:
+            if (english := context.english(info.sha256)) is None:
                 yield Job(path=path.absolute(), sha256=info.sha256, codes=context.options.languages)
                 continue
             row = context.reviewed.get(info.sha256)
@@ -193,43 +178,33 @@ class ClusterEngine:
                 codes = tuple(code for key, code in keys.items() if key in new)
                 yield Job(english=english, codes=codes)
 
-    def _english(self, sha256: str) -> str | None:
-        """Return the caption of an image; None if it has none yet."""
-        if row := self._context.reviewed.get(sha256):
-            return row.english
-        key = self._context.caption_key(sha256)
-        caption = self._context.cache.get([key]).get(key)
-        return caption.text if caption else None
-
-    def _process(self, jobs: Sequence["Job"]) -> Iterator[list["Job"]]:
+    def _process(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Yield the jobs with their results; a stage without jobs gets no actors."""
-        from marsam.cluster.batch_workers import CaptionerActor, TranslatorActor
 
         def stages(data: Any) -> Any:
-            calls = math.ceil(len(jobs) / self.batch_size)
-            if any(job.path for job in jobs):
-                data = self._with_actor_pool(data, "captioner", CaptionerActor, calls)
-            if any(job.codes for job in jobs):
-                data = self._with_actor_pool(data, "translator", TranslatorActor, calls)
+            from marsam.cluster.ray_data import actor_pool
+
+            context, calls = self._context, math.ceil(len(jobs) / self.batch_size)
+            for stage, actor, is_needed in (
+                ("captioner", CaptionerActor, any(job.path for job in jobs)),
+                ("translator", TranslatorActor, any(job.codes for job in jobs)),
+            ):
+                if is_needed:
+                    data = data.map_batches(
+                        actor,
+                        fn_constructor_args=(self._plan, context.options, context.models[stage]),
+                        batch_size=self.batch_size,
+                        batch_format="pyarrow",
+                        **actor_pool(getattr(self._plan, stage), calls),
+                    )
             return data
 
         return self._run_dataset(jobs, self.batch_size, stages)
 
-    def _with_actor_pool(self, data: Any, stage: str, actor: type, calls: int) -> Any:
-        from marsam.cluster.ray_data import actor_pool
-
-        return data.map_batches(
-            actor,
-            fn_constructor_args=(self._plan, self._context.options, self._context.models[stage]),
-            batch_size=self.batch_size,
-            batch_format="pyarrow",
-            **actor_pool(getattr(self._plan, stage), calls),
-        )
-
     def _wait_for(self, keys: Collection[str]) -> Errors:
         """Store results until these keys have one; return the errors of those that failed."""
         missing, more = set(keys), True
-        while missing := self._pending(missing):
+        while missing := self._without_outcome(missing):
             if self._stopped.is_set():
                 raise Cancelled("The batch was stopped.")
             if not more:
@@ -242,27 +217,23 @@ class ClusterEngine:
                 self._store(jobs or [])
         return {key: self._errors[key] for key in keys if key in self._errors}
 
-    def _pending(self, keys: set[str]) -> set[str]:
+    def _without_outcome(self, keys: set[str]) -> set[str]:
         rest = {key for key in keys if key not in self._errors}
         return rest - self._context.cache.get(rest).keys()
 
-    def _store(self, jobs: Iterable["Job"]) -> None:
+    def _store(self, jobs: Iterable[Job]) -> None:
         """Store results in the cache."""
-        results: dict[str, TextResult] = {}
+        context = self._context
+        outcomes: dict[str, Outcome] = {}
         for job in jobs:
             if job.fatal is not None:
                 raise job.fatal
             if job.path is not None:
                 _check_readable(job.path, job.unreadable_on)
-
-            def key(code: str, job: "Job" = job) -> str:
-                if code == ENGLISH.code:
-                    return self._context.caption_key(job.sha256)
-                return self._context.translation_key(job.english, code)
-
-            results |= {key(code): text for code, text in job.results.items()}
-            self._errors |= {key(code): error for code, error in job.errors.items()}
-        self._context.cache.put(results)
+            keys = {code: context.translation_key(job.english, code) for code in job.codes}
+            keys[ENGLISH.code] = context.caption_key(job.sha256)
+            outcomes |= {keys[code]: outcome for code, outcome in job.outcomes.items()}
+        self._errors |= context.cache.put(outcomes)
 
     def _run_dataset(
         self, items: Sequence[Any], block_size: int, stages: Callable[[Any], Any]
@@ -310,14 +281,8 @@ def _check_readable(path: Path, unreadable_on: str) -> None:
     Raises:
         ClusterError: when it can be read here.
     """
-    if not unreadable_on:
-        return
-    try:
-        with path.open("rb"):
-            pass
-    except OSError:
-        return  # the problem is the file, not the folder
-    raise ClusterError(
-        f"The machine {unreadable_on} cannot read {path}, but this machine can; "
-        "put the pictures where every machine of the cluster finds them under the same path."
-    )
+    if unreadable_on and can_open(path):  # the problem is the folder, not the file
+        raise ClusterError(
+            f"The machine {unreadable_on} cannot read {path}, but this machine can; "
+            "put the pictures where every machine of the cluster finds them under the same path."
+        )

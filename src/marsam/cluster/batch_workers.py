@@ -7,23 +7,14 @@ import pickle
 import platform
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow
-
 from marsam.background import parallel_map
-from marsam.batch.cache import TextResult, model_id, translate_options
-from marsam.batch.engine import (
-    READER_THREADS,
-    Errors,
-    ScannedFile,
-    caption_all,
-    scan_file,
-    translate_all,
-)
+from marsam.batch.cache import Outcome, TextResult, model_id, translate_options
+from marsam.batch.engine import READER_THREADS, ScannedFile, caption_all, scan_file, translate_all
 from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.options import BatchOptions
@@ -33,20 +24,7 @@ COLUMN = "pickled"
 """Column of a block. Arrow cannot hold errors, nor file names that are not Unicode."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RemoteScan:
-    """A file that was scanned on another machine.
-
-    Attributes:
-        file: the result, without the image.
-        unreadable_on: the machine, if it could not read the file.
-    """
-
-    file: ScannedFile
-    unreadable_on: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Job:
     """The work for one image, and its results.
 
@@ -55,8 +33,7 @@ class Job:
         sha256: of the file when it was scanned.
         english: the text to translate.
         codes: NLLB codes of the languages to translate into.
-        results: the texts by code, also the English one.
-        errors: why a text could not be made, by code.
+        outcomes: a text or an error for each language, also for English, by code.
         unreadable_on: the machine that could not read the file.
         fatal: an error that would occur for every image.
     """
@@ -65,14 +42,15 @@ class Job:
     sha256: str = ""
     english: str = ""
     codes: tuple[str, ...] = ()
-    results: Mapping[str, TextResult] = field(default_factory=dict)
-    errors: Errors = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     unreadable_on: str = ""
     fatal: MarsamError | None = None
 
 
-def pack(items: Sequence[Any]) -> pyarrow.Table:
-    """Return a block of a dataset with these items."""
+def pack(items: Sequence[Any]) -> Any:
+    """Return a block of a dataset with these items: a table of Arrow."""
+    import pyarrow
+
     return pyarrow.table({COLUMN: [pickle.dumps(item) for item in items]})
 
 
@@ -84,23 +62,27 @@ def unpack(block: Any) -> list[Any]:
 
 def scan_files(block: Any) -> Any:
     """Scan a block of files; their images are not sent back."""
-    scans = _scan_all(unpack(block))
-    return pack([replace(scan, file=replace(scan.file, image=None)) for scan in scans])
+    return pack([replace(scan, image=None) for scan in _scan_all(unpack(block))])
 
 
-def _scan_all(paths: Sequence[Path]) -> Iterator[RemoteScan]:
+def _scan_all(paths: Sequence[Path]) -> Iterator[ScannedFile]:
     return parallel_map(_scan, paths, workers=READER_THREADS, max_queued=READER_THREADS)
 
 
-def _scan(path: Path) -> RemoteScan:
-    file = scan_file(path)
-    if file.error is None:
-        return RemoteScan(file=file)
+def _scan(path: Path) -> ScannedFile:
+    scan = scan_file(path)
+    if scan.error and not can_open(path):
+        return replace(scan, unreadable_on=platform.node())
+    return scan
+
+
+def can_open(path: Path) -> bool:
+    """Whether this machine can open a file, whatever it contains."""
     try:
         with path.open("rb"):
-            return RemoteScan(file=file)
+            return True
     except OSError:
-        return RemoteScan(file=file, unreadable_on=platform.node())
+        return False
 
 
 class _StageActor(ABC):
@@ -121,7 +103,7 @@ class _StageActor(ABC):
         self._fatal: MarsamError | None = None
         name = self.stage_name
         try:
-            self._stage: Any = getattr(plan.studio_in_worker(getattr(plan, name)), name)
+            self._stage = getattr(plan.create_studio(threads=getattr(plan, name).threads), name)
             if (other := model_id(self._stage)) != model:
                 raise ClusterError(
                     f"The {name} on {platform.node()} is {other}, but this machine has {model}; "
@@ -136,12 +118,13 @@ class _StageActor(ABC):
         try:
             if self._fatal is not None:
                 raise self._fatal
-            return pack(self._process(jobs))
+            self._process(jobs)
         except MarsamError as error:
-            return pack([replace(job, fatal=error) for job in jobs])
+            jobs = [replace(job, fatal=error) for job in jobs]
+        return pack(jobs)
 
     @abstractmethod
-    def _process(self, jobs: list[Job]) -> list[Job]: ...
+    def _process(self, jobs: list[Job]) -> None: ...
 
 
 class CaptionerActor(_StageActor):
@@ -149,35 +132,22 @@ class CaptionerActor(_StageActor):
 
     stage_name = "captioner"
 
-    def _process(self, jobs: list[Job]) -> list[Job]:
+    def _process(self, jobs: list[Job]) -> None:
         # Files are read while another thread's images are captioned.
-        paths = [job.path for job in jobs if job.path is not None]
-        scans = dict(zip(paths, _scan_all(paths), strict=True))
+        scans = {scan.path: scan for scan in _scan_all([job.path for job in jobs if job.path])}
         images = {
-            job.sha256: scan.file.image
-            for job in jobs
-            if job.path and (scan := scans[job.path]).file.image and _is_unchanged(job, scan)
+            scan.info.sha256: scan.image for scan in scans.values() if scan.info and scan.image
         }
         with self._lock:
-            results, errors = caption_all(self._stage, images, self._options.caption)
-        return [
-            job if job.path is None else _captioned(job, scans[job.path], results, errors)
-            for job in jobs
-        ]
-
-
-def _is_unchanged(job: Job, scan: RemoteScan) -> bool:
-    return scan.file.info is not None and scan.file.info.sha256 == job.sha256
-
-
-def _captioned(
-    job: Job, scan: RemoteScan, results: Mapping[str, TextResult], errors: Errors
-) -> Job:
-    if job.sha256 in results:
-        caption = results[job.sha256]
-        return replace(job, english=caption.text, results={ENGLISH.code: caption})
-    error = errors.get(job.sha256) or scan.file.error or changed(scan.file.path)
-    return replace(job, errors={ENGLISH.code: error}, unreadable_on=scan.unreadable_on)
+            captions = caption_all(self._stage, images, self._options.caption)
+        for job in jobs:
+            if job.path is None:
+                continue
+            scan = scans[job.path]
+            caption = captions.get(job.sha256) or scan.error or changed(job.path)
+            if isinstance(caption, TextResult):
+                job.english = caption.text
+            job.outcomes[ENGLISH.code], job.unreadable_on = caption, scan.unreadable_on
 
 
 def changed(path: Path) -> PictureError:
@@ -192,22 +162,12 @@ class TranslatorActor(_StageActor):
 
     stage_name = "translator"
 
-    def _process(self, jobs: list[Job]) -> list[Job]:
+    def _process(self, jobs: list[Job]) -> None:
         for code in dict.fromkeys(code for job in jobs for code in job.codes):
             options = translate_options(self._options, code)
             texts = {job.english: job.english for job in jobs if job.english and code in job.codes}
             with self._lock:
-                results, errors = translate_all(self._stage, texts, options)
-            jobs = [
-                _translated(job, code, results, errors) if code in job.codes else job
-                for job in jobs
-            ]
-        return jobs
-
-
-def _translated(job: Job, code: str, results: Mapping[str, TextResult], errors: Errors) -> Job:
-    if job.english in results:
-        return replace(job, results={**job.results, code: results[job.english]})
-    if job.english in errors:
-        return replace(job, errors={**job.errors, code: errors[job.english]})
-    return job  # no text to translate
+                translations = translate_all(self._stage, texts, options)
+            for job in jobs:
+                if job.english and code in job.codes:
+                    job.outcomes[code] = translations[job.english]

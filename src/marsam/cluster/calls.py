@@ -5,7 +5,7 @@ Ray's errors are mapped to Marsam's errors here, and nowhere else.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -136,7 +136,7 @@ class RetryingCall:
 
 def ordered_concurrent(
     calls: Iterable[Callable[[], Any]], max_concurrent: int
-) -> Iterator[RetryingCall]:
+) -> Generator[RetryingCall]:
     """Make calls, up to ``max_concurrent`` at a time, and yield them in order.
 
     The next call is yielded when the reader is done with the one before. Closing the iterator

@@ -54,7 +54,7 @@ def cluster_studio(
         ClusterError: when the cluster cannot be reached, or its stages do not start.
     """
     plan = plan or Plan()
-    _connect(address, plan.cpus)
+    ensure_connected(address, plan.cpus)
     from ray.serve import get_deployment_handle
 
     from marsam.cluster.app import CAPTIONER, METADATA, PAINTER, TRANSLATOR
@@ -81,25 +81,6 @@ def cluster_studio(
         reason=info.reason,
         device=info.device,
     )
-
-
-@contextmanager
-def connected(address: str, *, cpus: float) -> Iterator[None]:
-    """Connect to a cluster, and disconnect at the end if this process was not connected before.
-
-    Args:
-        address: as of :func:`cluster_studio`; so are the errors.
-        cpus: the least number of CPUs that a started cluster declares.
-    """
-    if _connect(address, cpus):
-        import ray
-
-        try:
-            yield
-        finally:
-            ray.shutdown()
-    else:
-        yield
 
 
 def _set_ray_environment(address: str) -> None:
@@ -152,8 +133,13 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _connect(address: str, cpus: float) -> bool:
-    """Connect if needed; return whether this process was not connected before."""
+def ensure_connected(address: str, cpus: float) -> bool:
+    """Connect if needed; return whether this process was not connected before.
+
+    Args:
+        address: as of :func:`cluster_studio`; so are the errors.
+        cpus: the least number of CPUs that a started cluster declares.
+    """
     if "://" in address:
         raise OptionError(
             f"Pictures cannot be returned through {address}; make this machine a node with "
@@ -205,20 +191,20 @@ def _start_application(application: str, plan: Plan) -> None:
 
     from marsam.cluster.app import build
 
-    if application in serve.status().applications:
-        _wait_until_running(application)
-        return
-    # Only handles are used, so no HTTP proxy is needed.
-    serve.start(proxy_location="Disabled")
-    serve.run_many(
-        [serve.RunTarget(build(plan), name=application, route_prefix=None)],
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+    is_new = application not in serve.status().applications
+    if is_new:
+        # Only handles are used, so no HTTP proxy is needed.
+        serve.start(proxy_location="Disabled")
+        serve.run_many(
+            [serve.RunTarget(build(plan), name=application, route_prefix=None)],
+            wait_for_ingress_deployment_creation=False,
+            wait_for_applications_running=False,
+        )
     try:
         _wait_until_running(application)
     except BaseException:
-        serve.delete(application)  # the next client must not find it broken
+        if is_new:
+            serve.delete(application)  # the next client must not find it broken
         raise
 
 

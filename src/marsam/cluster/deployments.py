@@ -23,7 +23,7 @@ from marsam.device import Device
 from marsam.errors import InputError, MarsamError
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
 from marsam.recipes import Recipe, SamplingConfig
-from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
+from marsam.results import Painted, Previewed, PromptLength
 
 EVENT_INTERVAL_S = 0.25
 """Events of a painter within this time are sent together: sending one takes milliseconds, which is
@@ -61,15 +61,13 @@ def run_batch(
         requests: input and options of each; those with equal options are computed together. An
             error of one request does not affect the others.
     """
-    by_options: dict[Hashable, list[int]] = {}
-    for index, (_, options) in enumerate(requests):
-        by_options.setdefault(options, []).append(index)
     results: dict[int, Any] = {}
-    for options, indices in by_options.items():
-        inputs = [requests[index][0] for index in indices]
+    for options in dict.fromkeys(options for _, options in requests):
+        inputs = {n: value for n, (value, other) in enumerate(requests) if other == options}
         run = partial(function, options=options)
         # Any kind of error belongs to one request only.
-        results |= zip(indices, bisect_on_error(run, inputs, catch=Exception), strict=True)
+        outputs = bisect_on_error(run, list(inputs.values()), catch=Exception)
+        results |= zip(inputs, outputs, strict=True)
     return [results[index] for index in range(len(requests))]
 
 
@@ -94,7 +92,8 @@ class _BatchingReplica:
         self._idle.set()
         self._in_batch.set_max_batch_size(max_batch_size)
 
-    async def _result(self, request: Any, options: Any) -> Any:
+    async def compute(self, request: Any, options: Any) -> Any:
+        """Return the result for one input; Marsam's errors are values."""
         # Otherwise Serve would make a batch of each request at once, and queue the batches.
         await self._idle.wait()
         return _returned(await self._in_batch((request, options)))
@@ -112,36 +111,26 @@ class CaptionerReplica(_BatchingReplica):
     """A captioner, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = plan.studio_in_worker(plan.captioner).captioner
+        stage = plan.create_studio(threads=plan.captioner.threads).captioner
         stage.caption(Image.new("RGB", (64, 64)), CaptionOptions(beams=1, max_tokens=1))
         super().__init__(stage.caption_many, plan.captioner.max_batch_size)
-
-    async def caption(
-        self, image: Image.Image, options: CaptionOptions
-    ) -> tuple[Caption, ...] | MarsamError:
-        """Caption a picture; errors are values."""
-        return await self._result(image, options)  # type: ignore[no-any-return]
 
 
 class TranslatorReplica(_BatchingReplica):
     """A translator, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        stage = plan.studio_in_worker(plan.translator).translator
+        stage = plan.create_studio(threads=plan.translator.threads).translator
         with suppress(InputError):  # not every model translates from English into Arabic
             stage.translate("a", TranslateOptions(beams=1))
         super().__init__(stage.translate_many, plan.translator.max_batch_size)
-
-    async def translate(self, text: str, options: TranslateOptions) -> Translation | MarsamError:
-        """Translate a text; errors are values."""
-        return await self._result(text, options)  # type: ignore[no-any-return]
 
 
 class PainterReplica:
     """A painter, ready when its model is loaded."""
 
     def __init__(self, plan: Plan) -> None:
-        self._studio = plan.studio_in_worker(plan.painter)
+        self._studio = plan.create_studio(threads=plan.painter.threads)
         events: Any = self._studio.painter.paint("a", PaintOptions(pictures=1, seed=0, steps=1))
         next(events)
         events.close()
@@ -189,19 +178,16 @@ class MetadataDeployment:
 
     Args:
         plan: the application's.
-        captioner: bound here so that all deployments are one application; not called.
-        translator: as ``captioner``.
         painter: called once for its data.
+        others: bound here so that all deployments are one application; not called.
     """
 
     def __init__(
         self,
         plan: Plan,
-        captioner: DeploymentHandle[Any],
-        translator: DeploymentHandle[Any],
         painter: DeploymentHandle[Any],
+        *others: DeploymentHandle[Any],  # noqa: ARG002
     ) -> None:
-        self._others = captioner, translator
         self._painter = painter
         # Only its tokenizer is used: it needs no GPU.
         self._studio = plan.create_studio(device="cpu")

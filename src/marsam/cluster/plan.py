@@ -58,9 +58,7 @@ class Plan(BaseModel):
         device: ``cuda``, ``mps`` or ``cpu``; None takes the fastest device of each replica.
         studio: ``module:function`` of a function that returns a :class:`marsam.Studio`, whose
             stages are used instead; each machine must have the module.
-        captioner: its resources.
-        translator: its resources.
-        painter: its resources.
+        captioner, translator, painter: resources of the stages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,10 +73,8 @@ class Plan(BaseModel):
     @property
     def cpus(self) -> float:
         """CPUs that the smallest number of replicas requests."""
-        return sum(
-            stage.cpus * max(stage.replicas, 1)
-            for stage in (self.captioner, self.translator, self.painter)
-        )
+        stages = self.captioner, self.translator, self.painter
+        return sum(stage.cpus * max(stage.replicas, 1) for stage in stages)
 
     @classmethod
     def for_batch(
@@ -115,21 +111,21 @@ class Plan(BaseModel):
         )
         return cls(models=models, device=device, captioner=stage, translator=stage)
 
-    def studio_in_worker(self, resources: StageResources) -> Studio:
-        """Create the studio in the process of a replica; errors as :meth:`create_studio`."""
-        if resources.threads is not None:
-            # Torch reads this when it is imported. torch.set_num_threads would set the threads of
-            # its matrix library too, for each of the threads of marsam.cpu.threads.
-            os.environ["OMP_NUM_THREADS"] = str(resources.threads)
-        return self.create_studio()
-
-    def create_studio(self, *, device: str | None = None) -> Studio:
+    def create_studio(self, *, device: str | None = None, threads: int | None = None) -> Studio:
         """Create the studio in this process; weights are loaded when they are first used.
+
+        Args:
+            device: instead of the plan's.
+            threads: of torch, in the process of a replica.
 
         Raises:
             OptionError: when ``studio`` does not name a function that returns a studio.
             MarsamError: as :meth:`marsam.Studio.load`.
         """
+        if threads is not None:
+            # Torch reads this when it is imported. torch.set_num_threads would set the threads of
+            # its matrix library too, for each of the threads of marsam.cpu.threads.
+            os.environ["OMP_NUM_THREADS"] = str(threads)
         if self.studio is None:
             return Studio.load(self.models, device=device or self.device)
         module, _, function = self.studio.partition(":")

@@ -4,7 +4,7 @@ Beside the errors of the protocols, their methods raise QueueFull when the clust
 and ClusterError when the cluster cannot do the work.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +19,6 @@ from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, check
 from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
-MAX_CONCURRENT = 16
-"""The default of ``max_concurrent``."""
-
 
 @dataclass(kw_only=True)
 class _RemoteStage:
@@ -35,7 +32,7 @@ class _RemoteStage:
 
     handle: DeploymentHandle[Any]
     name: str
-    max_concurrent: int = MAX_CONCURRENT
+    max_concurrent: int = 16
 
 
 class RemoteCaptioner(_RemoteStage):
@@ -49,8 +46,7 @@ class RemoteCaptioner(_RemoteStage):
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
         """Caption several pictures on all free replicas."""
-        calls = [partial(self.handle.caption.remote, image, options) for image in images]
-        return _results(calls, self.max_concurrent)
+        return _compute(self, images, options)
 
 
 class RemoteTranslator(_RemoteStage):
@@ -62,8 +58,7 @@ class RemoteTranslator(_RemoteStage):
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate several texts on all free replicas."""
-        calls = [partial(self.handle.translate.remote, text, options) for text in texts]
-        return _results(calls, self.max_concurrent)
+        return _compute(self, texts, options)
 
 
 @dataclass(kw_only=True)
@@ -100,8 +95,7 @@ class RemotePainter(_RemoteStage):
             partial(paint, prompt, replace(options, pictures=1, seed=first + index))
             for index in range(options.pictures)
         ]
-        concurrent = ordered_concurrent(calls, self.max_concurrent)
-        with closing(concurrent) as requests:  # type: ignore[type-var]
+        with closing(ordered_concurrent(calls, self.max_concurrent)) as requests:
             for index, request in enumerate(requests):
                 yield from _events_of(index, request)
 
@@ -118,6 +112,7 @@ def _events_of(index: int, request: RetryingCall) -> Iterator[Previewed | Painte
             yield replace(event, index=index)
 
 
-def _results(calls: Sequence[Callable[[], Any]], max_concurrent: int) -> list[Any]:
-    with closing(ordered_concurrent(calls, max_concurrent)) as requests:  # type: ignore[type-var]
+def _compute(stage: _RemoteStage, inputs: Sequence[Any], options: Any) -> list[Any]:
+    calls = [partial(stage.handle.compute.remote, each, options) for each in inputs]
+    with closing(ordered_concurrent(calls, stage.max_concurrent)) as requests:
         return [request.result() for request in requests]
