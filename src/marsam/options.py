@@ -1,7 +1,7 @@
 """Every option and its default; the command line, the page and the API read them here."""
 
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from marsam.errors import OptionError, PromptError
@@ -201,3 +201,7 @@ class BatchOptions:
     caption: CaptionOptions = field(default_factory=CaptionOptions)
     translate: TranslateOptions = field(default_factory=TranslateOptions)
     paint: PaintOptions | None = None
+
+    def translate_into(self, code: str) -> TranslateOptions:
+        """Return the options for a translation from English into a language (NLLB code)."""
+        return replace(self.translate, source="eng_Latn", target=code)

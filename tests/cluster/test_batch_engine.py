@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.cache import BatchContext, ResultCache, ScannedFile, models_of
 from marsam.batch.discovery import find_images
-from marsam.batch.engine import Engine, LocalEngine, ScannedFile
+from marsam.batch.engine import Engine, LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
 from marsam.cluster import ClusterError, Plan, StageResources

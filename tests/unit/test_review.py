@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import Studio
-from marsam.batch.cache import FileInfo, ResultCache
+from marsam.batch.cache import FileInfo, ResultCache, ScannedFile
 from marsam.batch.corrections import Correction, Corrections
 from marsam.batch.outputs import TABLE_WRITERS
 from marsam.batch.rows import Row
@@ -369,7 +369,8 @@ def test_images_are_found_in_the_folders_and_through_the_cache() -> None:
     made[0].rename(moved)
     cache = ResultCache(Path("captions.db"))
     state = moved.stat()
-    cache.record_files([(moved, state.st_size, state.st_mtime_ns, FileInfo(row.sha256, 144, 144))])
+    info, stat = FileInfo(row.sha256, 144, 144), (state.st_size, state.st_mtime_ns)
+    cache.record_files([ScannedFile(path=moved, info=info, stat=stat)])
     assert RowImages([photos], cache).find(row) == moved
     assert RowImages([photos], None).find(row) is MissingImage.MISSING
     cache.close()

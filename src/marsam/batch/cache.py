@@ -11,17 +11,18 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
+
 from marsam.batch.rows import Row, printable_name
-from marsam.errors import DiskFull, JournalError, MarsamError, is_disk_full
+from marsam.errors import DiskFull, JournalError, MarsamError, PictureError, is_disk_full
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
-from marsam.options import BatchOptions, TranslateOptions
+from marsam.options import BatchOptions
 from marsam.studio import Studio
-from marsam.text.languages import ENGLISH
 
 SCHEMA_VERSION = 1
 _TABLES = """
@@ -60,13 +61,31 @@ class FileInfo(NamedTuple):
     height: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScannedFile:
+    """A file that was scanned.
+
+    Attributes:
+        path: the file.
+        info: its content; None when there is an error.
+        error: why it is not a readable image.
+        image: the decoded image, if it is to be captioned in this process.
+        stat: size in bytes and modification time in ns, if the cache does not have them yet.
+        unreadable_on: the other machine that scanned the file, if it could not read it.
+    """
+
+    path: Path
+    info: FileInfo | None = None
+    error: PictureError | None = None
+    image: Image.Image | None = None
+    stat: tuple[int, int] | None = None
+    unreadable_on: str = ""
+
+
 class ResultCache:
-    """The cache as a SQLite file; several threads and processes may share it.
+    """The cache as a SQLite file, created if missing; several threads and processes may share it.
 
-    All methods raise the errors below.
-
-    Args:
-        file: the path; created if missing.
+    All methods raise these errors, too.
 
     Raises:
         JournalError: when the file is damaged or was written by a newer Marsam.
@@ -102,9 +121,13 @@ class ResultCache:
         )
         return FileInfo(*rows[0]) if rows else None
 
-    def record_files(self, files: Iterable[tuple[Path, int, int, FileInfo]]) -> None:
-        """Store path, size in bytes, modification time in ns, and content of files."""
-        rows = [(_path_text(path), size, modified, *info) for path, size, modified, info in files]
+    def record_files(self, files: Iterable[ScannedFile]) -> None:
+        """Store what is known of readable files that were not stored before."""
+        rows = [
+            (_path_text(file.path), *file.stat, *file.info)
+            for file in files
+            if file.stat and file.info
+        ]
         self._store("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def paths_of(self, sha256: str) -> list[Path]:
@@ -178,7 +201,7 @@ class BatchContext:
 
     def translation_key(self, text: str, code: str) -> str:
         """Return the cache key of a text's translation from English."""
-        options = translate_options(self.options, code)
+        options = self.options.translate_into(code)
         return _key("translation", text, self.models["translator"], asdict(options))
 
     def english(self, sha256: str) -> str | None:
@@ -188,11 +211,6 @@ class BatchContext:
         key = self.caption_key(sha256)
         caption = self.cache.get([key]).get(key)
         return caption.text if caption else None
-
-
-def translate_options(options: BatchOptions, code: str) -> TranslateOptions:
-    """Return the options for a translation from English into a language (NLLB code)."""
-    return replace(options.translate, source=ENGLISH.code, target=code)
 
 
 def models_of(studio: Studio) -> dict[str, str]:

@@ -17,9 +17,7 @@ IMAGE_SUFFIXES = (
 def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
     """Yield every image below a folder, except hidden files and links to other folders.
 
-    Args:
-        folder: the folder to search.
-        exclude: a subfolder that is not searched.
+    The subfolder ``exclude`` is not searched either.
 
     Raises:
         OptionError: while iterating, when there is no such folder, or one cannot be read.

@@ -7,21 +7,13 @@ them.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from PIL import Image
 
 from marsam.background import parallel_map
-from marsam.batch.cache import (
-    BatchContext,
-    Errors,
-    FileInfo,
-    Outcome,
-    TextResult,
-    translate_options,
-)
+from marsam.batch.cache import BatchContext, Errors, FileInfo, Outcome, ScannedFile, TextResult
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
 from marsam.imaging.image_io import open_picture, read_bytes
 from marsam.options import CaptionOptions, TranslateOptions
@@ -36,27 +28,6 @@ CAPTION_BATCH_SIZE = {"cpu": 8, "mps": 16, "cuda": 32}
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 CaughtError = TypeVar("CaughtError", bound=Exception)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScannedFile:
-    """A file that was scanned.
-
-    Attributes:
-        path: the file.
-        info: its content; None when there is an error.
-        error: why it is not a readable image.
-        image: the decoded image, if it is to be captioned in this process.
-        stat: size in bytes and modification time in ns, if the cache does not have them yet.
-        unreadable_on: the other machine that scanned the file, if it could not read it.
-    """
-
-    path: Path
-    info: FileInfo | None = None
-    error: PictureError | None = None
-    image: Image.Image | None = None
-    stat: tuple[int, int] | None = None
-    unreadable_on: str = ""
 
 
 class Engine(Protocol):
@@ -108,7 +79,7 @@ class LocalEngine:
 
     def translate(self, texts: Mapping[str, str], code: str) -> Errors:
         """Translate texts in one batch."""
-        options = translate_options(self._context.options, code)
+        options = self._context.options.translate_into(code)
         return self._context.cache.put(translate_all(self._studio.translator, texts, options))
 
     def stop(self) -> None:
@@ -141,11 +112,7 @@ def scan_file(path: Path) -> ScannedFile:
 def caption_all(
     captioner: Captioner, images: Mapping[str, Image.Image], options: CaptionOptions
 ) -> dict[str, Outcome]:
-    """Return the best caption of each image, or why it failed.
-
-    Raises:
-        ModelError: when the captioner cannot be used.
-    """
+    """Return the best caption of each image, or why it failed; raise as :meth:`Engine.caption`."""
 
     def run(batch: Sequence[Image.Image]) -> list[Caption]:
         return [best for best, *_ in captioner.caption_many(batch, options)]
@@ -156,12 +123,7 @@ def caption_all(
 def translate_all(
     translator: Translator, texts: Mapping[str, str], options: TranslateOptions
 ) -> dict[str, Outcome]:
-    """Return the translation of each text, or why it failed.
-
-    Raises:
-        ModelError: when the translator cannot be used.
-        LanguageError: when it does not know the language.
-    """
+    """Return the translation of each text, or why it failed; raise as :meth:`Engine.translate`."""
     return _outcomes(lambda batch: translator.translate_many(batch, options), texts)
 
 

@@ -70,11 +70,8 @@ def open_outputs(
 ) -> Iterator[list[AtomicOutput]]:
     """Open the files to write; all get their final names at the end, none of them after an error.
 
-    Args:
-        out: their paths.
-        codes: NLLB codes of the languages, in the order of their columns.
-        folder: paths of images in rows are relative to it.
-        pictures_folder: the folder of new pictures; rows name them relative to its parent.
+    The columns of the languages have the order of ``codes`` (NLLB codes). The folders are those of
+    :class:`ContactSheetWriter`.
 
     Raises:
         OptionError: when a file cannot be written, or another process is writing it.

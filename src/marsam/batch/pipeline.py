@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from marsam.background import prefetch
-from marsam.batch.cache import BatchContext, Errors, Outcome
-from marsam.batch.engine import Engine, ScannedFile
+from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile
+from marsam.batch.engine import Engine
 from marsam.batch.rows import Row, printable_name
 from marsam.errors import MarsamError, PictureError
 from marsam.imaging import metadata
@@ -62,9 +62,7 @@ class BatchPipeline:
     def _caption(self, chunks: Iterable[Sequence[ScannedFile]]) -> Iterator[list[Row]]:
         context = self.context
         for files in chunks:
-            context.cache.record_files(
-                (file.path, *file.stat, file.info) for file in files if file.stat and file.info
-            )
+            context.cache.record_files(files)
             wanted: dict[str, ScannedFile] = {}  # by key: a folder may have copies of an image
             for file in files:
                 if file.info and file.info.sha256 not in context.reviewed:

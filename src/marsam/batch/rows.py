@@ -60,10 +60,7 @@ class Row:
         """Return the values of one row of a table, by column."""
         texts = {language(code).tag: text for code, text in self.texts.items()}
         return {
-            "path": self.path,
-            "sha256": self.sha256,
-            "width": self.width,
-            "height": self.height,
+            **{name: getattr(self, name) for name in FIRST_COLUMNS},
             **texts,
             "warnings": " ".join(self.warnings),
             "error": self.error,

@@ -30,8 +30,11 @@ def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> P
         OptionError: when the sidecar cannot be written.
     """
     path = image.with_name(f"{image.name}.{kind}")
-    texts = [(language(code).tag, text) for code, text in row.texts.items()]
-    content = (xmp_packet(texts) if kind is Sidecar.XMP else _txt(row)).encode()
+    if kind is Sidecar.XMP:
+        text = xmp_packet((language(code).tag, text) for code, text in row.texts.items())
+    else:  # one line for each language, English first
+        text = "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)
+    content = text.encode()
     try:
         if path.exists():
             existing = path.read_bytes()
@@ -46,8 +49,3 @@ def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> P
     except OSError as error:
         raise OptionError(f"Cannot write {path}: {error.strerror}.") from error
     return path
-
-
-def _txt(row: Row) -> str:
-    """One line for each language, English first."""
-    return "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from marsam.batch.cache import BatchContext, Errors, Outcome
-from marsam.batch.engine import ScannedFile
+from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile
 from marsam.cluster.batch_workers import (
     CaptionerActor,
     Job,
@@ -79,13 +78,13 @@ def batch_cluster(
     with ExitStack() as stack:
         # Ray prints pages about a lost machine to stdout, which must not be mixed with JSON output.
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
-        if ensure_connected(address, cpus=2):
-            import ray
+        is_new = ensure_connected(address, cpus=2)
+        import ray
 
+        if is_new:
             stack.callback(ray.shutdown)
-        from marsam.cluster.ray_data import machines
-
-        plan = plan or Plan.for_batch(chosen, device, machines())
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        plan = plan or Plan.for_batch(chosen, device, machines)
         yield BatchCluster(plan=plan, studio=studio)
 
 
@@ -149,9 +148,7 @@ class ClusterEngine:
             for scan in scans:
                 _check_readable(scan.path, scan.unreadable_on)
             errors |= {scan.path: scan.error for scan in scans if scan.error}
-            self._context.cache.record_files(
-                (scan.path, *scan.stat, scan.info) for scan in scans if not scan.error
-            )
+            self._context.cache.record_files(scans)
         return errors
 
     def _jobs(self, paths: Iterable[Path]) -> Iterator[Job]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from marsam.background import parallel_map
-from marsam.batch.cache import Outcome, TextResult, model_id, translate_options
-from marsam.batch.engine import READER_THREADS, ScannedFile, caption_all, scan_file, translate_all
+from marsam.batch.cache import Outcome, ScannedFile, TextResult, model_id
+from marsam.batch.engine import READER_THREADS, caption_all, scan_file, translate_all
 from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.options import BatchOptions
@@ -88,11 +88,7 @@ def can_open(path: Path) -> bool:
 class _StageActor(ABC):
     """One replica of a stage; several threads may call it.
 
-    Args:
-        plan: of the stages.
-        options: of the batch.
-        model: ID of the model, which must be the same on all machines, because results are cached
-            under its name.
+    All machines must have the same ``model``, because results are cached under its ID.
     """
 
     stage_name: Literal["captioner", "translator"]
@@ -164,7 +160,7 @@ class TranslatorActor(_StageActor):
 
     def _process(self, jobs: list[Job]) -> None:
         for code in dict.fromkeys(code for job in jobs for code in job.codes):
-            options = translate_options(self._options, code)
+            options = self._options.translate_into(code)
             texts = {job.english: job.english for job in jobs if job.english and code in job.codes}
             with self._lock:
                 translations = translate_all(self._stage, texts, options)

@@ -74,8 +74,7 @@ def _map_ray_errors() -> Iterator[None]:
 class RetryingCall:
     """One call to a deployment, which is made at once and retried when its worker is lost.
 
-    Args:
-        call: makes the call: a handle's ``remote`` with its arguments.
+    ``call`` makes the call: it is a handle's ``remote`` with its arguments.
     """
 
     def __init__(self, call: Callable[[], Any]) -> None:

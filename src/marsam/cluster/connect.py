@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from marsam.cluster.plan import APPLICATION, Plan
-from marsam.errors import ClusterError, MarsamError, OptionError
+from marsam.errors import ClusterError, OptionError
 from marsam.studio import Studio
 
 if TYPE_CHECKING:
@@ -113,8 +113,6 @@ def _translate_connect_errors(address: str) -> Iterator[None]:
             "A cluster needs the extra 'cluster' (Ray). In a clone of Marsam run: "
             "pip install -e '.[cluster]'"
         ) from error
-    except MarsamError:
-        raise
     except Exception as error:  # Ray documents no error classes here
         if any(type(each).__name__ == "AuthenticationError" for each in _with_causes(error)):
             raise ClusterError(
@@ -136,9 +134,8 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 def ensure_connected(address: str, cpus: float) -> bool:
     """Connect if needed; return whether this process was not connected before.
 
-    Args:
-        address: as of :func:`cluster_studio`; so are the errors.
-        cpus: the least number of CPUs that a started cluster declares.
+    The address and the errors are those of :func:`cluster_studio`. A started cluster declares at
+    least the given number of CPUs.
     """
     if "://" in address:
         raise OptionError(
@@ -155,20 +152,16 @@ def ensure_connected(address: str, cpus: float) -> bool:
         logger.addFilter(_drop_wait_warnings)
         if ray.is_initialized():
             return False
-        logs: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
-        if address != LOCAL:
-            _check_reachable(address)
-            ray.init(address=address, **logs)
-            return True
-        ray.init(
-            address=LOCAL,
+        options: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
+        if address == LOCAL:
             # For Ray's scheduling only: a small machine may have more stages than CPUs.
-            num_cpus=max(os.cpu_count() or 1, math.ceil(cpus)),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            **logs,
-        )
+            options["num_cpus"] = max(os.cpu_count() or 1, math.ceil(cpus))
+            options["object_store_memory"] = OBJECT_STORE_BYTES
+            options["include_dashboard"] = False
+            options["_node_ip_address"] = "127.0.0.1"
+        else:
+            _check_reachable(address)
+        ray.init(address=address, **options)
     return True
 
 

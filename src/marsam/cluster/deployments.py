@@ -34,15 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterInfo:
-    """Data about a cluster's stages.
-
-    Attributes:
-        names: of the models, by stage.
-        samplings: of each recipe with this painter.
-        models: name of the model set.
-        reason: why these models are used.
-        device: of the painter.
-    """
+    """Attributes of the :class:`marsam.Studio` of a painter, and how it samples each recipe."""
 
     names: Mapping[str, str]
     samplings: Mapping[Recipe, SamplingConfig]
@@ -176,18 +168,10 @@ class PainterReplica:
 class MetadataDeployment:
     """Answers requests that need no weights, so that they need not wait for a painter.
 
-    Args:
-        plan: the application's.
-        painter: called once for its data.
-        others: bound here so that all deployments are one application; not called.
+    The other deployments are bound to it, so that all of them are one application.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        painter: DeploymentHandle[Any],
-        *others: DeploymentHandle[Any],  # noqa: ARG002
-    ) -> None:
+    def __init__(self, plan: Plan, painter: DeploymentHandle[Any], *_others: Any) -> None:
         self._painter = painter
         # Only its tokenizer is used: it needs no GPU.
         self._studio = plan.create_studio(device="cpu")

@@ -83,12 +83,8 @@ class Plan(BaseModel):
         """Return a plan with as many captioners and translators as the machines can hold.
 
         Two captioners or four translators share a GPU. Without GPUs, a replica uses up to four
-        CPUs; more make it only a little faster.
-
-        Args:
-            models: the model set.
-            device: for all replicas; None uses GPUs if there are any.
-            machines: Ray's resources of each machine: ``CPU``, ``GPU``.
+        CPUs; more make it only a little faster. ``machines`` has Ray's resources of each machine:
+        ``CPU``, ``GPU``. ``device`` is for all replicas; None uses GPUs if there are any.
         """
         gpus = sum(machine.get("GPU", 0) for machine in machines)
         if gpus >= 1 and device in (None, "cuda"):

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import ray
 import ray.data
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import UserCodeException
@@ -17,11 +16,6 @@ NO_PROGRESS_TIMEOUT_S = 600.0
 """Time without a result after which a dataset fails; large models take minutes to read."""
 MAX_START_FAILURES = 3
 """Actors in a row that may fail to start."""
-
-
-def machines() -> list[dict[str, float]]:
-    """Return Ray's resources of each machine of the cluster: ``CPU``, ``GPU``."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def dataset(items: Sequence[Any], block_size: int, stages: Callable[[Any], Any]) -> Any:
@@ -42,13 +36,9 @@ def dataset(items: Sequence[Any], block_size: int, stages: Callable[[Any], Any])
 
 
 def actor_pool(resources: StageResources, calls: int) -> dict[str, Any]:
-    """Return the options of ``map_batches`` for the actors of a stage.
+    """Return the options of ``map_batches`` for the actors of a stage: at most one for each call.
 
     A lost actor is started again and repeats its calls.
-
-    Args:
-        resources: of the stage.
-        calls: number of calls there will be; no more actors are started than that.
     """
     min_size = min(max(1, resources.replicas), calls)
     return {

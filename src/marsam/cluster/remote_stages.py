@@ -22,17 +22,12 @@ from marsam.results import Caption, Painted, Previewed, PromptLength, Translatio
 
 @dataclass(kw_only=True)
 class _RemoteStage:
-    """A stage in replicas.
-
-    Attributes:
-        handle: of the deployment.
-        name: of the model.
-        max_concurrent: pictures or texts of one caller that are in progress at the same time.
-    """
+    """A stage in replicas: the handle of its deployment, and the name of its model."""
 
     handle: DeploymentHandle[Any]
     name: str
     max_concurrent: int = 16
+    """Pictures or texts of one caller that are in progress at the same time."""
 
 
 class RemoteCaptioner(_RemoteStage):
@@ -63,12 +58,7 @@ class RemoteTranslator(_RemoteStage):
 
 @dataclass(kw_only=True)
 class RemotePainter(_RemoteStage):
-    """A painter in replicas; several of them share the pictures of a run.
-
-    Attributes:
-        metadata: handle of the deployment that measures prompts.
-        samplings: of each recipe with this painter.
-    """
+    """A painter in replicas; several of them share the pictures of a run."""
 
     metadata: DeploymentHandle[Any]
     samplings: Mapping[Recipe, SamplingConfig]
