@@ -14,8 +14,6 @@ from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui.html import template
 from marsam.ui.i18n import Bilingual, Strings
 
-GENERATOR_TAG = b'<meta name="generator" content="Marsam">'
-"""Part of every contact sheet that Marsam writes."""
 STRINGS = Strings(
     title=Bilingual("Captions of the pictures in {}", "أوصاف صور المجلد {}"),
     all=Bilingual("All", "الكل"),
@@ -33,7 +31,7 @@ def is_contact_sheet(path: Path) -> bool:
     """Whether a file is a contact sheet that Marsam wrote."""
     try:
         with path.open("rb") as page:
-            return GENERATOR_TAG in page.read(1000)
+            return b'<meta name="generator" content="Marsam">' in page.read(1000)
     except OSError:
         return False
 

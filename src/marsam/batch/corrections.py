@@ -132,8 +132,7 @@ class Corrections:
         """Store a correction; it is on the disk when this returns.
 
         Raises:
-            DiskFull: when the disk is full. The file is then unchanged.
-            OptionError: when the file cannot be written for another reason. It is unchanged too.
+            DiskFull, OptionError: when the file cannot be written; it is then unchanged.
         """
         line = json.dumps(asdict(correction), ensure_ascii=False).encode("utf-8", "surrogatepass")
         line += b"\n"

@@ -84,22 +84,15 @@ class RetryingCall:
         """How many workers of this call were lost."""
 
     def result(self) -> Any:
-        """Wait for the result.
-
-        Raises:
-            MarsamError: also when the result is one.
-        """
+        """Wait for the result; raise it if it is an error of Marsam."""
         (result,) = self._values(lambda: iter([self._response.result()]), wait_if_full=False)
         return result
 
     def stream(self, *, wait_if_full: bool) -> Iterator[Any]:
         """Yield the results of a streaming call; after a lost worker, again from the first.
 
-        Args:
-            wait_if_full: retry while the cluster's queue is full.
-
-        Raises:
-            MarsamError: also when a result is one.
+        A result that is an error of Marsam is raised. With ``wait_if_full``, the call is retried
+        while the cluster's queue is full.
         """
         return self._values(lambda: self._response, wait_if_full=wait_if_full)
 
