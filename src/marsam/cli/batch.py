@@ -17,22 +17,8 @@ from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
 from marsam.batch.sidecars import Sidecar, write_sidecar
 from marsam.batch.tables import AtomicOutput
-from marsam.cli.console import (
-    interruptible,
-    pause_progress,
-    picture_counter,
-    print_json,
-    warn_mini_models,
-)
-from marsam.cli.options import (
-    Cluster,
-    DeviceOption,
-    GlossaryFile,
-    Json,
-    Models,
-    RecipeOption,
-    Translator,
-)
+from marsam.cli import console
+from marsam.cli import options as shared
 from marsam.errors import OptionError
 from marsam.options import (
     MAX_PICTURES,
@@ -75,16 +61,16 @@ def batch(
             min=0, help="Seed of the first new picture.", show_default="from the picture's content"
         ),
     ] = None,
-    recipe: RecipeOption = PaintOptions.recipe,
+    recipe: shared.RecipeOption = PaintOptions.recipe,
     sidecar: Annotated[
         Sidecar | None, typer.Option(help="Also write the texts to a file beside each picture.")
     ] = None,
-    glossary: GlossaryFile = None,
-    models: Models = None,
-    translator: Translator = None,
-    device: DeviceOption = None,
-    cluster: Cluster = None,
-    as_json: Json = False,
+    glossary: shared.GlossaryFile = None,
+    models: shared.Models = None,
+    translator: shared.Translator = None,
+    device: shared.DeviceOption = None,
+    cluster: shared.Cluster = None,
+    as_json: shared.Json = False,
 ) -> None:
     """Caption every image in a folder. Safe to interrupt: run the same command again to resume."""
     from marsam.batch.outputs import open_outputs, reviewed_rows
@@ -121,8 +107,7 @@ def batch(
             studio = machines.studio
         else:
             studio = Studio.load(models, translator=translator, device=device)
-        if not as_json:
-            warn_mini_models(studio)
+        console.warn_mini_models(studio, quiet=as_json)
         context = BatchContext(
             cache=cache, options=options, models=models_of(studio), reviewed=reviewed
         )
@@ -161,14 +146,14 @@ def _write(
     """
     counts = Counter[str]()
     with (
-        picture_counter(total, visible=not quiet) as (advance, progress),
-        interruptible() as check_interrupt,
+        console.picture_counter(total, visible=not quiet) as (advance, progress),
+        console.interruptible() as check_interrupt,
     ):
 
         def fail(kind: str, sentence: str) -> None:
             counts[kind] += 1
             if counts[kind] <= MAX_PRINTED_ERRORS and not quiet:
-                with pause_progress(progress):
+                with console.pause_progress(progress):
                     typer.echo(sentence, err=True)
 
         try:
@@ -186,7 +171,7 @@ def _write(
                         fail("sidecars_failed", str(error))
                 advance()
         except KeyboardInterrupt:
-            with pause_progress(progress):
+            with console.pause_progress(progress):
                 typer.echo(
                     f"{counts['done']} of {total} pictures are done. "
                     "Run the same command again to resume.",
@@ -200,7 +185,7 @@ def _report(counts: Counter[str], out: Sequence[Path], seconds: float, *, as_jso
     """Print the files that were written, and a summary."""
     done, failed = counts["done"], counts["failed"]
     if as_json:
-        print_json(
+        console.print_json(
             {
                 "pictures": done,
                 "described": done - failed,

@@ -4,52 +4,33 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain, count
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import typer
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from marsam import results
 from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
 from marsam.notices import Notice
 from marsam.options import RunOptions
-from marsam.results import (
-    Captioned,
-    Checked,
-    Event,
-    Finished,
-    Painted,
-    Picture,
-    Previewed,
-    Prompt,
-    Prompted,
-)
 from marsam.studio import Studio
 from marsam.text.fidelity import Fidelity
 
 
-def progress_bar(*columns: ProgressColumn) -> Progress:
+def progress_bar(*columns: bars.ProgressColumn) -> bars.Progress:
     """Return a progress bar; it prints nothing when stderr is not a terminal."""
     console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        *(columns or (TaskProgressColumn(), TimeElapsedColumn())),
+    return bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        *(columns or (bars.TaskProgressColumn(), bars.TimeElapsedColumn())),
         console=console,
         transient=True,
         disable=not console.is_terminal,
@@ -57,27 +38,26 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 
 @contextmanager
-def pause_progress(progress: Progress) -> Iterator[None]:
+def pause_progress(progress: bars.Progress) -> Iterator[None]:
     """Remove the progress bar while the block prints; the text would be mixed with it otherwise."""
-    if progress.disable:
+    with ExitStack() as stack:
+        if not progress.disable:
+            progress.stop()
+            stack.callback(progress.start)
         yield
-        return
-    progress.stop()
-    try:
-        yield
-    finally:
-        progress.start()
 
 
 @contextmanager
-def picture_counter(total: int, *, visible: bool) -> Iterator[tuple[Callable[[], None], Progress]]:
+def picture_counter(
+    total: int, *, visible: bool
+) -> Iterator[tuple[Callable[[], None], bars.Progress]]:
     """Show the number of finished pictures, pictures per second, and the remaining time.
 
     Yields a function that counts one picture, and the progress bar.
     """
-    rate = TextColumn("{task.fields[rate]:.1f}/s")
-    columns = (MofNCompleteColumn(), rate, TimeRemainingColumn(elapsed_when_finished=True))
-    with progress_bar(*columns) as progress:
+    rate = bars.TextColumn("{task.fields[rate]:.1f}/s")
+    remaining = bars.TimeRemainingColumn(elapsed_when_finished=True)
+    with progress_bar(bars.MofNCompleteColumn(), rate, remaining) as progress:
         task = progress.add_task("pictures", total=total, visible=visible, rate=0.0)
 
         def advance() -> None:
@@ -103,24 +83,21 @@ def interruptible() -> Iterator[Callable[[], None]]:
         if pressed:
             raise KeyboardInterrupt
 
-    # Only the main thread receives signals. A shell ignores SIGINT for background jobs.
-    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+    with ExitStack() as stack:
+        # Only the main thread receives signals. A shell ignores SIGINT for background jobs.
+        if threading.current_thread() is threading.main_thread() and callable(previous):
+
+            def handle(number: int, frame: FrameType | None) -> None:
+                nonlocal pressed
+                pressed = True
+                previous(number, frame)
+
+            signal.signal(signal.SIGINT, handle)
+            stack.callback(signal.signal, signal.SIGINT, previous)
         yield check
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        previous(number, frame)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
-Save = Callable[[Picture, Prompt | None], Path | None]
+Save = Callable[[results.Picture, results.Prompt | None], Path | None]
 """Saves a picture and returns its file; None for a picture that the safety checker blocked."""
 
 
@@ -135,7 +112,7 @@ def save_to(folder: Path) -> Save:
     with map_save_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
-    def save(picture: Picture, prompt: Prompt | None) -> Path | None:
+    def save(picture: results.Picture, prompt: results.Prompt | None) -> Path | None:
         if picture.image is None:
             return None
         numbered = (f"marsam-{picture.seed}-{number}.png" for number in count(2))
@@ -148,21 +125,18 @@ def save_to(folder: Path) -> Save:
 
 
 def render_events(
-    events: Iterable[Event], options: RunOptions, save: Save, *, as_json: bool = False
+    events: Iterable[results.Event], options: RunOptions, save: Save, *, as_json: bool = False
 ) -> None:
     """Print and save the results of a run as they arrive, with a progress bar on a terminal.
 
-    Args:
-        events: of the run.
-        options: of the run; with ``keep_best``, pictures are saved when all have been checked.
-        save: saves a picture.
-        as_json: print one JSON document at the end, and only warnings before.
+    With ``keep_best``, pictures are saved when all have been checked. With ``as_json``, one JSON
+    document is printed at the end, and only warnings before.
     """
-    total = options.paint.pictures
+    total, at_once = options.paint.pictures, options.keep_best is None
     rows: dict[int, dict[str, Any]] = {}
-    prompt: Prompt | None = None
+    prompt: results.Prompt | None = None
 
-    def save_row(picture: Picture) -> dict[str, Any]:
+    def save_row(picture: results.Picture) -> dict[str, Any]:
         """Save a picture, print its path, and return its row of the JSON document."""
         row: dict[str, Any] = {"path": None, "seed": picture.seed}
         if (path := save(picture, prompt)) is None:
@@ -176,26 +150,25 @@ def render_events(
     with progress_bar() as progress:
         task = progress.add_task("…", total=total, visible=not as_json)
         for event in events:
-            if isinstance(event, Previewed):
+            if isinstance(event, results.Previewed):
                 completed = event.index + event.step / event.steps
                 description = f"picture {event.index + 1}/{total}"
                 progress.update(task, completed=completed, description=description)
                 continue
             with pause_progress(progress):
                 match event:
-                    case Captioned(caption=caption):
+                    case results.Captioned(caption=caption):
                         warn(caption.warnings)
-                    case Prompted(prompt=prompt):
+                    case results.Prompted(prompt=prompt):
                         warn(prompt.warnings)
                         if not as_json:
                             back = () if prompt.back is None else (f"↩ {prompt.back}",)
                             typer.echo("\n".join((prompt.english, prompt.arabic, *back)))
-                    case Painted(picture=picture) if options.keep_best is None:
+                    case results.Painted(picture=picture) if at_once:
                         rows[picture.index] = save_row(picture)
-                    case Checked(fidelity=fidelity) if options.keep_best is None and not as_json:
-                        if fidelity.missing:
-                            warn([fidelity])
-                    case Finished(result=result):
+                    case results.Checked(fidelity=fidelity) if at_once and not as_json:
+                        warn([fidelity] if fidelity.missing else [])
+                    case results.Finished(result=result):
                         for index in result.kept:
                             if index not in rows:
                                 rows[index] = save_row(result.pictures[index])
@@ -209,9 +182,9 @@ def render_events(
                             print_json(document)
 
 
-def warn_mini_models(studio: "Studio") -> None:
+def warn_mini_models(studio: Studio, *, quiet: bool) -> None:
     """Warn when the mini set is used only because the standard set is not downloaded."""
-    if studio.reason == NOT_DOWNLOADED:
+    if studio.reason == NOT_DOWNLOADED and not quiet:
         typer.echo(f"Using the mini set, which knows only pictograms: {NOT_DOWNLOADED}", err=True)
 
 

@@ -21,11 +21,7 @@ from marsam.version import __version__
 
 
 def required_record(file: Path) -> Record:
-    """Read the metadata of a picture that Marsam painted.
-
-    Raises:
-        PictureError: when the file has none, or is no picture.
-    """
+    """Read the metadata of a picture; raises PictureError when Marsam did not paint it."""
     record = read_record(file)
     if record is None:
         raise PictureError(f"{file.name} has no Marsam metadata.")
@@ -68,12 +64,7 @@ def info(as_json: Json = False) -> None:
             {
                 "version": __version__,
                 "models": {"name": studio.models, "reason": studio.reason},
-                "device": {
-                    "kind": device.kind,
-                    "dtype": device.dtype,
-                    "reason": device.reason,
-                    "tuning": optimisations,
-                },
+                "device": asdict(device) | {"tuning": optimisations},
                 "seconds_per_picture": dict(seconds),
                 "licences": {model.stage: model.licence.name for model in parts},
             }

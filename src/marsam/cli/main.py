@@ -131,8 +131,7 @@ def run(
     studio = Studio.load(
         models, captioner=captioner, translator=translator, painter=painter, device=device
     )
-    if not as_json:
-        warn_mini_models(studio)
+    warn_mini_models(studio, quiet=as_json)
     save = save_to(out)
     events = _recorded(studio, image, options, prompt)
     events = eta.TimeEstimator(studio, eta.timings_file()).observe(events)

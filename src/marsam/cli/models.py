@@ -107,11 +107,7 @@ def models_verify(name: Annotated[str, typer.Argument(help="A model set.")] = "s
 
 
 def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
-    """Copy models from a folder into the hub's cache; those that are missing are named at the end.
-
-    Raises:
-        ModelMissing: when the folder does not have all of them.
-    """
+    """Copy models from a folder into the hub's cache; then raise ModelMissing for the others."""
     found, missing = [], []
     for source in sources:
         try:

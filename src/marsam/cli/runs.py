@@ -61,9 +61,8 @@ def show_run(run_id: Id, as_json: Json = False) -> None:
     fields = [("State", f"{run.state}: {run.error.message}" if run.error else run.state)]
     if run.prompt is not None:
         fields += [("English", run.prompt.english), ("Arabic", isolate(run.prompt.arabic))]
-    print_fields(
-        [*fields, *((f"Seed {one.seed}", str(one.path or "blocked")) for one in run.pictures)]
-    )
+    fields += [(f"Seed {one.seed}", str(one.path or "blocked")) for one in run.pictures]
+    print_fields(fields)
 
 
 @runs_app.command("resume")

@@ -4,30 +4,20 @@ from typing import Annotated
 
 import typer
 
-from marsam.cli.options import (
-    Cluster,
-    DeviceOption,
-    Host,
-    HostNames,
-    Insecure,
-    KeyFile,
-    Models,
-    Port,
-    Translator,
-)
+from marsam.cli import options as shared
 from marsam.options import MAX_RUNS_PER_CLIENT
 from marsam.server.options import ServerOptions
 
 
 def studio(
-    host: Host = ServerOptions.host,
-    port: Port = ServerOptions.port,
-    models: Models = None,
-    translator: Translator = None,
-    device: DeviceOption = None,
-    key_file: KeyFile = None,
-    host_name: HostNames = None,
-    insecure: Insecure = False,
+    host: shared.Host = ServerOptions.host,
+    port: shared.Port = ServerOptions.port,
+    models: shared.Models = None,
+    translator: shared.Translator = None,
+    device: shared.DeviceOption = None,
+    key_file: shared.KeyFile = None,
+    host_name: shared.HostNames = None,
+    insecure: shared.Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
     from marsam.server import app
@@ -47,14 +37,14 @@ def studio(
 
 
 def serve(
-    host: Host = ServerOptions.host,
-    port: Port = ServerOptions.port,
-    models: Models = None,
-    translator: Translator = None,
-    device: DeviceOption = None,
-    key_file: KeyFile = None,
-    host_name: HostNames = None,
-    insecure: Insecure = False,
+    host: shared.Host = ServerOptions.host,
+    port: shared.Port = ServerOptions.port,
+    models: shared.Models = None,
+    translator: shared.Translator = None,
+    device: shared.DeviceOption = None,
+    key_file: shared.KeyFile = None,
+    host_name: shared.HostNames = None,
+    insecure: shared.Insecure = False,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve the studio page beside the API.")
     ] = ServerOptions.page,
@@ -81,7 +71,7 @@ def serve(
             show_default="keep all",
         ),
     ] = None,
-    cluster: Cluster = None,
+    cluster: shared.Cluster = None,
 ) -> None:
     """Serve the HTTP API, for programs, and the studio page beside it."""
     from marsam.server import app

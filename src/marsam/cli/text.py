@@ -46,8 +46,7 @@ def caption(
     """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
     studio = Studio.load(models, translator=translator, device=device)
-    if not as_json:
-        warn_mini_models(studio)
+    warn_mini_models(studio, quiet=as_json)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -114,8 +113,7 @@ def translate(
     except UnicodeDecodeError as error:
         raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
     studio = Studio.load(models, translator=translator, device=device)
-    if not as_json:
-        warn_mini_models(studio)
+    warn_mini_models(studio, quiet=as_json)
     result = studio.translator.translate(original, options)
     warn(result.warnings)
     if as_json:
