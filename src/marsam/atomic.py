@@ -41,11 +41,7 @@ def atomic_path(path: Path, partial: Path | None = None) -> Iterator[Path]:
 
 
 def commit(partial: Path, path: Path) -> None:
-    """Sync a complete file to the disk, give it its final name, and sync that name too.
-
-    Raises:
-        OSError: when one of these fails.
-    """
+    """Sync a complete file to the disk, give it its final name, and sync that name; or OSError."""
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(path)

@@ -23,22 +23,14 @@ class Emitter(Generic[Item]):
         self.closed = threading.Event()
 
     def __call__(self, item: Item) -> None:
-        """Emit an item; wait while the queue is full.
-
-        Raises:
-            Cancelled: when the iterator was closed.
-        """
+        """Emit an item; wait while the queue is full; raises as :meth:`raise_if_closed`."""
         while True:
             self.raise_if_closed()
             with suppress(queue.Full):
                 return self.queue.put(item, timeout=0.1)
 
     def raise_if_closed(self) -> None:
-        """Stop the work when nothing reads its items any more.
-
-        Raises:
-            Cancelled: when the iterator was closed.
-        """
+        """Raise Cancelled when the iterator was closed: nothing reads the items any more."""
         if self.closed.is_set():
             raise Cancelled("The work was stopped.")
 

@@ -203,8 +203,12 @@ def map_model_errors(doing: str) -> Iterator[None]:
         raise ModelDamaged(f"Failed while {doing}: {reason}") from error
 
 
-_SQLITE_FULL = 13  # sqlite3.SQLITE_FULL, without importing sqlite3 at every start
-_POSTGRES_DISK_FULL = "53100"
+_DISK_FULL = (
+    ("errno", errno.ENOSPC),
+    ("errno", errno.EDQUOT),
+    ("sqlite_errorcode", 13),  # sqlite3.SQLITE_FULL, without importing sqlite3 at every start
+    ("sqlstate", "53100"),  # of PostgreSQL
+)
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -213,11 +217,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     Decided by error codes alone: an error's text contains paths, and a path may contain any word.
     """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if getattr(error, "sqlite_errorcode", None) == _SQLITE_FULL:
-            return True
-        if getattr(error, "sqlstate", None) == _POSTGRES_DISK_FULL:
+        if any(getattr(error, name, None) == code for name, code in _DISK_FULL):
             return True
         error = error.__cause__
     return False

@@ -20,11 +20,7 @@ class Recipe(StrEnum):
 
 
 def recipe_named(name: str) -> Recipe:
-    """Return the recipe of that name.
-
-    Raises:
-        OptionError: when there is none.
-    """
+    """Return the recipe of that name; raises OptionError when there is none."""
     try:
         return Recipe(name)
     except ValueError as error:

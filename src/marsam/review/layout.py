@@ -14,7 +14,7 @@ from marsam.text.languages import language
 from marsam.ui.components import header, html
 from marsam.ui.html import paragraph
 from marsam.ui.i18n import ENGLISH
-from marsam.ui.launch import launch_options
+from marsam.ui.theme import launch_options
 from marsam.ui.updates import Update
 
 HERE = Path(__file__).parent

@@ -1,12 +1,14 @@
-"""Colours, fonts, style sheet and scripts of both pages."""
+"""How both pages are served: colours, fonts, style sheet, scripts and limits."""
 
 import base64
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from marsam.imaging.image_io import MAX_BYTES
 from marsam.ui.i18n import GRADIO_LABELS
 
 HERE = Path(__file__).parent
@@ -20,7 +22,35 @@ _RANGES = {
 }
 
 
-def theme() -> gr.themes.Base:
+def launch_options(
+    allowed_paths: Sequence[Path] = (), *, css: str = "", script: str = ""
+) -> dict[str, Any]:
+    """Arguments of ``gr.Blocks.launch``: no request leaves the machine, uploads are limited.
+
+    Args:
+        allowed_paths: folders whose files the page may show, besides Gradio's cache.
+        css: rules of the page's own.
+        script: JavaScript of the page's own.
+    """
+    style, common_script = (
+        (HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
+    labels = f"window.marsam = {{ gradio: {json.dumps(GRADIO_LABELS)} }};"
+    return {
+        "theme": _theme(),
+        "css": "\n".join((*_font_faces(), style, css)),
+        "head": "\n".join(("<script>", labels, common_script, script, "</script>")),
+        "max_file_size": MAX_BYTES,
+        "allowed_paths": [str(path) for path in allowed_paths],
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "footer_links": [],
+        "show_error": False,
+    }
+
+
+def _theme() -> gr.themes.Base:
     """Gradio's base theme in our colours; contrast of text is WCAG AA or better."""
     paper, sheet, line = "#f7f2e9", "#fffdf8", "#d9cfbf"
     ink, faded, accent, pressed = "#2a2522", "#645a51", "#9c3f27", "#7f3220"
@@ -33,7 +63,7 @@ def theme() -> gr.themes.Base:
         spacing_size=gr.themes.sizes.spacing_md,
         text_size=gr.themes.sizes.text_md,
     )
-    pairs: dict[str, tuple[str, str]] = {
+    pairs = {
         "body_background_fill": (paper, night),
         "body_text_color": (ink, chalk),
         "body_text_color_subdued": (faded, dust),
@@ -70,35 +100,24 @@ def theme() -> gr.themes.Base:
         "checkbox_background_color_selected": (accent, warm),
         "checkbox_border_color_selected": (accent, warm),
     }
-    colours: dict[str, Any] = {}
-    for name, (light, dark) in pairs.items():
-        colours |= {name: light, f"{name}_dark": dark}
     # color_accent has no dark variant; page.css sets it.
     return base.set(
         color_accent=accent,
         block_shadow="none",
         button_border_width="1px",
         button_primary_shadow="none",
-        **colours,
+        **{name: light for name, (light, _) in pairs.items()},
+        **{f"{name}_dark": dark for name, (_, dark) in pairs.items()},
     )
 
 
-def css(more: str = "") -> str:
-    """The style sheet of both pages and more rules; the fonts are in it as ``data:`` URLs."""
-    faces = []
+def _font_faces() -> Iterator[str]:
+    """The fonts as ``data:`` URLs."""
     for script, points in _RANGES.items():
         for weight in (400, 600):
             data = (HERE / "fonts" / f"{script}-{weight}.woff2").read_bytes()
-            faces.append(
+            yield (
                 f"@font-face {{ font-family: '{FAMILY}'; font-weight: {weight}; "
                 f"font-display: swap; unicode-range: {points}; src: url(data:font/woff2;base64,"
                 f"{base64.b64encode(data).decode()}) format('woff2'); }}"
             )
-    return "\n".join([*faces, (HERE / "page.css").read_text(encoding="utf-8"), more])
-
-
-def head(script: str = "") -> str:
-    """The scripts that run before the page is drawn: those of both pages, and one of its own."""
-    labels = f"window.marsam = {{ gradio: {json.dumps(GRADIO_LABELS)} }};"
-    scripts = (labels, (HERE / "page.js").read_text(encoding="utf-8"), script)
-    return "\n".join(("<script>", *scripts, "</script>"))

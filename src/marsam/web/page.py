@@ -14,7 +14,7 @@ from marsam.results import Painted
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
-from marsam.ui import launch
+from marsam.ui import theme
 from marsam.web import endpoints
 from marsam.web.describe import DescribeHandlers
 from marsam.web.downloads import DownloadHandlers
@@ -28,7 +28,7 @@ from marsam.web.view import View
 MAX_QUEUED_REQUESTS = 64
 """Requests that may wait in Gradio's queue; more are refused."""
 
-launch_options = partial(launch.launch_options, [EXAMPLES_DIR])
+launch_options = partial(theme.launch_options, [EXAMPLES_DIR])
 """Arguments with which the page must be launched or mounted."""
 
 
