@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 try:
     import spaces  # must be imported before torch, which it patches on ZeroGPU
@@ -28,7 +29,6 @@ from marsam.journal.retention import prune_hourly
 from marsam.recipes import SamplingConfig
 from marsam.results import PromptLength
 from marsam.runs.scheduler import Scheduler
-from marsam.server.listen import run_in_background
 from marsam.server.security import MAX_BODY_BYTES
 from marsam.stages.protocols import Painter
 from marsam.web.layout import EXAMPLES
@@ -95,8 +95,8 @@ def open_studio() -> Scheduler:
     if ZERO_GPU:  # warm up captioner and translator only: a GPU is charged to a visitor's quota
         next(event for event in studio.stream(EXAMPLES[0]) if isinstance(event, Prompted))
     else:
-        run_in_background(warm_up, studio, scheduler.estimator)
-    run_in_background(prune_hourly, scheduler.journal, 1.0, 2000.0)
+        Thread(target=warm_up, args=(studio, scheduler.estimator), daemon=True).start()
+    Thread(target=prune_hourly, args=(scheduler.journal, 1.0, 2000.0), daemon=True).start()
     return scheduler
 
 

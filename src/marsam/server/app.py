@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from threading import Thread
 
 from fastapi import FastAPI
 
@@ -12,7 +13,7 @@ from marsam.journal.retention import prune_hourly
 from marsam.options import MAX_RUNS_PER_CLIENT, TRANSLATOR_NOT_ON_CLUSTER
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
-from marsam.server.listen import listen, load_keys, run_in_background
+from marsam.server.listen import listen, load_keys
 from marsam.server.options import ServerOptions
 from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, is_loopback, require_key
 from marsam.studio import Studio
@@ -88,12 +89,13 @@ def serve(options: ServerOptions) -> None:
         observer=metrics.observe if metrics else None,
     )
     app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)
-    if options.keep_days is not None or options.keep_megabytes is not None:
-        run_in_background(prune_hourly, journal, options.keep_days, options.keep_megabytes)
+    limits = options.keep_days, options.keep_megabytes
+    if limits != (None, None):
+        Thread(target=prune_hourly, args=(journal, *limits), daemon=True).start()
     if options.page:
         from marsam.web.page import warm_up
 
-        run_in_background(warm_up, studio, scheduler.estimator)
+        Thread(target=warm_up, args=(studio, scheduler.estimator), daemon=True).start()
     listen(app, host=options.host, port=options.port)
 
 

@@ -1,11 +1,8 @@
-"""Listen on sockets, read the API keys, and run helper threads of a server."""
+"""Listen on sockets, and read the API keys of a server."""
 
 import errno
 import socket
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
 
 from starlette.types import ASGIApp
 
@@ -15,7 +12,6 @@ from marsam.errors import OptionError
 MIN_KEY_CHARACTERS = 16
 SHUTDOWN_TIMEOUT_S = 5
 """Time that open requests get to finish after an interrupt."""
-P = ParamSpec("P")
 
 
 def load_keys(file: Path | None) -> frozenset[str]:
@@ -53,12 +49,7 @@ def listen(app: ASGIApp, *, host: str, port: int) -> None:
     # Bound before the address is printed: another program may have the port.
     sockets = _bind(host, port)
     config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
     )
     print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
     uvicorn.Server(config).run(sockets=sockets)
@@ -87,8 +78,3 @@ def _bind(host: str, port: int) -> list[socket.socket]:
             f"Cannot listen on {host}, port {port} ({reason}). Choose another port with --port."
         ) from error
     return sockets
-
-
-def run_in_background(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Run a function in a daemon thread, which ends with the process."""
-    threading.Thread(target=work, args=args, kwargs=kwargs, name=work.__name__, daemon=True).start()

@@ -1,8 +1,4 @@
-"""Authentication and request limits: the outermost ASGI middleware.
-
-The same middleware protects the studio page, the API and the review page, so no route can be
-left out.
-"""
+"""Authentication and limits: the outermost middleware of every server, so no route is left out."""
 
 import base64
 import hashlib
@@ -14,11 +10,9 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,33 +30,19 @@ MAX_KEY_BODY_BYTES = 1_000_000
 """How much of a body is read to find ``api_key``."""
 MAX_ADDRESSES = 10_000
 """Addresses whose wrong keys are counted at the same time; this bounds the memory."""
+Rejection = tuple[int, str, str]
+"""Status, code and message of the response to a request that is not passed on."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class Rejection(NamedTuple):
-    """Why a request is not passed on."""
-
-    status: int
-    code: str
-    message: str
 
 
 def is_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = _ip_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def require_key(host: str, keys: Iterable[str], *, insecure: bool) -> None:
-    """Refuse to listen for other machines without authentication.
-
-    Raises:
-        OptionError: when there is neither a key nor ``insecure``.
-    """
+    """Refuse (OptionError) to listen for other machines with neither a key nor ``insecure``."""
     if not is_loopback(host) and not list(keys) and not insecure:
         raise OptionError(
             f"Refusing to listen on {host} without authentication. Set MARSAM_KEY "
@@ -96,12 +76,14 @@ class SecurityMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = HTTPConnection(scope).headers
+        headers = Headers(scope=scope)
+        address = (scope.get("client") or ("unknown", 0))[0]
         request_id = headers.get("x-request-id", "")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(8)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        state["client"] = "local" if is_loopback(address) else f"address:{address}"
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -111,21 +93,23 @@ class SecurityMiddleware:
         rejection = self._check_host_and_origin(headers) or self._check_body_size(headers)
         if rejection is None and self.keys:
             key, receive = await _read_key(scope, headers, receive)
-            rejection = self._check_key(_address(scope), key)
+            rejection = self._check_key(address, key)
+            # A hash, so that the journal holds no key.
+            digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
+            state["client"] = f"key:{digest[:12]}"
         if rejection is not None:
             await _reject(scope, receive, send_with_id, rejection)
-            return
-        state["client"] = _client_of_key(key) if self.keys else _client_of_address(scope)
-        await self.app(scope, receive, send_with_id)
+        else:
+            await self.app(scope, receive, send_with_id)
 
     def _check_host_and_origin(self, headers: Headers) -> Rejection | None:
         """Reject DNS rebinding and cross-site requests."""
         host, name = _host_and_name(f"//{headers.get('host', '')}")
-        if name not in self.hosts and not _is_ip_address(name):
-            return Rejection(403, "foreign_host", "This host name is not allowed.")
+        if name not in self.hosts and _ip_address(name) is None:
+            return 403, "foreign_host", "This host name is not allowed."
         origin = headers.get("origin")
         if origin is not None and _host_and_name(origin)[0] != host:
-            return Rejection(403, "foreign_origin", "Requests from other sites are not allowed.")
+            return 403, "foreign_origin", "Requests from other sites are not allowed."
         return None
 
     def _check_body_size(self, headers: Headers) -> Rejection | None:
@@ -134,17 +118,13 @@ class SecurityMiddleware:
         if length.isdecimal() and int(length) <= MAX_BODY_BYTES:
             return None
         limit = MAX_BODY_BYTES // 1_000_000
-        return Rejection(413, "too_large", f"The request is too large: at most {limit} MB.")
+        return 413, "too_large", f"The request is too large: at most {limit} MB."
 
     def _check_key(self, address: str, key: str) -> Rejection | None:
         now = time.monotonic()
-        times = self._wrong_keys.get(address)
-        while times and times[0] < now - WRONG_KEY_WINDOW_S:
-            times.popleft()
-        if times and len(times) >= MAX_WRONG_KEYS:
-            return Rejection(
-                429, "too_many_attempts", "Too many wrong keys. Try again in a minute."
-            )
+        times = self._wrong_keys.get(address, deque())
+        if len(times) == MAX_WRONG_KEYS and times[0] >= now - WRONG_KEY_WINDOW_S:
+            return 429, "too_many_attempts", "Too many wrong keys. Try again in a minute."
         candidate = key.encode(errors="replace")
         # A list, not a generator: comparing all keys takes the same time whichever one matches.
         if any([hmac.compare_digest(candidate, known) for known in self.keys]):  # noqa: C419
@@ -152,8 +132,8 @@ class SecurityMiddleware:
         if key:
             if len(self._wrong_keys) > MAX_ADDRESSES:
                 self._wrong_keys.clear()
-            self._wrong_keys.setdefault(address, deque()).append(now)
-        return Rejection(401, "unauthorized", "A valid API key is required.")
+            self._wrong_keys.setdefault(address, deque(maxlen=MAX_WRONG_KEYS)).append(now)
+        return 401, "unauthorized", "A valid API key is required."
 
 
 def _host_and_name(url: str) -> tuple[str, str]:
@@ -165,11 +145,11 @@ def _host_and_name(url: str) -> tuple[str, str]:
     return parts.netloc, parts.hostname or ""
 
 
-def _is_ip_address(name: str) -> bool:
+def _ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return bool(ipaddress.ip_address(name))
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None
 
 
 async def _read_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
@@ -185,16 +165,19 @@ async def _read_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[s
     if key := headers.get("x-api-key"):
         return key, receive
     if scope["type"] == "http" and scope["path"] in KEY_IN_BODY_PATHS:
-        if key := _key_from_form(scope["query_string"]):
+        if key := _api_key(scope["query_string"]):
             return key, receive
         return await _key_from_body(headers, receive)
     return "", receive
 
 
-def _key_from_form(form: bytes) -> str:
+def _api_key(fields: bytes, *, is_json: bool = False) -> str:
+    """The field ``api_key`` of a form or of JSON; "" if there is none, or too many fields."""
     try:
-        return parse_qs(form.decode(errors="replace"), max_num_fields=20).get("api_key", [""])[0]
-    except ValueError:  # too many fields
+        if is_json:
+            return str(json.loads(fields).get("api_key") or "")
+        return parse_qs(fields.decode(errors="replace"), max_num_fields=20).get("api_key", [""])[0]
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 
@@ -204,33 +187,13 @@ async def _key_from_body(headers: Headers, receive: Receive) -> tuple[str, Recei
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    try:
-        if headers.get("content-type", "").startswith("application/json"):
-            key = str(json.loads(body).get("api_key") or "")
-        else:
-            key = _key_from_form(body)
-    except (ValueError, AttributeError, RecursionError):
-        key = ""
+    is_json = headers.get("content-type", "").startswith("application/json")
     read = [{"type": "http.request", "body": body, "more_body": more}]
 
     async def replay() -> Message:
         return read.pop() if read else await receive()
 
-    return key, replay
-
-
-def _address(scope: Scope) -> str:
-    return (scope.get("client") or ("unknown", 0))[0]
-
-
-def _client_of_key(key: str) -> str:
-    """The client's name for a key; a hash, so that the journal holds no key."""
-    return f"key:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-
-
-def _client_of_address(scope: Scope) -> str:
-    address = _address(scope)
-    return "local" if is_loopback(address) else f"address:{address}"
+    return _api_key(body, is_json=is_json), replay
 
 
 async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejection) -> None:
