@@ -1,19 +1,13 @@
 """Health checks, and metrics for Prometheus."""
 
-from typing import Annotated
+from functools import partial
 
-from fastapi import APIRouter, Depends, Request, Response
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    generate_latest,
-)
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, exposition
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marsam.api.dependencies import RunService, ServiceDep
+from marsam.api.dependencies import ServiceDep
 from marsam.errors import MarsamError
 from marsam.results import Painted
 from marsam.runs.execution import RunEnded, RunEvent, add_seconds
@@ -29,26 +23,20 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.requests = counter(
             "marsam_requests",
             "HTTP requests, by method, route and status code.",
             ["method", "route", "status"],
-            registry=self.registry,
         )
-        self.runs = Counter(
-            "marsam_runs", "Runs that ended, by final state.", ["state"], registry=self.registry
+        self.runs = counter("marsam_runs", "Runs that ended, by final state.", ["state"])
+        self.pictures = counter("marsam_pictures", "Generated images.")
+        self.seconds = counter(
+            "marsam_stage_seconds", "Seconds spent in each stage of the workflow.", ["stage"]
         )
-        self.pictures = Counter("marsam_pictures", "Generated images.", registry=self.registry)
-        self.seconds = Counter(
-            "marsam_stage_seconds",
-            "Seconds spent in each stage of the workflow.",
-            ["stage"],
-            registry=self.registry,
-        )
-        self.waiting = Gauge("marsam_runs_waiting", "Queued runs.", registry=self.registry)
-        self.ready = Gauge(
-            "marsam_ready", "1 if new runs are executed, else 0.", registry=self.registry
-        )
+        self.waiting = gauge("marsam_runs_waiting", "Queued runs.")
+        self.ready = gauge("marsam_ready", "1 if new runs are executed, else 0.")
 
     def observe(self, _run_id: str, event: RunEvent) -> None:
         """Count an event of a run."""
@@ -61,12 +49,6 @@ class Metrics:
         add_seconds(seconds, event)
         for stage, taken in seconds.items():
             self.seconds.labels(stage).inc(taken)
-
-    def text(self, service: RunService) -> bytes:
-        """All metrics in Prometheus' text format."""
-        self.waiting.set(service.scheduler.queued_count())
-        self.ready.set(service.scheduler.is_ready)
-        return generate_latest(self.registry)
 
 
 class MetricsMiddleware:
@@ -104,12 +86,6 @@ class Readiness(BaseModel):
     waiting: int = Field(description="Number of queued runs.")
 
 
-def get_metrics(request: Request) -> Metrics:
-    """The app's metrics."""
-    metrics: Metrics = request.app.state.metrics
-    return metrics
-
-
 router = APIRouter(tags=["Health"])
 
 
@@ -126,13 +102,12 @@ def health() -> Health:
 )
 def readiness(service: ServiceDep, response: Response) -> Readiness:
     """Status 503 if runs cannot be stored, or a step of a run hangs."""
-    try:
-        service.journal.runs(None, limit=1)
-        storage = True
-    except MarsamError:
-        storage = False
     scheduler = service.scheduler
-    ready = storage and scheduler.is_ready
+    ready = scheduler.is_ready
+    try:
+        scheduler.journal.runs(None, limit=1)
+    except MarsamError:
+        ready = False
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, models=scheduler.studio.models, waiting=scheduler.queued_count())
 
@@ -143,6 +118,10 @@ def readiness(service: ServiceDep, response: Response) -> Readiness:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
 )
-def prometheus(service: ServiceDep, metrics: Annotated[Metrics, Depends(get_metrics)]) -> Response:
+def prometheus(service: ServiceDep, request: Request) -> Response:
     """Requests, runs, pictures and the time of each stage."""
-    return Response(metrics.text(service), media_type=CONTENT_TYPE_LATEST)
+    metrics: Metrics = request.app.state.metrics
+    metrics.waiting.set(service.scheduler.queued_count())
+    metrics.ready.set(service.scheduler.is_ready)
+    text = exposition.generate_latest(metrics.registry)
+    return Response(text, media_type=exposition.CONTENT_TYPE_LATEST)

@@ -1,9 +1,8 @@
 """Add the whole HTTP API to an app."""
 
-from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from marsam.api import libretranslate, mcp, metrics, openai, runs, sdwebui, text
 from marsam.api.dependencies import RunService
@@ -33,14 +32,7 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
         app.include_router(module.router, responses=errors(401, 403, 429))
     server = mcp.mcp_server()
     app.router.routes.extend(server.streamable_http_app().routes)
-    before = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(app: Any) -> Any:
-        async with before(app) as state, server.session_manager.run():
-            yield state
-
-    app.router.lifespan_context = lifespan
+    app.include_router(APIRouter(lifespan=lambda _app: server.session_manager.run()))
 
 
 def _complete_openapi(app: FastAPI) -> None:
