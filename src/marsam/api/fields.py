@@ -1,55 +1,32 @@
-"""Types of request fields that several routes have, with their OpenAPI descriptions."""
+"""Types of request fields that several routes and tools have, with their OpenAPI descriptions."""
 
 from typing import Annotated
 
-from fastapi import UploadFile
 from pydantic import Field
 
 from marsam.options import MAX_TEXT_CHARACTERS
 
-ImageFile = Annotated[UploadFile, Field(description="JPEG, PNG or WebP image, at most 20 MB.")]
-Prompt = Annotated[
-    str,
-    Field(
-        max_length=5 * MAX_TEXT_CHARACTERS,
-        description="Prompt in English or Arabic, at most 2000 characters.",
-        examples=["a cat on a blue background"],
-    ),
+LongText = Annotated[
+    str, Field(max_length=5 * MAX_TEXT_CHARACTERS, examples=["a cat on a blue background"])
 ]
+PictureCount = Annotated[int, Field(description="Number of pictures to generate, 1 to 10.")]
 Seed = Annotated[
     int | None,
     Field(
-        description="Seed of the first picture; picture i uses seed + i. Default: random.",
+        description="Picture i uses seed + i; the same seed gives the same picture. "
+        "Default: random.",
         examples=[7],
     ),
 ]
-Steps = Annotated[
-    int | None, Field(description="Denoising steps, 1 to 200. Default: the preset's.")
-]
-GuidanceScale = Annotated[
-    float | None,
-    Field(
-        description="How closely to follow the prompt, 1 to 30. Default: the model's.",
-        examples=[7.5],
-    ),
-]
-NegativePrompt = Annotated[
-    str,
-    Field(
-        max_length=MAX_TEXT_CHARACTERS, description="What the pictures should not show, in English."
-    ),
+RecipeName = Annotated[
+    str, Field(description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).")
 ]
 Side = Annotated[
     int | None,
     Field(description="Pixels: a multiple of 8, 64 to 2048. Default: the model's.", examples=[512]),
 ]
 Candidates = Annotated[int, Field(description="Number of alternative captions, 1 to 5.")]
-Prefix = Annotated[
-    str,
-    Field(
-        max_length=200, description="Words every caption starts with.", examples=["a photograph of"]
-    ),
-]
+Prefix = Annotated[str, Field(max_length=200, examples=["a photograph of"])]
 LanguageName = Annotated[
     str,
     Field(

@@ -16,29 +16,20 @@ from marsam.text.languages import detect_language, language, languages
 
 AUTO = "auto"
 MAX_TEXTS = 50
-"""Texts in one request."""
-DETECTION_CONFIDENCE = 50.0
-"""Percent; the language is detected by the script alone."""
 
 router = APIRouter(tags=["LibreTranslate"])
 
 
-class TranslateRequest(BaseModel):
+class TranslateRequest(BaseModel, use_attribute_docstrings=True):
     """Body of a LibreTranslate-compatible request."""
 
-    q: str | list[str] = Field(
-        description="Text to translate, or a list of at most 50 texts.", examples=["two fish"]
-    )
-    source: str = Field(
-        max_length=100,
-        description="Language of the text: a BCP 47 tag, name or NLLB code; `auto` detects Arabic "
-        "and English by their scripts.",
-        examples=["en"],
-    )
+    q: str | list[str] = Field(examples=["two fish"])
+    """Text to translate, or a list of at most 50 texts."""
+    source: str = Field(max_length=100, examples=["en"])
+    """BCP 47 tag, name or NLLB code; `auto` detects Arabic and English by their scripts."""
     target: LanguageName
-    format: Literal["text", "html"] = Field(
-        default="text", description="Must be `text`; `html` is refused."
-    )
+    format: Literal["text", "html"] = "text"
+    """Must be `text`; `html` is refused."""
 
 
 class LanguageView(BaseModel):
@@ -110,28 +101,24 @@ async def _read_body(request: Request) -> TranslateRequest:
 
 
 def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse:
-    single = isinstance(body.q, str)
     texts = [body.q] if isinstance(body.q, str) else body.q
     if len(texts) > MAX_TEXTS:
         raise OptionError(f"q must have at most {MAX_TEXTS} texts (got {len(texts)}).")
     if body.format == "html":
         raise OptionError("format must be text; HTML is not supported.")
-    target = language(body.target)
+    target = language(body.target).code
     sources = [
         detect_language(text) if body.source == AUTO else language(body.source) for text in texts
     ]
-    options = [TranslateOptions(source=one.code, target=target.code) for one in sources]
+    options = [TranslateOptions(source=source.code, target=target) for source in sources]
+    rows = zip(texts, options, strict=True)
     with service.text_slot() as studio:
-        translations = [
-            studio.translator.translate(*row).text for row in zip(texts, options, strict=True)
-        ]
+        translated = [studio.translator.translate(*row).text for row in rows]
     detected = None
-    if body.source == AUTO:
-        detected = [
-            DetectedLanguage(confidence=DETECTION_CONFIDENCE, language=source.tag)
-            for source in sources
-        ]
+    if body.source == AUTO:  # 50 percent: the language is detected by the script alone
+        detected = [DetectedLanguage(confidence=50.0, language=source.tag) for source in sources]
+    if isinstance(body.q, list):
+        return TranslateResponse(translatedText=translated, detectedLanguage=detected)
     return TranslateResponse(
-        translatedText=translations[0] if single else translations,
-        detectedLanguage=detected[0] if single and detected else detected,
+        translatedText=translated[0], detectedLanguage=detected and detected[0]
     )

@@ -1,13 +1,14 @@
 """OpenAI-compatible image generation."""
 
+import re
 from typing import Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import ClientDep, ServiceDep
-from marsam.api.fields import Prompt, Seed
+from marsam.api.dependencies import ServiceDep
+from marsam.api.fields import LongText, Seed
 from marsam.api.responses import base64_file, errors
 from marsam.errors import OptionError
 from marsam.journal.records import StoredPicture
@@ -16,19 +17,17 @@ from marsam.options import PaintOptions
 router = APIRouter(prefix="/v1/images", tags=["OpenAI"], responses=errors(409, 422, 503, 504, 507))
 
 
-class ImageRequest(BaseModel):
+class ImageRequest(BaseModel, use_attribute_docstrings=True):
     """Body of an OpenAI-compatible image request. Unknown fields are ignored."""
 
-    prompt: Prompt
-    n: int | None = Field(default=1, description="Number of images, 1 to 10.")
-    size: str | None = Field(
-        default=None,
-        description="Width and height in pixels, or `auto` for the model's own.",
-        examples=["512x512"],
-    )
-    response_format: Literal["url", "b64_json"] | None = Field(
-        default=None, description="Links, or PNG files in base64 (default)."
-    )
+    prompt: LongText
+    """Prompt in English or Arabic, at most 2000 characters."""
+    n: int | None = 1
+    """Number of images, 1 to 10."""
+    size: str | None = Field(default=None, examples=["512x512"])
+    """Width and height in pixels, or `auto` for the model's own."""
+    response_format: Literal["url", "b64_json"] | None = None
+    """Links, or PNG files in base64 (default)."""
     seed: Seed = None
 
 
@@ -48,13 +47,11 @@ class ImageResponse(BaseModel):
 
 
 @router.post("/generations", summary="Generate images", response_model_exclude_none=True)
-async def generate(
-    body: ImageRequest, service: ServiceDep, client: ClientDep, request: Request
-) -> ImageResponse:
+async def generate(body: ImageRequest, service: ServiceDep, request: Request) -> ImageResponse:
     """For OpenAI's clients. The response comes when all images are finished."""
     width, height = parse_size(body.size)
     options = PaintOptions(pictures=body.n or 1, seed=body.seed, width=width, height=height)
-    run, pictures = await service.generate(request, client, body.prompt, options)
+    run = await service.generate(request, options, prompt=body.prompt)
     english = run.prompt.english if run.prompt else body.prompt
 
     def image(picture: StoredPicture) -> GeneratedImage:
@@ -63,19 +60,15 @@ async def generate(
             return GeneratedImage(url=url, revised_prompt=english)
         return GeneratedImage(b64_json=base64_file(picture), revised_prompt=english)
 
-    images = await anyio.to_thread.run_sync(lambda: [image(picture) for picture in pictures])
+    pictures = [picture for picture in run.pictures if not picture.blocked]
+    images = await anyio.to_thread.run_sync(lambda: list(map(image, pictures)))
     return ImageResponse(created=int(run.created), data=images)
 
 
 def parse_size(size: str | None) -> tuple[int | None, int | None]:
-    """Width and height in pixels of ``512x512``; None for ``auto`` or nothing.
-
-    Raises:
-        OptionError: for anything else.
-    """
-    if size in (None, "", "auto"):
+    """Width and height of ``512x512``; None for ``auto`` or nothing, else OptionError."""
+    if not size or size == "auto":
         return None, None
-    width, _, height = str(size).partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(str(size)) < 12):
+    if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", size)):
         raise OptionError("size must be like 512x512.")
-    return int(width), int(height)
+    return int(sides[1]), int(sides[2])

@@ -1,6 +1,7 @@
 """JSON responses: runs, pictures and errors."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,38 +10,21 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from marsam.errors import (
-    Cancelled,
-    ClusterError,
-    DiskFull,
-    InputError,
-    JournalError,
-    MarsamError,
-    ModelError,
-    OutOfMemory,
-    QueueFull,
-    QuotaExceeded,
-    RetryLater,
-    RunExists,
-    RunMissing,
-    StepTimeout,
-    error_classes,
-    public_message_of,
-)
-from marsam.journal.records import Run, RunFailure, StoredPicture
+from marsam import errors as kinds
+from marsam.errors import MarsamError, error_from_code, public_message_of
+from marsam.journal.records import Run, StoredPicture
 
 # The first classes that fit decide.
 _STATUS: dict[int, tuple[type[MarsamError], ...]] = {
-    404: (RunMissing,),
-    409: (RunExists, Cancelled),
-    422: (InputError,),
-    429: (QuotaExceeded,),
-    504: (StepTimeout,),
-    507: (OutOfMemory, DiskFull),
-    503: (QueueFull, JournalError, ModelError, ClusterError),
+    404: (kinds.RunMissing,),
+    409: (kinds.RunExists, kinds.Cancelled),
+    422: (kinds.InputError,),
+    429: (kinds.QuotaExceeded,),
+    504: (kinds.StepTimeout,),
+    507: (kinds.OutOfMemory, kinds.DiskFull),
+    503: (kinds.QueueFull, kinds.JournalError, kinds.ModelError, kinds.ClusterError),
     500: (MarsamError,),
 }
-_KINDS = error_classes()
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _DESCRIPTIONS = {
     401: "A valid API key is required.",
@@ -56,17 +40,20 @@ _DESCRIPTIONS = {
 }
 
 
-class ErrorBody(BaseModel):
+class FailureView(BaseModel, use_attribute_docstrings=True):
+    """Why a run failed."""
+
+    code: str = Field(examples=["option_error", "out_of_memory"])
+    """Kind of error, for programs."""
+    message: str = Field(examples=["size must be like 512x512."])
+    """What is wrong, in one or two sentences for people."""
+
+
+class ErrorBody(FailureView):
     """The body of every error response."""
 
-    code: str = Field(description="Kind of error, for programs.", examples=["option_error"])
-    message: str = Field(
-        description="What is wrong, in one or two sentences for people.",
-        examples=["size must be like 512x512."],
-    )
-    request_id: str = Field(
-        description="ID of the request, also sent as `X-Request-ID`.", examples=["9f86d081884c7d65"]
-    )
+    request_id: str = Field(examples=["9f86d081884c7d65"])
+    """ID of the request, also sent as `X-Request-ID`."""
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -81,9 +68,9 @@ def add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(MarsamError)
     def _marsam_error(request: Request, error: MarsamError) -> JSONResponse:
-        status = next(status for status, kinds in _STATUS.items() if isinstance(error, kinds))
-        headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryLater) else {}
-        if isinstance(error, (Cancelled, OutOfMemory, StepTimeout)):
+        status = next(status for status, classes in _STATUS.items() if isinstance(error, classes))
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, kinds.RetryLater) else {}
+        if isinstance(error, (kinds.Cancelled, kinds.OutOfMemory, kinds.StepTimeout)):
             # OpenAI's clients retry by themselves, and the same would happen again.
             headers["X-Should-Retry"] = "false"
         return _error_response(request, status, error.code, public_message_of(error), headers)
@@ -97,9 +84,7 @@ def add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = _HTTP.get(error.status_code, "http_error")
-        return _error_response(
-            request, error.status_code, code, f"{error.detail}.", dict(error.headers or {})
-        )
+        return _error_response(request, error.status_code, code, f"{error.detail}.", error.headers)
 
     @app.exception_handler(Exception)
     def _unexpected(request: Request, _error: Exception) -> JSONResponse:
@@ -107,18 +92,11 @@ def add_errors(app: FastAPI) -> None:
 
 
 def _error_response(
-    request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     request_id = str(getattr(request.state, "request_id", ""))
     body = ErrorBody(code=code, message=message, request_id=request_id)
     return JSONResponse(body.model_dump(), status, headers)
-
-
-class FailureView(BaseModel):
-    """Why a run failed."""
-
-    code: str = Field(description="Kind of error, for programs.", examples=["out_of_memory"])
-    message: str = Field(description="What is wrong, in one or two sentences for people.")
 
 
 class Bilingual(BaseModel):
@@ -134,9 +112,7 @@ class PictureView(BaseModel):
     id: str = Field(description="ID of the picture.", examples=["5d41402abc4b2a76-0"])
     index: int = Field(description="Position in the run, from 0.")
     seed: int = Field(description="Seed it was generated from.")
-    url: str | None = Field(
-        description="Path to download the PNG file; null if the picture was blocked."
-    )
+    url: str | None = Field(description="Path to download the PNG file; null if it was blocked.")
     blocked: bool = Field(description="The safety checker blocked the picture.")
     fidelity: dict[str, Any] | None = Field(
         description="How well the picture matches the prompt; null if not checked."
@@ -154,12 +130,8 @@ class RunView(BaseModel):
         description="Queue position from 1; 0 while the run is executed, null after its end."
     )
     created: float = Field(description="Unix time of its creation, in seconds.")
-    caption: Bilingual | None = Field(
-        description="Prompt in English and Arabic; null until it is known."
-    )
-    captions: list[dict[str, Any]] = Field(
-        description="English captions of the input image, best first."
-    )
+    caption: Bilingual | None = Field(description="Prompt in both languages; null until known.")
+    captions: list[dict[str, Any]] = Field(description="English captions of the image, best first.")
     prompt: dict[str, Any] | None = Field(
         description="Prompt sent to the painter, its translations, and how much of it fits."
     )
@@ -173,12 +145,6 @@ class RunView(BaseModel):
     error: FailureView | None = Field(description="Why the run failed; null if it did not fail.")
 
 
-def failure_view(error: RunFailure) -> FailureView:
-    """Why a run failed, without file names."""
-    message = _KINDS.get(error.code, MarsamError).public_message
-    return FailureView(code=error.code, message=message or error.message)
-
-
 def picture_view(run: Run, picture: StoredPicture) -> PictureView:
     """One picture of a run."""
     picture_id = f"{run.id}-{picture.index}"
@@ -188,13 +154,16 @@ def picture_view(run: Run, picture: StoredPicture) -> PictureView:
 
 def run_view(run: Run, *, position: int | None = None) -> RunView:
     """A run and its results so far; ``position`` is as in :class:`RunView`."""
+    failure = run.error and FailureView(
+        code=run.error.code, message=public_message_of(error_from_code(*run.error))
+    )
     changes = {
         # The journal learns that a run is executed only with its first result.
         "state": "running" if run.state == "queued" and position == 0 else run.state,
         "position": position,
         "created": round(run.created, 3),
         "pictures": [picture_view(run, picture) for picture in run.pictures],
-        "error": failure_view(run.error) if run.error else None,
+        "error": failure,
     }
     return RunView.model_validate(run.to_dict() | changes)
 

@@ -5,19 +5,22 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import Annotated, Any
+from dataclasses import fields, replace
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, File, Header, Path, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
-from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep, read_upload
-from marsam.api.fields import Candidates, GuidanceScale, NegativePrompt, Prefix, Seed, Side, Steps
-from marsam.api.responses import FailureView, RunView, errors, picture_view, run_view
-from marsam.errors import RunMissing, public_message_of
-from marsam.journal.records import FINAL_STATES, NewRun, Run
+from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep
+from marsam.api.fields import Candidates, PictureCount, Prefix, RecipeName, Seed, Side
+from marsam.api.responses import RunView, errors, picture_view, run_view
+from marsam.errors import RunMissing
+from marsam.imaging.image_io import read_bytes
+from marsam.journal.records import FINAL_STATES, NewRun, Run, RunFailure
 from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions, RunOptions
 from marsam.recipes import recipe_named
 from marsam.results import Previewed
@@ -29,70 +32,47 @@ EVENT_POLL_S = 1.0
 END_EVENT_ID_BASE = 1_000_000
 """ID of the last event of a run, minus the number of its pictures by then."""
 
-router = APIRouter(prefix="/v1", tags=["Runs"])
+router = APIRouter(prefix="/v1", tags=["Runs"], responses=errors(422, 503))
 
 
-class RunForm(BaseModel):
+class RunForm(BaseModel, use_attribute_docstrings=True):
     """Form that creates a run: a picture or a prompt, and options."""
 
-    picture: UploadFile | None = Field(
-        default=None, description="Input image: JPEG, PNG or WebP, at most 20 MB. Or send `prompt`."
-    )
+    picture: UploadFile | None = None
+    """Input image: JPEG, PNG or WebP, at most 20 MB. Or send `prompt`."""
     prompt: str | None = Field(
-        default=None,
-        max_length=5 * MAX_TEXT_CHARACTERS,
-        description="Prompt in any language, at most 2000 characters. Or send `picture`.",
-        examples=["a cat on a blue background"],
+        default=None, max_length=5 * MAX_TEXT_CHARACTERS, examples=["a cat on a blue background"]
     )
-    pictures: int = Field(
-        default=PaintOptions.pictures, description="Number of pictures to generate, 1 to 10."
-    )
+    """Prompt in any language, at most 2000 characters. Or send `picture`."""
+    pictures: PictureCount = PaintOptions.pictures
     seed: Seed = None
-    recipe: str = Field(
-        default=str(PaintOptions.recipe),
-        description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).",
-    )
-    steps: Steps = None
-    guidance_scale: GuidanceScale = None
-    negative_prompt: NegativePrompt = ""
+    recipe: RecipeName = str(PaintOptions.recipe)
+    steps: int | None = None
+    """Denoising steps, 1 to 200. Default: the preset's."""
+    guidance_scale: float | None = Field(default=None, examples=[7.5])
+    """How closely to follow the prompt, 1 to 30. Default: the model's."""
+    negative_prompt: str = Field(default="", max_length=MAX_TEXT_CHARACTERS)
+    """What the pictures should not show, in English."""
     width: Side = None
     height: Side = None
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
+    """Words every caption starts with."""
     language: str | None = Field(
-        default=None,
-        max_length=100,
-        description="Language of the prompt: a name, BCP 47 tag or NLLB code. "
-        "Default: Arabic or English, by its script.",
-        examples=["ar", "French", "fra_Latn"],
+        default=None, max_length=100, examples=["ar", "French", "fra_Latn"]
     )
-    check: bool = Field(
-        default=RunOptions.check,
-        description="Caption every picture again and compare it with the prompt.",
-    )
-    keep_best: int | None = Field(
-        default=None,
-        description="Keep only this many pictures, those that match the prompt best. Default: all.",
-    )
+    """Prompt's language: a name, BCP 47 tag or NLLB code. Default: Arabic or English, by script."""
+    check: bool = RunOptions.check
+    """Caption every picture again and compare it with the prompt."""
+    keep_best: int | None = None
+    """Keep only this many pictures, those that match the prompt best. Default: all."""
 
     def options(self) -> RunOptions:
-        """The options of the run.
-
-        Raises:
-            MarsamError: when a value is out of range, or a name is unknown.
-        """
+        """The options of the run; MarsamError if a value is out of range or a name unknown."""
+        paint = self.model_dump(include={option.name for option in fields(PaintOptions)})
         return RunOptions(
             caption=CaptionOptions(candidates=self.candidates, prefix=self.prefix),
-            paint=PaintOptions(
-                pictures=self.pictures,
-                seed=self.seed,
-                recipe=recipe_named(self.recipe),
-                steps=self.steps,
-                guidance_scale=self.guidance_scale,
-                negative_prompt=self.negative_prompt,
-                width=self.width,
-                height=self.height,
-            ),
+            paint=PaintOptions(**paint | {"recipe": recipe_named(self.recipe)}),
             language=language(self.language).code if self.language else None,
             check=self.check,
             keep_best=self.keep_best,
@@ -105,9 +85,7 @@ class RunList(BaseModel):
     runs: list[RunView] = Field(description="The newest first.")
 
 
-@router.post(
-    "/runs", status_code=202, summary="Create a run", responses=errors(409, 413, 422, 503, 507)
-)
+@router.post("/runs", status_code=202, summary="Create a run", responses=errors(409, 413, 507))
 def create(
     form: Annotated[RunForm, File()],
     service: ServiceDep,
@@ -115,11 +93,7 @@ def create(
     response: Response,
     idempotency_key: Annotated[
         str | None,
-        Header(
-            max_length=255,
-            description="A key of your choice. A repeated request with the same key creates no "
-            "second run.",
-        ),
+        Header(max_length=255, description="Of your choice; a repeated key creates no second run."),
     ] = None,
 ) -> RunView:
     """Caption an image, or translate a prompt, and generate pictures from the text.
@@ -127,7 +101,7 @@ def create(
     The response comes at once. Follow the run with its events, or request it again.
     """
     options = form.options()
-    data = read_upload(form.picture) if form.picture else None
+    data = read_bytes(form.picture.file) if form.picture else None
     new = NewRun(
         client=client,
         options=options,
@@ -143,48 +117,45 @@ def create(
     return _view(service, run)
 
 
-@router.get("/runs", summary="List your runs", responses=errors(422, 503))
+@router.get("/runs", summary="List your runs")
 def list_runs(
     service: ServiceDep,
     client: ClientDep,
     limit: Annotated[int, Query(description="Number of runs, at most 200.")] = 50,
 ) -> RunList:
     """The newest runs first."""
-    runs = service.journal.runs(client, limit=min(max(limit, 1), 200))
+    runs = service.scheduler.journal.runs(client, limit=min(max(limit, 1), 200))
     return RunList(runs=[_view(service, run) for run in runs])
 
 
-@router.get("/runs/{run_id}", summary="Get a run", responses=errors(404, 422, 503))
+@router.get("/runs/{run_id}", summary="Get a run", responses=errors(404))
 def show(run: RunDep, service: ServiceDep) -> RunView:
     """The run and its results so far."""
     return _view(service, run)
 
 
-@router.delete("/runs/{run_id}", summary="Cancel a run", responses=errors(404, 422, 503))
+@router.delete("/runs/{run_id}", summary="Cancel a run", responses=errors(404))
 def cancel(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
     """Finished pictures are kept."""
     if not service.scheduler.cancel(run.id):  # another process may execute it
-        service.journal.request_cancel(run.id)
-    return _view(service, service.journal.run(client, run.id))
+        service.scheduler.journal.request_cancel(run.id)
+    return _view(service, service.scheduler.journal.run(client, run.id))
 
 
 @router.post(
-    "/runs/{run_id}/resume",
-    status_code=202,
-    summary="Resume a run",
-    responses=errors(404, 422, 503, 507),
+    "/runs/{run_id}/resume", status_code=202, summary="Resume a run", responses=errors(404, 507)
 )
 def resume(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
     """Generate the missing pictures of a stopped, failed or interrupted run, from their seeds."""
     service.scheduler.resume(client, run.id)
-    return _view(service, service.journal.run(client, run.id))
+    return _view(service, service.scheduler.journal.run(client, run.id))
 
 
 @router.get(
     "/runs/{run_id}/events",
     response_class=EventSourceResponse,
     summary="Follow a run",
-    responses=errors(404, 422, 503),
+    responses=errors(404),
 )
 async def events(
     run: RunDep,
@@ -199,19 +170,13 @@ async def events(
     Results are read from the journal, so that their events have the same IDs after a restart, and
     come from whichever process executes the run.
     """
-    changed, received = asyncio.Event(), list[RunEvent]()
+    changed, latest = asyncio.Event(), dict[type[RunEvent], RunEvent]()
     loop = asyncio.get_running_loop()
 
-    def receive(event: RunEvent) -> None:
-        if isinstance(event, Previewed):  # replaces an earlier one that was not sent yet
-            received[:] = [one for one in received if isinstance(one, RunEnded)]
-        if isinstance(event, Previewed | RunEnded):
-            received.append(event)
-        changed.set()
-
     def on_event(event: RunEvent) -> None:
+        latest[type(event)] = event  # replaces an earlier preview that was not sent yet
         with suppress(RuntimeError):  # the loop may be closed already
-            loop.call_soon_threadsafe(receive, event)
+            loop.call_soon_threadsafe(changed.set)
 
     last_id, last_position = last_event_id, None
     if last_id >= END_EVENT_ID_BASE:  # the client saw an end; the run may have been resumed since
@@ -220,30 +185,28 @@ async def events(
     try:
         while True:
             changed.clear()
-            ended = next(
-                (e for e in received if isinstance(e, RunEnded) and e.state in FINAL_STATES), None
-            )
-            run = await anyio.to_thread.run_sync(service.journal.run, None, run.id)
+            ended = latest.get(RunEnded)
+            run = await anyio.to_thread.run_sync(service.scheduler.journal.run, None, run.id)
             for event_id, kind, data in _stored_events(run):
                 if event_id > last_id:
                     yield _event(kind, data, event_id)
                     last_id = event_id
             if run.ended:
                 return
-            if ended is not None:  # the journal cannot be written at the moment
-                yield _event("ended", _unstored_end(run, ended))
+            if isinstance(ended, RunEnded) and ended.state in FINAL_STATES:
+                # The journal cannot be written at the moment.
+                failure = RunFailure(ended.error.code, str(ended.error)) if ended.error else None
+                yield _event("ended", run_view(replace(run, state=ended.state, error=failure)))
                 return
             position = service.scheduler.queue_position(run.id)
             if position and position != last_position:
                 yield _event("queued", {"position": position})
             last_position = position
-            for preview in [event for event in received if isinstance(event, Previewed)]:
-                received.remove(preview)
-                if preview.index >= len(run.pictures):  # else the picture is finished
-                    yield _event(
-                        "previewed",
-                        {"index": preview.index, "step": preview.step, "steps": preview.steps},
-                    )
+            preview = latest.pop(Previewed, None)
+            # Otherwise the picture is finished.
+            if isinstance(preview, Previewed) and preview.index >= len(run.pictures):
+                done = {"index": preview.index, "step": preview.step, "steps": preview.steps}
+                yield _event("previewed", done)
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), EVENT_POLL_S)
     except RunMissing:
@@ -259,7 +222,7 @@ async def events(
     summary="Download a picture",
     responses={
         200: {"content": {"image/png": {}}, "description": "PNG file with Marsam metadata."},
-        **errors(404, 422, 503),
+        **errors(404),
     },
 )
 def picture(
@@ -269,7 +232,7 @@ def picture(
 ) -> FileResponse:
     """The PNG file, with its prompt, seed and settings in the metadata."""
     run_id, _, index = picture_id.rpartition("-")
-    for one in service.journal.run(client, run_id).pictures:
+    for one in service.scheduler.journal.run(client, run_id).pictures:
         if str(one.index) == index and one.path is not None and one.path.is_file():
             return FileResponse(one.path, media_type="image/png", filename=one.path.name)
     raise RunMissing("There is no such picture.")
@@ -285,18 +248,12 @@ def _view(service: RunService, run: Run) -> RunView:
     return run_view(run, position=service.scheduler.queue_position(run.id))
 
 
-def _event(
-    kind: str, data: BaseModel | dict[str, Any], event_id: int | None = None
-) -> ServerSentEvent:
-    plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
-    return ServerSentEvent(
-        raw_data=json.dumps(plain, ensure_ascii=False),
-        event=kind,
-        id=None if event_id is None else str(event_id),
-    )
+def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEvent:
+    sent_id = None if event_id is None else str(event_id)
+    return ServerSentEvent(raw_data=to_json(data).decode(), event=kind, id=sent_id)
 
 
-def _stored_events(run: Run) -> Iterator[tuple[int, str, BaseModel | dict[str, Any]]]:
+def _stored_events(run: Run) -> Iterator[tuple[int, str, object]]:
     """The events of a run's stored results, with IDs that follow from the results alone."""
     if run.captions:
         yield 1, "captioned", {"captions": [caption.to_dict() for caption in run.captions]}
@@ -309,10 +266,3 @@ def _stored_events(run: Run) -> Iterator[tuple[int, str, BaseModel | dict[str, A
             yield 11 + 2 * picture.index, "checked", view
     if run.ended:
         yield END_EVENT_ID_BASE + len(run.pictures), "ended", run_view(run)
-
-
-def _unstored_end(run: Run, ended: RunEnded) -> RunView:
-    error = ended.error and FailureView(
-        code=ended.error.code, message=public_message_of(ended.error)
-    )
-    return run_view(run).model_copy(update={"state": ended.state, "error": error})

@@ -6,28 +6,35 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
-from marsam.api.fields import GuidanceScale, NegativePrompt, Prompt, Side, Steps
+from marsam.api.dependencies import ServiceDep, decode_base64_image
+from marsam.api.fields import LongText, Side
 from marsam.api.responses import base64_file, errors
 from marsam.imaging.metadata import infotext, read_record
 from marsam.journal.records import StoredPicture
-from marsam.options import CaptionOptions, PaintOptions
+from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions
 
 router = APIRouter(prefix="/sdapi/v1", tags=["Stable Diffusion web UI"])
 
 
-class PaintRequest(BaseModel):
+class PaintRequest(BaseModel, use_attribute_docstrings=True):
     """Body of a text-to-image request of the web UI. Unknown fields are ignored."""
 
-    prompt: Prompt
-    negative_prompt: NegativePrompt = ""
-    seed: int = Field(default=-1, description="Seed of the first image; negative: random.")
-    steps: Steps = None
-    cfg_scale: GuidanceScale = None
+    prompt: LongText
+    """Prompt in English or Arabic, at most 2000 characters."""
+    negative_prompt: str = Field(default="", max_length=MAX_TEXT_CHARACTERS)
+    """What the pictures should not show, in English."""
+    seed: int = -1
+    """Seed of the first image; negative: random."""
+    steps: int | None = None
+    """Denoising steps, 1 to 200. Default: the preset's."""
+    cfg_scale: float | None = Field(default=None, examples=[7.5])
+    """How closely to follow the prompt, 1 to 30. Default: the model's."""
     width: Side = None
     height: Side = None
-    batch_size: int = Field(default=1, description="Images in a batch.")
-    n_iter: int = Field(default=1, description="Batches. 1 to 10 images can be generated in total.")
+    batch_size: int = 1
+    """Images in a batch."""
+    n_iter: int = 1
+    """Batches. 1 to 10 images can be generated in total."""
 
 
 class PaintResponse(BaseModel):
@@ -51,9 +58,7 @@ class InterrogateResponse(BaseModel):
 
 
 @router.post("/txt2img", summary="Generate images", responses=errors(409, 422, 503, 504, 507))
-async def txt2img(
-    body: PaintRequest, service: ServiceDep, client: ClientDep, request: Request
-) -> PaintResponse:
+async def txt2img(body: PaintRequest, service: ServiceDep, request: Request) -> PaintResponse:
     """For clients of the web UI. The response comes when all images are finished."""
     options = PaintOptions(
         pictures=body.batch_size * body.n_iter,
@@ -64,7 +69,8 @@ async def txt2img(
         width=body.width,
         height=body.height,
     )
-    _, pictures = await service.generate(request, client, body.prompt, options)
+    run = await service.generate(request, options, prompt=body.prompt)
+    pictures = [picture for picture in run.pictures if not picture.blocked]
     return await anyio.to_thread.run_sync(_paint_response, body, pictures)
 
 

@@ -2,34 +2,34 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File
+from fastapi import APIRouter, File, UploadFile
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import ServiceDep, read_upload
-from marsam.api.fields import Candidates, ImageFile, LanguageName, Prefix
+from marsam.api.dependencies import ServiceDep
+from marsam.api.fields import Candidates, LanguageName, LongText, Prefix
 from marsam.api.responses import errors
 from marsam.imaging.image_io import open_picture
-from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, TranslateOptions
+from marsam.options import CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
 router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(422, 503, 507))
 
 
-class CaptionForm(BaseModel):
+class CaptionForm(BaseModel, use_attribute_docstrings=True):
     """Form of a caption request."""
 
-    picture: ImageFile
+    picture: UploadFile
+    """JPEG, PNG or WebP image, at most 20 MB."""
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
+    """Words every caption starts with."""
 
 
 class CaptionCandidate(BaseModel):
     """A caption in English and Arabic."""
 
     text: str = Field(description="Caption in English.")
-    score: float = Field(
-        description="Mean log-probability of a token, at most 0; higher is better."
-    )
+    score: float = Field(description="Mean log-probability per token, at most 0; higher is better.")
     warnings: list[str] = Field(description="Codes of what to check, in either language.")
     ar: str = Field(description="Caption in Arabic.")
 
@@ -42,19 +42,15 @@ class Captions(BaseModel):
     candidates: list[CaptionCandidate] = Field(description="All captions, best first.")
 
 
-class TranslationRequest(BaseModel):
+class TranslationRequest(BaseModel, use_attribute_docstrings=True):
     """Body of a translation request."""
 
-    text: str = Field(
-        max_length=5 * MAX_TEXT_CHARACTERS,
-        description="Text to translate, at most 2000 characters.",
-        examples=["a cat on a blue background"],
-    )
+    text: LongText
+    """Text to translate, at most 2000 characters."""
     source: LanguageName = ENGLISH.tag
     target: LanguageName = ARABIC.tag
-    back: bool = Field(
-        default=False, description="Also translate the result back into the source language."
-    )
+    back: bool = False
+    """Also translate the result back into the source language."""
 
 
 class TranslationView(BaseModel):
@@ -74,7 +70,7 @@ class TranslationView(BaseModel):
 def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captions:
     """The response comes at once; no run is created."""
     options = CaptionOptions(candidates=form.candidates, prefix=form.prefix)
-    image = open_picture(read_upload(form.picture))
+    image = open_picture(form.picture.file)
     with service.text_slot() as studio:
         pairs = studio.describe(image, options)
     candidates = [
