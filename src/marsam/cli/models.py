@@ -117,9 +117,9 @@ def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
                 raise
             missing.append((source, error))
     if found:
-        _print_plans([model.plan() for model in found])
+        _print_plans(found)
         _confirm(yes=yes)
-        _run_with_progress([(model.repo, partial(import_model, model)) for model in found])
+        _run_with_progress([(model.source, partial(import_model, model)) for model in found])
     if missing:
         raise ModelMissing(
             f"{folder} does not contain {first_names([source for source, _ in missing])}; "

@@ -7,8 +7,7 @@ from pathlib import Path
 from marsam.hub import catalog, manifest
 from marsam.hub.model_files import is_intact, is_weights, missing_files, select_files
 
-IMPORTED = "marsam"
-"""Name of the ref, beside ``main``, of models that were imported from a folder."""
+IMPORTED = "marsam"  # the ref, beside "main", of models that were imported from a folder
 
 
 def root() -> Path:
@@ -24,20 +23,13 @@ def repository(repo: str) -> Path:
 
 
 def snapshots(repo: str) -> list[Path]:
-    """Return the snapshots of a model, complete or not, the best first.
-
-    The pinned commit comes first, then what other programs downloaded as ``main``, then what was
-    imported from a folder.
-    """
-    pinned = manifest.pin_of(repo)
-    revisions = ["main", IMPORTED]
-    if pinned is not None and pinned.revision is not None:
-        revisions.insert(0, pinned.revision)
-    found = [snapshot(repo, one) for one in revisions]
+    """Return the snapshots of a model, complete or not: pinned, ``main``, then imported."""
+    revisions = filter(None, (manifest.pin_of(repo).revision, "main", IMPORTED))
+    found = (snapshot(repo, revision) for revision in revisions)
     return list(dict.fromkeys(path for path in found if path is not None))
 
 
-def snapshot(repo: str, revision: str | None) -> Path | None:
+def snapshot(repo: str, revision: str) -> Path | None:
     """Return the snapshot folder of a revision, complete or not."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError

@@ -13,8 +13,7 @@ ALIASES: Mapping[str, str] = {
 }
 """Hub ids that moved, and their new ids."""
 
-TEXT_FILES = ("*.json", "*.txt", "*.model")
-"""File name patterns of configurations and vocabularies."""
+TEXT_FILES = ("*.json", "*.txt", "*.model")  # patterns of configurations and vocabularies
 
 
 class Licence(NamedTuple):
@@ -49,40 +48,28 @@ OPENRAIL_PP = Licence(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Model:
-    """One stage's model in a set.
-
-    Attributes:
-        source: a hub id or, for the bundled set, the folder inside the package.
-        files: patterns of the files that a pull downloads.
-        gigabytes: size of those files.
-        guidance_scale: the default guidance scale of a painter.
-    """
+    """One stage's model in a set."""
 
     stage: str
-    source: str
+    source: str  # a hub id or, for the bundled set, the folder inside the package
     licence: Licence
-    gigabytes: float
-    files: tuple[str, ...] = ()
-    guidance_scale: float = 7.5
+    gigabytes: float  # of the files
+    files: tuple[str, ...] = ()  # patterns of the files that a pull downloads
+    guidance_scale: float = 7.5  # the default of a painter
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSet:
-    """Three models that work together.
-
-    Attributes:
-        adapter: a LoRA for drafts in few steps; optional.
-        decoder: a tiny VAE decoder (TAESD) for drafts and previews; optional.
-    """
+    """Three models that work together."""
 
     name: str
     captioner: Model
     translator: Model
     painter: Model
-    adapter: Model | None = None
-    decoder: Model | None = None
+    adapter: Model | None = None  # a LoRA for drafts in few steps
+    decoder: Model | None = None  # a tiny VAE decoder (TAESD) for drafts and previews
     bundled: bool = False
 
     @property
@@ -99,42 +86,38 @@ class ModelSet:
 STANDARD = ModelSet(
     name="standard",
     captioner=Model(
-        stage="captioner",
-        source="Salesforce/blip-image-captioning-large",
-        licence=BSD_3,
+        "captioner",
+        "Salesforce/blip-image-captioning-large",
+        BSD_3,
         gigabytes=1.88,
         files=(*TEXT_FILES, "model.safetensors"),
     ),
     translator=Model(
-        stage="translator",
-        source="facebook/nllb-200-distilled-600M",
-        licence=CC_BY_NC_4,
+        "translator",
+        "facebook/nllb-200-distilled-600M",
+        CC_BY_NC_4,
         gigabytes=2.48,
         # The repository has no safetensors; the weights are loaded without pickle's code.
         files=(*TEXT_FILES, "pytorch_model.bin"),
     ),
     painter=Model(
-        stage="painter",
-        source="stable-diffusion-v1-5/stable-diffusion-v1-5",
-        licence=OPENRAIL_M,
+        "painter",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        OPENRAIL_M,
         gigabytes=2.74,
-        files=(
-            "model_index.json",
-            *(f"*/{pattern}" for pattern in TEXT_FILES),
-            "*/*.fp16.safetensors",
-        ),
+        files=("model_index.json", *(f"*/{name}" for name in TEXT_FILES), "*/*.fp16.safetensors"),
     ),
     adapter=Model(
-        stage="adapter",
-        source="latent-consistency/lcm-lora-sdv1-5",
-        licence=OPENRAIL_PP,
+        "adapter",
+        "latent-consistency/lcm-lora-sdv1-5",
+        OPENRAIL_PP,
         gigabytes=0.13,
         files=("pytorch_lora_weights.safetensors",),
     ),
     decoder=Model(
-        stage="decoder",
-        source="madebyollin/taesd",
-        licence=MIT,
+        "decoder",
+        "madebyollin/taesd",
+        MIT,
         gigabytes=0.01,
         files=("config.json", "diffusion_pytorch_model.safetensors"),
     ),
@@ -142,26 +125,18 @@ STANDARD = ModelSet(
 
 MINI = ModelSet(
     name="mini",
-    captioner=Model(stage="captioner", source="captioner", licence=APACHE_2, gigabytes=0.01),
-    translator=Model(stage="translator", source="translator", licence=APACHE_2, gigabytes=0.01),
-    painter=Model(
-        stage="painter", source="painter", licence=APACHE_2, gigabytes=0.03, guidance_scale=3.0
-    ),
+    captioner=Model("captioner", "captioner", APACHE_2, gigabytes=0.01),
+    translator=Model("translator", "translator", APACHE_2, gigabytes=0.01),
+    painter=Model("painter", "painter", APACHE_2, gigabytes=0.03, guidance_scale=3.0),
     bundled=True,
 )
 
 ALTERNATIVES = (
+    Model("translator", "facebook/m2m100_418M", MIT, 1.94, (*TEXT_FILES, "pytorch_model.bin")),
     Model(
-        stage="translator",
-        source="facebook/m2m100_418M",
-        licence=MIT,
-        gigabytes=1.94,
-        files=(*TEXT_FILES, "pytorch_model.bin"),
-    ),
-    Model(
-        stage="translator",
-        source="Helsinki-NLP/opus-mt-tc-big-en-ar",
-        licence=CC_BY_4,
+        "translator",
+        "Helsinki-NLP/opus-mt-tc-big-en-ar",
+        CC_BY_4,
         gigabytes=0.48,
         files=(*TEXT_FILES, "*.spm", "pytorch_model.bin"),
     ),
@@ -172,16 +147,10 @@ SETS: Mapping[str, ModelSet] = {s.name: s for s in (STANDARD, MINI)}
 
 
 def model_set(name: str) -> ModelSet:
-    """Return the set of that name.
-
-    Raises:
-        OptionError: when there is none.
-    """
-    try:
-        return SETS[name]
-    except KeyError:
-        names = " and ".join(SETS)
-        raise OptionError(f"There is no model set {name!r}; there are {names}.") from None
+    """Return the set of that name; OptionError when there is none."""
+    if name not in SETS:
+        raise OptionError(f"There is no model set {name!r}; there are {' and '.join(SETS)}.")
+    return SETS[name]
 
 
 def model_of(source: str) -> Model | None:

@@ -7,36 +7,36 @@ The hub's own variables are respected: ``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN`
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from marsam.errors import HubUnreachable, ModelDamaged, ModelUnsupported
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.errors import check_disk_space, first_names, map_hub_errors, pull_command
 from marsam.hub.locate import local_folder
-from marsam.hub.model_files import is_weights
+from marsam.hub.model_files import file_sizes, is_weights
 from marsam.hub.progress import ByteCounter, PullProgress, progress_class
 from marsam.hub.telemetry import disable_telemetry
 
-HUB_TIMEOUT_S = 10.0
-"""Seconds to wait for the hub's first response; the library itself has no limit."""
+HUB_TIMEOUT_S = 10.0  # to wait for the hub's first response; the library itself has no limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadPlan:
-    """What a pull would download.
-
-    Attributes:
-        sizes: bytes of each needed file, by its name.
-        present: names of the files that are already downloaded.
-        pinned: whether the commit is the one that this release pins.
-        pinned_files: how many of the files have a checksum in Marsam's manifest.
-    """
+    """What a pull would download."""
 
     source: str
-    sizes: Mapping[str, int]
-    present: frozenset[str]
-    pinned: bool
-    pinned_files: int
+    sizes: Mapping[str, int]  # bytes of each needed file, by its name
+    present: frozenset[str] = frozenset()  # names of the files that are already downloaded
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the commit is the one that this release pins."""
+        return manifest.pin_of(self.source) is not manifest.UNPINNED
+
+    @property
+    def pinned_files(self) -> int:
+        """How many of the files have a checksum in Marsam's manifest."""
+        return len(self.sizes.keys() & manifest.pin_of(self.source).sha256.keys())
 
     @property
     def total(self) -> int:
@@ -52,25 +52,15 @@ class DownloadPlan:
 def plan_download(source: str) -> DownloadPlan:
     """Ask the hub what a pull would download, and download nothing; errors as in :func:`pull`."""
     repo = catalog.ALIASES.get(source, source)
-    pinned = manifest.pin_of(repo)
     try:
         with map_hub_errors(repo):
-            listing = _listing(repo)
-            folder, sizes = cache.snapshot(repo, listing.commit), listing.sizes
-    except HubUnreachable:
-        with map_hub_errors(repo):
-            folder = _complete_snapshot(repo)
-        if folder is None:
-            raise
-        sizes = _sizes(folder)
+            commit, sizes, _ = _listing(repo)
+            folder = cache.snapshot(repo, commit)
+    except HubUnreachable as error:
+        folder = _offline_snapshot(repo, error)
+        sizes = file_sizes(folder)
     present = frozenset(n for n in sizes if folder is not None and (folder / n).is_file())
-    return DownloadPlan(
-        source=repo,
-        sizes=sizes,
-        present=present,
-        pinned=pinned is not None,
-        pinned_files=sum(name in pinned.sha256 for name in sizes) if pinned is not None else 0,
-    )
+    return DownloadPlan(source=repo, sizes=sizes, present=present)
 
 
 def pull(source: str, *, progress: Callable[[PullProgress], None] | None = None) -> Path:
@@ -101,29 +91,16 @@ def pull(source: str, *, progress: Callable[[PullProgress], None] | None = None)
     try:
         with map_hub_errors(repo):
             return _download(repo, _listing(repo), progress)
-    except HubUnreachable:
-        with map_hub_errors(repo):
-            snapshot = _complete_snapshot(repo)
-        if snapshot is None:
-            raise
-        return snapshot
+    except HubUnreachable as error:
+        return _offline_snapshot(repo, error)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _RepoListing:
-    """The needed files of a repository, as the hub lists them.
+class _RepoListing(NamedTuple):
+    """The needed files of a repository, as the hub lists them."""
 
-    Attributes:
-        revision: the requested revision: the pinned commit, or ``main``.
-        sha256: checksums of Marsam's manifest, by file name.
-        blobs: name of each file's content in the cache, by file name.
-    """
-
-    revision: str
     commit: str
     sizes: Mapping[str, int]
-    sha256: Mapping[str, str]
-    blobs: Mapping[str, str]
+    blobs: Mapping[str, str]  # name of each file's content in the cache, by file name
 
 
 def _listing(repo: str) -> _RepoListing:
@@ -131,7 +108,7 @@ def _listing(repo: str) -> _RepoListing:
     from huggingface_hub import HfApi
 
     pinned = manifest.pin_of(repo)
-    revision = "main" if pinned is None or pinned.revision is None else pinned.revision
+    revision = pinned.revision or "main"
     # Names, sizes and commit in one request. It has a timeout, so that a hub that drops packets is
     # noticed here.
     info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S)
@@ -142,8 +119,7 @@ def _listing(repo: str) -> _RepoListing:
             f"{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin)."
         )
     announced = {n: listed[n].lfs.sha256 for n in wanted if listed[n].lfs is not None}
-    sha256 = {} if pinned is None else pinned.sha256
-    if different := [n for n, hash_ in announced.items() if sha256.get(n, hash_) != hash_]:
+    if different := [n for n, hash_ in announced.items() if pinned.sha256.get(n, hash_) != hash_]:
         from huggingface_hub import constants
 
         raise ModelDamaged(
@@ -151,10 +127,8 @@ def _listing(repo: str) -> _RepoListing:
             "than Marsam's manifest; nothing was downloaded. Use another mirror."
         )
     return _RepoListing(
-        revision=revision,
         commit=info.sha or revision,
         sizes={name: listed[name].size or 0 for name in wanted},
-        sha256=sha256,
         blobs={name: announced.get(name) or listed[name].blob_id or "-" for name in wanted},
     )
 
@@ -164,8 +138,8 @@ def _download(
 ) -> Path:
     from huggingface_hub import snapshot_download
 
-    sizes = listing.sizes
-    present = cache.verified_files(cache.snapshot(repo, listing.commit), sizes, listing.sha256)
+    pinned, sizes = manifest.pin_of(repo), listing.sizes
+    present = cache.verified_files(cache.snapshot(repo, listing.commit), sizes, pinned.sha256)
     new = [name for name in sizes if name not in present]
     blobs = cache.repository(repo) / "blobs"
     check_disk_space(repo, sum(sizes[n] for n in new if not (blobs / listing.blobs[n]).is_file()))
@@ -180,13 +154,13 @@ def _download(
         snapshot = Path(
             snapshot_download(
                 repo,
-                revision=listing.revision,
+                revision=pinned.revision or "main",
                 allow_patterns=list(sizes),
                 tqdm_class=progress_class(counter),
             )
         )
     # The library always checks sizes, but hashes on only one of its two download paths.
-    intact = cache.verified_files(snapshot, new, listing.sha256)
+    intact = cache.verified_files(snapshot, new, pinned.sha256)
     if corrupt := [name for name in new if name not in intact]:
         raise ModelDamaged(
             f"{repo} was downloaded damaged ({first_names(corrupt)}); "
@@ -196,14 +170,10 @@ def _download(
     return snapshot
 
 
-def _complete_snapshot(repo: str) -> Path | None:
-    """Return the best snapshot that holds all that a pull would download."""
-    return next((path for path in cache.snapshots(repo) if cache.complete(repo, path)), None)
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def _offline_snapshot(repo: str, error: HubUnreachable) -> Path:
+    """Return the best snapshot that holds all that a pull would download, or raise ``error``."""
+    with map_hub_errors(repo):
+        for snapshot in cache.snapshots(repo):
+            if cache.complete(repo, snapshot):
+                return snapshot
+    raise error

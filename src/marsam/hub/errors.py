@@ -33,11 +33,7 @@ def map_hub_errors(repo: str, *, remaining: Callable[[], int] | None = None) -> 
 
 
 def check_disk_space(repo: str, needed: int) -> None:
-    """Refuse a download that does not fit on the disk.
-
-    Raises:
-        ModelError: when the cache's disk has fewer than ``needed`` bytes free.
-    """
+    """Raise ModelError when the cache's disk has fewer than ``needed`` bytes free."""
     folder = cache.root()
     try:
         free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free

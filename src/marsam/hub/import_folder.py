@@ -17,37 +17,18 @@ from marsam.errors import ModelDamaged, ModelMissing
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.download import DownloadPlan
 from marsam.hub.errors import check_disk_space, first_names, map_hub_errors
-from marsam.hub.model_files import is_intact, is_weights, missing_files
+from marsam.hub.model_files import file_sizes, is_intact, is_weights, missing_files
 from marsam.hub.progress import ByteCounter, PullProgress
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_CHUNK = 1 << 22
+_CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderModel:
-    """A model that was found in a folder.
+class FolderModel(DownloadPlan):
+    """A model that was found in a folder, and what an import would copy."""
 
-    Attributes:
-        commit: its commit, where the folder's layout contains it.
-        names: the needed files.
-    """
-
-    repo: str
     folder: Path
-    commit: str | None
-    names: tuple[str, ...]
-
-    def plan(self) -> DownloadPlan:
-        """Return what the import would copy."""
-        pinned = manifest.pin_of(self.repo)
-        return DownloadPlan(
-            source=self.repo,
-            sizes={name: (self.folder / name).stat().st_size for name in self.names},
-            present=frozenset(),
-            pinned=pinned is not None,
-            pinned_files=sum(n in pinned.sha256 for n in self.names) if pinned is not None else 0,
-        )
+    commit: str | None  # where the folder's layout contains it
 
 
 def find_in_folder(repo: str, folder: Path) -> FolderModel:
@@ -59,8 +40,8 @@ def find_in_folder(repo: str, folder: Path) -> FolderModel:
     """
     with map_hub_errors(repo):
         source, commit = _locate_in(repo, folder)
-        names = [p.relative_to(source).as_posix() for p in sorted(source.rglob("*")) if p.is_file()]
-        wanted = cache.wanted_files(names, repo)
+        sizes = file_sizes(source)
+        wanted = cache.wanted_files(sizes, repo)
         model = catalog.model_of(repo)
         missing = missing_files(source, model.stage) if model is not None else []
         if not missing and not any(is_weights(name) for name in wanted):
@@ -69,7 +50,8 @@ def find_in_folder(repo: str, folder: Path) -> FolderModel:
         raise ModelDamaged(
             f"{source} holds only a part of {repo} ({first_names(missing)} missing)."
         )
-    return FolderModel(repo=repo, folder=source, commit=commit, names=tuple(wanted))
+    sizes = {name: sizes[name] for name in wanted}
+    return FolderModel(source=repo, sizes=sizes, folder=source, commit=commit)
 
 
 def import_model(
@@ -84,25 +66,23 @@ def import_model(
         ModelDamaged: when a file is corrupt; the snapshot is then not created.
         ModelError: when the disk is too small.
     """
-    repo, pinned = found.repo, manifest.pin_of(found.repo)
-    expected = {} if pinned is None else pinned.sha256
-    if pinned is not None and found.commit not in (None, pinned.revision):
-        expected = {}  # another commit may have other files
-    if corrupt := [name for name in found.names if not is_intact(found.folder / name)]:
+    repo, pinned = found.source, manifest.pin_of(found.source)
+    # Another commit may have other files.
+    expected = pinned.sha256 if found.commit in (None, pinned.revision) else {}
+    if corrupt := [name for name in found.sizes if not is_intact(found.folder / name)]:
         raise ModelDamaged(f"{found.folder} is damaged ({first_names(corrupt)}); copy it again.")
     target = cache.repository(repo)
-    sizes = found.plan().sizes
-    counter = ByteCounter(source=repo, done=0, total=sum(sizes.values()), report=progress)
+    counter = ByteCounter(source=repo, done=0, total=found.total, report=progress)
     counter.add(0)
     check_disk_space(repo, counter.total)
     with map_hub_errors(repo, remaining=lambda: counter.remaining):
         (target / "blobs").mkdir(parents=True, exist_ok=True)
         copied = {
             name: _copy_verified(found.folder / name, target / "blobs", expected.get(name), counter)
-            for name in found.names
+            for name in found.sizes
         }
         commit = found.commit
-        if commit is None and pinned is not None and all(n in expected for n in copied):
+        if commit is None and copied.keys() <= expected.keys():
             commit = pinned.revision
         if commit is None:
             commit = hashlib.sha256(repr(sorted(copied.items())).encode()).hexdigest()[:40]
@@ -123,13 +103,13 @@ def _locate_in(repo: str, folder: Path) -> tuple[Path, str | None]:
     by_commit = {p.name: p for p in snapshots.iterdir() if p.is_dir()} if snapshots.is_dir() else {}
     pinned, main = manifest.pin_of(repo), cached / "refs" / "main"
     preferred = [
-        pinned.revision if pinned is not None else None,
+        pinned.revision,
         main.read_text(encoding="utf-8").strip() if main.is_file() else None,
         *sorted(by_commit, key=lambda name: by_commit[name].stat().st_mtime, reverse=True),
     ]
     for name in preferred:
         if name in by_commit:
-            return by_commit[name], name if _COMMIT.fullmatch(name) else None
+            return by_commit[name], name if re.fullmatch("[0-9a-f]{40}", name) else None
     raise ModelMissing(
         f"{repo} is not in {folder}; expected the folder {repo} or {cached.name}/snapshots."
     )
@@ -142,7 +122,7 @@ def _copy_verified(path: Path, blobs: Path, sha256: str | None, counter: ByteCou
     digest = hashlib.sha256()
     try:
         with path.open("rb") as source, partial.open("wb") as copy:
-            while chunk := source.read(_CHUNK):
+            while chunk := source.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 copy.write(chunk)
                 counter.add(len(chunk))

@@ -1,7 +1,6 @@
 """Find models on this machine, and verify them; never uses the network."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marsam.errors import ModelDamaged, ModelError, ModelMissing
@@ -12,18 +11,12 @@ from marsam.hub.model_files import corrupt_files, missing_files
 
 @dataclass(frozen=True, kw_only=True)
 class LocatedModel:
-    """A model on this machine.
-
-    Attributes:
-        source: its folder or hub id; an id that moved is replaced by the new one.
-        revision: the commit, for a model of the hub.
-        verified_files: files that match Marsam's own checksums; 0 unless verified.
-    """
+    """A model on this machine."""
 
     folder: Path
-    source: str
-    revision: str | None
-    verified_files: int = 0
+    source: str  # its folder or hub id; an id that moved is replaced by the new one
+    revision: str | None  # the commit, for a model of the hub
+    verified_files: int = 0  # files that match Marsam's own checksums; 0 unless verified
 
 
 def locate(source: str, *, stage: str) -> Path:
@@ -46,14 +39,14 @@ def find(source: str, *, stage: str) -> LocatedModel:
     if folder is not None:
         return LocatedModel(folder=folder, source=source, revision=None)
     repo = catalog.ALIASES.get(source, source)
-    missing: list[str] | None = None
+    missing: list[str] = []
     with map_hub_errors(repo):
         for snapshot in cache.snapshots(repo):
             absent = cache.missing(repo, snapshot, stage)
             if not absent:
                 return LocatedModel(folder=snapshot, source=repo, revision=snapshot.name)
             missing = missing or absent
-    if missing is None:
+    if not missing:
         raise ModelMissing(f"{repo} is not downloaded; download it with: {pull_command(repo)}")
     raise ModelDamaged(
         f"{repo} is only partly downloaded ({first_names(missing)} missing); "
@@ -85,9 +78,7 @@ def verify(source: str, *, stage: str) -> LocatedModel:
     located = find(source, stage=stage)
     folder, bundled = located.folder, manifest.bundled_pin(located.folder)
     pinned = bundled or manifest.pin_of(located.source)
-    expected: Mapping[str, str] = {}
-    if pinned is not None and pinned.revision == located.revision:
-        expected = pinned.sha256
+    expected = pinned.sha256 if pinned.revision == located.revision else {}
     missing = missing_files(folder, stage)
     if bundled is not None:
         missing = missing or [name for name in bundled.sha256 if not (folder / name).is_file()]
@@ -100,9 +91,7 @@ def verify(source: str, *, stage: str) -> LocatedModel:
             remedy = "install Marsam again" if bundled else "copy it again from its source"
         raise ModelDamaged(f"{located.source} {problem}; {remedy}")
     verified = sum((folder / name).is_file() for name in expected)
-    return LocatedModel(
-        folder=folder, source=located.source, revision=located.revision, verified_files=verified
-    )
+    return replace(located, verified_files=verified)
 
 
 def local_folder(source: str) -> Path | None:

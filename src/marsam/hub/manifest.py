@@ -7,10 +7,9 @@ not pinned. ``MARSAM_MANIFEST`` names another manifest, for those who pin models
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from marsam import environment
 from marsam.errors import ModelError
@@ -20,48 +19,40 @@ PACKAGED = Path(__file__).with_name("manifest.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """The pinned commit and checksums of one model.
+    """The pinned commit and confirmed checksums of one model."""
 
-    Attributes:
-        revision: the commit on the hub; None for a model inside the package.
-        sha256: confirmed checksums, by path inside the model's folder.
-    """
-
-    revision: str | None
-    sha256: Mapping[str, str]
+    revision: str | None = None  # the commit on the hub; None for a model inside the package
+    sha256: Mapping[str, str] = field(default_factory=dict)  # by path inside the model's folder
 
 
-def pin_of(repo: str) -> Pin | None:
-    """Return the pin of a hub id, or None for a model that is not pinned."""
-    return _read(_path()).get(repo)
+UNPINNED = Pin()
+
+
+def pin_of(repo: str) -> Pin:
+    """Return the pin of a hub id, or ``UNPINNED``."""
+    path = Path(environment.MANIFEST.get() or PACKAGED).expanduser()
+    return _read(path).get(repo, UNPINNED)
 
 
 def bundled_pin(folder: Path) -> Pin | None:
     """The pin of a folder inside the package, or None for any other folder."""
-    mini = PACKAGED.parents[1] / "mini"
-    if folder.parent != mini:
-        return None
-    return _read(PACKAGED).get(f"mini/{folder.name}")
-
-
-def _path() -> Path:
-    return Path(environment.MANIFEST.get() or PACKAGED).expanduser()
+    is_bundled = folder.parent == PACKAGED.parents[1] / "mini"
+    return _read(PACKAGED).get(f"mini/{folder.name}") if is_bundled else None
 
 
 @cache
 def _read(path: Path) -> Mapping[str, Pin]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _pin(entry) for name, entry in document["models"].items()}
+        models = json.loads(path.read_text(encoding="utf-8"))["models"]
+        return {
+            name: Pin(
+                revision=entry.get("revision"),
+                sha256={file: str(known["sha256"]) for file, known in entry["files"].items()},
+            )
+            for name, entry in models.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path} is not a manifest of models; "
             f"unset {environment.MANIFEST.name} or install Marsam again."
         ) from error
-
-
-def _pin(entry: Mapping[str, Any]) -> Pin:
-    return Pin(
-        revision=entry.get("revision"),
-        sha256={name: str(file["sha256"]) for name, file in entry["files"].items()},
-    )

@@ -5,13 +5,9 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-TEXTS = ("*.json", "*.txt", "*.model", "*.spm")
-"""File name patterns of configurations and vocabularies."""
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _WEIGHTS = re.compile(
@@ -65,14 +61,18 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     """
     if stage == "adapter":
         return _missing_one_of(folder, ADAPTER_FILE)
-    if stage == "decoder":
-        return [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]
     if stage == "painter":
         return list(_missing_in_pipeline(folder))
     missing = [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]
     if stage == "captioner":
         missing += _missing_one_of(folder, "preprocessor_config.json", "processor_config.json")
-    return missing + _missing_vocabulary(folder)
+    return missing if stage == "decoder" else missing + _missing_vocabulary(folder)
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each file in a folder and its subfolders, by relative path."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
 def corrupt_files(folder: Path, sha256: Mapping[str, str]) -> list[str]:
@@ -81,13 +81,8 @@ def corrupt_files(folder: Path, sha256: Mapping[str, str]) -> list[str]:
     A file in ``sha256`` is compared with that checksum, another file of the hub's cache with its
     own hash; of all others the structure is checked. Takes about a second per gigabyte.
     """
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not is_intact(path, sha256=sha256.get(path.relative_to(folder).as_posix()))
-    )
+    visible = sorted(name for name in file_sizes(folder) if "/." not in f"/{name}")
+    return [n for n in visible if not is_intact(folder / n, sha256=sha256.get(n))]
 
 
 @cache
@@ -136,10 +131,10 @@ def is_intact(path: Path, *, sha256: str | None = None) -> bool:
 
 
 def _select_in_folder(leaves: list[str], *, half_first: bool) -> list[str]:
-    texts = [
+    texts = [  # configurations and vocabularies
         leaf
         for leaf in leaves
-        if any(fnmatch(leaf, pattern) for pattern in TEXTS) and not _INDEX.fullmatch(leaf)
+        if leaf.endswith((".json", ".txt", ".model", ".spm")) and not _INDEX.fullmatch(leaf)
     ]
     found: dict[tuple[str, bool], list[str]] = {}
     for leaf in leaves:
