@@ -19,6 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ())
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 20_000_000
 FILE_TOO_LARGE = f"The file is larger than {MAX_BYTES // 1_000_000} MB."
+_TOO_LARGE = f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
 
 _TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,11 +58,7 @@ def open_picture(source: ImageSource) -> Image.Image:
 
 @contextlib.contextmanager
 def open_header(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
-    """Open an image without decoding its pixels; errors in the block become ``PictureError``.
-
-    Raises:
-        PictureError: as :func:`open_picture`.
-    """
+    """Open an image without decoding its pixels; errors in the block become ``PictureError``."""
     data = read_bytes(source)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -72,17 +69,13 @@ def open_header(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[I
     except UnidentifiedImageError as error:
         raise PictureError("Not a supported image: use JPEG, PNG or WebP.") from error
     except Image.DecompressionBombError as error:
-        raise PictureError(_too_large()) from error
+        raise PictureError(_TOO_LARGE) from error
     except Exception as error:  # decoders raise many types for invalid data
         raise PictureError("The image is damaged or incomplete.") from error
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    """Read a file of at most 20 MB.
-
-    Raises:
-        PictureError: the file does not exist, cannot be read, or is larger.
-    """
+    """Read a file of at most 20 MB; PictureError if it is larger or cannot be read."""
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, (str, os.PathLike)):
@@ -102,17 +95,9 @@ def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def check_size(image: Image.Image) -> None:
-    """Check that an image has at most 25 megapixels, by its header alone.
-
-    Raises:
-        PictureError: it has more.
-    """
+    """Raise PictureError if an image has more than 25 megapixels, by its header alone."""
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(_too_large())
-
-
-def _too_large() -> str:
-    return f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
+        raise PictureError(_TOO_LARGE)
 
 
 def _to_upright_rgb(image: Image.Image) -> Image.Image:
@@ -131,13 +116,9 @@ def _to_upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:
-    """Save a picture atomically: the file is complete and synced to disk, or not there.
+    """Save a picture unchanged and atomically: the file is complete and synced, or not there.
 
-    Args:
-        picture: saved without conversion.
-        path: the file; missing folders are created.
-        kind: Pillow's name of the format.
-        encoding: options of Pillow's encoder for that format.
+    ``kind`` and ``encoding`` are Pillow's name of the format and options of its encoder.
     """
     with atomic_path(path) as partial:
         picture.save(partial, kind, **encoding)
@@ -146,11 +127,7 @@ def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding
 
 @contextlib.contextmanager
 def map_save_errors(folder: Path) -> Iterator[None]:
-    """Map ``OSError`` while saving pictures in a folder to ``OptionError``.
-
-    Raises:
-        OptionError: a picture cannot be saved in the folder.
-    """
+    """Map ``OSError`` while saving pictures in a folder to ``OptionError``."""
     try:
         yield
     except OSError as error:

@@ -28,14 +28,11 @@ from marsam.imaging.image_io import open_header, open_picture, save_picture
 from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
-RECORD_FORMAT = 1
-"""Version of the record; it increases when an older Marsam would misread a newer file."""
+RECORD_FORMAT = 1  # increases when an older Marsam would misread a newer file
 XMP_NAMESPACE = "urn:marsam:1.0"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-MAX_XMP_BYTES = 250_000
-"""Several times what the longest prompts and captions need."""
-MAX_JPEG_SEGMENT_BYTES = 65_000
-"""Of one metadata segment in a JPEG; its length field has 16 bits."""
+MAX_XMP_BYTES = 250_000  # several times what the longest prompts and captions need
+MAX_JPEG_SEGMENT_BYTES = 65_000  # of metadata; the length field of a segment has 16 bits
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 # Characters that XML 1.0 does not allow, and the control characters that it does.
@@ -71,32 +68,21 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Description and settings of a picture.
+    """Description and settings of a picture."""
 
-    Attributes:
-        english: description in English.
-        arabic: description in Arabic; may be empty.
-        seed: of this picture, not of the first of its run.
-        scheduler: class name in diffusers without ``Scheduler``.
-        width: in pixels.
-        height: in pixels.
-        painter: name of the model.
-        version: of Marsam.
-    """
-
-    english: str
-    arabic: str
+    english: str  # description
+    arabic: str  # description; may be empty
     prompt: str
     negative_prompt: str
-    seed: int
+    seed: int  # of this picture, not of the first of its run
     steps: int
-    scheduler: str
+    scheduler: str  # class name in diffusers without "Scheduler"
     guidance_scale: float
-    width: int
-    height: int
-    painter: str
+    width: int  # in pixels
+    height: int  # in pixels
+    painter: str  # name of the model
     recipe: str
-    version: str = __version__
+    version: str = __version__  # of Marsam
 
     def to_json(self) -> str:
         """Return one line of JSON without control characters; lone surrogates become ``?``."""
@@ -125,11 +111,7 @@ class Record:
 
 
 def record_of(picture: Picture, prompt: Prompt | None) -> Record:
-    """The record of a painted picture; ``prompt`` has its description in both languages.
-
-    Raises:
-        PictureError: the safety checker blocked the picture.
-    """
+    """The record of a painted picture, with the texts of ``prompt``; PictureError if blocked."""
     if picture.image is None:
         raise PictureError("A blocked picture cannot be saved.")
     return Record(
@@ -188,11 +170,9 @@ def _quoted(value: object) -> str:
 
 
 def xmp_packet(texts: Iterable[tuple[str, str]], more: str = "") -> str:
-    """An XMP packet with a description and alt text.
+    """An XMP packet of pairs (language tag, description and alt text), the default first.
 
-    Args:
-        texts: pairs of a language tag and a text; the first text is also the x-default.
-        more: further XML elements, escaped.
+    ``more`` holds further XML elements, escaped.
     """
     escaped = [(tag, xml) for tag, text in texts if (xml := _escape(text))]
     default = [("x-default", xml) for _, xml in escaped[:1]]

@@ -4,19 +4,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-TATWEEL = "\u0640"
 _BIDI = {
     *"\u061c\u200e\u200f",  # marks
     *"\u202a\u202b\u202c\u202d\u202e",  # embeddings and overrides
     *"\u2066\u2067\u2068\u2069",  # isolates
 }
-_TASHKEEL = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
+# Tatweel and tashkeel.
+_MARKS = re.compile(
+    "[\u0640\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
+)
 _SPACES = re.compile(r"[^\S\n]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=[\w「『“‘（《])|\n+")
 _CLAUSE_END = re.compile(r"(?<=[,،;؛:])\s+|(?<=[、，；])")
-_WORD = re.compile(r"\w+", re.UNICODE)
-MAX_REPEATED_WORDS = 6
-"""Words in the longest phrase whose repetition is detected."""
+MAX_REPEATED_WORDS = 6  # in the longest phrase whose repetition is detected
 
 
 def clean(text: str) -> str:
@@ -41,7 +41,7 @@ def strip_diacritics(text: str) -> str:
 
     Only for the input of a model; the text that the user sees keeps its marks.
     """
-    return clean(_TASHKEEL.sub("", clean(text).replace(TATWEEL, "")))
+    return clean(_MARKS.sub("", clean(text)))
 
 
 def lower_if_all_caps(sentence: str) -> str:
@@ -57,9 +57,7 @@ def lower_if_all_caps(sentence: str) -> str:
 def split_sentences(text: str, keep_whole: Sequence[tuple[int, int]] = ()) -> list[str]:
     """Split a cleaned text at line breaks and after the punctuation that ends a sentence.
 
-    Args:
-        text: in any language.
-        keep_whole: spans (start, end) that are not split, such as the name "St. Mary".
+    The spans ``keep_whole`` (start, end) are not split, such as the name "St. Mary".
     """
     sentences, start = [], 0
     for end in _SENTENCE_END.finditer(text):
@@ -97,24 +95,20 @@ def collapse_repetitions(text: str) -> str:
 
 def _collapse(words: list[str], length: int, *, min_times: int) -> None:
     """Keep one of each phrase of ``length`` words that occurs ``min_times`` or more in a row."""
+    folded = [word.casefold() for word in words]
     start = 0
     while start + length * min_times <= len(words):
-
-        def phrase(index: int, start: int = start) -> list[str]:
-            first = start + index * length
-            return [word.casefold() for word in words[first : first + length]]
-
-        times = 1
-        while phrase(times) == phrase(0):
-            times += 1
-        if times >= min_times:
-            del words[start + length : start + times * length]
+        end = start + length
+        while folded[end : end + length] == folded[start : start + length]:
+            end += length
+        if end - start >= length * min_times:
+            del words[start + length : end], folded[start + length : end]
         start += 1
 
 
 def has_repetitions(text: str) -> bool:
     """Whether :func:`collapse_repetitions` would change the words of a text."""
-    words = " ".join(_WORD.findall(text))
+    words = " ".join(re.findall(r"\w+", text))
     return collapse_repetitions(words) != words
 
 

@@ -9,16 +9,11 @@ from typing import Any
 from marsam.text.cleaning import clean
 from marsam.text.noun_phrases import PLURAL, NounPhrase, noun_phrases, word_set
 
-MISMATCH_CREDIT = 0.5
-"""Credit for the right noun with a wrong number, colour or type."""
-OMISSION_CREDIT = 0.85
-"""Credit for a noun whose modifiers or exact number the caption does not mention."""
-ADDITION_WEIGHT = 0.1
-"""Weight of a phrase that only the caption has; a phrase of the prompt weighs 1."""
-BACKGROUND_WEIGHT = 0.5
-"""Weight of a background in the prompt."""
-MAX_NAMED = 4
-"""Phrases named in a sentence."""
+MISMATCH_CREDIT = 0.5  # for the right noun with a wrong number, colour or type
+OMISSION_CREDIT = 0.85  # for a noun whose modifiers or exact number the caption does not mention
+ADDITION_WEIGHT = 0.1  # of a phrase that only the caption has; a phrase of the prompt weighs 1
+BACKGROUND_WEIGHT = 0.5  # of a background in the prompt
+MAX_NAMED = 4  # phrases in a sentence
 
 _LIKE_AN_ADJECTIVE = re.compile(r"..(?:y|en|ful|ous|al|ish|ed)$")
 
@@ -86,29 +81,23 @@ def compare(prompt: str, caption: str, *, arabic: Callable[[str], str] | None = 
             ar="ليس في الطلب ما يمكن التحقق منه.",
         )
     matches = sorted(
-        (
-            (_credit(wanted, seen), i, j)
-            for i, wanted in enumerate(prompt_phrases)
-            for j, seen in enumerate(caption_phrases)
-        ),
-        key=lambda match: (-match[0], match[1:]),
+        (-_credit(wanted, seen), i, j)
+        for i, wanted in enumerate(prompt_phrases)
+        for j, seen in enumerate(caption_phrases)
     )
     best_credits = [0.0] * len(prompt_phrases)
     unmatched = set(range(len(caption_phrases)))
     mismatched: set[int] = set()
-    for credit, i, j in matches:  # greedy: the best pairs first
-        if credit and not best_credits[i] and j in unmatched:
-            best_credits[i] = credit
+    for minus_credit, i, j in matches:  # greedy: the best pairs first
+        if minus_credit and not best_credits[i] and j in unmatched:
+            best_credits[i] = -minus_credit
             unmatched.remove(j)
-            if credit <= MISMATCH_CREDIT:
+            if best_credits[i] <= MISMATCH_CREDIT:
                 mismatched.add(j)
     # Every picture has a background, so an unrequested one is no addition.
     unmatched = {j for j in unmatched if not caption_phrases[j].is_background}
-    missing = [
-        phrase
-        for phrase, credit in zip(prompt_phrases, best_credits, strict=True)
-        if credit <= MISMATCH_CREDIT
-    ]
+    scored = list(zip(prompt_phrases, best_credits, strict=True))
+    missing = [phrase for phrase, credit in scored if credit <= MISMATCH_CREDIT]
     added = [caption_phrases[j] for j in sorted(unmatched | mismatched)]
     weights = [BACKGROUND_WEIGHT if phrase.is_background else 1.0 for phrase in prompt_phrases]
     total = sum(weight * credit for weight, credit in zip(weights, best_credits, strict=True))

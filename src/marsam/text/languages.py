@@ -57,25 +57,15 @@ _SCRIPTS = {
 
 # Other names and tags that users type.
 _ALIASES = {
-    "Arabic": "arb_Arab",
-    "العربية": "arb_Arab",
-    "العربية الفصحى الحديثة": "arb_Arab",
-    "Chinese": "zho_Hans",
-    "الصينية": "zho_Hans",
-    "zh": "zho_Hans",
-    "zh-CN": "zho_Hans",
-    "zh-TW": "zho_Hant",
-    "Bangla": "ben_Beng",
-    "Farsi": "pes_Arab",
-    "Filipino": "tgl_Latn",
-    "الفلبينية": "tgl_Latn",
-    "fil": "tgl_Latn",
-    "Iraqi Arabic": "acm_Arab",
-    "Oriya": "ory_Orya",
-    "الأوديا": "ory_Orya",
-    "Norwegian": "nob_Latn",
-    "النرويجية": "nob_Latn",
-    "no": "nob_Latn",
+    "arb_Arab": ("Arabic", "العربية", "العربية الفصحى الحديثة"),
+    "zho_Hans": ("Chinese", "الصينية", "zh", "zh-CN"),
+    "zho_Hant": ("zh-TW",),
+    "ben_Beng": ("Bangla",),
+    "pes_Arab": ("Farsi",),
+    "tgl_Latn": ("Filipino", "الفلبينية", "fil"),
+    "acm_Arab": ("Iraqi Arabic",),
+    "ory_Orya": ("Oriya", "الأوديا"),
+    "nob_Latn": ("Norwegian", "النرويجية", "no"),
 }
 
 
@@ -165,10 +155,10 @@ def detect_language(text: str) -> Language:
 
 @cache
 def _by_name() -> dict[str, Language]:
-    by_code = {one.code: one for one in languages()}
-    names = {_normalise(alias): by_code[code] for alias, code in _ALIASES.items()}
+    names = {}
     for one in languages():
-        names |= dict.fromkeys(map(_normalise, (one.code, one.tag, one.en, one.ar)), one)
+        for name in (*_ALIASES.get(one.code, ()), one.code, one.tag, one.en, one.ar):
+            names[_normalise(name)] = one
     return names
 
 
