@@ -60,11 +60,7 @@ pictures = sa.Table(
 
 
 def open_engine(folder: Path, url: str | None) -> sa.Engine:
-    """The database at ``url``, or the SQLite file ``journal.db`` in the folder.
-
-    Raises:
-        JournalError: for an address that has no installed driver.
-    """
+    """The database at ``url``, or ``journal.db`` in the folder; JournalError without a driver."""
     if url is not None:
         # The plain name means the driver that Marsam's extra installs.
         address = url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from marsam.atomic import PARTIAL, atomic_path, partial_path
 from marsam.errors import JournalError
 
-ORPHAN_AGE_SECONDS = 3600.0
-"""Age from which a folder without a database row is known to be left over from a dead process."""
+ORPHAN_AGE_SECONDS = 3600.0  # from which a folder without a row is left over from a dead process
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,7 @@ class StoredFile:
 
     @property
     def path(self) -> Path:
-        """The file on this machine.
-
-        Raises:
-            JournalError: when the remote store cannot be reached, or does not have it.
-        """
+        """The file on this machine; JournalError if the remote store fails or does not have it."""
         if self.store is not None:
             self.store.download(self.local_path)
         return self.local_path
@@ -55,9 +49,10 @@ class RunFileStore:
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
-        self.folder, self.url = folder, url.rstrip("/") if url else None
-        if url is not None:
-            _ = self._remote
+        self.folder = folder
+        self._remote: Any = None
+        if url:
+            self._remote, self._root = _open_remote(url)
 
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run on this machine."""
@@ -100,13 +95,11 @@ class RunFileStore:
         with suppress(OSError):
             self._pending(run_id).touch()
         shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
-        try:
+        with suppress(JournalError):
             if self._remote is not None:
                 with _store_errors(), suppress(FileNotFoundError):
                     self._remote.rm(f"{self._root}/{run_id}", recursive=True)
-        except JournalError:
-            return
-        self.commit(run_id)
+            self.commit(run_id)
 
     def remove_partials(self, run_id: str) -> None:
         """Remove the files that a process was writing when it died."""
@@ -114,22 +107,16 @@ class RunFileStore:
             partial.unlink(missing_ok=True)
 
     def collect_garbage(self, exists: Callable[[str], bool]) -> None:
-        """Remove old folders that never got a database row, and the rest of deleted runs.
+        """Remove old folders of runs without a database row (``exists``), and what deletion left.
 
         Only those marked as pending: a folder that this journal does not know may be another's.
-
-        Args:
-            exists: whether the journal has a run of that ID.
         """
         oldest = time.time() - ORPHAN_AGE_SECONDS
         for pending in (self.folder / "pending").glob("*"):
             with suppress(OSError):  # another process may do the same at the moment
-                if pending.stat().st_mtime > oldest:
-                    continue
-                if exists(pending.name):
-                    pending.unlink()
-                else:
-                    self.remove(pending.name)
+                if pending.stat().st_mtime <= oldest:
+                    finish = self.commit if exists(pending.name) else self.remove
+                    finish(pending.name)
 
     def _pending(self, run_id: str) -> Path:
         """The empty file that marks a run's folder as garbage until the run has a row."""
@@ -137,25 +124,22 @@ class RunFileStore:
         pending.parent.mkdir(exist_ok=True)
         return pending
 
-    @cached_property
-    def _remote(self) -> Any:
-        """Fsspec's file system of the remote store; None without one."""
-        if self.url is None:
-            return None
-        import fsspec
-
-        try:
-            file_system, root = fsspec.url_to_fs(self.url)
-        except (ImportError, ValueError) as error:
-            raise JournalError(
-                f"Pictures cannot be stored at {self.url.partition(':')[0]!r} addresses; "
-                "S3 needs the extra 's3'. In a clone of Marsam run: pip install -e '.[s3]'"
-            ) from error
-        self._root = root
-        return file_system
-
     def _remote_name(self, path: Path) -> str:
         return f"{self._root}/{path.parent.name}/{path.name}"
+
+
+def _open_remote(url: str) -> tuple[Any, str]:
+    """Fsspec's file system of the remote store, and the path of the store's folder in it."""
+    import fsspec
+
+    try:
+        file_system, root = fsspec.url_to_fs(url.rstrip("/"))
+    except (ImportError, ValueError) as error:
+        raise JournalError(
+            f"Pictures cannot be stored at {url.partition(':')[0]!r} addresses; "
+            "S3 needs the extra 's3'. In a clone of Marsam run: pip install -e '.[s3]'"
+        ) from error
+    return file_system, root
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Journal:
         except OSError as error:
             raise storage_error(self.folder, error) from error
         self._engine = open_engine(self.folder, url)
+        self._read_engine = self._engine.execution_options(marsam_reads=True)
         self._write_lock: AbstractContextManager[Any] = nullcontext()
         self._owner_lock: FileOwnerLock | PostgresOwnerLock = PostgresOwnerLock(self._engine)
         if self._engine.dialect.name == "sqlite":  # all its processes are on this machine
@@ -89,11 +90,7 @@ class Journal:
         self._engine.dispose()
 
     def interrupt_orphans(self) -> int:
-        """Mark active runs of dead processes as interrupted, and remove their partial files.
-
-        Returns:
-            How many runs there were.
-        """
+        """Mark active runs of dead processes as interrupted, and clean up; return how many."""
         with self._read() as database:
             owners = database.execute(sa.select(runs.c.owner).where(IS_ACTIVE).distinct())
             dead = [owner for owner in owners.scalars() if not self._owner_lock.is_alive(owner)]
@@ -145,6 +142,7 @@ class Journal:
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
+                run = self._run(database, self._row(database, None, run_id))
             self._store.commit(run_id)
         except (OSError, MarsamError) as error:
             self._store.remove(run_id)
@@ -152,7 +150,7 @@ class Journal:
             if key and (same := self.find_by_idempotency_key(new.client, key)):
                 raise RunExists("This request was made before.", run=same.id) from error
             raise storage_error(self.folder, error) from error
-        return replace(self._build(row, ()), image=image)
+        return replace(run, image=image)
 
     def start_painting(self, run_id: str, new: NewRun) -> Run | None:
         """Add pictures to a run that has only text: its prompt, options and models become new.
@@ -164,14 +162,14 @@ class Journal:
             raise ValueError("a prompt and options are needed")
         has_no_pictures = ~sa.exists().where(pictures.c.run_id == runs.c.id)
         is_finished = (runs.c.client == new.client) & (runs.c.state == "finished")
-        values = {
+        values = self._taken_over(new.state) | {
             "prompt": new.prompt.to_dict(),
             "options": new.options.to_dict(),
             "models": dict(new.models),
         }
         with self._begin() as database:
             update = runs.update().where((runs.c.id == run_id) & is_finished & has_no_pictures)
-            if not database.execute(update.values(self._taken_over(new.state) | values)).rowcount:
+            if not database.execute(update.values(values)).rowcount:
                 return None
             return self._run(database, self._row(database, new.client, run_id))
 
@@ -179,17 +177,14 @@ class Journal:
         """Become the owner of a run that did not finish, to resume it.
 
         Raises:
-            RunMissing: when it does not exist, is another client's, has nothing left to do, or is
-                active.
+            RunMissing: when it is not the client's, is active, or has nothing left to do.
         """
         with self._begin() as database:
             row = self._row(database, client, run_id)
             resumable = runs.c.state.in_([s for s in FINAL_STATES if s != "finished"])
             update = runs.update().where((runs.c.id == run_id) & resumable)
-            if (
-                not row.options
-                or not database.execute(update.values(self._taken_over(state))).rowcount
-            ):
+            update = update.values(self._taken_over(state))
+            if not row.options or not database.execute(update).rowcount:
                 raise RunMissing("This run is finished or still in progress: nothing to resume.")
             return self._run(database, self._row(database, client, run_id))
 
@@ -200,13 +195,15 @@ class Journal:
 
     def mark_running(self, run_id: str) -> None:
         """A queued run is worked on from now, unless it ended meanwhile."""
-        self._update(run_id, state="running")
+        self._update(self._is_ours(run_id), state="running")
 
     def save_text(self, run_id: str, captions: tuple[Caption, ...], prompt: Prompt | None) -> None:
         """Store a run's captions and prompt; it is worked on from now."""
-        data = prompt.to_dict() if prompt else None
-        captions_data = [caption.to_dict() for caption in captions]
-        self._update(run_id, captions=captions_data, prompt=data, state="running")
+        values = {
+            "captions": [caption.to_dict() for caption in captions],
+            "prompt": prompt.to_dict() if prompt else None,
+        }
+        self._update(self._is_ours(run_id), state="running", **values)
 
     def save_picture(self, run_id: str, painted: Painted, prompt: Prompt | None) -> None:
         """Store a painted picture: the file first, then the row.
@@ -256,11 +253,7 @@ class Journal:
     ) -> bool:
         """Store how a run ended; False when it had ended before.
 
-        Args:
-            run_id: which.
-            state: one of ``FINAL_STATES``.
-            error: why it failed.
-            seconds: what each stage took.
+        ``state`` is one of ``FINAL_STATES``; ``seconds`` is what each stage took.
         """
         if state not in FINAL_STATES:
             raise ValueError(state)
@@ -269,14 +262,11 @@ class Journal:
             values["error"] = {"code": error.code, "message": str(error)}
         if seconds is not None:
             values["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
-        return self._update(run_id, **values)
+        return self._update(self._is_ours(run_id), **values)
 
     def request_cancel(self, run_id: str) -> bool:
         """Ask the owner of a run, maybe another process, to cancel it; False when it is over."""
-        is_active = (runs.c.id == run_id) & IS_ACTIVE
-        with self._begin() as database:
-            update = runs.update().where(is_active).values(cancel_requested=True)
-            return bool(database.execute(update).rowcount)
+        return self._update((runs.c.id == run_id) & IS_ACTIVE, cancel_requested=True)
 
     def cancel_requests(self) -> list[str]:
         """IDs of the active runs of this process that another process wants cancelled."""
@@ -293,11 +283,7 @@ class Journal:
             return tuple(self._run(database, row) for row in database.execute(latest).all())
 
     def run(self, client: str | None, run_id: str) -> Run:
-        """One run of a client; None stands for any client.
-
-        Raises:
-            RunMissing: when it does not exist, or is another client's.
-        """
+        """One run of a client (any client for None); RunMissing when it has no such run."""
         with self._read() as database:
             return self._run(database, self._row(database, client, run_id))
 
@@ -309,15 +295,10 @@ class Journal:
             return self._run(database, row) if row else None
 
     def delete(self, client: str | None, run_id: str, *, only_ended: bool = False) -> None:
-        """Delete a run of a client with its files.
-
-        Args:
-            client: None stands for any client.
-            run_id: which.
-            only_ended: refuse to delete an active run.
+        """Delete a run of a client (of any client for None) with its files.
 
         Raises:
-            RunMissing: when it does not exist, is another client's, or is active.
+            RunMissing: when there is no such run, or it is active and ``only_ended`` is set.
         """
         with self._begin() as database:
             row = self._row(database, client, run_id)
@@ -334,13 +315,13 @@ class Journal:
             rows = database.execute(ended.order_by(runs.c.created)).all()
         return ((row.id, row.created, self._store.run_folder(row.id)) for row in rows)
 
-    def _update(self, run_id: str, **values: Any) -> bool:
-        """Update an active run of this process; False when it is not one."""
+    def _update(self, which: sa.ColumnElement[bool], **values: Any) -> bool:
+        """Update the run that the condition selects; False when there is none."""
         with self._begin() as database:
-            update = runs.update().where(self._is_ours(run_id)).values(**values)
-            return bool(database.execute(update).rowcount)
+            return bool(database.execute(runs.update().where(which).values(**values)).rowcount)
 
     def _is_ours(self, run_id: str) -> sa.ColumnElement[bool]:
+        """Whether the run is active, and this process works on it."""
         is_owner = runs.c.owner == self._owner_lock.owner_id
         return (runs.c.id == run_id) & is_owner & IS_ACTIVE
 
@@ -349,11 +330,8 @@ class Journal:
         # SQLite has no queue for writers, it polls: threads of one process take turns here.
         lock: AbstractContextManager[Any] = nullcontext() if reads else self._write_lock
         try:
-            with lock, self._engine.connect() as database:
-                if reads:
-                    database = database.execution_options(marsam_reads=True)
-                with database.begin():
-                    yield database
+            with lock, (self._read_engine if reads else self._engine).begin() as database:
+                yield database
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise storage_error(self.folder, error) from error
 
@@ -371,10 +349,8 @@ class Journal:
 
     def _run(self, database: sa.Connection, row: Any) -> Run:
         painted = pictures.select().where(pictures.c.run_id == row.id).order_by(pictures.c.index)
-        return self._build(row._mapping, database.execute(painted).mappings())
-
-    def _build(self, row: Mapping[str, Any], painted: Any) -> Run:
-        return Run.from_dict(row, painted, lambda name: self._store.file(row["id"], name))
+        rows: Any = database.execute(painted).mappings()
+        return Run.from_dict(row._mapping, rows, lambda name: self._store.file(row.id, name))
 
 
 def _not_found(run_id: str) -> RunMissing:

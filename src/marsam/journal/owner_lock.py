@@ -4,7 +4,6 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,69 +14,61 @@ from marsam.journal.database import DATABASE_UNUSABLE
 
 
 class FileOwnerLock:
-    """A file lock of this process, which other processes on the same machine can test.
-
-    Args:
-        folder: of the lock files; on a disk that all these processes share.
-    """
+    """A file lock of this process in a folder, which others on the same machine can test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._creating = threading.Lock()
+        self._own: FileLock | None = None
 
     @property
     def owner_id(self) -> str:
         """The ID of this process; its lock is taken when the ID is first needed."""
         with self._creating:
-            return self._owner_id
-
-    @cached_property
-    def _owner_id(self) -> str:
-        owner_id = secrets.token_hex(8)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = self._lock_of(owner_id)
-        self._lock.acquire()
-        return owner_id
+            if self._own is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = self._lock(secrets.token_hex(8))
+                lock.acquire()
+                self._own = lock
+            return Path(self._own.lock_file).stem
 
     def is_alive(self, owner_id: str | None) -> bool:
         """Whether the process with that ID is still running."""
         if owner_id is None:
             return False
-        if self.__dict__.get("_owner_id") == owner_id:
+        lock = self._lock(owner_id)
+        if self._own is not None and self._own.lock_file == lock.lock_file:
             return True
-        if not self._path(owner_id).is_file():
+        if not Path(lock.lock_file).is_file():
             return False
-        lock = self._lock_of(owner_id)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return True
-        lock.release()
-        self._path(owner_id).unlink(missing_ok=True)
+        _release(lock)
         return False
 
     def close(self) -> None:
         """Release the lock, as the end of the process would."""
-        if (owner_id := self.__dict__.pop("_owner_id", None)) is not None:
-            self._lock.release()
-            self._path(owner_id).unlink(missing_ok=True)
+        if self._own is not None:
+            _release(self._own)
+            self._own = None
 
-    def _lock_of(self, owner_id: str) -> FileLock:
+    def _lock(self, owner_id: str) -> FileLock:
         # The lock belongs to the process, not to the thread that takes it.
-        return FileLock(self._path(owner_id), thread_local=False)
+        return FileLock(self.folder / f"{owner_id}.lock", thread_local=False)
 
-    def _path(self, owner_id: str) -> Path:
-        return self.folder / f"{owner_id}.lock"
+
+def _release(lock: FileLock) -> None:
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
 
 
 class PostgresOwnerLock:
     """An advisory lock of this process, which all processes on the same database can test.
 
     It belongs to a connection that stays open as long as the process; the server releases it when
-    either ends.
-
-    Args:
-        engine: of the database.
+    either ends. Failures of the database become JournalError.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -88,11 +79,7 @@ class PostgresOwnerLock:
 
     @property
     def owner_id(self) -> str:
-        """The ID of this process; a new one after the connection, and so the lock, was lost.
-
-        Raises:
-            JournalError: when the database cannot be used.
-        """
+        """The ID of this process; a new one after the connection, and so the lock, was lost."""
         with self._creating, _database_errors():
             if self._connection is None or not self._is_connected(self._connection):
                 self._connection = None
@@ -104,11 +91,7 @@ class PostgresOwnerLock:
             return self._owner_id
 
     def is_alive(self, owner_id: str | None) -> bool:
-        """Whether the process with that ID is still running.
-
-        Raises:
-            JournalError: when the database cannot be used.
-        """
+        """Whether the process with that ID is still running."""
         if owner_id is None:
             return False
         # Looked up in pg_locks: trying to take the lock would hold it for a moment.

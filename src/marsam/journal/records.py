@@ -13,12 +13,9 @@ from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
 from marsam.text.fidelity import Fidelity, best_indices
 
-ACTIVE_STATES = ("queued", "running")
-"""States of a run that a process works on, or will."""
-FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
-"""States of a run that is over; all but ``finished`` can be resumed."""
-IMAGE_FILE = "source.png"
-"""File name of a run's input image."""
+ACTIVE_STATES = ("queued", "running")  # of a run that a process works on, or will
+FINAL_STATES = ("finished", "stopped", "failed", "interrupted")  # all but the first can be resumed
+IMAGE_FILE = "source.png"  # a run's input image
 
 
 def picture_file(seed: int) -> str:
@@ -35,29 +32,17 @@ class RunFailure(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
-    """A run to create with :func:`marsam.runs.execution.create_run`.
+    """A run to create with :func:`marsam.runs.execution.create_run`."""
 
-    Attributes:
-        client: who the run belongs to.
-        options: what to do, None when only text is wanted.
-        image: the input image, or
-        prompt: a prompt as it was typed, or the prompt of an earlier run.
-        captions: of the image, when it was described before; the best first.
-        state: ``queued`` or ``running``.
-        models: names of the models that do the work, by stage.
-        idempotency_key: a second run of this client with the same key is not created.
-        request_digest: of the request that came with the key.
-    """
-
-    client: str
-    options: RunOptions | None = None
-    image: ImageSource | None = None
-    prompt: str | Prompt | None = None
-    captions: tuple[Caption, ...] = ()
-    state: str = "running"
-    models: Mapping[str, str] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    request_digest: str | None = None
+    client: str  # who the run belongs to
+    options: RunOptions | None = None  # what to do, None when only text is wanted
+    image: ImageSource | None = None  # the input image, or
+    prompt: str | Prompt | None = None  # a prompt as it was typed, or that of an earlier run
+    captions: tuple[Caption, ...] = ()  # if the image was described before; the best first
+    state: str = "running"  # or "queued"
+    models: Mapping[str, str] = field(default_factory=dict)  # names of the models, by stage
+    idempotency_key: str | None = None  # a client's second run with the same key is not created
+    request_digest: str | None = None  # of the request that came with the key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +62,7 @@ class StoredPicture:
 
     @property
     def path(self) -> Path | None:
-        """The file on this machine, downloaded first if it is in a remote store.
-
-        Raises:
-            JournalError: when the store cannot be reached.
-        """
+        """The file on this machine, as :attr:`StoredFile.path`; None when it was blocked."""
         return self.file.path if self.file else None
 
     def find(self) -> Path | None:
@@ -100,36 +81,23 @@ class StoredPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as it is stored.
-
-    Attributes:
-        created: seconds since 1970.
-        state: one of ``ACTIVE_STATES`` or ``FINAL_STATES``.
-        image_file: the input image as PNG; None when the run began with a prompt.
-        image: the same, while it is in memory and decoded.
-        captions: all candidates; the best first.
-        options: what to do; None when only text was wanted.
-        prompt_text: the prompt as it was typed.
-        seconds: what each stage took, as :attr:`marsam.results.RunResult.seconds`.
-        models: names of the models that do the work, by stage.
-        request_digest: of the request, when it came with an idempotency key.
-    """
+    """One run as it is stored."""
 
     id: str
     client: str = ""
-    created: float
-    state: str
-    image_file: StoredFile | None
-    image: Image.Image | None = field(default=None, compare=False, repr=False)
-    captions: tuple[Caption, ...]
+    created: float  # seconds since 1970
+    state: str  # one of ACTIVE_STATES or FINAL_STATES
+    image_file: StoredFile | None  # the input image as PNG; None when the run began with a prompt
+    image: Image.Image | None = field(default=None, compare=False, repr=False)  # while in memory
+    captions: tuple[Caption, ...]  # all candidates; the best first
     prompt: Prompt | None
-    options: RunOptions | None
+    options: RunOptions | None  # what to do; None when only text was wanted
     pictures: tuple[StoredPicture, ...]
-    prompt_text: str | None = None
+    prompt_text: str | None = None  # the prompt as it was typed
     error: RunFailure | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
-    request_digest: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, as in RunResult
+    models: Mapping[str, str] = field(default_factory=dict)  # names of the models, by stage
+    request_digest: str | None = None  # of the request, if it came with an idempotency key
 
     @property
     def ended(self) -> bool:
@@ -138,11 +106,7 @@ class Run:
 
     @property
     def image_path(self) -> Path | None:
-        """The input image on this machine, downloaded first if it is in a remote store.
-
-        Raises:
-            JournalError: when the store cannot be reached.
-        """
+        """The input image on this machine, as :attr:`StoredFile.path`; None without one."""
         return self.image_file.path if self.image_file else None
 
     def find_image(self) -> Path | None:
@@ -180,12 +144,9 @@ class Run:
         pictures: Iterable[Mapping[str, Any]],
         file: Callable[[str], StoredFile],
     ) -> "Run":
-        """A run from plain data, such as database rows.
+        """A run and its pictures from plain data, where fields that may be empty may be missing.
 
-        Args:
-            data: the fields of the run; those that may be empty may be missing.
-            pictures: the fields of its pictures, in their order.
-            file: returns the run's file of a given name.
+        ``file`` returns the run's file of a given name.
         """
         prompt, options, error = data.get("prompt"), data.get("options"), data.get("error")
         return cls(

@@ -1,6 +1,5 @@
 """Deletion of old runs: nothing is deleted unless the user asks for it."""
 
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +9,7 @@ from marsam.journal.journal import Journal
 
 
 def prune(journal: Journal, *, days: float | None = None, megabytes: float | None = None) -> int:
-    """Delete runs older than ``days``; then the oldest, until the rest fits into ``megabytes``.
-
-    Returns:
-        How many were deleted.
-    """
+    """Delete runs older than ``days``, then the oldest down to ``megabytes``; return how many."""
     oldest_first = list(journal.ended_runs())
     sizes = {run: _size(folder) for run, _, folder in oldest_first} if megabytes is not None else {}
     remaining, deleted = sum(sizes.values()), 0
@@ -31,11 +26,10 @@ def prune(journal: Journal, *, days: float | None = None, megabytes: float | Non
 
 def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:
     """Call :func:`prune` now and every hour. Never returns."""
-    pause = threading.Event()
     while True:
         with suppress(MarsamError, OSError):  # tried again in an hour
             prune(journal, days=days, megabytes=megabytes)
-        pause.wait(3600)
+        time.sleep(3600)
 
 
 def _size(folder: Path) -> int:

@@ -5,16 +5,11 @@ from pathlib import Path
 
 from marsam.errors import JournalError
 
-SQLITE_TIMEOUT_S = 30.0
-"""Seconds to wait for a lock that another process holds."""
+SQLITE_TIMEOUT_S = 30.0  # to wait for a lock that another process holds
 
 
 def open_sqlite(file: Path) -> sqlite3.Connection:
-    """A connection that several threads may use in turn; a commit is on the disk when it returns.
-
-    Raises:
-        sqlite3.Error: when the file cannot be opened, or is no database.
-    """
+    """Connect to a file for several threads in turn; a commit is on the disk when it returns."""
     connection = sqlite3.connect(file, timeout=SQLITE_TIMEOUT_S, check_same_thread=False)
     # Not WAL: with two connections, SQLite before 3.51.3 can lose pages in that mode.
     connection.execute("PRAGMA journal_mode=DELETE")
@@ -23,10 +18,6 @@ def open_sqlite(file: Path) -> sqlite3.Connection:
 
 
 def require_version(found: int, supported: int, name: str) -> None:
-    """Check the schema version of a database before anything is written to it.
-
-    Raises:
-        JournalError: when a newer version of Marsam wrote it.
-    """
+    """Raise JournalError when a newer version of Marsam wrote the database."""
     if found > supported:
         raise JournalError(f"{name} was written by a newer Marsam; update Marsam to read it.")
