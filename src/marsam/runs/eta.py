@@ -14,8 +14,7 @@ from marsam.recipes import Recipe, recipe_named
 from marsam.results import Event, Painted, Picture
 from marsam.studio import Studio
 
-SMOOTHING = 0.5
-"""Weight of the earlier value in the exponential moving average."""
+SMOOTHING = 0.5  # weight of the earlier value in the exponential moving average
 
 
 def timings_file() -> Path:
@@ -25,15 +24,10 @@ def timings_file() -> Path:
 
 @dataclass
 class TimeEstimator:
-    """Seconds of one U-Net forward pass for one picture, by painter, device and size.
-
-    Args:
-        studio: whose painter is timed.
-        file: keeps the measurements; None keeps them in memory.
-    """
+    """Seconds of one U-Net forward pass for one picture, by painter, device and size."""
 
     studio: Studio
-    file: Path | None = None
+    file: Path | None = None  # keeps the measurements; None keeps them in memory
     _seconds_per_pass: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,10 +41,8 @@ class TimeEstimator:
         if picture.image is None or seconds <= 0:
             return
         sampling = self.studio.painter.sampling(recipe_named(picture.recipe))
-        key, measured = (
-            self._key(*picture.image.size),
-            seconds / sampling.forward_passes(picture.steps),
-        )
+        key = self._key(*picture.image.size)
+        measured = seconds / sampling.forward_passes(picture.steps)
         with self._lock:
             earlier = self._seconds_per_pass.get(key, measured)
             average = SMOOTHING * earlier + (1 - SMOOTHING) * measured

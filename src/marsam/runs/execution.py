@@ -37,13 +37,8 @@ def create_run(
 
     The seed and the models are fixed now, so that a resumed run paints the same pixels. The
     returned run carries the decoded image; the stored file is read only when a run is resumed.
-
-    Args:
-        studio: will do the work.
-        journal: stores the run.
-        new: what to do; ``models`` is filled in here.
-        described: ID of the client's run that has only text; the pictures are added to it if no
-            other page paints from it yet, and a run of its own is created otherwise.
+    ``described`` is the ID of the client's run that has only text: the pictures are added to it if
+    no other page paints from it yet, and a run of its own is created otherwise.
 
     Raises:
         RunExists: when the client has a run of the same idempotency key.
@@ -72,12 +67,7 @@ def execute_run(
     A new run goes through all stages; one that has its text is painted; of an interrupted one the
     missing pictures are painted, from the seeds and to the pixels they would have had. ``Finished``
     comes only when there was no picture before. A :class:`RunRecorder` stores how the run ends.
-
-    Args:
-        studio: does the work.
-        journal: stores the results.
-        run: as the journal returned it.
-        is_abandoned: whether the run was ended meanwhile, as after a step that hung.
+    ``is_abandoned`` tells whether the run was ended meanwhile, as after a step that hung.
 
     Raises:
         Cancelled: when it was abandoned.
@@ -144,11 +134,7 @@ def _remaining_options(options: RunOptions, done: int) -> RunOptions:
 
 
 def require_same_models(run: Run, studio: Studio) -> None:
-    """Check that resuming a run would paint the same pixels.
-
-    Raises:
-        OptionError: when it was started with other models.
-    """
+    """Raise OptionError when a run was started with other models, and so with other pixels."""
     if run.models and dict(run.models) != studio.names:
         other = ", ".join(name for name in run.models.values() if name not in studio.names.values())
         raise OptionError(f"This run was started with other models: {other}.")
@@ -183,11 +169,8 @@ class RunRecorder:
     """Adds up the seconds of a run's stages, and stores how the run ended.
 
     As a context manager it stores the end of the run when the block is left: *finished*; *stopped*
-    when it was cancelled or its iterator closed; *failed* after any other error.
-
-    Args:
-        journal: stores the run.
-        run: as it was before; earlier seconds count.
+    when it was cancelled or its iterator closed; *failed* after any other error. Earlier seconds
+    of the run count.
     """
 
     def __init__(self, journal: Journal, run: Run) -> None:
@@ -199,11 +182,7 @@ class RunRecorder:
         add_seconds(self.seconds, event)
 
     def finish(self, ended: RunEnded) -> None:
-        """Store the end of the run, unless it had ended before.
-
-        Raises:
-            JournalError: when it cannot be written.
-        """
+        """Store the end of the run, unless it had ended before; JournalError if it cannot be."""
         seconds = dict(self.seconds)  # another thread may still be adding
         self.journal.finish(self.run_id, ended.state, error=ended.error, seconds=seconds)
 
@@ -217,11 +196,7 @@ class RunRecorder:
 
 
 def execute_and_record(studio: Studio, journal: Journal, run: Run) -> Iterator[Event]:
-    """Execute a run to its end, and store that end.
-
-    Raises:
-        MarsamError: as :func:`execute_run`; the journal then says that the run failed.
-    """
+    """Execute a run to its end as :func:`execute_run`, and store that end, even of an error."""
     with (
         RunRecorder(journal, run) as recorder,
         closing(execute_run(studio, journal, run)) as events,  # type: ignore[type-var]

@@ -1,8 +1,9 @@
 """A bounded queue that is fair: clients take turns, however many jobs each of them has."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sized
+from itertools import zip_longest
 
 from marsam.errors import QueueFull, QuotaExceeded
 
@@ -10,16 +11,13 @@ from marsam.errors import QueueFull, QuotaExceeded
 class FairQueue:
     """Jobs of clients; the next job is of the client whose last turn is longest ago.
 
-    Args:
-        max_queued: jobs that may wait.
-        max_per_client: jobs of one client that may wait or be in progress.
+    ``max_queued`` jobs may wait; ``max_per_client`` of one client may wait or be in progress.
     """
 
     def __init__(self, *, max_queued: int, max_per_client: int) -> None:
         self.max_queued, self.max_per_client = max_queued, max_per_client
-        self._jobs: dict[str, deque[str]] = {}
-        """By client; in the order of their next turns."""
-        self._reserved: dict[str, int] = {}
+        self._jobs: dict[str, deque[str]] = {}  # by client; in the order of their next turns
+        self._reserved: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._closed = False
 
@@ -30,19 +28,17 @@ class FairQueue:
     def reserve(self, client: str, *, behind: Sized = (), in_progress: int = 0) -> None:
         """Reserve space for one more job; :meth:`enqueue_reserved` or :meth:`release` must follow.
 
-        Args:
-            client: whose.
-            behind: a second queue behind this one; its jobs count as waiting.
-            in_progress: jobs of the client that wait in no queue.
+        The jobs of ``behind``, a second queue, count as waiting; those of the client that wait in
+        no queue are ``in_progress``.
 
         Raises:
             QueueFull: when there is no space.
             QuotaExceeded: when the client has its share already.
         """
         with self._changed:
-            own = len(self._jobs.get(client, ())) + self._reserved.get(client, 0)
+            own = len(self._jobs.get(client, ())) + self._reserved[client]
             # Counted under the lock: a job that left this queue is in the other one already.
-            queued = self._count() + sum(self._reserved.values()) + len(behind)
+            queued = self._count() + self._reserved.total() + len(behind)
             if self._closed or queued >= self.max_queued:
                 raise QueueFull(
                     f"{self.max_queued} runs are in the queue already; try again in a few seconds."
@@ -52,14 +48,12 @@ class FairQueue:
                     f"{self.max_per_client} of your runs are in the queue already; wait for one of "
                     "them to finish."
                 )
-            self._reserved[client] = self._reserved.get(client, 0) + 1
+            self._reserved[client] += 1
 
     def release(self, client: str) -> None:
         """Give a reserved space back."""
         with self._changed:
-            self._reserved[client] -= 1
-            if not self._reserved[client]:
-                del self._reserved[client]
+            self._reserved -= Counter([client])
 
     def enqueue_reserved(self, client: str, job: str) -> None:
         """Enqueue a job in a reserved space."""
@@ -75,8 +69,7 @@ class FairQueue:
     def pop(self) -> str | None:
         """Wait for the next job; None when the queue is closed."""
         with self._changed:
-            while not self._jobs and not self._closed:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._jobs or self._closed)
             if self._closed:
                 return None
             client, jobs = next(iter(self._jobs.items()))
@@ -98,18 +91,13 @@ class FairQueue:
             return False
 
     def positions(self, *added: tuple[str, str]) -> dict[str, int]:
-        """The position of each job, from 1, in the order of the turns.
-
-        Args:
-            added: pairs of client and job that are treated as if they were enqueued last.
-        """
+        """The turn of each job, from 1, as if ``added`` (client, job) were enqueued last."""
         with self._changed:
             by_client = {client: list(jobs) for client, jobs in self._jobs.items()}
         for client, job in added:
             by_client.setdefault(client, []).append(job)
-        order = list(by_client.values())
-        turns = max(map(len, order), default=0)
-        in_turn = [jobs[turn] for turn in range(turns) for jobs in order if turn < len(jobs)]
+        turns = zip_longest(*by_client.values())
+        in_turn = (job for turn in turns for job in turn if job is not None)
         return {job: position for position, job in enumerate(in_turn, 1)}
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 from PIL import Image
 
-from marsam.errors import Cancelled, MarsamError, RunMissing, StepTimeout, error_from_code
+from marsam.errors import Cancelled, MarsamError, StepTimeout, error_from_code
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
 from marsam.options import MAX_QUEUED_RUNS, MAX_RUNS_PER_CLIENT
@@ -33,10 +33,8 @@ from marsam.runs.execution import (
 from marsam.runs.fair_queue import FairQueue
 from marsam.studio import Studio
 
-STEP_TIMEOUT_S = 900.0
-"""Seconds a step may take before it counts as hung; loading large models is one step."""
-ORPHAN_CHECK_INTERVAL_S = 30.0
-"""Seconds between two searches for runs of dead processes."""
+STEP_TIMEOUT_S = 900.0  # for a step before it counts as hung; loading large models is one step
+ORPHAN_CHECK_INTERVAL_S = 30.0  # between two searches for runs of dead processes
 Listener = Callable[[RunEvent], None]
 _log = logging.getLogger(__name__)
 
@@ -46,8 +44,7 @@ class _Job:
     run_id: str
     client: str
     recorder: RunRecorder
-    image: Image.Image | None
-    """The decoded input image, for the first execution."""
+    image: Image.Image | None  # the decoded input image, for the first execution
     cancelled: threading.Event = field(default_factory=threading.Event)
     last_progress: float = field(default_factory=time.monotonic)
     listeners: list[Listener] = field(default_factory=list)
@@ -56,21 +53,19 @@ class _Job:
     """Of the request: where GPUs are lent per request, they are lent to its user."""
 
 
+@dataclass
 class _Worker:
     """A thread that executes one job at a time, and the queue in front of it."""
 
-    def __init__(self, queue: FairQueue) -> None:
-        self.queue = queue
-        self.job: _Job | None = None
-        self.hung = False
+    queue: FairQueue
+    job: _Job | None = None
+    hung: bool = False
 
 
 class Scheduler:
     """Executes runs in fair order; every result is in the journal before its event is sent.
 
     Args:
-        studio: does the work.
-        journal: stores runs and results.
         estimator: learns how long pictures take.
         max_queued: runs that may wait.
         max_per_client: runs of one client that may wait or be in progress.
@@ -95,8 +90,7 @@ class Scheduler:
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._unsaved: dict[str, _Job] = {}
-        """Jobs whose end could not be stored yet."""
+        self._unsaved: dict[str, _Job] = {}  # jobs whose end could not be stored yet
         # Only the first queue admits runs; its limits hold for both together.
         self._text_worker, self._paint_worker = (
             _Worker(FairQueue(max_queued=max_queued, max_per_client=max_per_client))
@@ -111,15 +105,7 @@ class Scheduler:
             thread.start()
 
     def enqueue_run(self, new: NewRun, *, described: str | None = None) -> str:
-        """Create a run and enqueue it; arguments as :func:`marsam.runs.execution.create_run`.
-
-        Returns:
-            The run's ID.
-
-        Raises:
-            RetryLater: when the queue, or the client's share of it, is full.
-            MarsamError: when the run cannot be created.
-        """
+        """Create a run as :func:`marsam.runs.execution.create_run` does, and :meth:`enqueue` it."""
         new = replace(new, state="queued")
         return self.enqueue(
             new.client, lambda: create_run(self.studio, self.journal, new, described=described)
@@ -131,16 +117,13 @@ class Scheduler:
         Raises:
             RunMissing: when it does not exist, is another client's, or has nothing left to do.
             OptionError: when it was started with other models.
-            RetryLater: when the queue, or the client's share of it, is full.
+            RetryLater: as :meth:`enqueue`.
         """
         require_same_models(self.journal.run(client, run_id), self.studio)
         return self.enqueue(client, lambda: self.journal.claim(client, run_id))
 
     def enqueue(self, client: str, create: Callable[[], Run]) -> str:
-        """Enqueue the run that ``create`` stores; it is called only if the queue has space.
-
-        Returns:
-            The run's ID.
+        """Enqueue the run that ``create`` stores if the queue has space, and return the run's ID.
 
         Raises:
             QueueFull: when the queue is full.
@@ -148,7 +131,9 @@ class Scheduler:
             MarsamError: what ``create`` raises.
         """
         queue = self._text_worker.queue
-        in_progress = self._in_progress_count(client)
+        with self._lock:
+            own = {job.run_id for job in self._jobs.values() if job.client == client}
+        in_progress = len(own - queue.positions().keys())
         queue.reserve(client, behind=self._paint_worker.queue, in_progress=in_progress)
         try:
             run = create()
@@ -171,12 +156,7 @@ class Scheduler:
         return self.result(run_id, ends.get())
 
     def result(self, run_id: str, ended: RunEnded) -> Run:
-        """The finished run.
-
-        Raises:
-            Cancelled: when it was stopped.
-            MarsamError: why it failed.
-        """
+        """The finished run; Cancelled when it was stopped, or the error that it failed with."""
         if ended.error is not None:
             raise ended.error
         if ended.state != "finished":
@@ -252,12 +232,6 @@ class Scheduler:
             thread.join(max(0.0, deadline - time.monotonic()))
         for job in jobs:
             self._end(job, RunEnded("interrupted"))
-
-    def _in_progress_count(self, client: str) -> int:
-        with self._lock:
-            jobs = [job for job in self._jobs.values() if job.client == client]
-        queued = self._text_worker.queue.positions()
-        return sum(job.run_id not in queued for job in jobs)
 
     def _unsubscribe(self, job: _Job, listener: Listener) -> None:
         with self._lock, suppress(ValueError):
@@ -348,8 +322,6 @@ class Scheduler:
         """Store the end of a run; False when that is not possible now, as on a full disk."""
         try:
             job.recorder.finish(ended)
-        except RunMissing:
-            return True
         except Exception:
             _log.warning("The end of a run could not be stored yet.", exc_info=True)
             return False
