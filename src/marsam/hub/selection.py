@@ -33,9 +33,7 @@ def stage_folder(chosen: ModelSet, model: Model, other: str | None) -> Path:
 
 def optional_folder(part: Model | None) -> Path | None:
     """Return the folder of an optional part of a set, or None when it is not downloaded."""
-    if part is None or not is_present(part):
-        return None
-    return locate(part.source, stage=part.stage)
+    return locate(part.source, stage=part.stage) if part and is_present(part) else None
 
 
 def source_name(source: str) -> str:

@@ -39,12 +39,10 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Sampler names of the web UI by scheduler of diffusers.
 _SAMPLERS = {
-    "DDIM": "DDIM",
     "DPMSolverMultistep": "DPM++ 2M",
     "EulerAncestralDiscrete": "Euler a",
     "EulerDiscrete": "Euler",
     "HeunDiscrete": "Heun",
-    "LCM": "LCM",
     "LMSDiscrete": "LMS",
     "PNDM": "PLMS",
     "UniPCMultistep": "UniPC",

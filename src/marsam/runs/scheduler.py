@@ -200,8 +200,7 @@ class Scheduler:
             return None
         if job in (self._text_worker.job, self._paint_worker.job):
             return 0
-        position = self._paint_worker.queue.positions().get(run_id)
-        if position is not None:
+        if position := self._paint_worker.queue.positions().get(run_id):
             return position
         # Its text is done soon; what takes long is the wait for the paint worker.
         to_paint = self._paint_worker.queue.positions((job.client, run_id))[run_id]
