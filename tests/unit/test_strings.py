@@ -51,11 +51,12 @@ def test_arabic_has_arabic_punctuation(text: Bilingual) -> None:
 
 
 def test_every_string_is_used_and_every_string_used_exists() -> None:
-    sources = [path for path in HERE.glob("*.py") if path.name != "strings.py"]
+    sources = [path for path in HERE.glob("*.*") if path.suffix in (".py", ".html")]
+    sources.remove(HERE / "strings.py")
     source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     quoted = set(re.findall(r"""["']([a-z_]+)["']""", source))
-    used = set(re.findall(r"""STRINGS\.(?:html|text)\(\s*["']([a-z_]+)["']""", source))
-    used |= set(re.findall(r"""STRINGS\[["']([a-z_]+)["']\]""", source))
+    used = set(re.findall(r"""(?i:strings)\.(?:html|text)\(\s*["']([a-z_]+)["']""", source))
+    used |= set(re.findall(r"""(?i:strings)\[["']([a-z_]+)["']\]""", source))
     assert used <= set(STRINGS)
     computed = {"set_mini", "set_standard", "set_custom", "on_cpu", "on_cuda", "on_mps"}
     computed |= {key for key in STRINGS if key.startswith("reason_")}

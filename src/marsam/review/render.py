@@ -1,6 +1,7 @@
 """Parts of the review page as HTML, in both languages and readable by a screen reader."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -10,20 +11,14 @@ from marsam.review.images import MissingImage
 from marsam.review.strings import STRINGS, language_name, progress
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui import i18n
-from marsam.ui.html import EMPTY, bdi, join, paragraph
-from marsam.ui.i18n import Bilingual
+from marsam.ui.html import bdi, macros
 
-ADDRESS = "picture/{}.jpg"
-"""Address of the picture with a SHA-256."""
+_part = macros(Path(__file__).with_name("render.html"), strings=STRINGS)
 
 
 def count(done: int, total: int) -> Markup:
     """How many of the pictures are reviewed, with a progress bar."""
-    text = progress(done, total)
-    return Markup(
-        '<div class="count"><p>{}</p>'
-        '<progress max="{}" value="{}" aria-label="{}"></progress></div>'
-    ).format(text.html, total, done, f"{text.ar} · {text.en}")
+    return _part("count", done, total, progress(done, total))
 
 
 def picture(row: Row, missing: MissingImage | None, page_language: str, following: str) -> Markup:
@@ -31,63 +26,22 @@ def picture(row: Row, missing: MissingImage | None, page_language: str, followin
 
     ``following`` is the SHA-256 of the picture that is likely to be shown next.
     """
-    size = EMPTY
-    if row.width:
-        size = Markup(" · <bdi>{} × {}</bdi>").format(row.width, row.height)
-    about = Markup("<figcaption>{}{}</figcaption>").format(bdi(row.path), size)
-    figure = Markup('<figure class="image">{}{}</figure>')
-    if row.error and not row.sha256:
-        return figure.format(EMPTY, about)
-    if missing is not None:
-        return figure.format(paragraph(STRINGS.html(missing.value), "notice"), about)
-    alt, tag = _alt(row, page_language)
-    image = Markup(
-        '<a href="{src}" target="_blank"><img src="{src}" alt="{alt}" lang="{tag}"></a>'
-    ).format(src=ADDRESS.format(row.sha256), alt=alt, tag=tag)
-    if following:
-        about += Markup('<link rel="prefetch" as="image" href="{}">').format(
-            ADDRESS.format(following)
-        )
-    return figure.format(image, about)
-
-
-def _alt(row: Row, page_language: str) -> tuple[str, str]:
-    """The caption in the reader's language if there is one, and the tag of its language."""
     wanted = (ARABIC, ENGLISH) if page_language == i18n.ARABIC else (ENGLISH, ARABIC)
-    for one in wanted:
-        if text := row.texts.get(one.code):
-            return text, one.tag
-    return row.path, "und"
+    captions = ((row.texts.get(one.code), one.tag) for one in wanted)
+    alt, tag = next((caption for caption in captions if caption[0]), (row.path, "und"))
+    return _part("picture", row, missing, alt, tag, following)
 
 
 def notices(row: Row, *, unsaved: bool, elsewhere: Mapping[str, str] | None = None) -> Markup:
     """Warnings and errors of a row, and what was changed and not saved."""
-    lines = [Markup("<b>{}</b>").format(STRINGS.html("reviewed"))] if row.reviewed else []
-    if row.error:
-        lines.append(
-            Markup('{} <span class="always" lang="en">{}</span>').format(
-                STRINGS.html("failed"), bdi(row.error)
-            )
-        )
-    for name in row.warnings:
-        try:
-            notice = Notice[name.upper()]
-        except KeyError:  # of a newer Marsam
-            lines.append(bdi(name))
-        else:
-            lines.append(Bilingual(notice.en, notice.ar).html)
-    if elsewhere is not None:
-        lines.append(STRINGS.html("elsewhere") + _list(elsewhere))
-    elif unsaved:
-        lines.append(Markup("<span data-unsaved>{}</span>").format(STRINGS.html("unsaved")))
-    return join(Markup('<div class="notice">{}</div>').format(line) for line in lines)
+    texts = elsewhere and [
+        (language_name(code), language(code).tag, text) for code, text in elsewhere.items()
+    ]
+    return _part("notices", row, map(_notice, row.warnings), unsaved, texts)
 
 
-def _list(texts: Mapping[str, str]) -> Markup:
-    item = Markup('<li>{}: <span class="always" lang="{}">{}</span></li>')
-    return Markup("<ul>{}</ul>").format(
-        join(
-            item.format(language_name(code).html, language(code).tag, bdi(text))
-            for code, text in texts.items()
-        )
-    )
+def _notice(name: str) -> Markup:
+    try:
+        return i18n.both(Notice[name.upper()])
+    except KeyError:  # of a newer Marsam
+        return bdi(name)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, Template
@@ -47,3 +47,12 @@ def template(path: Path) -> Template:
         loader=FileSystemLoader(path.parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template(path.name)
+
+
+def macros(path: Path, **values: object) -> Callable[..., Markup]:
+    """A function that takes the name of a macro of a template and its arguments.
+
+    The macros may use ``values``.
+    """
+    module = template(path).make_module(values)
+    return lambda name, *arguments: getattr(module, name)(*arguments)

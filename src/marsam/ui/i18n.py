@@ -1,6 +1,6 @@
 """Interface text in English and Arabic, as plain text or as HTML that holds both languages."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -19,6 +19,11 @@ class Bilingual(NamedTuple):
         return Markup(
             '<span lang="en" dir="ltr">{}</span><span lang="ar" dir="rtl">{}</span>'
         ).format(*self)
+
+
+def both(text: Any) -> Markup:
+    """The texts ``en`` and ``ar`` of anything, such as a notice; HTML as of :class:`Bilingual`."""
+    return Bilingual(text.en, text.ar).html
 
 
 class Strings(dict[str, Bilingual]):

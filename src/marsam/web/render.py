@@ -1,13 +1,14 @@
 """Parts of the page as HTML, in both languages and readable by a screen reader."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from importlib import resources
+from pathlib import Path
 
 from markupsafe import Markup
 from PIL import Image
 
-from marsam.hub.catalog import MINI, SETS, STANDARD, model_of
+from marsam.hub.catalog import MINI, SETS, STANDARD, Licence, model_of
 from marsam.hub.locate import is_present
 from marsam.hub.selection import stage_name
 from marsam.journal.records import StoredPicture
@@ -16,9 +17,32 @@ from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
-from marsam.ui.html import EMPTY, bdi, join, jpeg_data_url, paragraph, progress
-from marsam.ui.i18n import ARABIC, Bilingual, duration, pictures
+from marsam.ui.html import EMPTY, jpeg_data_url, macros, paragraph, progress
+from marsam.ui.i18n import Bilingual, both, duration, pictures
 from marsam.web.strings import STRINGS
+
+_MARKDOWN_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\[]"})
+
+
+def _time(seconds: float) -> Markup:
+    if seconds >= 10:
+        return duration(seconds).html
+    return Bilingual(f"{seconds:.1f} s", f"{seconds:.1f} ثانية").html
+
+
+_part = macros(
+    Path(__file__).with_name("render.html"),
+    strings=STRINGS,
+    both=both,
+    time=_time,
+    progress=progress,
+)
+notices: Callable[[Sequence[Notice], bool], Markup] = partial(_part, "notices")
+"""Warnings about a text; the second value is whether the text in the other language was changed."""
+sent: Callable[[Prompt | None], Markup] = partial(_part, "sent")
+"""The English prompt for the painter, its Arabic translation, and the tokens it has."""
+results: Callable[[Sequence[StoredPicture]], Markup] = partial(_part, "results")
+"""One line for each new picture: its seed, and how well it matches the prompt."""
 
 
 def full_models_downloaded() -> bool:
@@ -35,54 +59,30 @@ def summary_line(studio: Studio, estimator: TimeEstimator, models_reason: str) -
         models_reason: key of the string that says why these models are used.
     """
     models = f"set_{studio.models}" if studio.models in SETS else "set_custom"
-    items = [Markup("<b>{}</b>").format(STRINGS.html(models)), STRINGS.html(models_reason)]
-    if studio.device:
-        device = STRINGS.html(f"on_{studio.device.kind}")
-        items.append(Markup("{} ({})").format(device, bdi(studio.device.dtype)))
-    if (seconds := estimator.seconds_per_picture()[Recipe.BALANCED]) is not None:
-        items.append(Markup("{}: {}").format(STRINGS.html("per_picture"), _time(seconds)))
-    return Markup('<ul class="summary">{}</ul>').format(
-        join(Markup("<li>{}</li>").format(item) for item in items)
-    )
+    seconds = estimator.seconds_per_picture()[Recipe.BALANCED]
+    return _part("summary", models, models_reason, studio.device, seconds)
 
 
 def about(studio: Studio, estimator: TimeEstimator) -> Markup:
     """The models with their licences, the times, and what the mini models know."""
-    rows = [_model_row(studio, stage) for stage in ("captioner", "translator", "painter")]
-    for recipe, seconds in estimator.seconds_per_picture().items():
-        time = STRINGS.html("unknown") if seconds is None else _time(seconds)
-        rows.append((STRINGS.html(recipe), STRINGS.html("per_picture"), time))
-    row = Markup("<tr><th scope=row>{}</th><td>{}</td><td>{}</td></tr>")
-    table = Markup('<table class="about">{}</table>').format(join(row.format(*r) for r in rows))
-    return table + _device_reason(studio) + _known_things(studio)
+    names = {stage: getattr(studio, stage).name for stage in ("captioner", "translator", "painter")}
+    models = [(stage, name, _licence(studio, stage, name)) for stage, name in names.items()]
+    times, device, reason, things = estimator.seconds_per_picture(), studio.device, None, None
+    if device is not None:
+        known = STRINGS.get(f"reason_{device.kind}_{device.dtype}") or STRINGS[f"on_{device.kind}"]
+        reason = Bilingual(device.reason, known.ar)
+    if studio.models == MINI.name:
+        english, arabic = zip(*(line.split("\t") for line in known_things()), strict=True)
+        things = Bilingual(", ".join(english), "، ".join(arabic))
+    return _part("about", models, times.items(), reason, things)
 
 
-def _model_row(studio: Studio, stage: str) -> tuple[Markup, Markup, Markup]:
-    name, licence = getattr(studio, stage).name, EMPTY
-    models = SETS.get(studio.models)
-    own = getattr(models, stage) if models is not None else None
+def _licence(studio: Studio, stage: str, name: str) -> Licence | None:
+    model, chosen = model_of(name), SETS.get(studio.models)
     # A custom model may replace one of the set's.
-    model = own if models and own and stage_name(models, own) == name else model_of(name)
-    if model is not None:
-        terms = Bilingual(model.licence.en, model.licence.ar).html
-        licence = Markup("{}: {}").format(bdi(model.licence.name), terms)
-    return STRINGS.html(stage), bdi(name), licence
-
-
-def _device_reason(studio: Studio) -> Markup:
-    device = studio.device
-    if device is None:
-        return EMPTY
-    arabic = STRINGS.get(f"reason_{device.kind}_{device.dtype}") or STRINGS[f"on_{device.kind}"]
-    return paragraph(Bilingual(device.reason, arabic.ar).html, "reason")
-
-
-def _known_things(studio: Studio) -> Markup:
-    if studio.models != MINI.name:
-        return EMPTY
-    english, arabic = zip(*(line.split("\t") for line in known_things()), strict=True)
-    things = Bilingual(", ".join(english), "، ".join(arabic)).html
-    return paragraph(STRINGS.html("known_things")) + paragraph(things, "known")
+    if chosen and stage_name(chosen, own := getattr(chosen, stage)) == name:
+        model = own
+    return model.licence if model else None
 
 
 @lru_cache
@@ -98,73 +98,22 @@ def offer() -> Markup:
     return paragraph(STRINGS.html("offer", f"{gigabytes:.1f}"))
 
 
-def notices(found: Sequence[Notice], *, stale: bool = False) -> Markup:
-    """Warnings about a text; ``stale`` when the text in the other language was changed."""
-    lines = [STRINGS.html("stale")] if stale else []
-    lines += [Bilingual(notice.en, notice.ar).html for notice in found]
-    return join(paragraph(line, "notice") for line in lines)
-
-
-def sent(prompt: Prompt | None) -> Markup:
-    """The English prompt for the painter, its Arabic translation, and the tokens it has."""
-    line = Markup("<dt>{}</dt><dd{}>{}</dd>")
-    if prompt is None:
-        nothing = line.format(STRINGS.html("sent"), EMPTY, STRINGS.html("nothing_sent"))
-        return Markup('<dl class="sent">{}</dl>').format(nothing)
-    english, arabic = Markup(' lang="en" class="words"'), Markup(' lang="ar" class="words"')
-    length = prompt.length
-    parts = [
-        line.format(STRINGS.html("sent"), english, bdi(prompt.english)),
-        line.format(STRINGS.html("sent_in_arabic"), arabic, bdi(prompt.back or prompt.arabic)),
-    ]
-    if length.limit:
-        parts.append(
-            Markup(
-                '<dd class="meter"><meter min="0" max="{limit}" high="{limit}" value="{value}" '
-                'aria-label="{tokens} / {limit}"></meter> {text}</dd>'
-            ).format(
-                limit=length.limit,
-                tokens=length.tokens,
-                value=min(length.tokens, length.limit),
-                text=STRINGS.html("tokens", length.tokens, length.limit),
-            )
-        )
-    if length.cut:
-        parts.append(Markup('<dd class="notice">{}</dd>').format(STRINGS.html("cut", length.cut)))
-    return Markup('<dl class="sent">{}</dl>').format(join(parts))
-
-
 def alt_text(english: str, arabic: str) -> Markup:
     """Buttons that copy the captions as plain text, HTML or Markdown."""
-    rows = [
-        Markup("<div><span>{}</span>{}</div>").format(STRINGS.html(name), _copy_buttons(text, name))
-        for name, text in (("english", english), ("arabic", arabic))
+    image = Markup('<img src="" alt="{}" lang="{}" dir="{}">')
+    captions = {
+        name: {
+            STRINGS.html("copy_text"): text,
+            "HTML": str(image.format(text, language, direction)),
+            "Markdown": f"![{text.translate(_MARKDOWN_ESCAPES)}]()",
+        }
+        for name, text, language, direction in (
+            ("english", english, "en", "ltr"),
+            ("arabic", arabic, "ar", "rtl"),
+        )
         if text
-    ]
-    if not rows:
-        return EMPTY
-    return Markup(
-        '<div class="copy"><span class="lead">{}</span>{}'
-        '<output class="copied" hidden>{}</output></div>'
-    ).format(STRINGS.html("copy"), join(rows), STRINGS.html("copied"))
-
-
-def _copy_buttons(text: str, name: str) -> Markup:
-    english, arabic = Markup('lang="en" dir="ltr"'), Markup('lang="ar" dir="rtl"')
-    lang = arabic if name == "arabic" else english
-    forms = {
-        STRINGS.html("copy_text"): text,
-        Markup("HTML"): str(Markup('<img src="" alt="{}" {}>').format(text, lang)),
-        Markup("Markdown"): f"![{_markdown(text)}]()",
     }
-    button = Markup(
-        '<button type="button" data-copy="{}">{}<span class="visually-hidden"> {}</span></button>'
-    )
-    return join(button.format(form, label, STRINGS.html(name)) for label, form in forms.items())
-
-
-def _markdown(text: str) -> str:
-    return "".join("\\" + c if c in "\\[]" else c for c in text)
+    return _part("alt_text", captions) if captions else EMPTY
 
 
 def status_panel(
@@ -182,18 +131,9 @@ def status_panel(
         share: how much is done, 0 to 1; shown as a progress bar.
         remaining: seconds.
     """
-    image, time = EMPTY, EMPTY
-    if preview is not None:
-        alt = " · ".join(STRINGS["preview"])
-        image = Markup('<img class="preview" alt="{}" src="{}">').format(
-            alt, jpeg_data_url(preview, quality=80)
-        )
-    if remaining:
-        time = paragraph(STRINGS.html("remaining", duration(remaining, genitive=True)))
-    bar = EMPTY if share is None else progress(share)
-    return Markup('<div class="status">{}<div><p class="line">{}</p>{}{}</div></div>').format(
-        image, line, bar, time
-    )
+    image = preview and jpeg_data_url(preview, quality=80)
+    time = remaining and duration(remaining, genitive=True)
+    return _part("status", line, image, share, time)
 
 
 def expected_time(seconds: float | None, count: int) -> Markup:
@@ -205,30 +145,8 @@ def expected_time(seconds: float | None, count: int) -> Markup:
     return paragraph(line, "expected")
 
 
-def results(painted: Sequence[StoredPicture]) -> Markup:
-    """One line for each new picture: its seed, and how well it matches the prompt."""
-    return Markup('<ul class="results">{}</ul>').format(join(map(_result, painted)))
-
-
-def _result(picture: StoredPicture) -> Markup:
-    if picture.blocked:
-        return Markup(
-            '<li class="notice">{} <button type="button" data-press="more">{}</button></li>'
-        ).format(STRINGS.html("blocked", picture.seed), STRINGS.html("another_seed"))
-    seed, fidelity = STRINGS.html("seed_of", picture.seed), picture.fidelity
-    if fidelity is None:
-        return Markup("<li><b>{}</b></li>").format(seed)
-    return Markup("<li><b>{}:</b> {}</li>").format(seed, Bilingual(fidelity.en, fidelity.ar).html)
-
-
 def picture_caption(picture: StoredPicture, prompt: Prompt | None, language: str) -> str:
     """The line under a picture, which is also its alt text: caption and seed."""
-    caption = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
+    caption = prompt.texts[language] if prompt else ""
     seed = STRINGS.text("seed_of", language, picture.seed)
     return f"{caption} · {seed}" if caption else seed
-
-
-def _time(seconds: float) -> Markup:
-    if seconds >= 10:
-        return duration(seconds).html
-    return Bilingual(f"{seconds:.1f} s", f"{seconds:.1f} ثانية").html

@@ -29,11 +29,7 @@ from marsam.web.strings import STRINGS
 
 UNQUEUED: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """Options of events that take no time."""
-QUEUED: dict[str, Any] = {
-    "concurrency_limit": 4,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
+QUEUED = UNQUEUED | {"queue": True, "concurrency_limit": 4}
 """Options of events that run the models: four requests of a kind at a time share them."""
 _log = logging.getLogger(__name__)
 
@@ -191,7 +187,7 @@ def gallery_update(items: list[tuple[str, str]]) -> Any:
 
 def notes_update(notices: Sequence[Notice], *, stale: bool = False) -> Any:
     """Notices below a text box, hidden when there are none."""
-    return gr.update(value=render.notices(notices, stale=stale), visible=bool(notices) or stale)
+    return gr.update(value=render.notices(notices, stale), visible=bool(notices) or stale)
 
 
 def candidates_update(session: Session) -> Any:
@@ -210,6 +206,5 @@ def _thumbnail(run: Run) -> Path | None:
 
 def _title(run: Run, language: str) -> str:
     date = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-    prompt = run.prompt
-    caption = "" if prompt is None else prompt.arabic if language == ARABIC else prompt.english
+    caption = run.prompt.texts[language] if run.prompt else ""
     return f"{caption} · {date}" if caption else date
