@@ -45,7 +45,7 @@ def review(
 
     from marsam.review.images import RowImages
     from marsam.review.table import Review
-    from marsam.server.listen import load_keys
+    from marsam.server.listen import listen, load_keys
     from marsam.server.security import require_key
 
     keys = load_keys(key_file)
@@ -54,11 +54,13 @@ def review(
         raise OptionError(f"Folder not found: {folder}.")
     table = Review(file)
     try:
-        from marsam.review.server import serve  # slow to import: wrong options are reported before
+        # Slow to import: wrong options are reported before.
+        from marsam.review.server import application
 
         folders = [table.table.parent] if folder is None else [folder, table.table.parent]
         images = RowImages(folders, _open_cache())
-        serve(table, images, host=host, port=port, keys=keys, hosts=host_name or ())
+        app = application(table, images, keys=keys, hosts=host_name or ())
+        listen(app, host=host, port=port)
     finally:
         table.close()
 

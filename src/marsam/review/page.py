@@ -14,11 +14,11 @@ from marsam.errors import MarsamError, PromptError
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.review import render
 from marsam.review.images import MissingImage, RowImages
-from marsam.review.layout import FILTERS, Components, create_components
+from marsam.review.layout import FILTERS, Components
 from marsam.review.strings import STRINGS
 from marsam.review.table import Review, digest
 from marsam.ui.error_messages import error_message
-from marsam.ui.html import EMPTY, join
+from marsam.ui.html import EMPTY, join, paragraph
 from marsam.ui.i18n import ARABIC, ENGLISH, Bilingual
 from marsam.ui.updates import Update, merge
 
@@ -66,48 +66,9 @@ class PageState:
 def build(review: Review, images: RowImages) -> gr.Blocks:
     """Return the review page of a table."""
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
-        components = create_components(review.table.name, review.codes, Session())
-        _wire(page, components, ReviewHandlers(components, review, images))
+        components = Components(review.table.name, review.codes, Session())
+        ReviewHandlers(components, review, images).connect(page)
     return page
-
-
-def _wire(page: gr.Blocks, components: Components, handlers: "ReviewHandlers") -> None:
-    options: dict[str, Any] = {
-        "queue": False,
-        "trigger_mode": "multiple",  # a key may be pressed again before the response
-        "show_progress": "hidden",
-        "api_visibility": "private",
-    }
-    language, row, texts = components.language, components.current_row, components.texts
-    page.load(
-        handlers.load,
-        [language],
-        components.all,
-        js="() => window.marsam.load().slice(1)",
-        **options,
-    ).then(None, js="() => window.marsam.ready()")
-    language.input(
-        handlers.set_language,
-        [language, row],
-        components.all,
-        js="(code, row) => [window.marsam.setLanguage(code), row]",
-        **options,
-    )
-
-    def connect(event: Callable[..., Any], handler: Callable[[PageState], Update]) -> None:
-        def run(session: Session, language: str, name: str, row: str, *values: str) -> Update:
-            edited = dict(zip(texts, values, strict=True))
-            return handler(PageState(session, language, name, row, edited))
-
-        # Every request names its row: a key pressed twice cannot save a text to another row.
-        inputs = [components.session, language, components.filter, row, *texts.values()]
-        event(run, inputs, components.all, **options)
-
-    connect(components.filter.input, handlers.set_filter)
-    connect(components.save.click, handlers.save)
-    connect(components.reopen.click, handlers.reopen)
-    connect(components.next.click, partial(handlers.move, 1))
-    connect(components.previous.click, partial(handlers.move, -1))
 
 
 class ReviewHandlers:
@@ -115,6 +76,36 @@ class ReviewHandlers:
 
     def __init__(self, components: Components, review: Review, images: RowImages) -> None:
         self.components, self.review, self.images = components, review, images
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Attach the handlers to their events."""
+        options: dict[str, Any] = {
+            "outputs": self.components.all,
+            "queue": False,
+            "trigger_mode": "multiple",  # a key may be pressed again before the response
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        parts, language = self.components, self.components.language
+        load, ready = "() => window.marsam.load().slice(1)", "() => window.marsam.ready()"
+        page.load(self.load, [language], js=load, **options).then(None, js=ready)
+        set_language = "(code, row) => [window.marsam.setLanguage(code), row]"
+        language.input(self.set_language, [language, parts.current_row], js=set_language, **options)
+        # Every request names its row: a key pressed twice cannot save a text to another row.
+        inputs = [parts.session, language, parts.filter, parts.current_row, *parts.texts.values()]
+
+        def connect(event: Callable[..., Any], handler: Callable[[PageState], Update]) -> None:
+            def run(session: Session, language: str, name: str, row: str, *values: str) -> Update:
+                texts = dict(zip(parts.texts, values, strict=True))
+                return handler(PageState(session, language, name, row, texts))
+
+            event(run, inputs, **options)
+
+        connect(parts.filter.input, self.set_filter)
+        connect(parts.save.click, self.save)
+        connect(parts.reopen.click, self.reopen)
+        connect(parts.next.click, partial(self.move, 1))
+        connect(parts.previous.click, partial(self.move, -1))
 
     def load(self, language: str) -> Update:
         """Show the first draft on a newly opened page; the first row if there is no draft."""
@@ -167,11 +158,8 @@ class ReviewHandlers:
         try:
             saved = self.review.save(index, page.texts, expected)
         except PromptError:
-            too_long = any(map(str.strip, page.texts.values()))
-            reason = (
-                STRINGS.html("too_long", MAX_TEXT_CHARACTERS) if too_long else STRINGS.html("empty")
-            )
-            return self._show(page, index, reason)
+            reason = "too_long" if any(map(str.strip, page.texts.values())) else "empty"
+            return self._show(page, index, STRINGS.html(reason, MAX_TEXT_CHARACTERS))
         except MarsamError as error:
             return self._show(page, index, _not_saved(error))
         if not saved:  # the current texts are shown now, so that saving again replaces them
@@ -221,15 +209,11 @@ class ReviewHandlers:
             components.count: render.count(done, len(rows)),
         }
         if index is None:
-            nothing = Markup('<p class="nothing">{}</p>')
-            hidden = gr.update(visible=False)
+            hidden = (components.notices, components.save, components.reopen)
             return update | {
                 components.current_row: "",
-                components.image: nothing.format(STRINGS.html(f"none_{page.filter}")),
-                components.notices: hidden,
-                components.save: hidden,
-                components.reopen: hidden,
-                **dict.fromkeys(components.texts.values(), hidden),
+                components.image: paragraph(STRINGS.html(f"none_{page.filter}"), "nothing"),
+                **dict.fromkeys((*hidden, *components.texts.values()), gr.update(visible=False)),
                 components.status: join(messages, " "),
             }
         row = rows[index]
@@ -267,7 +251,7 @@ class ReviewHandlers:
     def _saved_message(self) -> Markup:
         if self.review.write_error:
             reason = Bilingual(self.review.write_error, STRINGS["why_not_written"].ar)
-            return STRINGS.html("saved_beside", self.review.corrections_file.name, reason)
+            return STRINGS.html("saved_beside", self.review.corrections.file.name, reason)
         return STRINGS.html("saved")
 
     def _locate(self, row: str) -> tuple[int | None, str]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
@@ -10,12 +11,12 @@ import gradio as gr
 from fastapi import FastAPI, Response
 
 from marsam.review.images import RowImages
-from marsam.review.layout import mount_options
 from marsam.review.page import build
 from marsam.review.table import Review
-from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
-from marsam.version import __version__
+from marsam.ui.theme import launch_options
+
+HERE = Path(__file__).parent
 
 
 def application(
@@ -32,13 +33,7 @@ def application(
         yield
         review.close()
 
-    app = FastAPI(
-        title="Marsam",
-        version=__version__,
-        lifespan=lifespan,
-        openapi_url=None,
-        max_body_size=1_000_000,
-    )
+    app = FastAPI(lifespan=lifespan, openapi_url=None, max_body_size=1_000_000)
 
     @app.get("/picture/{sha256}.jpg")
     def picture(sha256: str) -> Response:
@@ -51,20 +46,10 @@ def application(
 
     page = build(review, images)
     page.queue(max_size=64, api_open=False)
-    gr.mount_gradio_app(app, page, path="/", **mount_options())
+    css = (HERE / "review.css").read_text(encoding="utf-8")
+    script = (HERE / "review.js").read_text(encoding="utf-8")
+    options = launch_options(css=css, script=script) | {"max_file_size": 1}  # nothing is uploaded
+    gr.mount_gradio_app(app, page, path="/", **options)
     # As on the studio's page: otherwise a request could name any file of this machine.
     page.has_launched = True
     return SecurityMiddleware(app, keys=keys, hosts=hosts)
-
-
-def serve(
-    review: Review,
-    images: RowImages,
-    *,
-    host: str,
-    port: int,
-    keys: frozenset[str] = frozenset(),
-    hosts: Iterable[str] = (),
-) -> None:
-    """Serve until interrupted."""
-    listen(application(review, images, keys=keys, hosts=hosts), host=host, port=port)

@@ -35,6 +35,7 @@ class Review:
     Attributes:
         rows: in the table's order.
         codes: NLLB codes of its languages, in the order of their columns.
+        corrections: all corrections, also those that did not reach the table.
         write_error: why the last write of the table failed; empty if it did not.
 
     Raises:
@@ -61,11 +62,6 @@ class Review:
         if 0 <= last_index < len(self.rows) and self.rows[last_index].path == path:
             return last_index
         return next((i for i, row in enumerate(self.rows) if row.path == path), None)
-
-    @property
-    def corrections_file(self) -> Path:
-        """The file with all corrections, also those that did not reach the table."""
-        return self._corrections.file
 
     def reload_if_changed(self) -> None:
         """Read the table again if another program has changed it."""
@@ -122,7 +118,7 @@ class Review:
             if not row.sha256:
                 raise OptionError(f"{row.path} could not be read as an image, and has no texts.")
             texts = texts or {code: row.texts.get(code, "") for code in self.codes}
-            earlier = self._corrections.of(row.sha256)
+            earlier = self.corrections.of(row.sha256)
             warnings = earlier[-1].warnings if row.reviewed and earlier else row.warnings
             correction = Correction(
                 path=row.path,
@@ -138,7 +134,7 @@ class Review:
                 return True  # the same request twice
             if digest(row) != expected:
                 return False
-            self._corrections.add(correction)
+            self.corrections.add(correction)
             self._apply_corrections()
             if len(self.rows) > SYNC_WRITE_MAX_ROWS:
                 self._schedule_write()
@@ -150,13 +146,13 @@ class Review:
         """Read the table, and apply the corrections that did not reach it."""
         self._version = _file_version(self.table)
         self.rows, self.codes = read_table(self.table)
-        self._corrections = Corrections(self.table)
+        self.corrections = Corrections(self.table)
         if self._apply_corrections():
             self._schedule_write()
 
     def _apply_corrections(self) -> bool:
         before = self.rows
-        self.rows = [self._corrections.apply(row) for row in before]
+        self.rows = [self.corrections.apply(row) for row in before]
         # A correction may add a language that the table has no column for.
         used = dict.fromkeys(code for row in self.rows for code in row.texts)
         self.codes = list(dict.fromkeys([*self.codes, *used]))
@@ -183,7 +179,7 @@ class Review:
                 writer = TABLE_WRITERS[self.table.suffix.lower()]
                 output = AtomicOutput(self.table, lambda file: writer(file, self.codes))
                 for row in read_rows(self.table):
-                    output.write(self._corrections.apply(row))
+                    output.write(self.corrections.apply(row))
                 output.commit()
                 self.write_error, self._write_seconds = "", time.monotonic() - started
                 with self._lock:

@@ -19,11 +19,11 @@ class HistoryHandlers:
     def connect(self) -> None:
         """Attach the handlers to their events."""
         parts = self.components
-        parts.history.select(self.select, None, parts.history_tab_parts, **UNQUEUED)
+        parts.history.select(self.select, None, parts.past_runs, **UNQUEUED)
         parts.open.click(self.open, None, [parts.tabs, *parts.run], **UNQUEUED)
         parts.delete.click(self.ask_to_confirm, None, [parts.confirmation], **UNQUEUED)
         parts.cancel.click(self.cancel, None, [parts.confirmation], **UNQUEUED)
-        parts.confirm.click(self.delete, None, parts.history_tab_parts, **UNQUEUED)
+        parts.confirm.click(self.delete, None, parts.past_runs, **UNQUEUED)
 
     def select(self, event: gr.SelectData, request: gr.Request) -> Update:
         """Select a run."""

@@ -3,7 +3,7 @@
 import dataclasses
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -41,7 +41,7 @@ class PaintHandlers:
     def connect(self) -> None:
         """Attach the handlers to their events."""
         parts = self.components
-        outputs = [*parts.prompt, *parts.pictures, *parts.history_tab_parts]
+        outputs = [*parts.prompt, *parts.pictures, *parts.past_runs]
         outputs += [parts.paint, parts.stop, parts.summary, parts.about_text]
         painted = gr.on(
             [parts.paint.click, parts.english.submit, parts.arabic.submit],
@@ -50,15 +50,10 @@ class PaintHandlers:
             outputs,
             **QUEUED,
         )
-        eta: dict[str, Any] = {
-            "fn": self.show_eta,
-            "inputs": parts.time_settings,
-            "outputs": [parts.expected],
-            **UNQUEUED,
-        }
-        painted.then(**eta)
+        eta = UNQUEUED | {"inputs": parts.time_settings, "outputs": [parts.expected]}
+        painted.then(self.show_eta, **eta)
         for setting in parts.time_settings:
-            setting.change(trigger_mode="always_last", **eta)
+            setting.change(self.show_eta, trigger_mode="always_last", **eta)
         parts.stop.click(self.stop, None, [parts.status], **UNQUEUED)
         parts.more.click(self.more, None, outputs, **QUEUED)
         parts.same.click(self.same, None, outputs, **QUEUED)
@@ -90,19 +85,20 @@ class PaintHandlers:
 
     def more(self, request: gr.Request) -> Iterator[Update]:
         """Paint the same prompt with the seeds that follow."""
-        session = self.sessions.of(request)
-        if session.prompt and session.pictures:
-            yield from self._repeat(session, max(p.seed for p in session.pictures) + 1)
+        yield from self._repeat(request, lambda seeds: max(seeds) + 1)
 
     def same(self, request: gr.Request) -> Iterator[Update]:
         """Paint the same pictures once more."""
+        yield from self._repeat(request, min)
+
+    def _repeat(
+        self, request: gr.Request, choose_seed: Callable[[list[int]], int]
+    ) -> Iterator[Update]:
         session = self.sessions.of(request)
         if session.prompt and session.pictures:
-            yield from self._repeat(session, min(p.seed for p in session.pictures))
-
-    def _repeat(self, session: Session, seed: int) -> Iterator[Update]:
-        options = session.options or PaintOptions()
-        yield from self._paint(session, dataclasses.replace(options, seed=seed))
+            seed = choose_seed([picture.seed for picture in session.pictures])
+            options = dataclasses.replace(session.options or PaintOptions(), seed=seed)
+            yield from self._paint(session, options)
 
     def stop(self, request: gr.Request) -> Update:
         """Cancel the run after the current step; finished pictures are kept."""
