@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,9 @@ def export(table: Path, out: Iterable[Path]) -> list[Path]:
         raise OptionError(f"No Arabic text in {table.name} was corrected, so there are no terms.")
     for path in paths:
         if path in glossaries:
-            _write(path, entries, _GlossaryWriter)
+            _write(path, [_GLOSSARY_HEADER, *map(_toml_table, entries)])
         else:
-            _write(path, (pairs(row, corrections) for row in images), _PairsWriter)
+            _write(path, (f"{_json(pairs(row, corrections))}\n" for row in images))
     return paths
 
 
@@ -122,37 +123,22 @@ def _check_overwrite(path: Path, table: Path, corrections: Path) -> None:
         )
 
 
-def _write(path: Path, items: Iterable[Any], make: Callable[[Path], Any]) -> None:
-    output = AtomicOutput(path, make)
+def _write(path: Path, texts: Iterable[Any]) -> None:
+    open_text: Callable[[Path], Any] = partial(Path.open, mode="w", encoding="utf-8")
+    output = AtomicOutput(path, open_text)
     try:
-        for item in items:
-            output.write(item)
+        for text in texts:
+            output.write(text)
         output.commit()
     finally:
         output.discard()
 
 
-class _PairsWriter:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-
-    def write(self, row: Any) -> None:
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def close(self) -> None:
-        self._file.close()
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
-class _GlossaryWriter(_PairsWriter):
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file.write(_GLOSSARY_HEADER)
-
-    def write(self, row: Any) -> None:
-        lines = (f"{name} = {_toml_string(text)}\n" for name, text in row.items())
-        self._file.write(f"\n[[term]]\n{''.join(lines)}")
-
-
-def _toml_string(text: str) -> str:
-    """A TOML string: escaped as in JSON, and one more character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+def _toml_table(term: Mapping[str, str]) -> str:
+    # A TOML string is escaped as in JSON, and one more character is.
+    lines = (f"{name} = {_json(text)}\n".replace("\x7f", "\\u007F") for name, text in term.items())
+    return f"\n[[term]]\n{''.join(lines)}"

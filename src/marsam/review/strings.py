@@ -1,16 +1,14 @@
 """The text of the review page, in both languages side by side."""
 
+from marsam.batch import contact_sheet
 from marsam.text import languages
-from marsam.ui.i18n import ARABIC, Bilingual, Strings, arabic_count
+from marsam.ui.i18n import ARABIC, Bilingual, Strings, pictures
 
 STRINGS = Strings(
+    contact_sheet.STRINGS,  # the names of the rows' states
     title=Bilingual("Review of {}", "مراجعة {}"),
     show=Bilingual("Show", "عرض"),
-    draft=Bilingual("Not reviewed", "لم تُراجَع"),
-    notices=Bilingual("With warnings", "عليها ملاحظات"),
-    reviewed=Bilingual("Reviewed", "رُوجعت"),
-    error=Bilingual("Failed", "تعذّر وصفها"),
-    all=Bilingual("All", "الكل"),
+    notices=contact_sheet.STRINGS["check"],
     save=Bilingual("Save and next", "حفظ والانتقال إلى التالية"),
     next=Bilingual("Next", "التالية"),
     previous=Bilingual("Previous", "السابقة"),
@@ -29,7 +27,6 @@ STRINGS = Strings(
         "The file has changed since its picture was described, so it is not shown.",
         "تغيّر الملف بعد وصف صورته، ولذلك لا تُعرض.",
     ),
-    failed=Bilingual("This file could not be described:", "تعذّر وصف هذا الملف:"),
     unsaved=Bilingual("Changed, not saved yet.", "عُدّل الوصف ولم يُحفظ بعد."),
     elsewhere=Bilingual(
         "The captions were changed on another page to what follows. "
@@ -70,9 +67,7 @@ STRINGS = Strings(
 
 
 def language_name(code: str) -> Bilingual:
-    """A language's name, by its NLLB code; short for English and Arabic."""
-    if code == languages.ENGLISH.code:
-        return Bilingual("English", "الإنجليزية")
+    """A language's name, by its NLLB code; short for Arabic."""
     if code == languages.ARABIC.code:
         return Bilingual("Arabic", "العربية")
     language = languages.language(code)
@@ -87,6 +82,5 @@ def name_of(code: str, speech: str) -> str:
 
 def progress(done: int, total: int) -> Bilingual:
     """How many pictures are reviewed."""
-    reviewed = arabic_count(done, "صورة واحدة", "صورتان", "صور", "صورة")
-    arabic = f"رُوجعت {reviewed} من {total}" if done else f"لم تُراجَع بعد أي صورة من {total}"
+    arabic = f"رُوجعت {pictures(done).ar} من {total}" if done else f"لم تُراجَع بعد أي صورة من {total}"
     return Bilingual(f"{done} of {total} reviewed", arabic)

@@ -1,6 +1,7 @@
 """Captions and prompt: the events of the input picture and of the two text boxes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,7 @@ class DescribeHandlers:
         """Attach the handlers to their events."""
         parts = self.components
         # The file as it was uploaded: if Gradio opened it and failed, its message would not help.
-        image: dict[str, Any] = {
-            "inputs": [parts.image],
-            "outputs": parts.run,
-            "preprocess": False,
-            **QUEUED,
-        }
+        image = QUEUED | {"inputs": [parts.image], "outputs": parts.run, "preprocess": False}
         parts.image.input(self.describe, **image)
         parts.examples.select(self.select_example, None, [parts.image], **UNQUEUED).then(
             self.describe, **image
@@ -74,22 +70,18 @@ class DescribeHandlers:
                 yield {parts.status: gr.skip()}
                 return
             image = open_picture(path)
-        except PictureError as error:
+            record: Record | None = None
+            # Without a record, or with that of a newer Marsam, it is described like any other.
+            with suppress(PictureError):
+                record = metadata.read_record(path)
+            if record is not None:
+                yield self._restore(session, path, record)
+                return
+        except MarsamError as error:  # no picture, or its settings are out of range
             self.view.warn(session, error)
             yield self.view.show_image(session)
             return
-        try:
-            record = metadata.read_record(path)
-        except PictureError:
-            record = None  # damaged, or of a newer Marsam: described like any other picture
-        if record is None:
-            yield from self._describe(session, image)
-            return
-        try:
-            yield self._restore(session, path, record)
-        except MarsamError as error:  # settings out of range
-            self.view.warn(session, error)
-            yield self.view.show_image(session)
+        yield from self._describe(session, image)
 
     def select_example(self, event: gr.SelectData) -> Update:
         """Put an example into the picture box."""

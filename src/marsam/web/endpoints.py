@@ -47,9 +47,8 @@ def add_endpoints(scheduler: Scheduler) -> None:
             return studio.translator.translate(text, options).text
 
     def execute(
-        settings: tuple[float, float | None, str], request: gr.Request, **inputs: Any
+        request: gr.Request, number: float, seed: float | None, recipe: str, **inputs: Any
     ) -> tuple[str, str, list[str]]:
-        number, seed, recipe = settings
         with _gradio_errors():
             paint = PaintOptions(
                 pictures=int(number),
@@ -66,12 +65,12 @@ def add_endpoints(scheduler: Scheduler) -> None:
     def paint(
         text: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
     ) -> tuple[str, str, list[str]]:
-        return execute((pictures, seed, recipe), request, prompt=text)
+        return execute(request, pictures, seed, recipe, prompt=text)
 
     def run(
         picture: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
     ) -> tuple[str, str, list[str]]:
-        return execute((pictures, seed, recipe), request, image=Path(picture))
+        return execute(request, pictures, seed, recipe, image=Path(picture))
 
     options: dict[str, Any] = {"concurrency_limit": ENDPOINT_CONCURRENCY}
     button.click(caption, [picture], [english, arabic], api_name="caption", **options)

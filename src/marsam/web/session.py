@@ -23,12 +23,6 @@ EXAMPLES_DIR = Path(__file__).with_name("examples")
 EXAMPLE_RUN_DIR = EXAMPLES_DIR / "finished"
 
 
-def _set() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event
-
-
 @dataclass
 class Session:
     """The state of one open page; sessions share nothing.
@@ -55,7 +49,7 @@ class Session:
     captions: tuple[Caption, ...] = ()
     prompt: Prompt | None = None
     edited: str = ""
-    described: threading.Event = field(default_factory=_set)
+    described: threading.Event = field(default_factory=threading.Event)
     run: str | None = None
     painting_run: str | None = None
     pictures: list[StoredPicture] = field(default_factory=list)
@@ -64,6 +58,9 @@ class Session:
     selected: str | None = None
     cancel_download: threading.Event = field(default_factory=threading.Event)
     painting: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.described.set()
 
     def load_run(self, run: Run, *, example: bool = False) -> None:
         """Show a stored run; nothing is added to an ``example``, which is in no journal."""
