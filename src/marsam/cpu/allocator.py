@@ -1,7 +1,4 @@
-"""Whether the C library keeps freed memory for the next layer or returns it to the system (glibc).
-
-With other C libraries the functions do nothing.
-"""
+"""Keep freed memory for the next layer, or return it to the system; does nothing without glibc."""
 
 import ctypes
 from contextlib import suppress

@@ -5,9 +5,11 @@ program on the machine. So the first result stands, and a choice that cannot be 
 """
 
 import platform
-import time
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from timeit import timeit
 
 import platformdirs
 
@@ -20,18 +22,16 @@ REPEATS = 3
 
 def cache_file() -> Path:
     """Where results are kept between starts."""
-    return Path(platformdirs.user_cache_dir("marsam")) / "autotune.json"
+    return platformdirs.user_cache_path("marsam") / "autotune.json"
 
 
 def processor_name() -> str:
     """The CPU's model name, as the system gives it."""
-    try:
+    with suppress(OSError):
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        cpuinfo = ""
-    lines = (line for line in cpuinfo.splitlines() if line.startswith("model name"))
-    names = (line.partition(":")[2] for line in lines)
-    return next(names, "").strip() or platform.processor() or platform.machine()
+        if found := re.search(r"^model name[ \t]*:[ \t]*(\S.*)", cpuinfo, re.MULTILINE):
+            return found[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def cached_ratio(name: str) -> float | None:
@@ -53,15 +53,11 @@ def is_faster(name: str, baseline: Callable[[], object], candidate: Callable[[],
 
 
 def _time_ratio(baseline: Callable[[], object], candidate: Callable[[], object]) -> float:
-    """The best times of both, taken in turn after a warm-up each."""
-    best = {baseline: float("inf"), candidate: float("inf")}
-    for turn in range(REPEATS + 1):
-        for work in best:
-            started = time.perf_counter()
-            work()
-            if turn:
-                best[work] = min(best[work], time.perf_counter() - started)
-    return best[candidate] / best[baseline]
+    """By the best times of both, taken in turn after a warm-up each."""
+    both = baseline, candidate
+    turns = [[timeit(work, number=1) for work in both] for _ in range(REPEATS + 1)]
+    best_baseline, best_candidate = (min(turn[i] for turn in turns[1:]) for i in (0, 1))
+    return best_candidate / best_baseline
 
 
 def _key(name: str) -> str:

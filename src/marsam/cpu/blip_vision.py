@@ -5,8 +5,10 @@ image's keys and values again for every beam.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -14,29 +16,19 @@ from marsam.cpu.prepacked import prepack_weights, prepacks_onednn
 from marsam.cpu.tiled_attention import tiled_attention
 from marsam.device import Device
 
+Attention = Callable[..., Tensor]
 
-class VisionSdpaAttention(nn.Module):
-    """Self-attention of BLIP's vision encoder by a kernel that does not return the weights.
 
-    Args:
-        attention: the ``BlipAttention`` it replaces, and whose layers it takes.
-        tiled: use :func:`~marsam.cpu.tiled_attention.tiled_attention` rather than torch's kernel.
+def _vision_attention(
+    attention: Any, attend: Attention, hidden_states: Tensor, **_: Any
+) -> tuple[Tensor, None]:
+    """The forward of a ``BlipAttention``, by a kernel that does not return the weights.
+
+    Hidden states (n, tokens, channels) to the same shape.
     """
-
-    def __init__(self, attention: Any, *, tiled: bool) -> None:
-        super().__init__()
-        self.heads = attention.num_heads
-        self.attend = tiled_attention if tiled else scaled_dot_product_attention
-        self.qkv, self.projection = attention.qkv, attention.projection
-
-    def forward(self, hidden_states: Tensor, **_: Any) -> tuple[Tensor, None]:
-        """Hidden states (n, tokens, channels) to the same shape, and no weights."""
-        query, key, value = (
-            self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        )
-        attended = self.attend(query, key, value)
-        output: Tensor = self.projection(attended.transpose(1, 2).flatten(2))
-        return output, None
+    heads = attention.qkv(hidden_states).unflatten(-1, (3, attention.num_heads, -1))
+    attended = attend(*heads.permute(2, 0, 3, 1, 4))
+    return attention.projection(attended.transpose(1, 2).flatten(2)), None
 
 
 class OncePerImageProjection(nn.Module):
@@ -49,39 +41,28 @@ class OncePerImageProjection(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Image states (images x beams, tokens, channels), equal for all beams of an image."""
-        output: Tensor = self.layer(states[:: self.beams])
-        return output.repeat_interleave(self.beams, 0)
-
-
-def _mlp_with_fused_gelu(mlp: Any) -> Callable[[Tensor], Tensor]:
-    """The forward of an MLP of two prepacked layers, GELU fused into the first product."""
-
-    def forward(states: Tensor) -> Tensor:
-        output: Tensor = mlp.fc2(mlp.fc1.forward(states, "gelu"))
-        return output
-
-    return forward
+        return torch.repeat_interleave(self.layer(states[:: self.beams]), self.beams, 0)
 
 
 def apply_blip_optimizations(model: Any, device: Device) -> list[OncePerImageProjection]:
-    """Optimise a ``BlipForConditionalGeneration``.
+    """Optimise a ``BlipForConditionalGeneration``; return its cross-attention projections.
 
-    Returns:
-        The cross-attention projections: set their ``beams`` before each ``generate``.
+    Set their ``beams`` before each ``generate``.
     """
     encoder = model.vision_model.encoder
+    attend: Attention = tiled_attention if device.has_bf16 else scaled_dot_product_attention
     for layer in encoder.layers:
-        layer.self_attn = VisionSdpaAttention(layer.self_attn, tiled=device.has_bf16)
+        layer.self_attn.forward = partial(_vision_attention, layer.self_attn, attend)
     prepack_weights(encoder, device)
     if prepacks_onednn(device) and encoder.config.hidden_act == "gelu":
-        for layer in encoder.layers:
-            layer.mlp.forward = _mlp_with_fused_gelu(layer.mlp)
+        for layer in encoder.layers:  # GELU is fused into the first product
+            layer.mlp.fc1.forward = partial(layer.mlp.fc1.forward, activation="gelu")
+            layer.mlp.activation_fn = nn.Identity()
     projections = []
     for layer in model.text_decoder.bert.encoder.layer:
         attention = layer.crossattention.self
-        prepack_weights(nn.ModuleList([attention.key, attention.value]), device)
-        attention.key, attention.value = map(
-            OncePerImageProjection, (attention.key, attention.value)
-        )
+        attention.key = OncePerImageProjection(attention.key)
+        attention.value = OncePerImageProjection(attention.value)
         projections += [attention.key, attention.value]
+    prepack_weights(nn.ModuleList(projections), device)
     return projections

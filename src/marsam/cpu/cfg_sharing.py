@@ -6,12 +6,11 @@ enough.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor
-
-Forward = Callable[..., Tensor]
 
 
 def apply_cfg_sharing(unet: Any) -> None:
@@ -23,37 +22,29 @@ def apply_cfg_sharing(unet: Any) -> None:
     first: Any = unet.down_blocks[0]
     # Cheap layers too: computed on both halves, they may round them differently; then the halves
     # are no longer equal for the layers that follow.
-    layers = unet.time_embedding, unet.conv_in, first.resnets[0], *_before_cross_attention(first)
-    for layer in layers:
+    layers = [unet.time_embedding, unet.conv_in, first.resnets[0]]
+    for transformer in (getattr(first, "attentions", None) or ())[:1]:
+        if hasattr(transformer, "transformer_blocks"):
+            attention = transformer.transformer_blocks[0].attn1
+            layers += [transformer.norm, transformer.proj_in, attention]
+    for layer in filter(None, layers):
         layer.forward = share_cfg_halves(layer.forward)
 
 
-def _before_cross_attention(block: Any) -> list[Any]:
-    """The layers of a block's first transformer that see the latents alone."""
-    for transformer in (getattr(block, "attentions", None) or ())[:1]:
-        if hasattr(transformer, "transformer_blocks"):
-            attention = transformer.transformer_blocks[0].attn1
-            return [layer for layer in (transformer.norm, transformer.proj_in, attention) if layer]
-    return []
-
-
-def share_cfg_halves(forward: Forward) -> Forward:
+def share_cfg_halves(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Wrap a forward so that it computes one half of the batch where both halves are equal.
 
     All tensors it takes and returns have the batch as first dimension.
     """
 
+    @wraps(forward, updated=())  # stages.lora unwraps it to set weights
     def shared(*args: Any, **kwargs: Any) -> Tensor:
         inputs = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
-        if not all(_has_equal_halves(tensor) for tensor in inputs):
+        if not all(map(_has_equal_halves, inputs)):
             return forward(*args, **kwargs)
-        half = forward(
-            *(_first_half(value) for value in args),
-            **{name: _first_half(value) for name, value in kwargs.items()},
-        )
+        half = forward(*map(_first_half, args), **{k: _first_half(v) for k, v in kwargs.items()})
         return torch.cat([half, half])
 
-    shared.__wrapped__ = forward  # type: ignore[attr-defined] # for stages.lora, to set weights
     return shared
 
 

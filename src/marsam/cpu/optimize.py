@@ -26,21 +26,19 @@ def store_pipeline_in_fp16(pipe: Any) -> None:
 
 def optimize_pipeline(pipe: Any, device: Device) -> None:
     """Apply what is faster on this CPU in the dtype it computes in."""
-    unet: Any = getattr(pipe, "unet", None)
-    vae: Any = getattr(pipe, "vae", None)
-    for network in (unet, vae):
-        if network is not None:
-            network.to(memory_format=torch.channels_last)
+    unet, vae = getattr(pipe, "unet", None), getattr(pipe, "vae", None)
+    decoder = getattr(vae, "decoder", nn.Module())
+    for network in filter(None, (unet, vae)):
+        network.to(memory_format=torch.channels_last)
+    for layer in decoder.modules():
+        if type(layer) is nn.SiLU:
+            layer.inplace = True  # no other layer reads its input
     if device.has_bf16 and unet is not None:
         apply_tiled_attention(unet)
-    for layer in vae.decoder.modules() if hasattr(vae, "decoder") else ():
-        if type(layer) is torch.nn.SiLU:
-            layer.inplace = True  # no other layer reads its input
     if device.has_spare_memory:
-        _apply_winograd(unet, vae, device)
-    if hasattr(vae, "decoder"):
-        apply_streaming_decoder(vae.decoder)
-    if unet is not None:
+        _apply_winograd(unet, decoder, device)
+    apply_streaming_decoder(decoder)
+    if unet is not None and prepacks_onednn(device):
         _prepack_unet(unet, device)
     apply_cfg_sharing(unet)
 
@@ -49,24 +47,22 @@ def _prepack_unet(unet: Any, device: Device) -> None:
     """Prepack a U-Net's weights, with the gates fused into the products of its GEGLU layers."""
     from diffusers.models.activations import GEGLU
 
-    if not prepacks_onednn(device):
-        return
     for layer in unet.modules():
         if type(layer) is GEGLU:
             layer.forward = layer.proj.forward = PrepackedGEGLU(layer.proj)
     prepack_weights(unet, device)
 
 
-def _apply_winograd(unet: Any, vae: Any, device: Device) -> None:
+def _apply_winograd(unet: Any, decoder: nn.Module, device: Device) -> None:
     """Use Winograd for the convolutions that are worth the memory of their transformed weights."""
-    has_levels = _has_inner_levels(unet)
+    parts = (getattr(unet, part, None) for part in ("down_blocks", "mid_block", "up_blocks"))
+    has_inner_levels = all(part is not None for part in parts) and len(unet.down_blocks) > 1
     if not device.has_bf16:
         # Not the innermost level: the most weights, and the fewest pixels to use them on.
-        outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_levels else []
-        for part in (*outer, getattr(vae, "decoder", None)):
-            if part is not None:
-                winograd.apply_winograd(winograd.supported_layers(part))
-    elif has_levels:
+        outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_inner_levels else []
+        for part in (*outer, decoder):
+            winograd.apply_winograd(winograd.supported_layers(part))
+    elif has_inner_levels:
         # From bfloat16 to float32 and from 9 to 36 numbers, weights grow to eight times their
         # size: only those of the outermost level, which has the most pixels.
         upsamplers = getattr(unet.up_blocks[-2], "upsamplers", None)
@@ -78,9 +74,3 @@ def _apply_winograd(unet: Any, vae: Any, device: Device) -> None:
         ]
         if layers and winograd.is_faster():
             winograd.apply_winograd(layers)
-
-
-def _has_inner_levels(unet: Any) -> bool:
-    """Whether a U-Net has levels inside its outermost one."""
-    blocks = (getattr(unet, part, None) for part in ("down_blocks", "mid_block", "up_blocks"))
-    return all(block is not None for block in blocks) and len(unet.down_blocks) > 1

@@ -34,25 +34,18 @@ def prepacks_onednn(device: Device) -> bool:
 def prepack_weights(network: nn.Module, device: Device) -> None:
     """Prepack the weights of a network's linear layers and convolutions, where that is faster.
 
-    Args:
-        network: its layers must be called through ``forward``, and nothing may read their weights
-            but for the dtype. Layers whose ``forward`` was replaced already stay.
-        device: what it computes on.
+    They must be called through ``forward``, and nothing may read their weights but for the dtype.
+    Layers whose ``forward`` was replaced already stay.
     """
     if not prepacks_onednn(device):
         return
-    for layer in network.modules():
-        if "forward" not in vars(layer) and (forward := _prepacked_forward(layer)) is not None:
-            layer.forward = forward
-
-
-def _prepacked_forward(layer: nn.Module) -> Any:
-    """The replacement for a layer's ``forward``; None for layers of other kinds."""
-    if type(layer) is nn.Linear:
-        return PrepackedLinear(layer)
-    if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and type(layer.padding) is tuple:
-        return _PrepackedConv2d(layer)
-    return None
+    layers: list[Any] = [layer for layer in network.modules() if "forward" not in vars(layer)]
+    for layer in layers:
+        kind = type(layer)
+        if kind is nn.Linear:
+            layer.forward = PrepackedLinear(layer)
+        elif kind is nn.Conv2d and layer.padding_mode == "zeros" and type(layer.padding) is tuple:
+            layer.forward = _PrepackedConv2d(layer)
 
 
 class _PrepackedForward:
@@ -98,13 +91,10 @@ class PrepackedGEGLU(_PrepackedForward):
 
 class _PrepackedConv2d(_PrepackedForward):
     def _prepack(self, weight: Tensor) -> Tensor:
-        input_size = [1, self._layer.in_channels, CONV_SIDE_PIXELS, CONV_SIDE_PIXELS]
-        return prepack_conv2d(weight, input_size, self._geometry)
-
-    @property
-    def _geometry(self) -> tuple[Any, ...]:
         layer = self._layer
-        return layer.padding, layer.stride, layer.dilation, layer.groups
+        self._geometry = layer.padding, layer.stride, layer.dilation, layer.groups
+        input_size = [1, layer.in_channels, CONV_SIDE_PIXELS, CONV_SIDE_PIXELS]
+        return prepack_conv2d(weight, input_size, self._geometry)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (n, inputs, height, width) to (n, outputs, …)."""

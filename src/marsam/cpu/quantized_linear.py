@@ -13,7 +13,6 @@ few rows take as long as reading the weights, torch's own many times that.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +57,7 @@ class Int8WeightOnlyLinear(nn.Module):
         rows = states.reshape(-1, states.shape[-1])
         if len(rows) > MAX_ROWS_INT8:
             return linear(states, self.weight, self.bias)
-        output = int8_linear(rows, self.int8_weight, self.scale)
-        output = output.view(*states.shape[:-1], -1)
+        output = int8_linear(rows, self.int8_weight, self.scale).view(*states.shape[:-1], -1)
         return output if self.bias is None else output + self.bias
 
 
@@ -109,11 +107,9 @@ def quantize_linears(network: nn.Module, device: Device) -> None:
         if type(layer) is nn.Linear and "forward" not in vars(layer)
     ]
 
-    def replace(entry: tuple[nn.Module, str]) -> None:
-        module, name = entry
-        layer: Any = getattr(module, name)
-        setattr(module, name, quantized(layer, device))
+    def replace(module: nn.Module, name: str) -> None:
+        setattr(module, name, quantized(getattr(module, name), device))
 
     # Packing a layer takes one core as long as a few tokens do: one layer per core.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(replace, found))
+        list(pool.map(lambda entry: replace(*entry), found))

@@ -8,9 +8,9 @@ operations is one parallel region, and a small model is computed by one thread.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,8 @@ def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) ->
         work(items)
         return
 
-    @torch.inference_mode()
     def work_on_share(share: Sequence[Any]) -> None:
-        with _one_thread():
+        with torch.inference_mode(), _one_thread():
             work(share)
 
     ends = [len(items) * i // threads for i in range(threads + 1)]
@@ -44,15 +43,10 @@ def parallel_for(work: Callable[[Sequence[Any]], None], items: Sequence[Any]) ->
         list(pool.map(work_on_share, shares))
 
 
-@contextmanager
-def intra_op_threads(folder: Path) -> Iterator[None]:
+def intra_op_threads(folder: Path) -> AbstractContextManager[Any]:
     """Use as many of torch's threads as are fastest for a model of the size of this one."""
     weights = (file.stat().st_size for file in folder.rglob("*") if is_weights(file.name))
-    if sum(weights) > SMALL_MODEL_BYTES:
-        yield
-        return
-    with _one_thread():
-        yield
+    return nullcontext() if sum(weights) > SMALL_MODEL_BYTES else _one_thread()
 
 
 def _one_thread() -> AbstractContextManager[Any]:

@@ -39,21 +39,13 @@ class TiledAttnProcessor:
         attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
+        **_: Any,
     ) -> Tensor:
         """Hidden states (n, tokens, channels) to the same shape."""
-        del attention_mask, temb
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        query, key, value = (
-            layer(states).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-            for layer, states in (
-                (attn.to_q, hidden_states),
-                (attn.to_k, context),
-                (attn.to_v, context),
-            )
-        )
-        attended = tiled_attention(query, key, value)
+        projected = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
+        heads = [states.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for states in projected]
+        attended = tiled_attention(*heads)
         output: Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
         return output
 
@@ -71,7 +63,7 @@ def tiled_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     output = torch.empty_like(query)
     # Products are fastest with round numbers of columns. Padded keys score 0, that is a power of 1,
     # but their rows of `values` are zeros, so they count for nothing.
-    columns, value_columns = _round_up(key_tokens, 32), _round_up(head_dim + 1, 16)
+    columns, value_columns = 32 * math.ceil(key_tokens / 32), 16 * math.ceil((head_dim + 1) / 16)
     # exp2 is faster than exp: e^x = 2^(x / ln 2).
     scale = head_dim**-0.5 / math.log(2)
     # Tiles of equal size: a small last one would cost nearly as much as a full one.
@@ -100,10 +92,6 @@ def tiled_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
                 scores = torch.bmm(rows, keys[:, :key_tokens].mT) * math.log(2)
                 result[:] = scores.softmax(-1) @ values[:, :key_tokens, :head_dim]
     return output
-
-
-def _round_up(number: int, step: int) -> int:
-    return -(-number // step) * step
 
 
 def apply_tiled_attention(unet: Any) -> None:

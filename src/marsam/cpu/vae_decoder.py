@@ -6,11 +6,12 @@ The convolutions of :mod:`marsam.cpu.winograd` read a few rows at a time, so bot
 those rows when they are read.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, silu
 
 from marsam.cpu import winograd
 from marsam.cpu.allocator import trim_memory
@@ -26,17 +27,15 @@ def apply_streaming_decoder(decoder: nn.Module) -> None:
 
     for part in decoder.modules():
         if type(part) is ResnetBlock2D and _can_stream_block(part):
-            part.forward = _StreamingResnetBlock(part)
+            part.forward = partial(_streaming_resnet_block, part)
         elif type(part) is Upsample2D and _can_stream_upsample(part):
-            part.forward = _StreamingUpsample(part)
+            part.forward = partial(_streaming_upsample, part)
 
 
 def groupnorm_silu_rows(images: Tensor, norm: nn.GroupNorm) -> winograd.LazyRows:
-    """GroupNorm followed by SiLU, computed row by row.
+    """GroupNorm with weights, then SiLU, of images (n, channels, height, width), row by row.
 
-    Args:
-        images: (n, channels, height, width), fastest with channels last.
-        norm: with weights.
+    Fastest with channels last.
     """
     n, channels, height, width = images.shape
     pixels = images.permute(0, 2, 3, 1)
@@ -56,17 +55,13 @@ def groupnorm_silu_rows(images: Tensor, norm: nn.GroupNorm) -> winograd.LazyRows
     variance = group_mean([(chunk - near).square_().sum((1, 2)) for chunk in chunks])
     # Normalisation and affine weights in one multiplication and addition per pixel.
     scale = norm.weight * (variance + norm.eps).rsqrt()
-    shift = norm.bias - mean * scale
-    scale, shift = scale.to(images.dtype), shift.to(images.dtype)
+    shift = (norm.bias - mean * scale).to(images.dtype)
+    scale = scale.to(images.dtype)
 
     def compute(top: int, bottom: int) -> Tensor:
-        rows = torch.addcmul(shift, pixels[:, top:bottom], scale)
-        torch.nn.functional.silu(rows, inplace=True)
-        return rows
+        return silu(torch.addcmul(shift, pixels[:, top:bottom], scale), inplace=True)
 
-    return winograd.LazyRows(
-        shape=(n, channels, height, width), dtype=images.dtype, compute=compute
-    )
+    return winograd.LazyRows((n, channels, height, width), images.dtype, compute)
 
 
 def upsample2x_rows(images: Tensor) -> winograd.LazyRows:
@@ -79,9 +74,7 @@ def upsample2x_rows(images: Tensor) -> winograd.LazyRows:
         rows = some.expand(n, -1, 2, width, 2, channels).reshape(n, -1, 2 * width, channels)
         return rows[:, top % 2 :][:, : bottom - top]  # an odd first row is the second of a pair
 
-    return winograd.LazyRows(
-        shape=(n, channels, 2 * height, 2 * width), dtype=images.dtype, compute=compute
-    )
+    return winograd.LazyRows((n, channels, 2 * height, 2 * width), images.dtype, compute)
 
 
 def _can_stream_block(block: Any) -> bool:
@@ -90,7 +83,7 @@ def _can_stream_block(block: Any) -> bool:
         block.upsample is block.downsample is block.time_emb_proj is None
         and block.time_embedding_norm != "scale_shift"
         and block.output_scale_factor == 1
-        and isinstance(block.nonlinearity, torch.nn.SiLU)
+        and isinstance(block.nonlinearity, nn.SiLU)
         and getattr(block.conv_shortcut, "kernel_size", (1, 1)) == (1, 1)
         and winograd.uses_winograd(block.conv1)
         and winograd.uses_winograd(block.conv2)
@@ -107,23 +100,13 @@ def _can_stream_upsample(layer: Any) -> bool:
     )
 
 
-class _StreamingResnetBlock:
-    """Replaces the ``forward`` of a ``ResnetBlock2D``."""
-
-    def __init__(self, block: Any) -> None:
-        self._block = block
-
-    def __call__(
-        self,
-        images: Tensor,
-        temb: None = None,  # noqa: ARG002 -- decoders have no time embedding
-    ) -> Tensor:
-        block, shortcut = self._block, self._block.conv_shortcut
-        hidden = block.conv1(groupnorm_silu_rows(images, block.norm1))
-        # The input is not read again, so the result may be added to it in place.
-        residual = images if shortcut is None else _conv1x1(images, shortcut)
-        output: Tensor = block.conv2(groupnorm_silu_rows(hidden, block.norm2), residual=residual)
-        return output
+def _streaming_resnet_block(block: Any, images: Tensor, temb: None = None) -> Tensor:  # noqa: ARG001
+    """The ``forward`` of a ``ResnetBlock2D``; decoders have no time embedding."""
+    hidden = block.conv1(groupnorm_silu_rows(images, block.norm1))
+    # The input is not read again, so the result may be added to it in place.
+    residual = images if block.conv_shortcut is None else _conv1x1(images, block.conv_shortcut)
+    output: Tensor = block.conv2(groupnorm_silu_rows(hidden, block.norm2), residual=residual)
+    return output
 
 
 def _conv1x1(images: Tensor, layer: nn.Conv2d) -> Tensor:
@@ -132,13 +115,8 @@ def _conv1x1(images: Tensor, layer: nn.Conv2d) -> Tensor:
     return linear(pixels, weight.to(images.dtype), layer.bias).permute(0, 3, 1, 2)
 
 
-class _StreamingUpsample:
-    """Replaces the ``forward`` of an ``Upsample2D``."""
-
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
-
-    def __call__(self, images: Tensor) -> Tensor:
-        trim_memory()  # return the smaller layers' memory before larger ones are allocated
-        output: Tensor = self._layer.conv(upsample2x_rows(images))
-        return output
+def _streaming_upsample(layer: Any, images: Tensor) -> Tensor:
+    """The ``forward`` of an ``Upsample2D``."""
+    trim_memory()  # return the smaller layers' memory before larger ones are allocated
+    output: Tensor = layer.conv(upsample2x_rows(images))
+    return output

@@ -14,16 +14,8 @@ from torch import Tensor, nn
 from marsam.cpu.quantized_linear import quantized
 from marsam.device import Device
 
-TOKEN_OPTIONS = (
-    "bos_token_id",
-    "eos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "bad_words_ids",
-)
-"""Options of ``generate`` that hold token ids."""
+TOKEN_OPTIONS = ("_token_id", "bad_words_ids")
+"""Ends of the names of ``generate``'s options that hold token ids."""
 UNSUPPORTED_OPTIONS = (
     "suppress_tokens",
     "begin_suppress_tokens",
@@ -61,9 +53,9 @@ class ReducedVocabulary:
         settings = {name: value for name, value in settings.items() if value is not None}
         try:
             reduced = {
-                name: self._to_reduced_ids(settings[name])
-                for name in TOKEN_OPTIONS
-                if name in settings
+                name: self._to_reduced_ids(value)
+                for name, value in settings.items()
+                if name.endswith(TOKEN_OPTIONS)
             }
         except KeyError:
             reduced = None

@@ -127,7 +127,7 @@ F4x4 = WinogradTransform(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class LazyRows:
     """Images whose rows are computed when they are needed, a few at a time.
 
@@ -147,18 +147,14 @@ def _lazy_rows(images: Tensor) -> LazyRows:
     """Wrap images (n, channels, height, width) that are in memory already."""
     n, channels, height, width = images.shape
     rows = images.permute(0, 2, 3, 1)
-    return LazyRows(
-        shape=(n, channels, height, width),
-        dtype=images.dtype,
-        compute=lambda top, bottom: rows[:, top:bottom],
-    )
+    shape = n, channels, height, width
+    return LazyRows(shape, images.dtype, lambda top, bottom: rows[:, top:bottom])
 
 
 def transform_kernel(weight: Tensor, transform: WinogradTransform) -> Tensor:
     """Transform weights (out, in, 3, 3) for :func:`winograd_conv2d`.
 
-    Returns:
-        (input_tile * input_tile, out, in), in float32 (float64 weights stay float64).
+    To (input_tile * input_tile, out, in), in float32 (float64 weights stay float64).
     """
     dtype = torch.promote_types(weight.dtype, torch.float32)
     matrix = torch.tensor(transform.kernel_transform, dtype=dtype)
@@ -222,28 +218,24 @@ def winograd_conv2d(
         left = inputs.view(input_tile**2, -1, channels)
         right = products.view(input_tile**2, -1, out)
         by_columns = weight.new_empty((output_tile, input_tile, n, block_rows, tile_columns, out))
-        row_span = output_tile * block_rows - output_tile + 1
-        column_span = output_tile * tile_columns - output_tile + 1
+        # Overlapping views: row i of every tile of the block at once, and column j.
+        rows = block.unfold(1, input_tile, output_tile).unbind(-1)
+        columns = by_rows.unfold(3, input_tile, output_tile).unbind(-1)
         for start in starts:
             # Row 0 of the block is the row above its tiles: row -1, of zeros, for the first block.
             first = output_tile * start - 1
             top, bottom = max(first, 0), min(first + block.shape[1], height)
             block[:, top - first : bottom - first, 1 : width + 1] = source.compute(top, bottom)
             block[:, bottom - first :] = 0
-            # Strided views: row i of every tile of the block at once, then column j.
-            rows = [block[:, i : i + row_span : output_tile] for i in range(input_tile)]
             transform.input_transform(rows, by_rows)
-            columns = [
-                by_rows[:, :, :, j : j + column_span : output_tile] for j in range(input_tile)
-            ]
             transform.input_transform(columns, inputs)
             torch.bmm(left, matrices, out=right)
-            transform.output_transform(list(products), by_columns)
+            transform.output_transform(products.unbind(), by_columns)
             # The output's tiles, with the rows and columns within a tile as first dimensions.
             target = output[:, start : start + block_rows].permute(2, 4, 0, 1, 3, 5)
             in_place = residual is None and target.dtype == weight.dtype
             result = target if in_place else weight.new_empty(target.shape)
-            transform.output_transform([by_columns[:, i] for i in range(input_tile)], result)
+            transform.output_transform(by_columns.unbind(1), result)
             if bias is not None:
                 result += bias
             if residual is not None:
@@ -333,6 +325,5 @@ class _WinogradForward:
         self._layer.weight.copy_(transform_kernel(weight, self._transform))
 
     def __call__(self, images: Tensor | LazyRows, *, residual: Tensor | None = None) -> Tensor:
-        layer = self._layer
-        weight = layer.weight.float()
-        return winograd_conv2d(images, weight, layer.bias, self._transform, residual=residual)
+        weight, bias = self._layer.weight.float(), self._layer.bias
+        return winograd_conv2d(images, weight, bias, self._transform, residual=residual)
