@@ -4,8 +4,8 @@ import pytest
 
 from marsam import device
 from marsam.cpu import autotune, winograd
-from marsam.cpu.summary import optimizations
 from marsam.device import Device
+from marsam.stages.summary import optimizations
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from marsam.hub.catalog import SETS
 from marsam.hub.selection import stage_name
 from marsam.imaging.metadata import Record, infotext, read_record
 from marsam.runs import eta
-from marsam.stages.loading import optimizations
 from marsam.studio import Studio
 from marsam.text.cleaning import clean
 from marsam.version import __version__
@@ -54,6 +53,8 @@ def show(
 
 def info(as_json: Json = False) -> None:
     """Show which models and which device Marsam uses, and why."""
+    from marsam.stages.summary import optimizations  # imports torch
+
     studio = Studio.load()
     device = studio.device or choose_device()
     optimisations = optimizations(device)

@@ -52,15 +52,11 @@ class BlipCaptioner:
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
         """The model, its image processor and tokenizer, and the cross-attention layers."""
         with loading_model(self.folder, "captioner", self.name, "transformers"):
-            from transformers import (
-                AutoTokenizer,
-                BlipForConditionalGeneration,
-                BlipImageProcessorPil,
-            )
+            import transformers
 
-            tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            images = BlipImageProcessorPil.from_pretrained(self.folder)
-            model = BlipForConditionalGeneration.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+            images = transformers.BlipImageProcessorPil.from_pretrained(self.folder)
+            model = transformers.BlipForConditionalGeneration.from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )
             model.eval().to(self.device.kind)
@@ -97,9 +93,9 @@ class BlipCaptioner:
             torch.inference_mode(),
         ):
             model, processor, tokenizer, cross_attentions = self._loaded
-            generation = _generation(options)
+            beams = 1 if options.sampling else max(options.beams, options.candidates)
             for layer in cross_attentions:
-                layer.beams = generation["num_beams"]
+                layer.beams = beams
             pixels = processor(images=list(images), return_tensors="pt").pixel_values
             # One prefix for all: BLIP would pad inside the shorter of different prompts.
             prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
@@ -112,10 +108,12 @@ class BlipCaptioner:
                     min_new_tokens=options.min_tokens,
                     max_new_tokens=options.max_tokens,
                     num_return_sequences=options.candidates,
+                    num_beams=beams,
+                    do_sample=options.sampling,
+                    top_p=0.9 if options.sampling else None,
                     cache=_shared_image_cache(model.text_decoder.config),
                     return_dict_in_generate=True,
                     output_scores=True,
-                    **generation,
                 )
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
@@ -135,17 +133,9 @@ def _shared_image_cache(config: Any) -> Any:
     """
     from transformers import DynamicCache, EncoderDecoderCache
 
-    class SharedCrossAttentionCache(EncoderDecoderCache):  # type: ignore[misc]
-        def reorder_cache(self, beam_idx: Any) -> None:
-            self.self_attention_cache.reorder_cache(beam_idx)
-
-    return SharedCrossAttentionCache(DynamicCache(config=config), DynamicCache(config=config))
-
-
-def _generation(options: CaptionOptions) -> dict[str, Any]:
-    if options.sampling:
-        return {"do_sample": True, "top_p": 0.9, "num_beams": 1}
-    return {"do_sample": False, "num_beams": max(options.beams, options.candidates)}
+    cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))
+    cache.reorder_cache = cache.self_attention_cache.reorder_cache
+    return cache
 
 
 def _junk_token_ids(tokenizer: Any) -> list[list[int]] | None:
@@ -180,21 +170,19 @@ def _best_first(texts: Iterable[str], scores: Iterable[float]) -> tuple[Caption,
 
 def _without_junk(match: re.Match[str]) -> str:
     """Return what follows the junk word, with the article that fits it."""
-    following = match["next"]
-    article = "an " if following in tuple("aeiou") else "a "
-    return f"{article if match['article'] and following else ''}{following}"
+    if not match["article"] or not match["next"]:
+        return match["next"]
+    return ("an " if match["next"] in "aeiou" else "a ") + match["next"]
 
 
 def clean_caption(text: str, score: float) -> Caption:
     """Remove junk words and repetitions from a caption; its warnings report every change."""
-    warnings = []
-    words = clean(text)
-    if _JUNK.search(words):
-        words = _JUNK.sub(_without_junk, words).strip()
-        warnings.append(Notice.JUNK_REMOVED)
+    words, junk_count = _JUNK.subn(_without_junk, clean(text))
     collapsed = collapse_repetitions(words)
-    if collapsed != words:
-        warnings.append(Notice.LOOP_COLLAPSED)
-    if not collapsed:
-        warnings.append(Notice.CAPTION_EMPTY)
-    return Caption(text=collapsed, score=score, warnings=tuple(warnings))
+    changes = {
+        Notice.JUNK_REMOVED: junk_count > 0,
+        Notice.LOOP_COLLAPSED: collapsed != words.strip(),
+        Notice.CAPTION_EMPTY: not collapsed,
+    }
+    warnings = tuple(notice for notice, found in changes.items() if found)
+    return Caption(text=collapsed, score=score, warnings=warnings)

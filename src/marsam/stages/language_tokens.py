@@ -1,37 +1,25 @@
 """Source and target language tokens of each family of translation models."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from marsam.errors import LanguageError
 from marsam.text.languages import Language
 
 
-@dataclass(frozen=True)
-class LanguageTokens:
-    """What a model needs for one pair of languages.
-
-    Attributes:
-        prefix: put before the text.
-        options: passed to ``generate``.
-    """
-
-    prefix: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def set_languages(tokenizer: Any, name: str, source: Language, target: Language) -> LanguageTokens:
-    """Set a tokenizer to a pair of languages, and return what else the model needs.
+def set_languages(
+    tokenizer: Any, name: str, source: Language, target: Language
+) -> tuple[str, dict[str, Any]]:
+    """Set a tokenizer to a pair of languages; return a prefix for texts and ``generate``'s options.
 
     Raises:
         LanguageError: when the model does not know one of them.
     """
     if hasattr(tokenizer, "spm_source"):
-        return _marian(tokenizer, name, source, target)
+        return _marian_prefix(tokenizer, name, source, target), {}
     code, _ = _code_and_token(tokenizer, name, source)
     _, token = _code_and_token(tokenizer, name, target)
     tokenizer.src_lang = code
-    return LanguageTokens(options={"forced_bos_token_id": token})
+    return "", {"forced_bos_token_id": token}
 
 
 def _code_and_token(tokenizer: Any, name: str, language: Language) -> tuple[str, int]:
@@ -44,7 +32,7 @@ def _code_and_token(tokenizer: Any, name: str, language: Language) -> tuple[str,
     raise LanguageError(f"{name} does not know {language.en} ({language.code}).")
 
 
-def _marian(tokenizer: Any, name: str, source: Language, target: Language) -> LanguageTokens:
+def _marian_prefix(tokenizer: Any, name: str, source: Language, target: Language) -> str:
     """Marian models have one direction, or several targets selected by a token in the text."""
     for language, own in ((source, tokenizer.source_lang), (target, tokenizer.target_lang)):
         if own and language.tag not in own.split("+") and not _names(language) & {own}:
@@ -53,7 +41,7 @@ def _marian(tokenizer: Any, name: str, source: Language, target: Language) -> La
     supported = [token for token in tokens if token in tokenizer.supported_language_codes]
     if tokenizer.supported_language_codes and not supported:
         raise LanguageError(f"{name} does not know {target.en} ({target.code}).")
-    return LanguageTokens(prefix=f"{supported[0]} " if supported else "")
+    return f"{supported[0]} " if supported else ""
 
 
 def _names(language: Language) -> set[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marsam.cpu.allocator import retain_freed_memory, trim_memory
-from marsam.device import Device
 from marsam.errors import ModelDamaged, ModelMissing, map_model_errors
 from marsam.hub.model_files import is_weights, missing_files
 from marsam.hub.telemetry import disable_telemetry
@@ -24,13 +23,10 @@ READ_AHEAD_BYTES = 2**17
 
 @contextmanager
 def loading_model(folder: Path, stage: str, name: str, *libraries: str) -> Iterator[None]:
-    """Surround the loading of a stage's model.
+    """Surround the loading of a stage's model, here named ``name`` in errors.
 
-    Args:
-        folder: the model's folder; its weights are prefetched while the libraries are imported.
-        stage: decides which files must be present.
-        name: the model's name in errors.
-        libraries: see :func:`silence`.
+    The weights in ``folder`` are prefetched while the ``libraries`` are imported (:func:`silence`);
+    ``stage`` decides which files must be present.
 
     Raises:
         ModelDamaged: when a file is missing or cannot be read.
@@ -53,13 +49,6 @@ def prepare_process() -> None:
     retain_freed_memory()
 
 
-def optimizations(device: Device) -> tuple[str, ...]:
-    """Describe what is optimised on a device, a sentence each (:mod:`marsam.cpu.summary`)."""
-    from marsam.cpu import summary
-
-    return summary.optimizations(device)
-
-
 def silence(*libraries: str) -> None:
     """Import ``transformers``, ``diffusers`` or both without progress bars, warnings and reports.
 
@@ -67,9 +56,9 @@ def silence(*libraries: str) -> None:
     """
     disable_telemetry()
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    import huggingface_hub.utils.logging
+    from huggingface_hub.utils import logging as hub_logging
 
-    huggingface_hub.utils.logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
     for library in libraries:
         logging = importlib.import_module(f"{library}.utils.logging")
         logging.set_verbosity_error()

@@ -45,14 +45,7 @@ class LoraFusion:
     """
 
     def __init__(self, pipe: Any, adapter: Path, files: Sequence[Path]) -> None:
-        from peft.tuners.lora import LoraLayer
-
         pipe.load_lora_weights(adapter.parent, weight_name=adapter.name, local_files_only=True)
-        layers: list[tuple[str, Any]] = [
-            (name, layer)
-            for name, layer in pipe.unet.named_modules()
-            if isinstance(layer, LoraLayer)
-        ]
         self._deltas = {
             name: _LoraDelta(
                 layer=layer.base_layer,
@@ -60,7 +53,8 @@ class LoraFusion:
                 up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
                 scale=layer.scaling[key],
             )
-            for name, layer in layers
+            for name, layer in pipe.unet.named_modules()
+            if hasattr(layer, "lora_A")
             for key in layer.active_adapters
         }
         pipe.unload_lora_weights()
@@ -90,12 +84,9 @@ class LoraFusion:
 
 def _set_weight(layer: Any, weight: Tensor) -> None:
     """Set a layer's weights in the form and dtype in which it stores them."""
-    own = getattr(inspect.unwrap(layer.forward), "set_weight", None)
+    set_weight = getattr(inspect.unwrap(layer.forward), "set_weight", layer.weight.copy_)
     with torch.no_grad():
-        if own is None:
-            layer.weight.copy_(weight)
-        else:
-            own(weight)
+        set_weight(weight)
 
 
 def _to_fp16_if_exact(weight: Tensor) -> Tensor:

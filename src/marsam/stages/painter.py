@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ PREVIEW_LATENTS = 16
 """Latents per side that a preview is decoded from, at most: cheap, and large enough to see."""
 LAYERWISE_CASTING_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 """Pipelines whose networks were checked for :mod:`marsam.cpu.layerwise_casting`."""
+
+PaintEvent = Previewed | Painted
 
 
 class DiffusionPainter:
@@ -152,42 +154,34 @@ class DiffusionPainter:
         """Return the sampling configuration of a recipe with this painter."""
         return recipes(adapter=self.adapter is not None)[recipe_named(recipe)]
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(self, prompt: str, options: PaintOptions) -> Iterator[PaintEvent]:
         """See :meth:`marsam.stages.Painter.paint`."""
         prompt = checked_text(prompt)
         first = options.seed if options.seed is not None else new_seed()
         try:
             for index in range(options.pictures):
-                yield from self._paint_one(prompt, options, index, first + index)
+                work = partial(self._generate, prompt, options, index, first + index)
+                yield from iterate_in_thread(work, name=f"paint-{first + index}")
         finally:
             trim_memory()
 
-    def _paint_one(
-        self, prompt: str, options: PaintOptions, index: int, seed: int
-    ) -> Iterator[Previewed | Painted]:
-        def work(emit: Emitter[Previewed | Painted]) -> None:
-            with self._lock:
-                emit(self._generate(prompt, options, index, seed, emit))
-
-        return iterate_in_thread(work, name=f"paint-{seed}")
-
     def _generate(
-        self,
-        prompt: str,
-        options: PaintOptions,
-        index: int,
-        seed: int,
-        emit: Emitter[Previewed | Painted],
-    ) -> Painted:
-        emit.raise_if_closed()
-        with map_model_errors("painting"), intra_op_threads(self.folder), torch.inference_mode():
+        self, prompt: str, options: PaintOptions, index: int, seed: int, emit: Emitter[PaintEvent]
+    ) -> None:
+        with (
+            self._lock,
+            map_model_errors("painting"),
+            intra_op_threads(self.folder),
+            torch.inference_mode(),
+        ):
+            emit.raise_if_closed()
             pipe, shipped_scheduler, lora = self._loaded
             sampling = self.sampling(options.recipe)
             vae, tiny_vae = self._vae, self._tiny_vae
             if lora is not None:
                 lora.set_fused(sampling.uses_lora)
                 pipe.vae = tiny_vae if sampling.uses_lora else vae
-            pipe.scheduler = _scheduler(pipe, sampling, shipped_scheduler)
+            pipe.scheduler = scheduler = _scheduler(pipe, sampling, shipped_scheduler)
             steps = options.steps or sampling.steps
             guidance = options.guidance_scale or self.guidance_scale
             if not sampling.classifier_free_guidance:
@@ -200,10 +194,8 @@ class DiffusionPainter:
                 emit.raise_if_closed()
                 # PNDM calls once more than there are steps.
                 done = min(step + 1, steps)
-                due = options.preview_every and done % options.preview_every == 0
-                image = None
-                if due and done < steps:
-                    image = _preview(pipe, tiny_vae, tensors["latents"])
+                due = options.preview_every and done % options.preview_every == 0 and done < steps
+                image = _preview(pipe, tiny_vae, tensors["latents"]) if due else None
                 emit(Previewed(index=index, step=done, steps=steps, image=image))
                 if step + 1 == len(pipe.scheduler.timesteps):
                     trim_memory()  # the decoder cannot reuse the memory of the steps
@@ -229,11 +221,11 @@ class DiffusionPainter:
             recipe=options.recipe,
             steps=steps,
             guidance_scale=guidance,
-            scheduler=type(pipe.scheduler).__name__.removesuffix("Scheduler"),
+            scheduler=type(scheduler).__name__.removesuffix("Scheduler"),
             painter=self.name,
             blocked=blocked,
         )
-        return Painted(picture=picture, seconds=time.monotonic() - started)
+        emit(Painted(picture=picture, seconds=time.monotonic() - started))
 
 
 def _scheduler(pipe: Any, sampling: SamplingConfig, shipped: Mapping[str, Any]) -> Any:

@@ -21,13 +21,11 @@ class Captioner(Protocol):
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Caption an RGB image of any size: one or more captions, the best first."""
-        ...
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
         """Caption several images, each as :meth:`caption` would, in less time."""
-        ...
 
 
 class Translator(Protocol):
@@ -42,11 +40,9 @@ class Translator(Protocol):
             PromptError: when the text is empty or too long.
             LanguageError: when the model does not know one of the codes.
         """
-        ...
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate several texts, each as :meth:`translate` would, in less time."""
-        ...
 
 
 class Painter(Protocol):
@@ -56,11 +52,9 @@ class Painter(Protocol):
 
     def measure(self, prompt: str) -> PromptLength:
         """Count a prompt's tokens, and return the part that is cut."""
-        ...
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return the sampling configuration of a recipe with this painter."""
-        ...
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Generate ``options.pictures`` pictures, one after another.
@@ -71,4 +65,3 @@ class Painter(Protocol):
         Raises:
             PromptError: when the prompt is empty or too long.
         """
-        ...

@@ -69,10 +69,7 @@ class _Job:
 class Seq2SeqTranslator:
     """A model of the M2M100, NLLB or Marian families in a folder, loaded when first needed.
 
-    Args:
-        folder: in the layout of ``save_pretrained`` (``config.json``, weights, vocabulary).
-        device: where it computes, and in which dtype.
-        name: its name in results; the folder's name by default.
+    The arguments are those of :class:`marsam.stages.captioner.BlipCaptioner`.
     """
 
     def __init__(self, folder: Path, *, device: Device, name: str | None = None) -> None:
@@ -125,23 +122,21 @@ class Seq2SeqTranslator:
         job = _Job(language(options.source), language(options.target), options)
         with self._lock, map_model_errors("translating"), intra_op_threads(self.folder):
             results = self._translate_texts(cleaned, job)
-            standards: Sequence[str | None] = [None] * len(cleaned)
-            backs: Sequence[str | None] = [None] * len(cleaned)
+            standards: Sequence[Checked | None] = [None] * len(cleaned)
+            backs: Sequence[Checked | None] = standards
             if job.target.experimental:
-                to_standard = _Job(job.source, ARABIC, options)
-                standards = [text for text, _ in self._translate_texts(cleaned, to_standard)]
+                standards = self._translate_texts(cleaned, _Job(job.source, ARABIC, options))
                 results = [(text, [*issues, Notice.EXPERIMENTAL]) for text, issues in results]
             if options.back:
-                backwards = _Job(job.target, job.source, options)
                 translated = [text for text, _ in results]
-                backs = [text for text, _ in self._translate_texts(translated, backwards)]
+                backs = self._translate_texts(translated, _Job(job.target, job.source, options))
         return [
             Translation(
                 text=text,
                 source=job.source.code,
                 target=job.target.code,
-                back=back,
-                standard=standard,
+                back=back and back[0],
+                standard=standard and standard[0],
                 warnings=tuple(dict.fromkeys(issues)),
             )
             for (text, issues), standard, back in zip(results, standards, backs, strict=True)
@@ -156,7 +151,9 @@ class Seq2SeqTranslator:
 
         split = [[pieces(line) for line in strip_diacritics(text).split("\n")] for text in texts]
         unique = list(dict.fromkeys(s for lines in split for line in lines for s in line))
-        by_sentence = dict(zip(unique, self._translate_sentences(unique, job), strict=True))
+        inputs = [lower_if_all_caps(sentence) for sentence in unique]
+        rows = zip(unique, inputs, self._generate(inputs, job), strict=True)
+        by_sentence = {row[0]: self._retry_if_bad(*row, job) for row in rows}
         results = []
         for lines in split:
             issues = [notice for line in lines for s in line for notice in by_sentence[s][1]]
@@ -177,15 +174,8 @@ class Seq2SeqTranslator:
         first, rest = split_in_two(sentence)
         return [*self._split_to_limit(first), *self._split_to_limit(rest)] if rest else [first]
 
-    def _translate_sentences(self, sentences: Sequence[str], job: _Job) -> list[Checked]:
-        """Translate sentences; check each, and retry those that fail a check."""
-        inputs = [lower_if_all_caps(sentence) for sentence in sentences]
-        outputs = self._generate(inputs, job)
-        return [
-            self._retry_if_bad(*row, job) for row in zip(sentences, inputs, outputs, strict=True)
-        ]
-
     def _retry_if_bad(self, sentence: str, model_input: str, output: str, job: _Job) -> Checked:
+        """Check the translation of a sentence; try again where it fails a check."""
         terms = job.terms(sentence)
         allowed = {word for _, term in terms for word in latin_words(term)}
         issues = quality_issues(model_input, output, job.source, job.target, allowed)
@@ -223,11 +213,11 @@ class Seq2SeqTranslator:
         if not sentences:
             return []
         model, tokenizer = self._loaded
-        tokens_of = set_languages(tokenizer, self.name, job.source, job.target)
+        prefix, language_options = set_languages(tokenizer, self.name, job.source, job.target)
         batches: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
         for index, sentence in enumerate(sentences):
             tokens = tokenizer(
-                tokens_of.prefix + sentence, truncation=True, max_length=MAX_INPUT_TOKENS
+                prefix + sentence, truncation=True, max_length=MAX_INPUT_TOKENS
             ).input_ids
             own_script = all(job.target.matches_script(term) for _, term in job.terms(sentence))
             batches.setdefault((len(tokens), own_script), []).append((index, tokens))
@@ -244,7 +234,7 @@ class Seq2SeqTranslator:
                     "num_beams": job.options.beams,
                     # Languages differ in length, but within a bound.
                     "max_new_tokens": 16 + 3 * length,
-                    **tokens_of.options,
+                    **language_options,
                     **generation,
                 }
                 with torch.inference_mode():
@@ -303,18 +293,16 @@ def quality_issues(
         return []
     if not any(character.isalnum() for character in output):
         return [Notice.EMPTY]
-    issues = []
-    if has_repetitions(output) and not has_repetitions(text):
-        issues.append(Notice.LOOPING)
-    dense = {"Hans", "Hant", "Jpan", "Hang"}  # a character is a word or a syllable
-    if len(text) >= 24 and not {source.script, target.script} & dense:
-        ratio = len(output) / len(text)
-        if not 0.35 <= ratio <= 3:
-            issues.append(Notice.LENGTH)
-    latin = target.script == "Latn"
-    if not latin and latin_words(output) & latin_words(text) - allowed:
-        issues.append(Notice.UNTRANSLATED)
-    others = " ".join(w for w in output.split() if not latin_words(w) & allowed)
-    if not target.matches_script(others):
-        issues.append(Notice.WRONG_SCRIPT)
-    return issues
+    # In these scripts a character is a word or a syllable.
+    is_dense = bool({source.script, target.script} & {"Hans", "Hant", "Jpan", "Hang"})
+    untranslated = latin_words(output) & latin_words(text) - allowed
+    others = " ".join(word for word in output.split() if not latin_words(word) & allowed)
+    issues = {
+        Notice.LOOPING: has_repetitions(output) and not has_repetitions(text),
+        Notice.LENGTH: len(text) >= 24
+        and not is_dense
+        and not 0.35 <= len(output) / len(text) <= 3,
+        Notice.UNTRANSLATED: target.script != "Latn" and bool(untranslated),
+        Notice.WRONG_SCRIPT: not target.matches_script(others),
+    }
+    return [notice for notice, is_found in issues.items() if is_found]

@@ -11,13 +11,12 @@ def optimizations(device: Device) -> tuple[str, ...]:
     if not device.is_cpu:
         return ("the libraries' own kernels; Marsam's optimisations are for CPUs",)
     if not device.has_bf16:
-        image = ["channels_last", "fp16 weight storage with fp32 compute"]
-        text = ["LM head reduced to the target script"]
-        if device.has_spare_memory:
-            image.append("Winograd convolutions")
-        if uses_fbgemm(device):
-            text.append("fp16 weights (FBGEMM)")
-        return "image models: " + ", ".join(image), "text models: " + ", ".join(text)
+        convolutions = ", Winograd convolutions" if device.has_spare_memory else ""
+        fbgemm = ", fp16 weights (FBGEMM)" if uses_fbgemm(device) else ""
+        return (
+            f"image models: channels_last, fp16 weight storage with fp32 compute{convolutions}",
+            f"text models: LM head reduced to the target script{fbgemm}",
+        )
     sentences = ["image models: channels_last, tiled attention"]
     if device.has_spare_memory:
         sentences.append(_winograd())
