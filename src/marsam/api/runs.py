@@ -13,7 +13,7 @@ from fastapi import APIRouter, File, Header, Path, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
 from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep
 from marsam.api.fields import Candidates, PictureCount, Prefix, RecipeName, Seed, Side
@@ -249,8 +249,8 @@ def _view(service: RunService, run: Run) -> RunView:
 
 
 def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEvent:
-    sent_id = None if event_id is None else str(event_id)
-    return ServerSentEvent(raw_data=to_json(data).decode(), event=kind, id=sent_id)
+    text = json.dumps(to_jsonable_python(data), ensure_ascii=False)
+    return ServerSentEvent(raw_data=text, event=kind, id=str(event_id) if event_id else None)
 
 
 def _stored_events(run: Run) -> Iterator[tuple[int, str, object]]:
