@@ -60,17 +60,12 @@ def _apply_winograd(unet: Any, decoder: nn.Module, device: Device) -> None:
     if not device.has_bf16:
         # Not the innermost level: the most weights, and the fewest pixels to use them on.
         outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_inner_levels else []
-        for part in (*outer, decoder):
-            winograd.apply_winograd(winograd.supported_layers(part))
+        winograd.apply_winograd(winograd.supported_layers(nn.ModuleList([*outer, decoder])))
     elif has_inner_levels:
         # From bfloat16 to float32 and from 9 to 36 numbers, weights grow to eight times their
         # size: only those of the outermost level, which has the most pixels.
         upsamplers = getattr(unet.up_blocks[-2], "upsamplers", None)
-        layers = [
-            layer
-            for part in (unet.down_blocks[0], upsamplers, unet.up_blocks[-1])
-            if part is not None
-            for layer in winograd.supported_layers(part, min_channels=winograd.BENCHMARK_CHANNELS)
-        ]
+        level = nn.ModuleList(filter(None, (unet.down_blocks[0], upsamplers, unet.up_blocks[-1])))
+        layers = winograd.supported_layers(level, min_channels=winograd.BENCHMARK_CHANNELS)
         if layers and winograd.is_faster():
             winograd.apply_winograd(layers)

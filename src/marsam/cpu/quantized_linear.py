@@ -49,8 +49,7 @@ class Int8WeightOnlyLinear(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The dequantised weights; some models read a layer's dtype from them."""
-        dequantized: Tensor = self.int8_weight.to(self.scale.dtype) * self.scale[:, None]
-        return dequantized
+        return torch.mul(self.int8_weight.to(self.scale.dtype), self.scale[:, None])
 
     def forward(self, states: Tensor) -> Tensor:
         """States (…, inputs) to (…, outputs)."""

@@ -160,8 +160,7 @@ def transform_kernel(weight: Tensor, transform: WinogradTransform) -> Tensor:
     matrix = torch.tensor(transform.kernel_transform, dtype=dtype)
     # Both dimensions at once, by a Kronecker product. Columns come before rows, as in the input.
     both = torch.kron(matrix, matrix).view(-1, 3, 3).transpose(1, 2).flatten(1)
-    transformed: Tensor = both @ weight.to(dtype).reshape(-1, 9).T
-    return transformed.view(-1, *weight.shape[:2])
+    return torch.matmul(both, weight.to(dtype).reshape(-1, 9).T).view(-1, *weight.shape[:2])
 
 
 def winograd_conv2d(

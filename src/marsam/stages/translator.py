@@ -165,11 +165,8 @@ class Seq2SeqTranslator:
 
     def _split_to_limit(self, sentence: str) -> list[str]:
         """Split a sentence that has more tokens than the model reads."""
-        # A token has at least one character.
-        if (
-            len(sentence) < MAX_SENTENCE_TOKENS
-            or len(self._loaded[1](sentence).input_ids) <= MAX_SENTENCE_TOKENS
-        ):
+        fits = len(sentence) < MAX_SENTENCE_TOKENS  # a token has at least one character
+        if fits or len(self._loaded[1](sentence).input_ids) <= MAX_SENTENCE_TOKENS:
             return [sentence]
         first, rest = split_in_two(sentence)
         return [*self._split_to_limit(first), *self._split_to_limit(rest)] if rest else [first]
