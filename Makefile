@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check types test-half test-rest test-full stress bench bench-recipes bench-studio bench-folder
+.PHONY: run test check types test-browser test-mini test-service test-others test-full stress bench
+.PHONY: bench-recipes bench-studio bench-folder
 .PHONY: train evaluate docs film notebook dist clean
 
 run: $(VENV)/.run
@@ -24,20 +25,20 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
-	$(MAKE) --jobs=3 $(SYNC) types test-half test-rest
+	$(MAKE) --jobs=5 $(SYNC) types $(SLOW_TESTS) test-others
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# Two halves of the tests, which `make check` runs in parallel: each spends about half of its time
-# waiting for browsers, servers and worker processes.
-HALF := tests/browser tests/cluster tests/hub tests/unit
+# Groups of tests of about the same time, which `make check` runs in parallel, because each waits half
+# of its time for browsers, servers and worker processes.
+SLOW_TESTS := test-browser test-mini test-service
 
-test-half: $(VENV)/.dev
-	$(BIN)/python -m pytest $(HALF)
+$(SLOW_TESTS): $(VENV)/.dev
+	$(BIN)/python -m pytest $(@:test-%=tests/%)
 
-test-rest: $(VENV)/.dev
-	$(BIN)/python -m pytest $(HALF:%=--ignore=%)
+test-others: $(VENV)/.dev
+	$(BIN)/python -m pytest $(SLOW_TESTS:test-%=--ignore=tests/%)
 
 # Tests of the full-size architectures with random weights: five minutes once the weights exist, and
 # as much memory as generating an image.
