@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check types test-browser test-mini test-service test-others test-full stress bench
-.PHONY: bench-recipes bench-studio bench-folder
+.PHONY: run test check types test-mini test-browser test-service test-cluster test-others test-full
+.PHONY: stress bench bench-recipes bench-studio bench-folder
 .PHONY: train evaluate docs film notebook dist clean
 
 run: $(VENV)/.run
@@ -25,14 +25,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
-	$(MAKE) --jobs=5 $(SYNC) types $(SLOW_TESTS) test-others
+	$(MAKE) --jobs=3 $(SYNC) $(SLOW_TESTS) test-others types
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# Groups of tests of about the same time, which `make check` runs in parallel, because each waits half
+# Groups of tests, of which `make check` runs three in parallel, the longest first: each waits a third
 # of its time for browsers, servers and worker processes.
-SLOW_TESTS := test-browser test-mini test-service
+SLOW_TESTS := test-mini test-browser test-service test-cluster
 
 $(SLOW_TESTS): $(VENV)/.dev
 	$(BIN)/python -m pytest $(@:test-%=tests/%)

@@ -181,7 +181,7 @@ def test_an_unreachable_hub_is_one_sentence(visit: Visit, language: str) -> None
 def test_a_download_is_stopped_and_resumed(visit: Visit, tmp_path: Path, language: str) -> None:
     repositories = {name: Repository(files) for name, files in standard_repositories().items()}
     with FakeHub(repositories) as hub:
-        hub.delay = 0.4  # tiny files, on a slow line
+        hub.delay = 2.0  # tiny files, on a slow line
         with served(tmp_path, HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub.url) as url:
             page = visit(language, url=url)
             page.get_by_role("button", name=word(page, "about")).click()
