@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -10,6 +11,9 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ImageContent, TextContent
 
+from marsam.api.dependencies import decode_base64_image
+from marsam.errors import PictureError
+from marsam.imaging.image_io import MAX_BYTES
 from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
@@ -62,3 +66,9 @@ async def test_mcp_requires_a_key(serve: Callable[..., Service]) -> None:
     assert response.status_code == 401
     with pytest.raises(BaseExceptionGroup):
         await _call(url, "list", key="wrong")
+
+
+def test_a_large_image_is_refused_before_it_is_decoded() -> None:
+    with patch("base64.b64decode") as decode, pytest.raises(PictureError, match="larger than"):
+        decode_base64_image("A" * (MAX_BYTES * 4 // 3 + 5))
+    decode.assert_not_called()

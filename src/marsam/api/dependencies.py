@@ -13,7 +13,7 @@ from fastapi import Depends, Path, Request
 from PIL import Image
 
 from marsam.errors import PictureError, QueueFull, RunExists
-from marsam.imaging.image_io import open_picture
+from marsam.imaging.image_io import FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run
 from marsam.options import PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
@@ -127,6 +127,8 @@ RunDep = Annotated[Run, Depends(get_run)]
 def decode_base64_image(text: str) -> Image.Image:
     """An image in base64, with or without a data URL around it; PictureError for anything else."""
     data = text.partition(",")[2] if text.startswith("data:") else text
+    if len(data) > MAX_BYTES * 4 // 3 + 4:
+        raise PictureError(FILE_TOO_LARGE)
     try:
         return open_picture(base64.b64decode(data, validate=True))
     except ValueError as error:
