@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ both_languages = pytest.mark.parametrize("language", ["en", "ar"])
 arabic_first = pytest.mark.parametrize(
     "language", ["ar", "en"] if os.environ.get("MARSAM_STRESS") else ["ar"]
 )
-"""For long ways through the page; ``make stress`` goes them in English too."""
+"""For what does not depend on the language of the page; ``make stress`` does it in English too."""
 expect.set_options(timeout=30_000)  # two cores that also paint
 
 
@@ -53,6 +54,13 @@ def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """Opens the page as a new visitor; no visit may ask anything of another address."""
+    with visits(browser, address) as opened:
+        yield opened
+
+
+@contextmanager
+def visits(browser: Browser, address: str) -> Iterator[Visit]:
+    """What ``visit`` is; every page is closed and checked in the end."""
     pages: list[tuple[Page, list[str], list[str]]] = []
 
     def opened(language: str = "en", *, url: str = address, **options: object) -> Page:

@@ -5,9 +5,11 @@ import json
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from marsam.errors import HubUnreachable, MarsamError
 from marsam.imaging.image_io import open_picture
@@ -16,7 +18,7 @@ from marsam.ui.error_messages import error_message
 from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
 from marsam.web.strings import STRINGS
-from tests.browser.conftest import Visit, arabic_first, both_languages
+from tests.browser.conftest import Visit, arabic_first, both_languages, visits
 from tests.helpers.serving import served
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
@@ -77,24 +79,49 @@ def pictures(page: Page) -> list[bytes]:
     return [page.request.get(str(img.get_attribute("src"))).body() for img in shown]
 
 
-@both_languages
-def test_the_page_opens_with_a_finished_example(visit: Visit, language: str) -> None:
-    page = visit(language)
-    assert (pane(page, "en"), pane(page, "ar")) == (SHOWN["en"], SHOWN["ar"])
-    expect(page.locator("#picture img")).to_be_visible()
-    expect(page.locator("#gallery .thumbnail-lg")).to_have_count(4)
-    assert len(seeds(page)) == 4
-    expect(page.locator("#status")).to_contain_text(STRINGS["example_shown"][language == "ar"])
+@pytest.fixture(scope="module", params=["en", "ar"])
+def opened(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+    """The page as it opens in each language, for tests that only look at it."""
+    with visits(browser, address) as visit:
+        yield visit(request.param)
 
 
-@both_languages
-def test_the_browser_decides_the_language(visit: Visit, language: str) -> None:
-    page = visit(language)
-    assert page.get_attribute("html", "lang") == language
-    assert page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
-    assert page.locator("button#paint").inner_text() == word(page, "paint")
-    expect(page.get_by_text(word(page, "number"), exact=True)).to_be_visible()
-    assert page.evaluate("document.fonts.check('16px \"Marsam Sans\"', 'مرسم Marsam')")
+def test_the_page_opens_with_a_finished_example(opened: Page) -> None:
+    assert (pane(opened, "en"), pane(opened, "ar")) == (SHOWN["en"], SHOWN["ar"])
+    expect(opened.locator("#picture img")).to_be_visible()
+    expect(opened.locator("#gallery .thumbnail-lg")).to_have_count(4)
+    assert len(seeds(opened)) == 4
+    expect(opened.locator("#status")).to_contain_text(word(opened, "example_shown"))
+
+
+def test_the_browser_decides_the_language(opened: Page) -> None:
+    language = opened.evaluate("navigator.language").partition("-")[0]
+    assert opened.get_attribute("html", "lang") == language
+    assert opened.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+    assert opened.locator("button#paint").inner_text() == word(opened, "paint")
+    expect(opened.get_by_text(word(opened, "number"), exact=True)).to_be_visible()
+    assert opened.evaluate("document.fonts.check('16px \"Marsam Sans\"', 'مرسم Marsam')")
+
+
+def test_text_direction_follows_its_letters(opened: Page) -> None:
+    bidi = "e => getComputedStyle(e).unicodeBidi"
+    assert opened.locator("#english textarea").evaluate(bidi) == "plaintext"
+    assert opened.locator("#arabic textarea").evaluate(bidi) == "plaintext"
+    assert opened.locator("#sent bdi").count() >= 2
+
+
+def test_the_summary_names_models_and_device(opened: Page) -> None:
+    arabic = opened.get_attribute("html", "lang") == "ar"
+    for key in ("set_mini", "models_missing", "on_cpu"):
+        expect(opened.locator("#summary")).to_contain_text(word(opened, key))
+    opened.get_by_role("button", name=word(opened, "about")).click()
+    about = opened.locator(".about")
+    expect(about).to_contain_text("marsam/mini-painter")
+    licence = ("free for any use, with attribution", "متاح لأي استخدام مع ذكر المصدر")
+    expect(about).to_contain_text(licence[arabic])
+    things = opened.locator(".known").inner_text()
+    for line in known_things():
+        assert line.split("\t")[arabic] in things
 
 
 def test_the_switch_changes_labels_and_direction_and_nothing_else(visit: Visit) -> None:
@@ -140,31 +167,6 @@ def test_gradio_labels_are_translated(visit: Visit) -> None:
     assert page.evaluate(latin) == []
 
 
-@both_languages
-def test_text_direction_follows_its_letters(visit: Visit, language: str) -> None:
-    page = visit(language)
-    page.fill("#english textarea", "a cat")
-    bidi = "e => getComputedStyle(e).unicodeBidi"
-    assert page.locator("#english textarea").evaluate(bidi) == "plaintext"
-    assert page.locator("#arabic textarea").evaluate(bidi) == "plaintext"
-    assert page.locator("#sent bdi").count() >= 2
-
-
-@both_languages
-def test_the_summary_names_models_and_device(visit: Visit, language: str) -> None:
-    page = visit(language)
-    for key in ("set_mini", "models_missing", "on_cpu"):
-        expect(page.locator("#summary")).to_contain_text(word(page, key))
-    page.get_by_role("button", name=word(page, "about")).click()
-    about = page.locator(".about")
-    expect(about).to_contain_text("marsam/mini-painter")
-    licence = {"en": "free for any use, with attribution", "ar": "متاح لأي استخدام مع ذكر المصدر"}
-    expect(about).to_contain_text(licence[language])
-    things = page.locator(".known").inner_text()
-    for line in known_things():
-        assert line.split("\t")[language == "ar"] in things
-
-
 @arabic_first
 def test_an_unreachable_hub_is_one_sentence(visit: Visit, language: str) -> None:
     page = visit(language)
@@ -207,7 +209,7 @@ def test_a_download_is_stopped_and_resumed(visit: Visit, tmp_path: Path, languag
         assert any(".safetensors" in one or ".bin" in one for one in hub.downloaded(name))
 
 
-@both_languages
+@arabic_first
 def test_a_dropped_picture_is_described(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
@@ -261,7 +263,7 @@ def test_paint_during_the_description_waits_for_the_caption(visit: Visit, exampl
     expect(page.locator("#sent")).to_contain_text("a cat on a blue background")
 
 
-@both_languages
+@arabic_first
 def test_an_edited_prompt_is_stale_until_translated(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#english textarea", "two fish on a pink background")
@@ -279,7 +281,7 @@ def test_an_edited_prompt_is_stale_until_translated(visit: Visit, language: str)
     assert pane(page, "ar") == "ثلاث سيارات على خلفية خضراء"
 
 
-@both_languages
+@arabic_first
 def test_the_meter_counts_tokens_and_shows_what_is_cut(visit: Visit, language: str) -> None:
     page = visit(language)
     said = re.sub("[\u2066-\u2069]", "", page.locator("#sent").inner_text())
@@ -413,7 +415,7 @@ def test_everything_can_be_downloaded(visit: Visit, tmp_path: Path, language: st
     assert f'lang="ar" dir="rtl">{SHOWN["ar"]}' in html
 
 
-@both_languages
+@arabic_first
 def test_alt_text_is_copied_in_either_language(visit: Visit, language: str) -> None:
     page = visit(language, permissions=["clipboard-read", "clipboard-write"])
     wanted = {
