@@ -87,35 +87,37 @@ def variant(drawing: drawings.Drawing, thing: int, rng: random.Random) -> Image.
 
 
 def thing_glyphs(variants: int) -> np.ndarray:
-    """Variants of the things' drawings, uint8 (things, styles × variants, 104, 104, 4)."""
+    """Variants of the things' drawings in all styles, uint8 (things, variants, 104, 104, 4)."""
     drawn = [drawings.load(style) for style in drawings.TRAINING_STYLES]
-    return _cached_variants("pool", [[d for d in row if d] for row in drawn], variants, first=0)
+    name = "-".join(("things", *drawings.TRAINING_STYLES))
+    return _cached_variants(name, drawn, variants, first=0)
 
 
 def other_glyphs(variants: int) -> np.ndarray:
-    """The same for the other emoji of the training styles."""
-    others = [drawings.load_other_emoji(style) for style in drawings.TRAINING_STYLES]
-    return _cached_variants("strangers", others, variants, first=len(THINGS))
+    """The same for the other emoji."""
+    styles = [s for s in drawings.OTHER_EMOJI_STYLES if s in drawings.TRAINING_STYLES]
+    drawn = [drawings.load_other_emoji(style) for style in styles]
+    return _cached_variants("-".join(("others", *styles)), drawn, variants, first=len(THINGS))
 
 
 def _cached_variants(
-    name: str, styles: Sequence[Sequence[drawings.Drawing]], variants: int, first: int
+    name: str, styles: Sequence[Sequence[drawings.Drawing | None]], variants: int, first: int
 ) -> np.ndarray:
     """Variants of every drawing, rendered once into the workspace.
 
     Args:
         name: of the file.
-        styles: the drawings of each training style.
-        variants: of each drawing.
+        styles: the drawings of each training style; None where it has none.
+        variants: of each thing, from all its drawings in turn.
         first: index of the first thing.
     """
-    path = WORKSPACE / f"{name}-{'-'.join(drawings.TRAINING_STYLES)}-{variants}.npy"
+    path = WORKSPACE / f"{name}-{variants}.npy"
     if not path.is_file():
         rng = random.Random(0)
-        rows = [
-            [variant(d, thing, rng) for d in drawn for _ in range(variants)]
-            for thing, drawn in enumerate(zip(*styles, strict=True), first)
-        ]
+        rows = []
+        for thing, column in enumerate(zip(*styles, strict=True), first):
+            drawn = [drawing for drawing in column if drawing]
+            rows.append([variant(drawn[i % len(drawn)], thing, rng) for i in range(variants)])
         np.save(path, np.stack([np.stack([np.asarray(v) for v in row]) for row in rows]))
     return np.load(path, mmap_mode="r")
 

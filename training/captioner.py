@@ -1,5 +1,7 @@
 """The captioner: a small BLIP, trained on augmented pictures of the things.
 
+Training continues from the bundled captioner.
+
 Auxiliary heads on the vision encoder predict the things, the background, the count and, for each
 patch, which thing (or which of a thousand other emoji) covers it. They speed up training for small
 things and improve the accuracy on unseen styles. They are not part of the exported model.
@@ -20,6 +22,7 @@ from transformers import (
 )
 
 from marsam.cpu.allocator import retain_freed_memory
+from marsam.hub.catalog import MINI, bundled_folder
 from training import drawings, vision_encoder
 from training.classifier import as_tensor
 from training.dataset import Batch, batches
@@ -27,11 +30,14 @@ from training.grammar import caption
 from training.lexicon import COLOURS, THINGS
 from training.scenes import SIZE, Scene, random_scene, render_scene
 from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
+from training.workspace import WORKSPACE
 
 KNOWN_PICTURES, OTHER_PICTURES = 48, 16
 """Pictures per step: of things, and of other emoji, which only the patch labels name."""
-STEPS, ALL_PATCHES_STEPS = 2_400, 60
+STEPS, ALL_PATCHES_STEPS = 1_200, 60
 """Steps in total, and those at the end that use all patches, as in inference."""
+CURRICULUM_START = 1_000
+"""Where the curriculum of the pictures starts: the bundled captioner can read the plain ones."""
 AUXILIARY_CLASSES = [len(THINGS), len(THINGS) + 1, len(COLOURS), 4]
 """Classes of each auxiliary target: first thing, second thing or none, colour, count."""
 PATCH_CLASSES = len(THINGS) + len(drawings.other_emoji()) + 1
@@ -123,6 +129,11 @@ class TrainingModel(nn.Module):
         ).logits
         return logits, self.heads(captioned[:, 0]), self.patch_heads(states[:, 1:])
 
+    def load_blip(self, blip: BlipForConditionalGeneration) -> None:
+        """Continue from the weights of an exported captioner; the auxiliary heads are new."""
+        self.decoder.load_state_dict(blip.text_decoder.state_dict())
+        vision_encoder.read_blip_weights(self.tower, blip.vision_model)
+
     def to_blip(self, tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
         """Convert to BLIP, with the vision encoder as a transformer.
 
@@ -189,13 +200,16 @@ def train(*, resume: bool = True) -> tuple[BlipForConditionalGeneration, BlipPro
     torch.manual_seed(0)
     tokenizer = new_tokenizer()
     model = TrainingModel(tokenizer)
+    if not (WORKSPACE / "captioner.pt").is_file():
+        bundled = bundled_folder(MINI.captioner)
+        model.load_blip(BlipForConditionalGeneration.from_pretrained(bundled))
     trainer = Trainer(
         "captioner",
         model,
-        optimisers(model, muon_lr=4e-3, adam_lr=1e-3, decay=0.02),
+        optimisers(model, muon_lr=2.5e-3, adam_lr=7e-4, decay=0.02),
         steps=STEPS,
         ema_decay=0.995,
-        cooldown=0.4,
+        cooldown=0.6,
     )
     if resume and trainer.step < trainer.steps:
         _fit(trainer, model, tokenizer)
@@ -206,7 +220,9 @@ def _fit(trainer: Trainer, model: TrainingModel, tokenizer: BertTokenizer) -> No
     bos = tokenizer.convert_tokens_to_ids("[DEC]")
     rng = random.Random(trainer.step)
     first = trainer.step
-    for batch in batches(first, known=KNOWN_PICTURES, other=OTHER_PICTURES, step=600 + first):
+    for batch in batches(
+        first, known=KNOWN_PICTURES, other=OTHER_PICTURES, step=CURRICULUM_START + first
+    ):
         tokens = tokenizer(
             [caption(s) for s in batch.scenes], padding=True, return_tensors="pt"
         ).input_ids

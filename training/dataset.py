@@ -20,7 +20,8 @@ from training.scenes import SIZE, Scene, random_scene
 
 CELL_PX = 16
 """Side of a cell of the label maps, in pixels."""
-VARIANTS, OTHER_VARIANTS = 24, 8
+VARIANTS, OTHER_VARIANTS = 140, 24
+"""Variants of each thing and of each other emoji, in all styles together."""
 
 
 @dataclass(frozen=True)

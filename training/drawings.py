@@ -1,11 +1,13 @@
 """The licensed pictograms: downloaded once from the npm registry, rendered as RGBA pictures.
 
-Three packages are used for training, ``fxemoji`` for evaluation only, so that the accuracy on an
+Most packages are used for training. Choices are made by ``VALIDATION_SET``, which the captioner
+does not see in training. ``EVALUATION_SET`` is used for evaluation only, so that the accuracy on an
 unseen style is not biased.
 """
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 from dataclasses import dataclass
@@ -16,18 +18,22 @@ from typing import Any
 from PIL import Image
 from resvg_py import svg_to_bytes
 
-from training.lexicon import THINGS
+from training.lexicon import COLOURS, THINGS
 from training.workspace import WORKSPACE
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawingSet:
-    """A pinned npm package of drawings, with the attribution that its licence requires."""
+    """A pinned npm package of drawings, with the attribution that its licence requires.
+
+    ``colours`` says whether it draws in colour: without, a red apple is not red.
+    """
 
     name: str
     version: str
     licence: str
     author: str
+    colours: bool = True
 
 
 TRAINING_SETS = (
@@ -44,11 +50,35 @@ TRAINING_SETS = (
         author="Twitter, Inc. and other contributors, Twemoji",
     ),
     DrawingSet(name="noto", version="1.2.9", licence="Apache-2.0", author="Google Inc, Noto Emoji"),
+    DrawingSet(
+        name="fluent-emoji",
+        version="1.2.7",
+        licence="MIT",
+        author="Microsoft Corporation, Fluent Emoji",
+    ),
+    DrawingSet(
+        name="fluent-emoji-high-contrast",
+        version="1.2.6",
+        licence="MIT",
+        author="Microsoft Corporation, Fluent Emoji High Contrast",
+        colours=False,
+    ),
+    DrawingSet(
+        name="streamline-emojis",
+        version="1.2.4",
+        licence="CC-BY-4.0",
+        author="Streamline, Streamline Emojis",
+    ),
+)
+VALIDATION_SET = DrawingSet(
+    name="noto-v1", version="1.2.5", licence="Apache-2.0", author="Google Inc, Noto Emoji v1"
 )
 EVALUATION_SET = DrawingSet(
     name="fxemoji", version="1.2.2", licence="Apache-2.0", author="Mozilla, FxEmojis"
 )
 TRAINING_STYLES = tuple(s.name for s in TRAINING_SETS)
+OTHER_EMOJI_STYLES = ("fluent-emoji-flat", "twemoji", "noto")
+"""The sets whose emoji that are not in ``THINGS`` are used for training, too."""
 PICTURE_CATEGORIES = (
     "Activities",
     "Animals & Nature",
@@ -113,11 +143,14 @@ def render_svg(svg: str) -> Image.Image:
     return Image.open(io.BytesIO(bytes(svg_to_bytes(svg_string=svg)))).convert("RGBA")
 
 
+def _set(style: str) -> DrawingSet:
+    return next(s for s in (*TRAINING_SETS, VALIDATION_SET, EVALUATION_SET) if s.name == style)
+
+
 @lru_cache
 def _contents(style: str) -> tuple[dict[str, Any], dict[str, str]]:
     """A set's icons, and the icon name of each emoji (hexadecimal code point)."""
-    drawing_set = {s.name: s for s in (*TRAINING_SETS, EVALUATION_SET)}[style]
-    folder = fetch(drawing_set)
+    folder = fetch(_set(style))
     icons = json.loads((folder / "icons.json").read_text(encoding="utf-8"))
     chars_file = folder / "chars.json"
     chars = json.loads(chars_file.read_text(encoding="utf-8")) if chars_file.is_file() else {}
@@ -127,28 +160,57 @@ def _contents(style: str) -> tuple[dict[str, Any], dict[str, str]]:
 def _drawing(icons: dict[str, Any], name: str) -> Drawing:
     entry = icons["icons"].get(name) or icons["icons"][icons["aliases"][name]["parent"]]
     return _framed(
-        entry["body"],
+        # resvg fails with some filters; they only soften the shading.
+        re.sub(r' filter="[^"]*"', "", entry["body"]),
         entry.get("width", icons.get("width")),
         entry.get("height", icons.get("height")),
     )
+
+
+_COLOUR_NAMES = {colour.en for colour in COLOURS}
+_OTHER_NAMES = {
+    "fish": "tropical-fish",
+    "whale": "spouting-whale",
+    "wrapped-gift": "wrapped-gift-1",
+    "pizza": "pizza-1",
+    "steam-locomotive": "locomotive",
+    "crescent-moon": "waxing-crescent-moon",
+}
+"""Names of icons in sets that name them neither by code point nor as Noto does."""
 
 
 @lru_cache
 def load(style: str) -> tuple[Drawing | None, ...]:
     """The drawings of one style in the order of ``THINGS``; None where it has none."""
     icons, names = _contents(style)
-    icon_names = [
-        thing.fxemoji if style == EVALUATION_SET.name else names[f"{ord(thing.emoji[0]):x}"]
-        for thing in THINGS
-    ]
+    if style == EVALUATION_SET.name:
+        icon_names = [thing.fxemoji for thing in THINGS]
+    else:
+        icon_names = [
+            _icon_name(icons, names, f"{ord(thing.emoji[0]):x}")
+            if _set(style).colours or thing.name.split()[0] not in _COLOUR_NAMES
+            else None
+            for thing in THINGS
+        ]
     return tuple(_drawing(icons, name) if name else None for name in icon_names)
+
+
+def _icon_name(icons: dict[str, Any], names: dict[str, str], point: str) -> str | None:
+    """The icon of a code point; sets without code points use Noto's names, or nearly."""
+    if names:
+        return names[point]
+    noto = _contents("noto")[1][point]
+    candidates = (noto, *(noto + end for end in ("-face", "-1")), _OTHER_NAMES.get(noto, ""))
+    return next(
+        (n for n in candidates if n in icons["icons"] or n in icons.get("aliases", {})), None
+    )
 
 
 @lru_cache
 def other_emoji() -> tuple[str, ...]:
     """Code points of the emoji of all training sets that are not in ``THINGS``."""
-    shared = set.intersection(*(set(_contents(style)[1]) for style in TRAINING_STYLES))
-    folder = fetch(next(s for s in TRAINING_SETS if s.name == "noto"))
+    shared = set.intersection(*(set(_contents(style)[1]) for style in OTHER_EMOJI_STYLES))
+    folder = fetch(_set("noto"))
     kinds = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))["categories"]
     icons = {name for kind in PICTURE_CATEGORIES for name in kinds[kind]}
     known = {f"{ord(thing.emoji[0]):x}" for thing in THINGS}

@@ -16,17 +16,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Studio, TranslateOptions
-from marsam.results import Picture
+from marsam.hub.catalog import MINI, bundled_folder
+from marsam.notices import Notice
+from marsam.results import Caption, Picture
 from marsam.text.fidelity import compare
+from marsam.text.vocabulary import ClosedVocabulary
 from training import classifier, drawings
 from training.augment import GLYPH_PX, render_augmented
-from training.grammar import caption
+from training.grammar import arabic, caption, english, random_sentence, vocabulary
 from training.lexicon import COLOURS, THINGS
-from training.scenes import SIZE, Scene, random_scene, render_scene
-from training.translator import ARABIC, ENGLISH, Pair, name_pairs, random_pair
+from training.novelty import photograph_crop, photographs
+from training.scenes import SIZE, Scene, draw, random_scene, render_scene, single_placements
+from training.translator import ARABIC, ENGLISH, Pair, is_held_out, name_pairs, random_pair
 
 DOCS = Path(__file__).parents[1] / "docs"
 CROPS = {
@@ -39,13 +44,20 @@ CROPS = {
 """Boxes of the things in pictures of two or three, and boxes that must be empty, in pixels."""
 TARGETS = {
     "captioner_training_styles": 0.97,
-    "captioner_unseen_style": 0.80,
+    "captioner_unseen_style": 0.85,
+    "photographs_flagged": 0.98,
+    "own_world_not_flagged": 0.99,
+    "wrong_captions_flagged": 0.60,
     "translator_to_arabic": 0.995,
     "translator_to_english": 0.995,
+    "translator_canonical": 1.0,
     "translator_names": 0.995,
-    "painter_things": 0.85,
+    "unknown_words_flagged": 1.0,
+    "known_words_flagged": 0.0,
+    "painter_things": 0.98,
+    "painter_things_by_second": 0.97,
     "painter_backgrounds": 0.98,
-    "painter_pairs_and_counts": 0.60,
+    "painter_pairs_and_counts": 0.92,
 }
 
 
@@ -58,6 +70,15 @@ def _glyphs(style: str) -> np.ndarray:
             for drawing in drawings.load(style)
         ]
     )
+
+
+def _training_glyphs() -> list[np.ndarray]:
+    """For each thing its unchanged drawings in the training sets that draw in colour."""
+    styles = [drawings.load(s.name) for s in drawings.TRAINING_SETS if s.colours]
+    return [
+        np.stack([np.asarray(drawing.render(GLYPH_PX)) for drawing in column if drawing])
+        for column in zip(*styles, strict=True)
+    ]
 
 
 def _matches(text: str, scene: Scene) -> bool:
@@ -74,7 +95,7 @@ def mentions(text: str, thing: int) -> bool:
 
 def captioner_training_styles(studio: Studio, seed: int, count: int = 600) -> dict[str, Any]:
     rng = random.Random(seed)
-    plain = np.concatenate([_glyphs(style) for style in drawings.TRAINING_STYLES], axis=1)
+    plain = _training_glyphs()
     errors: list[str] = []
     for _ in range(count):
         scene = random_scene(rng)
@@ -85,22 +106,74 @@ def captioner_training_styles(studio: Studio, seed: int, count: int = 600) -> di
     return {"accuracy": 1 - len(errors) / count, "samples": count, "errors": errors[:40]}
 
 
-def captioner_unseen_style(studio: Studio, seed: int) -> dict[str, Any]:
+def _unseen_style(studio: Studio, seed: int) -> tuple[list[tuple[Scene, Caption]], list[bool]]:
+    """Captions of the evaluation set's drawings, and whether each names the thing."""
     rng = random.Random(seed)
     plain = _glyphs(drawings.EVALUATION_SET.name)
-    errors: list[str] = []
-    samples = 0
+    found = []
     for thing, drawing in enumerate(drawings.load(drawings.EVALUATION_SET.name)):
-        if drawing is None:
-            continue
-        for colour in rng.sample(range(len(COLOURS)), 4):
+        for colour in rng.sample(range(len(COLOURS)), 4) if drawing else ():
             scene = Scene((thing,), 1, colour)
             picture = render_augmented(scene, plain, rng, strength=0)
-            text = studio.captioner.caption(picture, CaptionOptions())[0].text
-            samples += 1
-            if not mentions(text, thing):
-                errors.append(f"{caption(scene)} → {text}")
-    return {"accuracy": 1 - len(errors) / samples, "samples": samples, "errors": errors}
+            found.append((scene, studio.captioner.caption(picture, CaptionOptions())[0]))
+    return found, [mentions(best.text, scene.things[0]) for scene, best in found]
+
+
+def captioner_unseen_style(studio: Studio, seed: int) -> dict[str, Any]:
+    found, right = _unseen_style(studio, seed)
+    errors = [
+        f"{caption(scene)} → {best.text}"
+        for (scene, best), is_right in zip(found, right, strict=True)
+        if not is_right
+    ]
+    return {"accuracy": sum(right) / len(right), "samples": len(right), "errors": errors}
+
+
+def wrong_captions_flagged(studio: Studio, seed: int) -> dict[str, Any]:
+    """The share of wrong captions in the unseen style with a notice, and that of right ones."""
+    found, right = _unseen_style(studio, seed)
+    flagged = [Notice.OUT_OF_WORLD in best.warnings for _, best in found]
+    of_right = [f for f, is_right in zip(flagged, right, strict=True) if is_right]
+    of_wrong = [f for f, is_right in zip(flagged, right, strict=True) if not is_right]
+    return {
+        "accuracy": sum(of_wrong) / len(of_wrong),
+        "right_captions_flagged": sum(of_right) / len(of_right),
+        "samples": len(of_wrong),
+    }
+
+
+def photographs_flagged(studio: Studio, seed: int, count: int = 300) -> dict[str, Any]:
+    """Crops of the photographs and textures that were not used in training."""
+    rng = random.Random(seed)
+    files = photographs(held_out=True)
+    errors: list[str] = []
+    for i in range(count):
+        path = files[i % len(files)]
+        best = studio.captioner.caption(photograph_crop(path, rng), CaptionOptions())[0]
+        if Notice.OUT_OF_WORLD not in best.warnings:
+            errors.append(f"{path.name} → {best.text} ({best.score:.2f})")
+    return {
+        "accuracy": 1 - len(errors) / count,
+        "samples": count,
+        "files": len(files),
+        "errors": errors,
+    }
+
+
+def own_world_not_flagged(studio: Studio, seed: int, count: int = 1000) -> dict[str, Any]:
+    """New pictures of the things, in the painter's style and in those of the training sets."""
+    rng = random.Random(seed)
+    plain = _training_glyphs()
+    errors: list[str] = []
+    for i in range(count):
+        scene = random_scene(rng)
+        picture = (
+            render_scene(scene, rng) if i % 2 else render_augmented(scene, plain, rng, strength=0)
+        )
+        best = studio.captioner.caption(picture, CaptionOptions())[0]
+        if Notice.OUT_OF_WORLD in best.warnings:
+            errors.append(f"{caption(scene)} → {best.text} ({best.score:.2f})")
+    return {"accuracy": 1 - len(errors) / count, "samples": count, "errors": errors}
 
 
 def _exact_translations(studio: Studio, pairs: list[Pair]) -> dict[str, Any]:
@@ -113,17 +186,86 @@ def _exact_translations(studio: Studio, pairs: list[Pair]) -> dict[str, Any]:
     return {"accuracy": 1 - len(errors) / len(pairs), "samples": len(pairs), "errors": errors[:40]}
 
 
-def _held_out_pairs(seed: int, source: str, count: int = 2000) -> list[Pair]:
-    """Held-out sentences in varied wording; a quarter of the Arabic ones with diacritics."""
+def _held_out_pairs(seed: int, source: str, count: int = 3000) -> list[Pair]:
+    """Held-out sentences in varied wording and spelling."""
     rng = random.Random(seed)
     pairs: dict[str, Pair] = {}
     while len(pairs) < count:
         pair = random_pair(rng, held_out=True)
         if pair.source == source:
-            if source == ARABIC and rng.random() < 0.25:
-                pair = replace(pair, text=_with_diacritics(pair.text, rng))
+            pair = replace(pair, text=_as_typed(pair.text, source, rng))
             pairs.setdefault(pair.text, pair)
     return list(pairs.values())
+
+
+def _canonical_pairs(seed: int, count: int = 2000) -> list[Pair]:
+    """Held-out sentences in the wording that the models write, in both directions."""
+    rng = random.Random(seed)
+    pairs: dict[str, Pair] = {}
+    while len(pairs) < count:
+        sentence = random_sentence(rng)
+        en, ar = english(sentence), arabic(sentence)
+        if sentence.items and is_held_out(en):
+            pairs[en], pairs[ar] = Pair(en, ar, ENGLISH, ARABIC), Pair(ar, en, ARABIC, ENGLISH)
+    return list(pairs.values())
+
+
+def _as_typed(text: str, language: str, rng: random.Random) -> str:
+    """Spell a text as people type it: capitals, hamza, taa marbuta, digits, "و " apart, marks."""
+    if language == ENGLISH:
+        return rng.choice((str, str, str, str.title, str.upper, str.capitalize))(text)
+    if rng.random() < 0.3:
+        text = re.sub(r"ة\b", "ه", text)
+    if rng.random() < 0.3:
+        text = text.translate(str.maketrans("أإآى", "اااي"))
+    if rng.random() < 0.15:
+        text = re.sub(r"اء\b", "ا", text)
+    if rng.random() < 0.3:
+        text = text.replace(" و", " و ")
+    if rng.random() < 0.5:
+        text = text.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    return _with_diacritics(text, rng) if rng.random() < 0.2 else text
+
+
+def unknown_words_flagged(studio: Studio, seed: int, count: int = 4000) -> dict[str, Any]:
+    """Sentences in which one word was replaced by one that the mini set does not know."""
+    rng = random.Random(seed)
+    words = {ENGLISH: _document_words("README.md"), ARABIC: _document_words("README.ar.md")}
+    known = ClosedVocabulary(vocabulary())
+    for code, found in words.items():
+        words[code] = [word for word in found if known.unknown_words(word, code)]
+    errors: list[str] = []
+    for _ in range(count):
+        pair = random_pair(rng)
+        parts = pair.text.split()
+        word = rng.choice(words[pair.source])
+        parts[rng.randrange(len(parts))] = word
+        text = " ".join(parts)
+        options = TranslateOptions(source=pair.source, target=pair.target)
+        translation = studio.translator.translate(text, options)
+        if word not in translation.unknown_words or translation.text:
+            errors.append(f"{text} → {translation.text} {translation.unknown_words}")
+    return {"accuracy": 1 - len(errors) / count, "samples": count, "errors": errors[:40]}
+
+
+def known_words_flagged(seed: int, count: int = 20_000) -> dict[str, Any]:
+    """The share of sentences of the grammar, as people type them, that are flagged by mistake."""
+    rng = random.Random(seed)
+    known = ClosedVocabulary(vocabulary())
+    errors: list[str] = []
+    for _ in range(count):
+        pair = random_pair(rng)
+        text = _as_typed(pair.text, pair.source, rng)
+        if unknown := known.unknown_words(text, pair.source):
+            errors.append(f"{text}: {unknown}")
+    return {"accuracy": len(errors) / count, "samples": count, "errors": errors[:40]}
+
+
+def _document_words(name: str) -> list[str]:
+    """The words of three or more letters in one of the project's documents."""
+    text = (DOCS.parent / name).read_text(encoding="utf-8")
+    script = r"\b[a-z]{3,}\b" if name == "README.md" else r"\b[\u0621-\u064a]{3,}\b"
+    return sorted(set(re.findall(script, text)))
 
 
 def _with_diacritics(text: str, rng: random.Random) -> str:
@@ -151,10 +293,10 @@ def _save_contact_sheet(pictures: list[Image.Image], columns: int, path: Path) -
 
 
 def painter_things(studio: Studio, seed: int, pictures_per_thing: int = 4) -> dict[str, Any]:
-    model = classifier.train()
+    model, second = classifier.train(), classifier.train_mixer()
     rng = random.Random(seed)
     errors: list[str] = []
-    correct_backgrounds = 0
+    correct_backgrounds = correct_by_second = 0
     sheet: list[Image.Image] = []
     for thing in range(len(THINGS)):
         colour = rng.randrange(len(COLOURS))
@@ -164,6 +306,7 @@ def painter_things(studio: Studio, seed: int, pictures_per_thing: int = 4) -> di
         correct_backgrounds += sum(
             classifier.background_colour(image) == colour for image in images
         )
+        correct_by_second += classifier.predict(second, images).count(thing)
         for predicted in classifier.predict(model, images):
             if predicted != thing:
                 errors.append(f"{prompt}: {THINGS[predicted].name}")
@@ -171,9 +314,46 @@ def painter_things(studio: Studio, seed: int, pictures_per_thing: int = 4) -> di
     _save_contact_sheet(sheet, 12, DOCS / "mini-things.png")
     return {
         "accuracy": 1 - len(errors) / samples,
+        "second_accuracy": correct_by_second / samples,
         "background_accuracy": correct_backgrounds / samples,
         "samples": samples,
         "errors": errors,
+    }
+
+
+def painter_distance(studio: Studio, seed: int) -> dict[str, Any]:
+    """How far pictures are from the true drawings, relative to the VAE's own redrawing of these.
+
+    The nearest of all ways to draw the thing counts, on the background that the painter chose.
+    """
+    model = classifier.train()
+    pipe = StableDiffusionPipeline.from_pretrained(bundled_folder(MINI.painter))
+    rng = random.Random(seed)
+    painted_distances, redrawn_distances = [], []
+    for thing in range(len(THINGS)):
+        scene = Scene((thing,), 1, rng.randrange(len(COLOURS)))
+        image = _paint(studio, caption(scene), 1, seed)[0].image
+        if image is None:
+            continue
+        pixels = np.asarray(image)
+        corners = np.concatenate([pixels[:6, :6].reshape(-1, 3), pixels[:6, -6:].reshape(-1, 3)])
+        red, green, blue = (int(value) for value in np.median(corners, axis=0))
+        true = [draw((red, green, blue), [place]) for place in single_placements(thing)]
+        to_painted = classifier.distances(model, image, true)
+        nearest = true[int(to_painted.argmin())]
+        with torch.inference_mode():
+            latents = pipe.vae.encode(classifier.as_tensor([nearest])).latents
+            decoded = pipe.vae.decode(latents).sample[0].clamp(-1, 1)
+        array = ((decoded.permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        painted_distances.append(float(to_painted.min()))
+        redrawn_distances.append(
+            float(classifier.distances(model, Image.fromarray(array), [nearest])[0])
+        )
+    return {
+        "ratio": float(np.median(painted_distances) / np.median(redrawn_distances)),
+        "painted": float(np.median(painted_distances)),
+        "redrawn": float(np.median(redrawn_distances)),
+        "samples": len(painted_distances),
     }
 
 
@@ -262,7 +442,7 @@ def _mismatched(scene: Scene, rng: random.Random) -> Scene:
 
 def classifier_on_drawings(seed: int, count: int = 500) -> dict[str, Any]:
     """Accuracy of the classifier on new pictures rendered in the painter's style."""
-    model = classifier.train()
+    model, second = classifier.train(), classifier.train_mixer()
     rng = random.Random(seed)
     scenes = [
         Scene((rng.randrange(len(THINGS)),), 1, rng.randrange(len(COLOURS))) for _ in range(count)
@@ -272,8 +452,11 @@ def classifier_on_drawings(seed: int, count: int = 500) -> dict[str, Any]:
     colours = [classifier.background_colour(picture) for picture in pictures]
     correct = sum(p == s.things[0] for p, s in zip(predicted, scenes, strict=True))
     backgrounds = sum(c == s.colour for c, s in zip(colours, scenes, strict=True))
+    by_second = classifier.predict(second, pictures)
     return {
         "accuracy": correct / count,
+        "second_accuracy": sum(p == s.things[0] for p, s in zip(by_second, scenes, strict=True))
+        / count,
         "background_accuracy": backgrounds / count,
         "samples": count,
     }
@@ -297,12 +480,19 @@ def main(names: list[str], seed: int = 20_000) -> None:
     metrics: dict[str, Callable[[], dict[str, Any]]] = {
         "captioner_training_styles": lambda: captioner_training_styles(studio, seed),
         "captioner_unseen_style": lambda: captioner_unseen_style(studio, seed),
+        "photographs_flagged": lambda: photographs_flagged(studio, seed),
+        "own_world_not_flagged": lambda: own_world_not_flagged(studio, seed),
+        "wrong_captions_flagged": lambda: wrong_captions_flagged(studio, seed),
         "translator_to_arabic": lambda: _exact_translations(studio, _held_out_pairs(seed, ENGLISH)),
         "translator_to_english": lambda: _exact_translations(studio, _held_out_pairs(seed, ARABIC)),
+        "translator_canonical": lambda: _exact_translations(studio, _canonical_pairs(seed)),
+        "unknown_words_flagged": lambda: unknown_words_flagged(studio, seed),
+        "known_words_flagged": lambda: known_words_flagged(seed),
         "translator_names": lambda: _exact_translations(studio, name_pairs()),
         "fidelity_agreement": lambda: fidelity_agreement(studio, seed),
         "classifier_on_drawings": lambda: classifier_on_drawings(seed),
         "painter_things": lambda: painter_things(studio, seed),
+        "painter_distance": lambda: painter_distance(studio, seed),
         "painter_pairs_and_counts": lambda: painter_pairs_and_counts(studio, seed),
         "complete_run": lambda: complete_run(studio),
     }

@@ -6,7 +6,9 @@ import sys
 import torch
 
 from marsam.hub.catalog import MINI, bundled_folder
+from marsam.text.vocabulary import FILE_NAME
 from training import captioner, painter, translator
+from training.grammar import vocabulary
 from training.lexicon import THINGS
 
 MAX_SET_BYTES = 60_000_000
@@ -23,18 +25,25 @@ def export(stages: set[str], *, resume: bool) -> None:
         if model.stage not in stages:
             continue
         folder = bundled_folder(model)
-        shutil.rmtree(folder, ignore_errors=True)
         match model.stage:
             case "captioner":
                 blip, processor = captioner.train(resume=resume)
+                shutil.rmtree(folder, ignore_errors=True)
                 blip.half().save_pretrained(folder)
                 processor.save_pretrained(folder)
             case "translator":
                 m2m, tokenizer = translator.train(resume=resume)
+                shutil.rmtree(folder, ignore_errors=True)
                 m2m.half().save_pretrained(folder)
                 tokenizer.save_pretrained(folder)
+                phrases = [
+                    (code, phrase) for code, known in vocabulary().items() for phrase in known
+                ]
+                lines = "".join(f"{code}\t{phrase}\n" for code, phrase in phrases)
+                (folder / FILE_NAME).write_text(lines, encoding="utf-8")
             case _:
                 pipe = painter.pipeline(*painter.train(resume=resume))
+                shutil.rmtree(folder, ignore_errors=True)
                 pipe.to(dtype=torch.float16).save_pretrained(folder)
         for file in folder.rglob("*.safetensors"):
             file.chmod(0o644)

@@ -2,12 +2,14 @@
 
 A ``Sentence`` is a meaning; ``english`` and ``arabic`` render it as text. Without a random
 generator they return the canonical wording, which is the models' output; with one they vary the
-wording as people type it, which is the models' input.
+wording as people type it, which is the models' input. Spelling is not varied: case, hamza and the
+like are removed by ``marsam.text.vocabulary.fold`` before a model reads a text.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from marsam.text.vocabulary import fold
 from training.lexicon import COLOURS, THINGS, Mass, Noun, Thing
 from training.scenes import Scene
 
@@ -22,12 +24,23 @@ ARABIC_NUMBERS = (  # with a masculine noun, with a feminine noun
     ("تسعة", "تسع"),
     ("عشرة", "عشر"),
 )
-ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+_ADJECTIVES = frozenset(
+    """
+    أحمر حمراء أزرق زرقاء أخضر خضراء أصفر صفراء شراعي شراعية فضائي فضائية كهربائي كهربائية هوائية
+    مروحية رباعية رباعيتان رباعيتين مبتسم مبتسمة باكٍ باكية غاضب غاضبة نائم نائمة سعيد سعيدة
+    ضاحك ضاحكة حزين حزينة عابس عابسة نعسان زراعي
+    زراعية بخاري بخارية ثلجية جورية كريم كريمة مغلفة
+    """.split()  # noqa: SIM905
+)
+"""Adjectives in the names of things; every other second word is a genitive."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A thing and its count; for a mass noun ("bread") ``noun`` is None and ``count`` is 1."""
+    """A thing and its count, which is 0 for a plural without a number ("cats").
+
+    For a mass noun ("bread") ``noun`` is None and ``count`` is 1.
+    """
 
     thing: Thing
     noun: Noun | None
@@ -40,7 +53,7 @@ class Item:
     @property
     def several(self) -> bool:
         """Whether the English verb is plural ("are")."""
-        return self.count > 1 if self.noun else _mass(self.thing).plural
+        return self.count != 1 if self.noun else _mass(self.thing).plural
 
 
 def _mass(thing: Thing) -> Mass:
@@ -51,7 +64,7 @@ def _mass(thing: Thing) -> Mass:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One or two items, an optional background, and a frame such as "there is …"."""
+    """Items, a background or both, and a frame such as "there is …"."""
 
     items: tuple[Item, ...]
     colour: int | None = None
@@ -77,6 +90,8 @@ def caption(scene: Scene) -> str:
 def prompt(scene: Scene, rng: random.Random) -> str:
     """A random English prompt for a scene."""
     sentence = random_wording(of_scene(scene), rng, frames=("bare", "image", "drawing", "there"))
+    if scene.count > 1 and _has_bare_plural(THINGS[scene.things[0]]) and rng.random() < 0.15:
+        sentence = replace(sentence, items=(replace(sentence.items[0], count=0),))
     return english(sentence, rng)
 
 
@@ -89,24 +104,42 @@ def random_wording(
     if frame == "this" and len(items) > 1:
         frame = "there"
     colour = None if rng.random() < 0.2 else sentence.colour
-    return Sentence(items, colour, frame, rng.random() < 0.2)
+    return Sentence(items, colour, frame, rng.random() < 0.3)
 
 
 def random_sentence(rng: random.Random) -> Sentence:
-    """A random sentence with one or two items and counts from one to ten."""
+    """A random sentence: one or two items with counts from one to ten, or a background alone."""
 
     def item() -> Item:
         thing = rng.choice(THINGS)
-        count = 1 if rng.random() < 0.5 else rng.choice((2, 2, 2, 3, 3, *range(4, 11)))
+        count = 1 if rng.random() < 0.5 else rng.choice((0, 0, 0, 2, 2, 2, 3, 3, *range(4, 11)))
+        if count == 0 and not _has_bare_plural(thing):
+            count = 1
         return Item(thing, thing.nouns[0], count)
 
+    colour = rng.randrange(len(COLOURS))
+    if rng.random() < 0.04:
+        return Sentence((), colour, full_stop=rng.random() < 0.5)
     first = item()
     items: tuple[Item, ...] = (first,)
     if rng.random() < 0.45:
         second = item()
         if second.thing is not first.thing:
             items = (first, second)
-    return random_wording(Sentence(items, rng.randrange(len(COLOURS))), rng)
+    return random_wording(Sentence(items, colour), rng)
+
+
+def _has_bare_plural(thing: Thing) -> bool:
+    """Whether "cats" cannot be misread; "grapes" is a mass noun, and "fish" also one fish.
+
+    "Four leaf clovers" may be four of them.
+    """
+    plurals = [noun.en_plural for noun in thing.nouns]
+    return (
+        thing.mass is None
+        and all(noun.en != noun.en_plural for noun in thing.nouns)
+        and not any(plural.split()[0] in ENGLISH_NUMBERS for plural in plurals)
+    )
 
 
 def _other_noun(item: Item, rng: random.Random) -> Item:
@@ -117,64 +150,68 @@ def _other_noun(item: Item, rng: random.Random) -> Item:
     return item
 
 
+def _is_first_noun(item: Item) -> bool:
+    """Whether the item has the name that the synonyms stand for."""
+    return item.noun is item.thing.nouns[0]
+
+
 # -- English ---------------------------------------------------------------------------------
 
 
 def english(sentence: Sentence, rng: random.Random | None = None) -> str:
     """The sentence in English; canonical without ``rng``, varied with it."""
-    no_article = bool(
-        rng and sentence.frame == "bare" and sentence.colour is not None and rng.random() < 0.1
-    )
-    items = " and ".join(_english_item(item, rng, no_article) for item in sentence.items)
-    words = _english_frame(sentence, rng) + items
+    article = "a"
+    if rng and sentence.frame != "there":
+        article = rng.choice(("a", "a", "a", "a", "the", ""))
+    words = " and ".join(_english_item(item, rng, article) for item in sentence.items)
     if sentence.colour is not None:
-        colour = COLOURS[sentence.colour].en
-        if rng and colour == "gray" and rng.random() < 0.5:
-            colour = "grey"
-        article = "" if no_article else _article(colour) + " "
-        where = rng.choice(("on", "on", "on", "against")) if rng and not no_article else "on"
-        words += f" {where} {article}{colour} background"
-    if sentence.full_stop:
-        words = words[0].upper() + words[1:] + "."
-    if rng:
-        case = rng.random()
-        if case < 0.12:
-            words = words[0].upper() + words[1:]
-        elif case < 0.18:
-            words = words.upper()
-        elif case < 0.22:
-            words = words.lower()
-    return words
+        colour = COLOURS[sentence.colour]
+        name = rng.choice((colour.en, *colour.synonyms)) if rng else colour.en
+        background = _with_article(f"{name} background", article)
+        if words:
+            words += f" {rng.choice(('on', 'on', 'against', 'with')) if rng else 'on'} {background}"
+        else:
+            words = background
+    words = _english_frame(sentence, rng) + words
+    return f"{words[0].upper()}{words[1:]}." if sentence.full_stop else words
 
 
-def _article(words: str) -> str:
-    return "an" if words[0].lower() in "aeiou" else "a"
+def _with_article(words: str, article: str) -> str:
+    if article == "a":
+        article = "an" if words[0].lower() in "aeiou" else "a"
+    return f"{article} {words}".strip()
 
 
-def _english_item(item: Item, rng: random.Random | None, no_article: bool) -> str:
+def _english_item(item: Item, rng: random.Random | None, article: str) -> str:
     if item.noun is None:
-        return _mass(item.thing).en
+        name = _mass(item.thing).en
+        return f"the {name}" if article == "the" else name
     one, many = item.noun.en, item.noun.en_plural
-    if rng and item.noun is item.thing.nouns[0] and item.thing.synonyms and rng.random() < 0.4:
-        one, many = rng.choice(item.thing.synonyms)
-    if item.count > 1:
-        digits = rng is not None and rng.random() < 0.2
-        number = str(item.count) if digits else ENGLISH_NUMBERS[item.count - 2]
-        return f"{number} {many}"
-    return one if no_article else f"{_article(one)} {one}"
+    if rng and _is_first_noun(item) and rng.random() < 0.4:
+        forms = [pair for pair in item.thing.synonyms if item.count == 1 or pair[1]]
+        if forms:
+            one, other_plural = rng.choice(forms)
+            many = other_plural or many
+    if item.count == 1:
+        return f"one {one}" if rng and rng.random() < 0.04 else _with_article(one, article)
+    if item.count == 0:
+        return f"the {many}" if article == "the" else many
+    digits = rng is not None and rng.random() < 0.25
+    number = str(item.count) if digits else ENGLISH_NUMBERS[item.count - 2]
+    return f"the {number} {many}" if article == "the" else f"{number} {many}"
 
 
 def _english_frame(sentence: Sentence, rng: random.Random | None) -> str:
+    if not sentence.items:
+        return ""
     several = sentence.items[0].several
-    if sentence.frame == "there":
-        return "there are " if several else "there is "
-    if sentence.frame == "this":
-        return "these are " if several else "this is "
     wordings = {
         "bare": ("",),
-        "image": ("an image of ", "a picture of "),
-        "photo": ("a photo of ", "a photograph of "),
-        "drawing": ("a drawing of ",),
+        "there": ("there are ",) if several else ("there is ", "there is ", "there's "),
+        "this": ("these are ",) if several else ("this is ",),
+        "image": ("an image of ", "a picture of ", "image of ", "picture of "),
+        "photo": ("a photo of ", "a photograph of ", "photo of "),
+        "drawing": ("a drawing of ", "drawing of "),
     }[sentence.frame]
     return rng.choice(wordings) if rng else wordings[0]
 
@@ -185,48 +222,107 @@ def _english_frame(sentence: Sentence, rng: random.Random | None) -> str:
 def arabic(sentence: Sentence, rng: random.Random | None = None) -> str:
     """The sentence in Arabic; canonical without ``rng``, varied with it."""
     genitive = sentence.frame in ("image", "photo", "drawing")
-    items = " و".join(_arabic_item(item, rng, genitive) for item in sentence.items)
-    words = _arabic_frame(sentence, rng) + items
+    definite = bool(rng) and sentence.frame == "bare" and rng.random() < 0.2  # type: ignore[union-attr]
+    words = " و".join(_arabic_item(item, rng, genitive, definite) for item in sentence.items)
+    words = _arabic_frame(sentence, rng) + words
     if sentence.colour is not None:
-        where = rng.choice(("على", "على", "على", "أمام")) if rng else "على"
-        words += f" {where} خلفية {COLOURS[sentence.colour].ar}"
-    if sentence.full_stop:
-        words += "."
-    if rng and rng.random() < 0.3:
-        words = words.replace("باكٍ", "باك").replace("مراسٍ", "مراس")
-    return words
+        colour = COLOURS[sentence.colour]
+        name = rng.choice((colour.ar, *colour.arabic_synonyms)) if rng else colour.ar
+        background = f"خلفية {name}"
+        if rng and rng.random() < (0.5 if definite else 0.03):
+            background = f"الخلفية ال{name}"
+        if words:
+            joint = rng.choice(("على ", "على ", "ب", "مع ", "أمام ")) if rng else "على "
+            words += f" {joint}{background}"
+        else:
+            words = background
+    return f"{words}." if sentence.full_stop else words
 
 
-def _arabic_item(item: Item, rng: random.Random | None, genitive: bool) -> str:
+def definite_arabic(words: str) -> str:
+    """A name with the article: القطة, التفاحة الحمراء, كرة القدم, ورقة البرسيم الرباعية."""
+    *before, last = words.split()
+    if "من" in before or last == "قزح" or last.startswith("ال"):
+        return words
+    if words.endswith("آيس كريم"):  # one foreign name
+        return words.replace("آيس", "الآيس")
+    if before and (last in _ADJECTIVES or _has_ending_of(before[-1], last)):
+        before[-1] = f"ال{before[-1]}"
+    if last.endswith("ٍ"):
+        last = f"{last[:-1]}ي"
+    return " ".join((*before, f"ال{last}"))
+
+
+def _has_ending_of(noun: str, adjective: str) -> bool:
+    """Whether an adjective of a dual agrees with it."""
+    return any(noun.endswith(end) and adjective.endswith(end) for end in ("ان", "ين"))
+
+
+def _arabic_item(item: Item, rng: random.Random | None, genitive: bool, definite: bool) -> str:
+    if item.noun is None:
+        name = _mass(item.thing).ar
+        return definite_arabic(name) if definite else name
+    noun = _arabic_noun(item, rng)
+    name = _arabic_name(noun, item.count, rng, genitive)
+    if item.count >= 3:
+        number = ARABIC_NUMBERS[item.count - 3][noun.feminine]
+        if rng and rng.random() < 0.12:  # a common error
+            number = ARABIC_NUMBERS[item.count - 3][not noun.feminine]
+        if definite:
+            return f"{definite_arabic(name)} ال{number}"
+        if rng and rng.random() < 0.25:
+            number = str(item.count)
+        return f"{number} {name}"
+    if rng and not definite and item.count == 1 and rng.random() < 0.03:
+        return f"{name} {'واحدة' if noun.feminine else 'واحد'}"
+    if rng and not definite and item.count == 2 and noun.plural and rng.random() < 0.08:
+        return f"2 {noun.plural}"
+    return definite_arabic(name) if definite else name
+
+
+def _arabic_noun(item: Item, rng: random.Random | None) -> Noun:
+    """The noun, or a synonym that has the form that the count needs."""
     noun = item.noun
-    if noun is None:
-        return _mass(item.thing).ar
-    if item.count == 1:
+    assert noun is not None
+    if rng and _is_first_noun(item) and rng.random() < 0.45:
+        form = "ar" if item.count == 1 else "dual" if item.count == 2 else "plural"
+        usable = [n for n in item.thing.arabic_synonyms if getattr(n, form)]
+        if usable:
+            return rng.choice(usable)
+    return noun
+
+
+def _arabic_name(noun: Noun, count: int, rng: random.Random | None, genitive: bool) -> str:
+    if count == 1:
         return noun.ar
-    if item.count == 2:
-        return noun.dual_genitive if genitive else noun.dual
-    number = ARABIC_NUMBERS[item.count - 3][noun.feminine]
-    if rng and not genitive and rng.random() < 0.15:
-        number = str(item.count)
-        if rng.random() < 0.5:
-            number = number.translate(ARABIC_DIGITS)
-    return f"{number} {noun.plural}"
+    if count == 2:
+        # In everyday Arabic the dual always ends in -ين.
+        oblique = genitive or (rng is not None and rng.random() < 0.35)
+        return noun.dual_genitive if oblique else str(noun.dual)
+    return str(noun.plural)
 
 
 def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
+    if not sentence.items:
+        return ""
     first = sentence.items[0]
     if sentence.frame == "this":
         if first.count == 2:
             return "هاتان " if first.feminine else "هذان "
-        return "هذه " if first.count > 2 or first.feminine else "هذا "
+        return "هذه " if first.count != 1 or first.feminine else "هذا "
     if sentence.frame == "there":
         if rng and rng.random() < 0.4:
             # The number word takes the opposite gender; the verb follows the counted noun's.
-            return "توجد " if first.feminine else "يوجد "
+            return rng.choice(("توجد ", "يوجد "))
         return "هناك "
-    return {"bare": "", "image": "صورة ل", "photo": "صورة فوتوغرافية ل", "drawing": "رسم ل"}[
-        sentence.frame
-    ]
+    # Without "ل" it is a construct: "صورة قطة".
+    wordings = {
+        "bare": ("",),
+        "image": ("صورة ل", "صورة "),
+        "photo": ("صورة فوتوغرافية ل",),
+        "drawing": ("رسم ل", "رسمة ", "رسمة ل"),
+    }[sentence.frame]
+    return rng.choice(wordings) if rng else wordings[0]
 
 
 # -- Names alone -----------------------------------------------------------------------------
@@ -234,7 +330,9 @@ def _arabic_frame(sentence: Sentence, rng: random.Random | None) -> str:
 
 def names_to_arabic() -> dict[str, str]:
     """Names without an article, from the lexicon; CLDR's short names take precedence."""
-    names = {noun.en: noun.ar for thing in THINGS for noun in thing.nouns}
+    names = {colour.en: colour.masculine for colour in COLOURS}
+    names |= {en: ar for en, (ar, _) in zip(ENGLISH_NUMBERS[1:], ARABIC_NUMBERS, strict=True)}
+    names |= {noun.en: noun.ar for thing in THINGS for noun in thing.nouns}
     names |= {en: thing.nouns[0].ar for thing in THINGS for en, _ in thing.synonyms}
     names |= {thing.cldr_en: thing.short_ar for thing in THINGS}
     return names | {mass.en: mass.ar for thing in THINGS if (mass := thing.mass)}
@@ -252,8 +350,57 @@ def names_to_english() -> dict[str, str]:
         for noun in (*thing.nouns, *([None] if thing.mass else []))
         if (sentence := Sentence((Item(thing, noun),)))
     }
-    return {
+    names = {colour.ar: colour.en for colour in COLOURS}
+    names |= {colour.masculine: colour.en for colour in COLOURS}
+    for en, both in zip(ENGLISH_NUMBERS[1:], ARABIC_NUMBERS, strict=True):
+        names |= dict.fromkeys(both, en)
+    return names | {
         ar: natural.get(ar, thing.cldr_en)
         for thing in THINGS
         for ar in (thing.cldr_ar, thing.short_ar)
+    }
+
+
+# -- Vocabulary ------------------------------------------------------------------------------
+
+_WORDS = {
+    "eng_Latn": """
+    a an the one two three four five six seven eight nine ten and on against with
+    there there's is are this these image picture photo photograph drawing of
+    """,
+    "arb_Arab": """
+    على أمام مع من هذا هذه هذان هاتان هناك يوجد توجد صورة رسم رسمة فوتوغرافية واحد واحدة
+    """,
+}
+"""Words of the grammar beside the names of things and backgrounds."""
+
+
+def vocabulary() -> dict[str, list[str]]:
+    """What the translator knows, for :class:`marsam.text.vocabulary.ClosedVocabulary`."""
+    english_names, arabic_names = set[str | None](), set[str | None]()
+    for thing in THINGS:
+        for noun in (*thing.nouns, *thing.arabic_synonyms):
+            english_names |= {noun.en, noun.en_plural}
+            arabic_names |= {noun.ar, noun.dual, noun.plural}
+            arabic_names |= {noun.dual_genitive} if noun.dual else set()
+            arabic_names |= {definite_arabic(form) for form in (noun.ar, noun.plural) if form}
+        english_names |= {name for pair in thing.synonyms for name in pair}
+        if thing.mass:
+            english_names.add(thing.mass.en)
+            arabic_names.add(thing.mass.ar)
+    for colour in COLOURS:
+        english_names |= {f"{name} background" for name in (colour.en, *colour.synonyms)}
+        arabic_names |= {f"خلفية {name}" for name in (colour.ar, *colour.arabic_synonyms)}
+    digits = map(str, range(1, 11))
+    numbers = (word for both in ARABIC_NUMBERS for word in both)
+    known = {
+        "eng_Latn": [*_WORDS["eng_Latn"].split(), *digits, *english_names],
+        "arb_Arab": [*_WORDS["arb_Arab"].split(), *map(str, range(1, 11)), *numbers, *arabic_names],
+    }
+    alone = {"eng_Latn": names_to_arabic(), "arb_Arab": names_to_english()}
+    return {
+        code: sorted(
+            {fold(name) for name in names if name} | {f"={fold(name)}" for name in alone[code]}
+        )
+        for code, names in known.items()
     }

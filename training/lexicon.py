@@ -9,25 +9,29 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from training import synonyms
+
 
 @dataclass(frozen=True)
 class Noun:
     """A name of a thing in both languages.
 
-    ``dual`` is the nominative; ``plural`` is used with three to ten. ``feminine`` is the gender of
-    the singular, which decides the form of the number word.
+    ``dual`` is the nominative; ``plural`` is used with three to ten; synonyms may lack both.
+    ``feminine`` is the gender of the singular, which decides the form of the number word.
     """
 
     en: str
     en_plural: str
     ar: str
     feminine: bool
-    dual: str
-    plural: str
+    dual: str | None
+    plural: str | None
 
     @property
     def dual_genitive(self) -> str:
         """``سمكتان`` → ``سمكتين``; in a construct ``كرتا قدم`` → ``كرتي قدم``."""
+        if self.dual is None:
+            raise ValueError(f"{self.ar} has no dual")
         first, *rest = [
             word[:-2] + "ين" if word.endswith("ان") else word for word in self.dual.split()
         ]
@@ -50,15 +54,17 @@ class Mass:
 class Thing:
     """A thing that the mini set knows.
 
-    ``nouns[0]`` is its name in captions; the others are alternative names in prompts. ``synonyms``
-    are further English names (singular, plural) with the Arabic of ``nouns[0]``. ``short_ar`` is the
-    Arabic of the CLDR short name, replaced where CLDR's own (``cldr_ar``) is unclear.
+    ``nouns[0]`` is its name in captions; the others are alternative names in prompts, with a
+    translation of their own. ``synonyms`` and ``arabic_synonyms`` are further names of ``nouns[0]``,
+    which are only understood. ``short_ar`` is the Arabic of the CLDR short name, replaced where
+    CLDR's own (``cldr_ar``) is unclear.
     """
 
     emoji: str
     fxemoji: str | None
     nouns: tuple[Noun, ...]
-    synonyms: tuple[tuple[str, str], ...]
+    synonyms: tuple[tuple[str, str | None], ...]
+    arabic_synonyms: tuple[Noun, ...]
     mass: Mass | None
     cldr_en: str
     cldr_ar: str
@@ -71,24 +77,31 @@ class Thing:
 
 @dataclass(frozen=True)
 class Colour:
-    """A background colour; ``ar`` agrees with ``خلفية``, which is feminine."""
+    """A background colour; ``ar`` agrees with ``خلفية``, which is feminine.
+
+    ``masculine`` is the colour's own name. The synonyms are further names in each language; the
+    Arabic ones are feminine.
+    """
 
     en: str
     ar: str
+    masculine: str
     rgb: tuple[int, int, int]
+    synonyms: tuple[str, ...] = ()
+    arabic_synonyms: tuple[str, ...] = ()
 
 
 COLOURS = (
-    Colour("white", "بيضاء", (250, 250, 248)),
-    Colour("black", "سوداء", (34, 34, 38)),
-    Colour("gray", "رمادية", (146, 150, 156)),
-    Colour("red", "حمراء", (196, 58, 62)),
-    Colour("orange", "برتقالية", (238, 142, 52)),
-    Colour("yellow", "صفراء", (250, 222, 96)),
-    Colour("green", "خضراء", (104, 170, 92)),
-    Colour("blue", "زرقاء", (84, 140, 214)),
-    Colour("purple", "بنفسجية", (136, 92, 178)),
-    Colour("pink", "وردية", (246, 176, 200)),
+    Colour("white", "بيضاء", "أبيض", (250, 250, 248)),
+    Colour("black", "سوداء", "أسود", (34, 34, 38)),
+    Colour("gray", "رمادية", "رمادي", (146, 150, 156), ("grey",), ("رصاصية",)),
+    Colour("red", "حمراء", "أحمر", (196, 58, 62)),
+    Colour("orange", "برتقالية", "برتقالي", (238, 142, 52)),
+    Colour("yellow", "صفراء", "أصفر", (250, 222, 96)),
+    Colour("green", "خضراء", "أخضر", (104, 170, 92)),
+    Colour("blue", "زرقاء", "أزرق", (84, 140, 214)),
+    Colour("purple", "بنفسجية", "بنفسجي", (136, 92, 178), ("violet",), ("أرجوانية",)),
+    Colour("pink", "وردية", "وردي", (246, 176, 200), (), ("زهرية",)),
 )
 
 # thing | fxemoji's name | English | plural | Arabic | gender | two | three to ten
@@ -101,7 +114,7 @@ _TABLE = """
 🍇 grapes | bunch of grapes | bunches of grapes | عنقود عنب | m | عنقودا عنب | عناقيد عنب
 🍉 watermelon | watermelon | watermelons | بطيخة | f | بطيختان | بطيخات
 🍍 pineapple | pineapple | pineapples | ثمرة أناناس | f | ثمرتا أناناس | ثمرات أناناس
-🍒 cherries | pair of cherries | pairs of cherries | زوج من الكرز | m | زوجان من الكرز | أزواج من الكرز
+🍒 cherries | pair of cherries | pairs of cherries | زوج كرز | m | زوجا كرز | أزواج كرز
 🍐 pear | pear | pears | حبة كمثرى | f | حبتا كمثرى | حبات كمثرى
 🍅 tomato | tomato | tomatoes | حبة طماطم | f | حبتا طماطم | حبات طماطم
 🥕 - | carrot | carrots | جزرة | f | جزرتان | جزرات
@@ -115,7 +128,7 @@ _TABLE = """
 🍩 doughnut | doughnut | doughnuts | قطعة دونات | f | قطعتا دونات | قطع دونات
 🍪 cookie | cookie | cookies | قطعة بسكويت | f | قطعتا بسكويت | قطع بسكويت
 🎂 birthdaycake | birthday cake | birthday cakes | كعكة عيد ميلاد | f | كعكتا عيد ميلاد | كعكات عيد ميلاد
-🍨 icecream | bowl of ice cream | bowls of ice cream | وعاء آيس كريم | m | وعاءا آيس كريم | أوعية آيس كريم
+🍨 icecream | bowl of ice cream | bowls of ice cream | طبق آيس كريم | m | طبقا آيس كريم | أطباق آيس كريم
 🍺 beermug | mug of beer | mugs of beer | كوب بيرة | m | كوبا بيرة | أكواب بيرة
 ☕ hotbeverage | cup of coffee | cups of coffee | فنجان قهوة | m | فنجانا قهوة | فناجين قهوة
 🐱 cat | cat | cats | قطة | f | قطتان | قطط
@@ -151,7 +164,7 @@ _TABLE = """
 🐎 horse | horse | horses | حصان | m | حصانان | أحصنة
 🐪 dromedarycamel | camel | camels | جمل | m | جملان | جمال
 🌹 rose | rose | roses | وردة | f | وردتان | وردات
-🌻 sunflower | sunflower | sunflowers | زهرة دوار شمس | f | زهرتا دوار شمس | أزهار دوار شمس
+🌻 sunflower | sunflower | sunflowers | زهرة عباد الشمس | f | زهرتا عباد الشمس | أزهار عباد الشمس
 🌷 tulip | tulip | tulips | زهرة توليب | f | زهرتا توليب | أزهار توليب
 🌵 cactus | cactus | cacti | صبارة | f | صبارتان | صبارات
 🌴 palmtree | palm tree | palm trees | نخلة | f | نخلتان | نخلات
@@ -174,7 +187,7 @@ _TABLE = """
 🚗 automobile | car | cars | سيارة | f | سيارتان | سيارات
 🚌 bus | bus | buses | حافلة | f | حافلتان | حافلات
 🚕 taxi | taxi | taxis | سيارة أجرة | f | سيارتا أجرة | سيارات أجرة
-🚲 bicycle | bicycle | bicycles | دراجة | f | دراجتان | دراجات
+🚲 bicycle | bicycle | bicycles | دراجة هوائية | f | دراجتان هوائيتان | دراجات هوائية
 ✈ airplane | airplane | airplanes | طائرة | f | طائرتان | طائرات
 🚀 rocket | rocket | rockets | صاروخ | m | صاروخان | صواريخ
 ⛵ sailboat | sailboat | sailboats | قارب شراعي | m | قاربان شراعيان | قوارب شراعية
@@ -184,7 +197,7 @@ _TABLE = """
 🚁 helicopter | helicopter | helicopters | مروحية | f | مروحيتان | مروحيات
 🎈 balloon | balloon | balloons | بالون | m | بالونان | بالونات
 🎁 present | gift | gifts | هدية | f | هديتان | هدايا
-🏆 trophy | trophy | trophies | كأس | f | كأسان | كؤوس
+🏆 trophy | trophy | trophies | كأس بطولة | f | كأسا بطولة | كؤوس بطولة
 ⚽ soccerball | football | footballs | كرة قدم | f | كرتا قدم | كرات قدم
 🏀 basketballandhoop | basketball | basketballs | كرة سلة | f | كرتا سلة | كرات سلة
 ❤ redheart | red heart | red hearts | قلب أحمر | m | قلبان أحمران | قلوب حمراء
@@ -202,9 +215,9 @@ _TABLE = """
 💡 lightbulb | light bulb | light bulbs | مصباح كهربائي | m | مصباحان كهربائيان | مصابيح كهربائية
 👑 crown | crown | crowns | تاج | m | تاجان | تيجان
 🎸 guitar | guitar | guitars | غيتار | m | غيتاران | غيتارات
-🥁 - | drum | drums | طبلة | f | طبلتان | طبلات
+🥁 - | drum | drums | طبل | m | طبلان | طبول
 ⚓ anchor | anchor | anchors | مرساة | f | مرساتان | مراسٍ
-💎 gem | diamond | diamonds | ألماسة | f | ألماستان | ألماسات
+💎 gem | diamond | diamonds | ماسة | f | ماستان | ماسات
 ☺ whitesmilingface | smiling face | smiling faces | وجه مبتسم | m | وجهان مبتسمان | وجوه مبتسمة
 😢 crying | crying face | crying faces | وجه باكٍ | m | وجهان باكيان | وجوه باكية
 😠 angry | angry face | angry faces | وجه غاضب | m | وجهان غاضبان | وجوه غاضبة
@@ -221,18 +234,6 @@ _OTHER_NOUNS = """
 🚂 | locomotive | locomotives | قاطرة | f | قاطرتان | قاطرات
 💎 | gem | gems | جوهرة | f | جوهرتان | جواهر
 """
-
-_SYNONYMS = {
-    "🍩": (("donut", "donuts"),),
-    "🌵": (("cactus", "cactuses"),),
-    "🚗": (("automobile", "automobiles"),),
-    "🚲": (("bike", "bikes"),),
-    "✈": (("plane", "planes"), ("aeroplane", "aeroplanes")),
-    "⚽": (("soccer ball", "soccer balls"),),
-    "📺": (("tv", "tvs"),),
-    "🎁": (("present", "presents"),),
-    "🐞": (("ladybird", "ladybirds"),),
-}
 
 _MASS = {
     "🍇": Mass("grapes", "عنب", plural=True),
@@ -268,7 +269,8 @@ def _rows(table: str) -> list[list[str]]:
 
 
 def _noun(cells: list[str]) -> Noun:
-    en, en_plural, ar, gender, dual, plural = cells
+    en, en_plural, ar, gender, *others = cells
+    dual, plural = (None if form == "-" else form for form in others)
     return Noun(en, en_plural, ar, gender == "f", dual, plural)
 
 
@@ -278,15 +280,22 @@ def _things() -> tuple[Thing, ...]:
     others: dict[str, list[Noun]] = {}
     for emoji, *cells in _rows(_OTHER_NOUNS):
         others.setdefault(emoji, []).append(_noun(cells))
+    english, arabic = synonyms.rows(synonyms.ENGLISH), synonyms.rows(synonyms.ARABIC)
     things = []
     for first, *cells in _rows(_TABLE):
         emoji, fxemoji = first.split()
+        noun = _noun(cells)
         things.append(
             Thing(
                 emoji=emoji,
                 fxemoji=None if fxemoji == "-" else fxemoji,
-                nouns=(_noun(cells), *others.get(emoji, [])),
-                synonyms=_SYNONYMS.get(emoji, ()),
+                nouns=(noun, *others.get(emoji, [])),
+                synonyms=tuple(
+                    (one, None if many == "-" else many) for e, (one, many) in english if e == emoji
+                ),
+                arabic_synonyms=tuple(
+                    _noun([noun.en, noun.en_plural, *other]) for e, other in arabic if e == emoji
+                ),
                 mass=_MASS.get(emoji),
                 cldr_en=cldr[emoji]["en"],
                 cldr_ar=cldr[emoji]["ar"],

@@ -1,33 +1,41 @@
 """The painter: a small Stable Diffusion (CLIP text encoder, U-Net on 8×16×16 latents, tiny VAE).
 
 It is trained with v-prediction on a squared-cosine schedule, 10 % empty prompts for classifier-free
-guidance, and averaged weights. The latents of the training pictures are computed once and cached.
+guidance, min-SNR weights (Hang et al., 2023) and averaged weights. The latents of the training
+pictures are computed once and cached.
 """
 
+import argparse
 import json
 import random
-import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from marsam.cpu.allocator import retain_freed_memory
 from training.grammar import prompt
 from training.scenes import Scene, random_scene, render_scene
-from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, optimisers
+from training.trainer import AUTOCAST, MATH_ATTENTION, Trainer, autocast, optimisers
 from training.vae import to_tensor
 from training.vae import train as trained_vae
 from training.workspace import WORKSPACE
 
-PICTURES = 40_000
-BATCH_SIZE = 64
+PICTURES = 48_000
+BATCH_SIZE = 32
 STEPS = 12_000
 EMPTY_PROMPTS = 0.1
 """The share of training prompts that are empty, for classifier-free guidance."""
+PACKED, PACKED_PICTURES = "latents-packed.pt", 28_000
+"""The file for another machine, and its pictures."""
+SNR_LIMIT = 5.0
+"""Of the min-SNR weights."""
 
 
 def tokenizer() -> CLIPTokenizer:
@@ -97,6 +105,10 @@ def new_unet() -> UNet2DConditionModel:
         cross_attention_dim=192,
         attention_head_dim=(2, 4, 4),
         norm_num_groups=16,
+        # The pooled prompt in the time embedding reaches every layer, not only the cross-attention.
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+        resnet_time_scale_shift="scale_shift",
     )
 
 
@@ -125,64 +137,119 @@ class Painter(nn.Module):
 
 def training_latents() -> tuple[list[Scene], Tensor, float]:
     """Scenes, latents (n, 8, 16, 16) in float16, and the scaling factor to unit variance."""
-    path = WORKSPACE / "latents.pt"
-    if not path.is_file():
-        vae = trained_vae()
-        rng = random.Random(1)
-        scenes, encoded = [], []
-        with torch.no_grad(), AUTOCAST():
-            for _ in range(PICTURES // 32):
-                batch = [random_scene(rng) for _ in range(32)]
-                pictures = to_tensor([np.asarray(render_scene(s, rng)) for s in batch])
-                encoded.append(vae.encoder(pictures).half())
-                scenes += [(s.things, s.count, s.colour) for s in batch]
-        latents = torch.cat(encoded).contiguous()
-        torch.save({"scenes": scenes, "latents": latents}, path)
-    saved = torch.load(path, weights_only=True)
+    path, packed = WORKSPACE / "latents.pt", WORKSPACE / PACKED
+    if not path.is_file() and packed.is_file():
+        saved = torch.load(packed, weights_only=True)
+        saved["latents"] = (saved["latents"].float() * saved["scale"]).half()
+    else:
+        if not path.is_file():
+            _encode_pictures(path)
+        saved = torch.load(path, weights_only=True)
     factor = 1 / float(saved["latents"].float().std())
     return [Scene(*s) for s in saved["scenes"]], saved["latents"], factor
 
 
-def train(*, resume: bool = True) -> tuple[Painter, CLIPTokenizer, float]:
-    """The painter with averaged weights, its tokenizer, and the VAE's scaling factor."""
+def _encode_pictures(path: Path) -> None:
+    vae = trained_vae()
+    rng = random.Random(1)
+    scenes, encoded = [], []
+    with torch.no_grad(), AUTOCAST():
+        for _ in range(PICTURES // 32):
+            batch = [random_scene(rng) for _ in range(32)]
+            pictures = to_tensor([np.asarray(render_scene(s, rng)) for s in batch])
+            encoded.append(vae.encoder(pictures).half())
+            scenes += [(s.things, s.count, s.colour) for s in batch]
+    torch.save({"scenes": scenes, "latents": torch.cat(encoded).contiguous()}, path)
+
+
+def pack() -> None:
+    """Write the latents of the first pictures in int8, 57 MB, to train on another machine."""
+    saved = torch.load(WORKSPACE / "latents.pt", weights_only=True)
+    latents = saved["latents"][:PACKED_PICTURES].float()
+    scale = latents.abs().amax((0, 2, 3), keepdim=True) / 127
+    packed = (latents / scale).round().to(torch.int8)
+    scenes = saved["scenes"][:PACKED_PICTURES]
+    torch.save({"scenes": scenes, "latents": packed, "scale": scale}, WORKSPACE / PACKED)
+
+
+class PromptBatches(IterableDataset[tuple[list[int], Tensor]]):
+    """Endless batches: indices of scenes, and the tokens of a random prompt for each (n, 77)."""
+
+    def __init__(self, scenes: list[Scene], tokenizer: CLIPTokenizer, size: int, seed: int) -> None:
+        self.scenes, self.tokenizer, self.size, self.seed = scenes, tokenizer, size, seed
+
+    def __iter__(self) -> Iterator[tuple[list[int], Tensor]]:
+        worker = get_worker_info()
+        rng = random.Random(1000 * self.seed + (worker.id if worker else 0))
+        while True:
+            chosen = [rng.randrange(len(self.scenes)) for _ in range(self.size)]
+            prompts = [
+                "" if rng.random() < EMPTY_PROMPTS else prompt(self.scenes[i], rng) for i in chosen
+            ]
+            tokens = self.tokenizer(
+                prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+            )
+            yield chosen, tokens.input_ids
+
+
+def _loss_weights(alphas_cumprod: Tensor) -> Tensor:
+    """Min-SNR weights of the velocity's loss, (n, 1, 1, 1), with a floor for the highest noise.
+
+    Without the floor the steps that place a thing are hardly trained, and it is torn between two
+    places.
+    """
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    return (2 * snr.clamp(max=SNR_LIMIT) / (snr + 1)).clamp(min=0.1).view(-1, 1, 1, 1)
+
+
+def train(
+    *, resume: bool = True, batch_size: int = BATCH_SIZE, steps: int = STEPS, workers: int = 0
+) -> tuple[Painter, CLIPTokenizer, float]:
+    """The painter with averaged weights, its tokenizer, and the VAE's scaling factor.
+
+    It trains on a GPU if there is one; a larger batch and worker processes that write the prompts
+    keep it busy.
+    """
     torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     scenes, latents, scaling_factor = training_latents()
     clip_tokenizer = tokenizer()
-    model = Painter(clip_tokenizer)
+    model = Painter(clip_tokenizer).to(device)
     trainer = Trainer(
         "painter",
         model,
         optimisers(model, muon_lr=4e-3, adam_lr=1e-3, decay=0.01),
-        steps=STEPS,
+        steps=steps,
         ema_decay=0.9985,
     )
-    rng = random.Random(trainer.step)
     generator = torch.Generator().manual_seed(trainer.step)
     alphas_cumprod = new_scheduler().alphas_cumprod
     mean_loss = 0.0
+    dataset = PromptBatches(scenes, clip_tokenizer, batch_size, trainer.step)
+    batches = iter(DataLoader(dataset, batch_size=None, num_workers=workers))
     while resume and trainer.step < trainer.steps:
-        chosen = [rng.randrange(len(scenes)) for _ in range(BATCH_SIZE)]
+        chosen, tokens = next(batches)
         clean = latents[chosen].float() * scaling_factor
-        prompts = ["" if rng.random() < EMPTY_PROMPTS else prompt(scenes[i], rng) for i in chosen]
-        tokens = clip_tokenizer(
-            prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
-        ).input_ids
         # Stratified sampling of timesteps reduces the variance of the loss.
-        slices = torch.randperm(BATCH_SIZE, generator=generator)
-        uniform = (slices + torch.rand(BATCH_SIZE, generator=generator)) / BATCH_SIZE
+        slices = torch.randperm(batch_size, generator=generator)
+        uniform = (slices + torch.rand(batch_size, generator=generator)) / batch_size
         # More weight on high noise levels, which determine the content of the picture.
         timesteps = ((1 - (1 - uniform) ** 1.5) * 1000).long().clamp(max=999)
-        alpha = alphas_cumprod[timesteps].sqrt().view(-1, 1, 1, 1)
-        sigma = (1 - alphas_cumprod[timesteps]).sqrt().view(-1, 1, 1, 1)
+        alphas = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        alpha, sigma = alphas.sqrt(), (1 - alphas).sqrt()
         noise = torch.randn(clean.shape, generator=generator)
-        with MATH_ATTENTION(), AUTOCAST():
-            prediction = model(alpha * clean + sigma * noise, timesteps, tokens).float()
-        loss = F.mse_loss(prediction, alpha * noise - sigma * clean)
+        target = (alpha * noise - sigma * clean).to(device)
+        noisy = (alpha * clean + sigma * noise).to(device)
+        with MATH_ATTENTION(), autocast(device):
+            prediction = model(noisy, timesteps.to(device), tokens.to(device)).float()
+        weights = _loss_weights(alphas_cumprod[timesteps]).to(device)
+        loss = (weights * (prediction - target).square()).mean()
         trainer.update(loss)
-        current = float(loss.detach())
-        mean_loss = current if mean_loss == 0 else 0.99 * mean_loss + 0.01 * current
-        trainer.log_and_save(100, 500, loss=mean_loss)
-    return trainer.ema_model, clip_tokenizer, scaling_factor
+        if trainer.step % 10 == 0:  # reading the loss waits for a GPU
+            current = float(loss.detach())
+            mean_loss = current if mean_loss == 0 else 0.9 * mean_loss + 0.1 * current
+        trainer.log_and_save(50, 250, loss=mean_loss)
+    return trainer.ema_model.cpu(), clip_tokenizer, scaling_factor
 
 
 def pipeline(
@@ -203,6 +270,21 @@ def pipeline(
     )
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("threads", type=int, nargs="?", default=1)
+    parser.add_argument("--pack", action="store_true", help="only write the packed latents")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.pack:
+        pack()
+        return
+    torch.set_num_threads(arguments.threads)
+    retain_freed_memory()
+    train(batch_size=arguments.batch_size, steps=arguments.steps, workers=arguments.workers)
+
+
 if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    train()
+    main()

@@ -24,6 +24,11 @@ AUTOCAST = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=NATI
 """Mixed precision with bfloat16 where it is native, float32 elsewhere."""
 
 
+def autocast(device: str) -> torch.autocast:
+    """Mixed precision with bfloat16 on a GPU, and on a CPU where it is native."""
+    return torch.autocast("cuda", torch.bfloat16) if device == "cuda" else AUTOCAST()
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum SGD whose updates are orthogonalised.
 

@@ -221,6 +221,28 @@ def write_blip_weights(encoder: ConvVisionEncoder, vision: BlipVisionModel, pixe
     vision.post_layernorm.bias.copy_(encoder.norm.bias)
 
 
+@torch.no_grad()
+def read_blip_weights(encoder: ConvVisionEncoder, vision: BlipVisionModel) -> None:
+    """The inverse of :func:`write_blip_weights`, to continue the training of an encoder."""
+    patches = vision.embeddings
+    encoder.patch_embed.weight.copy_(patches.patch_embedding.weight[:CONTENT_DIM])
+    encoder.patch_embed.bias.copy_(patches.patch_embedding.bias[:CONTENT_DIM])
+    encoder.embed_whole.copy_(patches.class_embedding[0, 0, :CONTENT_DIM])
+    for layer, source in zip(encoder.layers, vision.encoder.layers, strict=True):
+        assert isinstance(layer, Layer)
+        attention, mlp = source.self_attn, source.mlp
+        layer.value.weight.copy_(attention.qkv.weight[2 * HIDDEN_DIM :, :CONTENT_DIM])
+        layer.value.bias.copy_(attention.qkv.bias[2 * HIDDEN_DIM :])
+        layer.out.weight.copy_(attention.projection.weight[:CONTENT_DIM])
+        layer.out.bias.copy_(attention.projection.bias[:CONTENT_DIM])
+        layer.deep.weight.copy_(mlp.fc1.weight[:, :CONTENT_DIM])
+        layer.deep.bias.copy_(mlp.fc1.bias)
+        layer.back.weight.copy_(mlp.fc2.weight[:CONTENT_DIM])
+        layer.back.bias.copy_(mlp.fc2.bias[:CONTENT_DIM])
+    encoder.norm.weight.copy_(vision.post_layernorm.weight)
+    encoder.norm.bias.copy_(vision.post_layernorm.bias)
+
+
 def _max_energies(encoder: ConvVisionEncoder, pixels: Tensor) -> list[float]:
     """The largest sum of squares of a patch's channels before each layer."""
     energies: list[float] = []
