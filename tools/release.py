@@ -28,6 +28,7 @@ REQUIRED_FILES = (
     "mini/things.tsv",
     "mini/captioner/model.safetensors",
     "mini/translator/model.safetensors",
+    "mini/translator/vocabulary.tsv",
     "mini/painter/unet/diffusion_pytorch_model.safetensors",
     "mini/painter/vae/diffusion_pytorch_model.safetensors",
     "mini/painter/text_encoder/model.safetensors",

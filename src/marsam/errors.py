@@ -3,7 +3,8 @@
 ::
 
     MarsamError
-    ├── InputError: PictureError, PromptError, LanguageError, OptionError, RunMissing, RunExists
+    ├── InputError: PictureError, PromptError (UnknownWords), LanguageError, OptionError,
+    │               RunMissing, RunExists
     ├── ModelError: ModelMissing, ModelNotFound, ModelGated, HubUnreachable, ModelDamaged,
     │               ModelUnsupported
     ├── JournalError: DiskFull
@@ -16,7 +17,7 @@ by :func:`map_model_errors`.
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -46,6 +47,18 @@ class PictureError(InputError):
 
 class PromptError(InputError):
     """A prompt or text that is empty or too long."""
+
+
+class UnknownWords(PromptError):
+    """The models in use do not know some words of a text.
+
+    Attributes:
+        words: as they are written in the text.
+    """
+
+    def __init__(self, sentence: str, *, words: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.words = tuple(words)
 
 
 class LanguageError(InputError):

@@ -1,6 +1,11 @@
 """Warnings about captions, translations and prompts, in English and Arabic."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
+
+MAX_NAMED_WORDS = 8
+"""Unknown words that a sentence names."""
 
 
 class Notice(Enum):
@@ -41,6 +46,16 @@ class Notice(Enum):
         "A glossary term was inserted directly; check the sentence around it.",
         "أُدرج مصطلح من مسرد المصطلحات كما هو؛ راجع صياغة الجملة حوله.",
     )
+    UNKNOWN_WORDS = (
+        "The mini models do not know some of these words; the full models do.",
+        "لا تعرف النماذج المصغّرة بعض هذه الكلمات؛ وتعرفها النماذج الكاملة.",
+    )
+    OUT_OF_WORLD = (
+        "The mini models know only 116 pictograms, and this does not look like one. "
+        "For photographs fetch the full models.",
+        "لا تعرف النماذج المصغّرة إلا 116 رسمًا مبسّطًا، ولا تبدو هذه الصورة واحدًا منها. "
+        "للصور الفوتوغرافية نزّل النماذج الكاملة.",
+    )
     EXPERIMENTAL = (
         "This variety of Arabic is experimental; compare it with Modern Standard Arabic.",
         "الترجمة إلى هذه اللهجة تجريبية؛ قارنها بالترجمة إلى الفصحى.",
@@ -51,3 +66,33 @@ class Notice(Enum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+@dataclass(frozen=True)
+class NoticeSentence:
+    """A notice as it is shown: in English and Arabic, with the words it is about."""
+
+    en: str
+    ar: str
+
+
+def notice_sentences(
+    notices: Iterable[Notice], unknown_words: Sequence[str] = ()
+) -> tuple[NoticeSentence, ...]:
+    """The sentences of notices; ``UNKNOWN_WORDS`` names the words."""
+    return tuple(
+        unknown_words_sentence(unknown_words)
+        if notice is Notice.UNKNOWN_WORDS and unknown_words
+        else NoticeSentence(notice.en, notice.ar)
+        for notice in notices
+    )
+
+
+def unknown_words_sentence(words: Sequence[str]) -> NoticeSentence:
+    """Name the words of a text that the mini models do not know, or the first of many."""
+    names = [f"\u2068{word}\u2069" for word in words[:MAX_NAMED_WORDS]]
+    names += ["…"] if len(words) > MAX_NAMED_WORDS else []
+    return NoticeSentence(
+        f"The mini models do not know {', '.join(names)}; the full models do.",
+        f"لا تعرف النماذج المصغّرة: {'، '.join(names)}؛ وتعرفها النماذج الكاملة.",
+    )

@@ -5,7 +5,8 @@ from typing import Any
 
 from PIL import Image
 
-from marsam.notices import Notice
+from marsam.errors import UnknownWords
+from marsam.notices import Notice, unknown_words_sentence
 from marsam.text.fidelity import Fidelity
 
 
@@ -45,6 +46,8 @@ class Translation:
         back: the translation translated back, if requested.
         standard: the same text in Modern Standard Arabic, for an experimental variety.
         warnings: quality issues that were found, and changes.
+        unknown_words: words of the source that the model does not know; if there are any, ``text``
+            is empty.
     """
 
     text: str
@@ -53,10 +56,26 @@ class Translation:
     back: str | None = None
     standard: str | None = None
     warnings: tuple[Notice, ...] = ()
+    unknown_words: tuple[str, ...] = ()
+
+    def checked(self) -> "Translation":
+        """Return itself, where a reader would not see the warnings.
+
+        Raises:
+            UnknownWords: the model does not know all words, so there is no text.
+        """
+        if self.unknown_words:
+            sentence = unknown_words_sentence(self.unknown_words)
+            raise UnknownWords(sentence.en, words=self.unknown_words)
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
-        return {**vars(self), "warnings": [str(notice) for notice in self.warnings]}
+        return {
+            **vars(self),
+            "warnings": [str(notice) for notice in self.warnings],
+            "unknown_words": list(self.unknown_words),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +108,8 @@ class Prompt:
         back: ``english`` translated back, when ``given`` was in another language.
         length: how much of ``english`` the painter reads.
         warnings: what a person should check.
+        unknown_words: words of ``english`` that the models do not know; if there are any,
+            ``arabic`` is empty.
     """
 
     english: str
@@ -98,6 +119,7 @@ class Prompt:
     back: str | None
     length: PromptLength
     warnings: tuple[Notice, ...] = ()
+    unknown_words: tuple[str, ...] = ()
 
     @property
     def texts(self) -> dict[str, str]:
@@ -110,6 +132,7 @@ class Prompt:
             **{name: getattr(self, name) for name in _PROMPT_FIELDS},
             **vars(self.length),
             "warnings": [str(notice) for notice in self.warnings],
+            "unknown_words": list(self.unknown_words),
         }
 
     @classmethod
@@ -119,6 +142,7 @@ class Prompt:
             **{name: data[name] for name in _PROMPT_FIELDS},
             length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
             warnings=_notices(data["warnings"]),
+            unknown_words=tuple(data.get("unknown_words", ())),  # not in runs of earlier versions
         )
 
 

@@ -181,7 +181,7 @@ class Studio:
             with timer.measure("translate"):
                 arabic = self.translator.translate(caption.text, options.translate)
             yield Translated(translation=arabic, seconds=timer.last)
-            prompt = self._prompt(caption.text, arabic.text, warnings=arabic.warnings)
+            prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
         yield Prompted(prompt=prompt, seconds=timer.last if isinstance(start, str) else 0.0)
 
         # 2. English -> new pictures; each is captioned and compared with the prompt.
@@ -193,7 +193,7 @@ class Studio:
                 timer.add("paint", event.seconds)
                 pictures.append(event.picture)
                 with timer.measure("check"):
-                    check = self._check(event.picture, options)
+                    check = self._check(event.picture, prompt, options)
                 fidelity.append(check)
                 if check is not None:
                     yield Checked(index=event.picture.index, fidelity=check, seconds=timer.last)
@@ -234,53 +234,65 @@ class Studio:
         source = language(options.language) if options.language else detect_language(text)
         to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
         if source == ENGLISH:
-            arabic = self.translator.translate(text, to_arabic)
-            return self._prompt(text, arabic.text, warnings=arabic.warnings)
+            return self._prompt(text, self.translator.translate(text, to_arabic))
         to_english = TranslateOptions(
             source=source.code, target=ENGLISH.code, back=True, glossary=options.translate.glossary
         )
-        sent = self.translator.translate(text, to_english)
+        sent = self.translator.translate(text, to_english).checked()
         # The translation may be empty, and then there is nothing to paint.
         english = checked_text(sent.text, "translated prompt")
-        in_arabic = text if source == ARABIC else self.translator.translate(english, to_arabic).text
+        if source == ARABIC:
+            arabic = Translation(text=text, source=ENGLISH.code, target=ARABIC.code)
+        else:
+            arabic = self.translator.translate(english, to_arabic)
         return self._prompt(
-            english, in_arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
+            english, arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
         )
 
     def _prompt(
         self,
         english: str,
-        arabic: str,
+        arabic: Translation,
         *,
         given: str | None = None,
         source: Language = ENGLISH,
         back: str | None = None,
         warnings: tuple[Notice, ...] = (),
     ) -> Prompt:
+        """The prompt; ``warnings`` are those about ``english``."""
         length = self.painter.measure(english)
+        cut = (Notice.PROMPT_CUT,) if length.cut else ()
         return Prompt(
             english=english,
-            arabic=arabic,
+            arabic=arabic.text,
             given=given or english,
             language=source.code,
             back=back,
             length=length,
-            warnings=(*warnings, Notice.PROMPT_CUT) if length.cut else warnings,
+            warnings=tuple(dict.fromkeys((*warnings, *arabic.warnings, *cut))),
+            unknown_words=arabic.unknown_words,
         )
 
-    def _check(self, picture: Picture, options: RunOptions) -> Fidelity | None:
+    def _check(self, picture: Picture, prompt: Prompt, options: RunOptions) -> Fidelity | None:
         if not options.check or picture.image is None:
             return None
-        return self.check_fidelity(picture.image, picture.prompt)
+        return self.check_fidelity(picture.image, prompt)
 
-    def check_fidelity(self, image: Image.Image, prompt: str) -> Fidelity:
-        """Caption a generated picture, and compare the caption with its English prompt."""
+    def check_fidelity(self, image: Image.Image, prompt: Prompt) -> Fidelity | None:
+        """Caption a generated picture, and compare the caption with its prompt.
+
+        None where the models do not know what the prompt or the picture shows.
+        """
+        if prompt.unknown_words:
+            return None
         caption = self.captioner.caption(image, CaptionOptions(beams=1))[0]
+        if Notice.OUT_OF_WORLD in caption.warnings:
+            return None
 
         def in_arabic(text: str) -> str:
             return self.translator.translate(text, TranslateOptions()).text
 
-        return compare(prompt, caption.text, arabic=in_arabic)
+        return compare(prompt.english, caption.text, arabic=in_arabic)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
 from marsam.recipes import Recipe, SamplingConfig, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
@@ -29,10 +30,12 @@ class FakeCaptioner:
     """Returns ``text`` for every image; further candidates are numbered.
 
     Attributes:
+        warnings: of every caption.
         calls: the size of each image.
     """
 
     text: str = CAPTION
+    warnings: tuple[Notice, ...] = ()
     error: Exception | None = None
     name: str = "fake-captioner"
     calls: list[tuple[int, int]] = field(default_factory=list)
@@ -44,7 +47,9 @@ class FakeCaptioner:
             raise self.error
         others = (f"{self.text} {number}" for number in range(2, options.candidates + 1))
         texts = enumerate((self.text, *others))
-        return tuple(Caption(text=text, score=-float(rank)) for rank, text in texts)
+        return tuple(
+            Caption(text=text, score=-float(rank), warnings=self.warnings) for rank, text in texts
+        )
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -57,13 +62,15 @@ class FakeCaptioner:
 class FakeTranslator:
     """Looks texts up in ``translations``, from English into Arabic or back.
 
-    An unknown text, or any text for another language, is returned with the target's code in front.
+    Another text, or any text for another language, is returned with the target's code in front.
 
     Attributes:
+        unknown_words: a text with one of them is not translated.
         calls: each text.
     """
 
     translations: Mapping[str, str] = field(default_factory=lambda: TRANSLATIONS)
+    unknown_words: frozenset[str] = frozenset()
     error: Exception | None = None
     name: str = "fake-translator"
     calls: list[str] = field(default_factory=list)
@@ -74,6 +81,14 @@ class FakeTranslator:
         self.calls.append(text)
         if self.error:
             raise self.error
+        if unknown := tuple(word for word in text.split() if word in self.unknown_words):
+            return Translation(
+                text="",
+                source=options.source,
+                target=options.target,
+                warnings=(Notice.UNKNOWN_WORDS,),
+                unknown_words=unknown,
+            )
         known = self.translations if options.target in ("arb_Arab", "eng_Latn") else {}
         output = known.get(text, f"[{options.target}] {text}")
         returned = self.translations.get(output, f"[{options.source}] {output}")

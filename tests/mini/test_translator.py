@@ -2,8 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from marsam import LanguageError, Studio, TranslateOptions
+from marsam import LanguageError, Notice, Studio, TranslateOptions
 from marsam.stages.translator import Seq2SeqTranslator
+from marsam.text.fidelity import compare
 
 PAIRS = [
     ("a cat on a blue background", "قطة على خلفية زرقاء"),
@@ -34,13 +35,74 @@ def test_arabic_to_english(studio: Studio, english: str, arabic: str) -> None:
     [
         ("A photo of a cat.", "صورة فوتوغرافية لقطة."),
         ("A CAT ON A BLUE BACKGROUND", "قطة على خلفية زرقاء"),
+        ("A Red Apple On A Blue Background", "تفاحة حمراء على خلفية زرقاء"),
         ("an automobile", "سيارة"),
         ("a plane against a gray background", "طائرة على خلفية رمادية"),
+        ("the banana on the blue background", "موزة على خلفية زرقاء"),
+        ("3 cats with a pink background", "ثلاث قطط على خلفية وردية"),
+        ("cats", "قطط"),
+        ("a four-leaf clover", "ورقة برسيم رباعية"),
+        ("a red background", "خلفية حمراء"),
+        ("red", "أحمر"),
         ("star", "نجمة"),
     ],
 )
-def test_informal_input(studio: Studio, typed: str, arabic: str) -> None:
+def test_everyday_english(studio: Studio, typed: str, arabic: str) -> None:
     assert studio.translator.translate(typed, TranslateOptions()).text == arabic
+
+
+@pytest.mark.parametrize(
+    ("typed", "english"),
+    [
+        ("القطة على الخلفية الزرقاء", "a cat on a blue background"),
+        ("قطه على خلفيه زرقاء", "a cat on a blue background"),  # ه for ة
+        ("اسد على خلفية حمرا", "a lion on a red background"),  # no hamza
+        ("قطتين على خلفية بيضاء", "two cats on a white background"),
+        ("قطة و كلب", "a cat and a dog"),
+        ("موزة بخلفية زرقاء", "a banana on a blue background"),
+        ("٣ قطط على خلفية وردية", "three cats on a pink background"),
+        ("هرة", "a cat"),
+        ("عربية على خلفية خضراء", "a car on a green background"),
+        ("حبة إجاص", "a pear"),
+        ("زهرة عباد الشمس", "a sunflower"),
+        ("كأس بطولة", "a trophy"),
+        ("قطط", "cats"),
+        ("خلفية صفراء", "a yellow background"),
+        ("أخضر", "green"),
+    ],
+)
+def test_everyday_arabic(studio: Studio, typed: str, english: str) -> None:
+    back = TranslateOptions(source="arb_Arab", target="eng_Latn")
+    assert studio.translator.translate(typed, back).text == english
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "words"),
+    [
+        ("hello world my friend", "eng_Latn", ("hello", "world", "my", "friend")),
+        ("a cat and a dragon on a blue background", "eng_Latn", ("dragon",)),
+        ("a blue car", "eng_Latn", ("blue",)),  # it cannot say this
+        ("تنين على خلفية زرقاء", "arb_Arab", ("تنين",)),
+        ("قطة وامرأة", "arb_Arab", ("وامرأة",)),
+    ],
+)
+def test_unknown_words_are_named_and_nothing_is_invented(
+    studio: Studio, text: str, source: str, words: tuple[str, ...]
+) -> None:
+    target = "arb_Arab" if source == "eng_Latn" else "eng_Latn"
+    result = studio.translator.translate(text, TranslateOptions(source=source, target=target))
+    assert (result.text, result.unknown_words) == ("", words)
+    assert result.warnings == (Notice.UNKNOWN_WORDS,)
+
+
+def test_every_background_of_the_hint_is_translated(studio: Studio) -> None:
+    """The fidelity hint translates phrases alone."""
+
+    def in_arabic(text: str) -> str:
+        return studio.translator.translate(text, TranslateOptions()).text
+
+    hint = compare("a cat on a blue background", "a cat on a red background", arabic=in_arabic)
+    assert hint.ar == "المطلوب: خلفية زرقاء، والظاهر: خلفية حمراء."
 
 
 def test_an_unsupported_language_is_refused(studio: Studio) -> None:
@@ -60,9 +122,10 @@ def test_a_sentence_over_the_token_limit_is_translated_completely(
         return list(plain)
 
     monkeypatch.setattr(translator, "_generate", recorded)
-    text = "، ".join(f"قطة {number} على خلفية زرقاء" for number in range(70))
+    pairs = [(cats, dogs) for cats in range(3, 11) for dogs in range(3, 11)]
+    text = "، ".join(f"{cats} قطط و{dogs} كلاب على خلفية زرقاء" for cats, dogs in pairs)
     translator.translate(text, TranslateOptions(source="arb_Arab", target="eng_Latn"))
     tokenizer = translator._loaded[1]
     assert max(len(tokenizer(piece).input_ids) for piece in read) <= 512
-    assert [piece for piece in read if "قطة 69 " in piece]
+    assert sum(piece.count("قطط") for piece in dict.fromkeys(read)) == len(pairs)
     assert len(read) < 10

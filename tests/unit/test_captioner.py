@@ -1,7 +1,7 @@
 import pytest
 
 from marsam.notices import Notice
-from marsam.stages.captioner import JUNK_WORDS, clean_caption
+from marsam.stages.captioner import JUNK_WORDS, _best_first, clean_caption
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_ordinary_words_are_not_junk() -> None:
     for word in ("Arab", "giraffe", "carafe", "Arafat"):
         assert clean_caption(f"a {word} here", 0.0).warnings == ()
     assert all(clean_caption(f"a {word} cat", 0.0).warnings for word in JUNK_WORDS)
+
+
+def test_candidates_much_worse_than_the_best_are_left_out() -> None:
+    texts, scores = ["a cars", "a car", "an old car"], [-0.9, -0.1, -0.3]
+    assert [c.text for c in _best_first(texts, scores, max_gap=0.3)] == ["a car", "an old car"]

@@ -17,6 +17,7 @@ from marsam import (
     PaintOptions,
     PictureError,
     Previewed,
+    Prompt,
     Prompted,
     PromptError,
     Recipe,
@@ -24,6 +25,7 @@ from marsam import (
     Studio,
     Translated,
 )
+from marsam.errors import UnknownWords
 from marsam.notices import Notice
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 
@@ -223,3 +225,34 @@ def test_the_check_can_be_turned_off() -> None:
         RunOptions(check=False, keep_best=1)
     with pytest.raises(OptionError, match="keep_best"):
         RunOptions(paint=PaintOptions(pictures=2), keep_best=3)
+
+
+def test_a_caption_outside_of_the_models_world_is_marked_and_judges_nothing() -> None:
+    studio = replace(fake_studio(), captioner=FakeCaptioner(warnings=(Notice.OUT_OF_WORLD,)))
+    result = studio.run(PHOTO, pictures=1)
+    assert result.caption is not None
+    assert result.caption.warnings == result.prompt.warnings == (Notice.OUT_OF_WORLD,)
+    assert result.fidelity == (None,)  # the check would read the new picture as badly
+    assert result.to_dict()["prompt"]["warnings"] == ["out_of_world"]
+
+
+def test_words_that_the_models_do_not_know_are_named_and_not_translated() -> None:
+    translator = FakeTranslator(unknown_words=frozenset({"dragon"}))
+    result = replace(fake_studio(), translator=translator).run(prompt="a dragon", pictures=1)
+    assert result.prompt.english == result.pictures[0].prompt == "a dragon"
+    assert (result.prompt.arabic, result.prompt.unknown_words) == ("", ("dragon",))
+    assert result.prompt.warnings == (Notice.UNKNOWN_WORDS,)
+    assert result.fidelity == (None,)
+    data = result.prompt.to_dict()
+    assert data["unknown_words"] == ["dragon"]
+    assert Prompt.from_dict(data) == result.prompt
+
+
+def test_an_arabic_prompt_with_unknown_words_is_refused_by_name() -> None:
+    translator = FakeTranslator(unknown_words=frozenset({"تنين"}))
+    painter = FakePainter()
+    studio = replace(fake_studio(), translator=translator, painter=painter)
+    with pytest.raises(UnknownWords, match="تنين") as caught:
+        studio.run(prompt="تنين أخضر", pictures=1)
+    assert caught.value.words == ("تنين",)
+    assert painter.calls == []

@@ -2,8 +2,10 @@
 
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
 from marsam.stages.loading import loading_model, read_config
+from marsam.stages.novelty import NoveltyDetector
 from marsam.text.cleaning import clean, collapse_repetitions
 
+MAX_SCORE_GAP = 0.3
+"""A candidate of beam search whose score is further below the best is a bad sentence or a guess."""
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
 """Words that BLIP-large invents; they mean nothing."""
 _JUNK = re.compile(
@@ -69,6 +74,11 @@ class BlipCaptioner:
                     apply_layerwise_casting(model, skip=first)
             return model, images, tokenizer, shared
 
+    @cached_property
+    def _novelty(self) -> NoveltyDetector | None:
+        with map_model_errors("loading the captioner"):
+            return NoveltyDetector.in_folder(self.folder)
+
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """See :meth:`marsam.stages.Captioner.caption`."""
         return self.caption_many([image], options)[0]
@@ -99,7 +109,12 @@ class BlipCaptioner:
             pixels = processor(images=list(images), return_tensors="pt").pixel_values
             # One prefix for all: BLIP would pad inside the shorter of different prompts.
             prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
-            with torch.random.fork_rng():  # sampling must not change the caller's random state
+            hidden_states: list[Any] = []
+            keep_states = model.vision_model.register_forward_hook(
+                lambda _, __, output: hidden_states.append(output[0])
+            )
+            # Sampling must not change the caller's random state.
+            with keep_states, torch.random.fork_rng():
                 torch.manual_seed(options.seed)
                 output = model.generate(
                     pixels.to(self.device.kind, self.device.torch_dtype),
@@ -117,11 +132,25 @@ class BlipCaptioner:
                 )
             scores = _scores(model.text_decoder, output)
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
-        each = options.candidates
-        return [
-            _best_first(texts[first : first + each], scores[first : first + each])
-            for first in range(0, len(texts), each)
-        ]
+            each, max_gap = options.candidates, inf if options.sampling else MAX_SCORE_GAP
+            captions = [
+                _best_first(
+                    texts[first : first + each], scores[first : first + each], max_gap=max_gap
+                )
+                for first in range(0, len(texts), each)
+            ]
+            if self._novelty is None:
+                return captions
+            best = [candidates[0].score for candidates in captions]
+            outside = self._novelty.are_outside(hidden_states[0], best)
+            return [
+                tuple(map(_outside, candidates)) if is_outside else candidates
+                for candidates, is_outside in zip(captions, outside, strict=True)
+            ]
+
+
+def _outside(caption: Caption) -> Caption:
+    return replace(caption, warnings=(*caption.warnings, Notice.OUT_OF_WORLD))
 
 
 def _shared_image_cache(config: Any) -> Any:
@@ -158,12 +187,19 @@ def _scores(decoder: Any, output: Any) -> list[float]:
     ]
 
 
-def _best_first(texts: Iterable[str], scores: Iterable[float]) -> tuple[Caption, ...]:
-    """Return the cleaned captions without duplicates, the best first."""
+def _best_first(
+    texts: Sequence[str], scores: Sequence[float], *, max_gap: float
+) -> tuple[Caption, ...]:
+    """Return the cleaned captions without duplicates, the best first.
+
+    A caption whose score is more than ``max_gap`` below the best is left out.
+    """
+    worst = max(scores) - max_gap
     captions: dict[str, Caption] = {}
     for text, score in sorted(zip(texts, scores, strict=True), key=lambda row: -row[1]):
         caption = clean_caption(text, score)
-        captions.setdefault(caption.text, caption)
+        if score >= worst:
+            captions.setdefault(caption.text, caption)
     nonempty = tuple(caption for caption in captions.values() if caption.text)
     return nonempty or tuple(captions.values())
 

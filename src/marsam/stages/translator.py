@@ -37,6 +37,7 @@ from marsam.text.cleaning import (
 )
 from marsam.text.glossary import split_around
 from marsam.text.languages import ARABIC, Language, language
+from marsam.text.vocabulary import ClosedVocabulary, fold
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
 """transformers class by ``model_type``; NLLB models are of the M2M100 family."""
@@ -77,6 +78,7 @@ class Seq2SeqTranslator:
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
         self._vocabularies: dict[str, Any] = {}  # reduced vocabularies, by script
+        self._closed = ClosedVocabulary.in_folder(folder)
         self._family = str(read_config(folder).get("model_type"))
         if self._family not in FAMILIES:
             raise ModelUnsupported(
@@ -120,6 +122,30 @@ class Seq2SeqTranslator:
         """Translate several texts, with their sentences batched."""
         cleaned = [checked_text(clean(text), "text") for text in texts]
         job = _Job(language(options.source), language(options.target), options)
+        unknown = [
+            self._closed.unknown_words(text, job.source.code) if self._closed else ()
+            for text in cleaned
+        ]
+        known = iter(
+            self._translate_known(
+                [text for text, words in zip(cleaned, unknown, strict=True) if not words], job
+            )
+        )
+        return [
+            Translation(
+                text="",
+                source=job.source.code,
+                target=job.target.code,
+                warnings=(Notice.UNKNOWN_WORDS,),
+                unknown_words=words,
+            )
+            if words
+            else next(known)
+            for words in unknown
+        ]
+
+    def _translate_known(self, cleaned: Sequence[str], job: _Job) -> list[Translation]:
+        options = job.options
         with self._lock, map_model_errors("translating"), intra_op_threads(self.folder):
             results = self._translate_texts(cleaned, job)
             standards: Sequence[Checked | None] = [None] * len(cleaned)
@@ -213,9 +239,8 @@ class Seq2SeqTranslator:
         prefix, language_options = set_languages(tokenizer, self.name, job.source, job.target)
         batches: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
         for index, sentence in enumerate(sentences):
-            tokens = tokenizer(
-                prefix + sentence, truncation=True, max_length=MAX_INPUT_TOKENS
-            ).input_ids
+            text = prefix + (fold(sentence) if self._closed else sentence)
+            tokens = tokenizer(text, truncation=True, max_length=MAX_INPUT_TOKENS).input_ids
             own_script = all(job.target.matches_script(term) for _, term in job.terms(sentence))
             batches.setdefault((len(tokens), own_script), []).append((index, tokens))
         outputs = [""] * len(sentences)
