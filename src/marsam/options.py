@@ -51,7 +51,7 @@ class CaptionOptions:
     """How an image is captioned.
 
     Attributes:
-        candidates: number of alternative captions, 1 to 5.
+        candidates: number of captions, 1 to 5; there are fewer where the others are much worse.
         prefix: words that the caption begins with, such as "a photograph of".
         beams: width of the beam search; 1 is greedy.
         sampling: sample instead of beam search.

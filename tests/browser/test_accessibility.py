@@ -15,7 +15,7 @@ from marsam.runs.scheduler import Scheduler
 from marsam.testing import FakePainter, fake_studio
 from marsam.web.page import build, launch_options
 from tests.browser.conftest import Visit, arabic_first
-from tests.browser.test_studio import SHOWN, error_text, finished, paint, pane, seeds, word
+from tests.browser.test_studio import SHOWN, drop, error_text, finished, paint, pane, seeds, word
 from tests.helpers.serving import free_port
 
 
@@ -152,6 +152,20 @@ def test_clients_do_not_see_each_other(visit: Visit) -> None:
         page.get_by_role("tab", name=word(page, "history_tab")).click()
         expect(page.locator("#history .thumbnail-lg")).to_have_count(count)
     assert seeds(basim) == [21]
+
+
+def test_another_caption_becomes_the_prompt(
+    visit: Visit, examples: Path, slow: tuple[str, SlowPainter]
+) -> None:
+    address, _ = slow
+    page = visit("en", url=address)
+    drop(page, examples / "car.png")
+    expect(page.locator("#candidates label")).to_have_count(3)
+    second = page.locator("#candidates label").nth(1)
+    caption = second.inner_text()
+    second.click()
+    expect(page.locator("#english textarea")).to_have_value(caption)
+    expect(page.locator("#sent")).to_contain_text(caption)
 
 
 def test_stop_cancels_the_run_within_one_step(visit: Visit, slow: tuple[str, SlowPainter]) -> None:

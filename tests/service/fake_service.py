@@ -57,7 +57,7 @@ class SlowPainter(FakePainter):
 
 def fake_stages(pause: float = 0.0) -> Studio:
     """Three stages whose results depend on their input."""
-    translator = FakeTranslator()
+    translator = FakeTranslator(unknown_words=frozenset({"dragon"}))
     return Studio(
         captioner=ColourCaptioner(),
         translator=translator,

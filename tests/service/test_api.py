@@ -288,3 +288,18 @@ def test_queue_positions_are_sent_as_events(serve: Callable[..., Service]) -> No
     assert positions
     assert positions == sorted(positions, reverse=True)
     assert [kind for _, kind, _ in result if kind != "previewed"][-1] == "ended"
+
+
+def test_unknown_words_are_named(client: httpx.Client) -> None:
+    translation = client.post("/v1/translations", json={"text": "a dragon"}).json()
+    assert (translation["text"], translation["unknown_words"]) == ("", ["dragon"])
+    assert translation["warnings"] == ["unknown_words"]
+    refused = client.post("/translate", json={"q": "a dragon", "source": "en", "target": "ar"})
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "unknown_words"
+    assert "dragon" in refused.json()["message"]
+    run = post_run(client, prompt="a dragon", pictures=1).json()
+    result = wait_for_end(client, run["id"])
+    assert result["prompt"]["unknown_words"] == ["dragon"]
+    assert result["caption"] == {"en": "a dragon", "ar": ""}
+    assert result["pictures"][0]["fidelity"] is None

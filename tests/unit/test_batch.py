@@ -35,6 +35,7 @@ from marsam.batch.tables import (
 from marsam.errors import DiskFull, JournalError, OptionError, OutOfMemory, PictureError
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
+from marsam.notices import Notice
 from marsam.options import BatchOptions
 from marsam.results import Caption
 from marsam.review.table import Review, digest
@@ -416,6 +417,26 @@ def test_sidecars_contain_the_texts(studio: Studio) -> None:
     xmp.write_text("edited in another program", encoding="utf-8")
     assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
     assert xmp.read_text(encoding="utf-8") == "edited in another program"
+
+
+def test_a_caption_outside_of_the_models_world_is_not_offered_as_alt_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    captioner = FakeCaptioner(warnings=(Notice.OUT_OF_WORLD,))
+    studio = replace(fake_studio(), captioner=captioner)
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: studio)
+    (path,) = make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "xmp") == 0
+    (row,) = read_rows(Path("a.csv"))
+    assert row.warnings == ("out_of_world",)
+    xmp = path.with_name(f"{path.name}.xmp").read_text(encoding="utf-8")
+    assert CAT in xmp
+    assert "<marsam:warnings>out_of_world</marsam:warnings>" in xmp
+    assert "AltText" not in xmp
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "txt") == 0
+    text = path.with_name(f"{path.name}.txt").read_text(encoding="utf-8")
+    assert Notice.OUT_OF_WORLD.en in text
+    assert Notice.OUT_OF_WORLD.ar in text
 
 
 def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(

@@ -11,9 +11,10 @@ from PIL import Image
 from marsam import Studio
 from marsam.errors import JournalError, OptionError
 from marsam.hub.selection import NOT_DOWNLOADED
+from marsam.notices import Notice
 from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
-from marsam.testing import FakePainter, fake_studio
+from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from tests.helpers.commands import marsam
 
 
@@ -109,7 +110,7 @@ def test_run_json_prints_one_document_only(photo: str, capsys: pytest.CaptureFix
     (row,) = document["pictures"]
     assert (row["path"], row["seed"]) == (str(Path("new/marsam-3.png")), 3)
     assert row["fidelity"] == 1.0
-    assert set(document) == {"caption", "pictures", "models", "seconds"}
+    assert set(document) == {"caption", "warnings", "pictures", "models", "seconds"}
     assert said.err == ""
 
 
@@ -128,6 +129,7 @@ def test_caption_continues_after_a_bad_file(photo: str, capsys: pytest.CaptureFi
         "path": photo,
         "en": "a cat on a blue background",
         "ar": "قطة على خلفية زرقاء",
+        "warnings": [],
     }
 
 
@@ -188,7 +190,11 @@ def test_translate_marks_the_translation_back_as_paint_does(
 
 def test_translate_accepts_language_tags(capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("translate", "a cat on a blue background", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"text": "قطة على خلفية زرقاء", "to": "arb_Arab"}
+    assert json.loads(capsys.readouterr().out) == {
+        "text": "قطة على خلفية زرقاء",
+        "to": "arb_Arab",
+        "warnings": [],
+    }
     assert marsam("translate", "قطة", "--from", "ar", "--to", "en") == 0
     assert capsys.readouterr().out == "[eng_Latn] قطة\n"
 
@@ -345,3 +351,30 @@ def test_cluster_excludes_translator(
 ) -> None:
     assert marsam(*command, "--cluster", "local", "--translator", "my/own") != 0
     assert "Remove --translator." in capsys.readouterr().err
+
+
+def test_what_the_models_do_not_know_is_said(
+    studio: Studio, photo: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = replace(
+        studio,
+        captioner=FakeCaptioner(warnings=(Notice.OUT_OF_WORLD,)),
+        translator=FakeTranslator(unknown_words=frozenset({"dragon"})),
+    )
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: outside)
+    assert marsam("caption", photo) == 0
+    assert Notice.OUT_OF_WORLD.ar in capsys.readouterr().err
+    assert marsam("caption", photo, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["captions"]
+    assert row["warnings"] == ["out_of_world"]
+    assert marsam("translate", "a dragon") == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "dragon" in said.err
+    assert marsam("translate", "a dragon", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["text"], document["unknown_words"]) == ("", ["dragon"])
+    assert marsam("paint", "a dragon", "-n", "1", "--seed", "3") == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == ["a dragon", "pictures/marsam-3.png"]
+    assert "dragon" in said.err

@@ -25,7 +25,7 @@ Side = Annotated[
     int | None,
     Field(description="Pixels: a multiple of 8, 64 to 2048. Default: the model's.", examples=[512]),
 ]
-Candidates = Annotated[int, Field(description="Number of alternative captions, 1 to 5.")]
+Candidates = Annotated[int, Field(description="Captions to return, at most; 1 to 5.")]
 Prefix = Annotated[str, Field(max_length=200, examples=["a photograph of"])]
 LanguageName = Annotated[
     str,

@@ -113,7 +113,7 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
     options = [TranslateOptions(source=source.code, target=target) for source in sources]
     rows = zip(texts, options, strict=True)
     with service.text_slot() as studio:
-        translated = [studio.translator.translate(*row).text for row in rows]
+        translated = [studio.translator.translate(*row).checked().text for row in rows]
     detected = None
     if body.source == AUTO:  # 50 percent: the language is detected by the script alone
         detected = [DetectedLanguage(confidence=50.0, language=source.tag) for source in sources]

@@ -20,6 +20,7 @@ from marsam.api.responses import base64_file
 from marsam.errors import MarsamError, public_message_of
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import Run
+from marsam.notices import notice_sentences
 from marsam.options import PaintOptions, TranslateOptions
 from marsam.recipes import recipe_named
 from marsam.text.languages import language
@@ -48,15 +49,16 @@ def mcp_server() -> FastMCP[Any]:
     return server
 
 
-def caption(picture: Image, context: ToolContext) -> dict[str, str]:
-    """Caption an image in English and Arabic.
+def caption(picture: Image, context: ToolContext) -> dict[str, Any]:
+    """Caption an image in English and Arabic; the notes say what is wrong with the captions.
 
     Takes a few seconds. Does not read text in the image, and does not answer questions about it.
     """
     image = decode_base64_image(picture)
     with get_service(_request(context)).text_slot() as studio:
         english, arabic = studio.describe(image)[0]
-    return {"en": english.text, "ar": arabic.text}
+    notices = notice_sentences((*english.warnings, *arabic.warnings), arabic.unknown_words)
+    return {"en": english.text, "ar": arabic.text, "notes": [notice.en for notice in notices]}
 
 
 def translate(
@@ -136,9 +138,12 @@ def _request(context: ToolContext) -> Request:
 
 
 def _content(run: Run) -> Content:
-    prompt = f"{run.prompt.english}\n{run.prompt.arabic}" if run.prompt else ""
-    seeds = ", ".join(str(picture.seed) for picture in run.pictures)
-    content: Content = [TextContent(type="text", text=f"{prompt}\nseeds: {seeds}")]
+    lines = []
+    if prompt := run.prompt:
+        notices = notice_sentences(prompt.warnings, prompt.unknown_words)
+        lines = [prompt.english, prompt.arabic, *(notice.en for notice in notices)]
+    lines.append(f"seeds: {', '.join(str(picture.seed) for picture in run.pictures)}")
+    content: Content = [TextContent(type="text", text="\n".join(lines))]
     for picture in run.pictures:
         if not picture.blocked:
             data = base64_file(picture)

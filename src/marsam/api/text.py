@@ -32,6 +32,9 @@ class CaptionCandidate(BaseModel):
     score: float = Field(description="Mean log-probability per token, at most 0; higher is better.")
     warnings: list[str] = Field(description="Codes of what to check, in either language.")
     ar: str = Field(description="Caption in Arabic.")
+    unknown_words: list[str] = Field(
+        description="Words that the translator does not know; if there are any, ar is empty."
+    )
 
 
 class Captions(BaseModel):
@@ -64,6 +67,9 @@ class TranslationView(BaseModel):
         description="Modern Standard Arabic; null unless the target is an experimental variety."
     )
     warnings: list[str] = Field(description="Codes of what to check.")
+    unknown_words: list[str] = Field(
+        description="Words that the translator does not know; if there are any, text is empty."
+    )
 
 
 @router.post("/captions", summary="Caption an image in English and Arabic")
@@ -79,6 +85,7 @@ def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captio
             score=round(english.score, 4),
             ar=arabic.text,
             warnings=[str(notice) for notice in (*english.warnings, *arabic.warnings)],
+            unknown_words=list(arabic.unknown_words),
         )
         for english, arabic in pairs
     ]

@@ -138,7 +138,8 @@ class BatchPipeline:
         for event in self.painter.paint(row.english, options):
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
-                record = replace(record, arabic=row.texts.get(ARABIC.code, ""))
+                arabic = row.texts.get(ARABIC.code, "")
+                record = replace(record, arabic=arabic, warnings=" ".join(row.warnings))
                 with map_save_errors(self.pictures_folder):
                     metadata.save_with_record(event.picture.image, record, path)
                 return True

@@ -13,6 +13,7 @@ from marsam.batch.cache import ResultCache
 from marsam.batch.rows import Row
 from marsam.errors import OptionError
 from marsam.imaging.metadata import xmp_packet
+from marsam.notices import Notice
 from marsam.text.languages import language
 
 
@@ -31,9 +32,12 @@ def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> P
     """
     path = image.with_name(f"{image.name}.{kind}")
     if kind is Sidecar.XMP:
-        text = xmp_packet((language(code).tag, text) for code, text in row.texts.items())
+        texts = ((language(code).tag, text) for code, text in row.texts.items())
+        text = xmp_packet(texts, warnings=row.warnings)
     else:  # one line for each language, English first
         text = "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)
+        if str(Notice.OUT_OF_WORLD) in row.warnings:
+            text += f"({Notice.OUT_OF_WORLD.en})\n({Notice.OUT_OF_WORLD.ar})\n"
     content = text.encode()
     try:
         if path.exists():

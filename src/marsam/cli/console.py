@@ -18,7 +18,7 @@ from marsam import results
 from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
-from marsam.notices import Notice
+from marsam.notices import NoticeSentence, notice_sentences
 from marsam.options import RunOptions
 from marsam.studio import Studio
 from marsam.text.fidelity import Fidelity
@@ -157,13 +157,12 @@ def render_events(
                 continue
             with pause_progress(progress):
                 match event:
-                    case results.Captioned(caption=caption):
-                        warn(caption.warnings)
                     case results.Prompted(prompt=prompt):
-                        warn(prompt.warnings)
+                        warn(notice_sentences(prompt.warnings, prompt.unknown_words))
                         if not as_json:
-                            back = () if prompt.back is None else (f"↩ {prompt.back}",)
-                            typer.echo("\n".join((prompt.english, prompt.arabic, *back)))
+                            back = "" if prompt.back is None else f"↩ {prompt.back}"
+                            texts = filter(None, (prompt.english, prompt.arabic, back))
+                            typer.echo("\n".join(texts))
                     case results.Painted(picture=picture) if at_once:
                         rows[picture.index] = save_row(picture)
                     case results.Checked(fidelity=fidelity) if at_once and not as_json:
@@ -178,7 +177,8 @@ def render_events(
                             document = result.to_dict()
                             document["pictures"] = [rows[index] for index in result.kept]
                             if result.caption is not None:
-                                del document["prompt"]  # the same as the caption
+                                # Its texts are those of the caption.
+                                document["warnings"] = document.pop("prompt")["warnings"]
                             print_json(document)
 
 
@@ -188,9 +188,9 @@ def warn_mini_models(studio: Studio, *, quiet: bool) -> None:
         typer.echo(f"Using the mini set, which knows only pictograms: {NOT_DOWNLOADED}", err=True)
 
 
-def warn(notices: Iterable[Notice | Fidelity]) -> None:
+def warn(sentences: Iterable[NoticeSentence | Fidelity]) -> None:
     """Print warnings in both languages on stderr."""
-    for notice in notices:
+    for notice in sentences:
         typer.echo(f"{notice.en} · {isolate(notice.ar)}", err=True)
 
 

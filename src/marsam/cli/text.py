@@ -11,6 +11,7 @@ from marsam.cli.completion import language_names
 from marsam.cli.console import isolate, print_json, warn, warn_mini_models
 from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, Translator
 from marsam.errors import MarsamError, PictureError, PromptError
+from marsam.notices import notice_sentences
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
@@ -29,7 +30,7 @@ def refuse_folder(path: Path) -> None:
 def caption(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
     candidates: Annotated[
-        int, typer.Option(min=1, max=5, help="Number of different captions per picture.")
+        int, typer.Option(min=1, max=5, help="Number of different captions per picture, at most.")
     ] = CaptionOptions.candidates,
     prefix: Annotated[
         str, typer.Option(help='First words of the caption, for example "a photograph of".')
@@ -59,13 +60,19 @@ def caption(
                 typer.echo(f"{name}{error}", err=True)
             continue
         texts = [
-            {"en": english.text, "ar": arabic.text, "score": round(english.score, 4)}
+            {
+                "en": english.text,
+                "ar": arabic.text,
+                "score": round(english.score, 4),
+                "warnings": [str(notice) for notice in (*english.warnings, *arabic.warnings)],
+            }
             for english, arabic in captions
         ]
-        row = {"path": str(path), "en": texts[0]["en"], "ar": texts[0]["ar"]}
+        row = {"path": str(path)} | {name: texts[0][name] for name in ("en", "ar", "warnings")}
         rows.append(row | ({"candidates": texts} if candidates > 1 else {}))
         for english, arabic in captions:
-            warn(english.warnings)
+            notices = (*english.warnings, *arabic.warnings)
+            warn(notice_sentences(notices, arabic.unknown_words))
             if not as_json and len(images) > 1:
                 typer.echo(f"{path}: {english.text}\n{path}: {isolate(arabic.text)}")
             elif not as_json:
@@ -115,12 +122,14 @@ def translate(
     studio = Studio.load(models, translator=translator, device=device)
     warn_mini_models(studio, quiet=as_json)
     result = studio.translator.translate(original, options)
-    warn(result.warnings)
     if as_json:
-        optional = {"back": result.back, "standard": result.standard}
-        texts = {name: words for name, words in optional.items() if words is not None}
-        print_json({"text": result.text, "to": result.target} | texts)
+        document = result.to_dict()
+        optional = ("back", "standard", "unknown_words")
+        texts = {name: document[name] for name in optional if document[name]}
+        names = {"text": result.text, "to": result.target, "warnings": document["warnings"]}
+        print_json(names | texts)
         return
+    warn(notice_sentences(result.checked().warnings))
     typer.echo(result.text)
     if result.standard is not None:
         typer.echo(f"arb_Arab: {result.standard}")

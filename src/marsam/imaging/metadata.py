@@ -25,6 +25,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
+from marsam.notices import Notice
 from marsam.results import Picture, Prompt
 from marsam.version import __version__
 
@@ -57,7 +58,6 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:marsam="{namespace}">
 <dc:description>{texts}</dc:description>
-<Iptc4xmpCore:AltTextAccessibility>{texts}</Iptc4xmpCore:AltTextAccessibility>
 {more}</rdf:Description>
 </rdf:RDF>
 </x:xmpmeta>
@@ -80,6 +80,7 @@ class Record:
     height: int  # in pixels
     painter: str  # name of the model
     recipe: str
+    warnings: str = ""  # about the description: names of Notice, separated by spaces
     version: str = __version__  # of Marsam
 
     def to_json(self) -> str:
@@ -100,6 +101,7 @@ class Record:
             version = _typed(data["format"], int)
             if version > RECORD_FORMAT:
                 raise PictureError("A newer Marsam made this image; update Marsam to read it.")
+            data.setdefault("warnings", "")  # pictures of earlier versions have none
             values = {field.name: _typed(data[field.name], field.type) for field in fields(cls)}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PictureError(_DAMAGED) from error
@@ -125,6 +127,7 @@ def record_of(picture: Picture, prompt: Prompt | None) -> Record:
         height=picture.image.height,
         painter=picture.painter,
         recipe=picture.recipe,
+        warnings=" ".join(map(str, prompt.warnings)) if prompt else "",
     )
 
 
@@ -167,15 +170,28 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search('[,:"]', text) else text
 
 
-def xmp_packet(texts: Iterable[tuple[str, str]], more: str = "") -> str:
+def xmp_packet(
+    texts: Iterable[tuple[str, str]], more: str = "", *, warnings: Iterable[str] = ()
+) -> str:
     """An XMP packet of pairs (language tag, description and alt text), the default first.
 
-    ``more`` holds further XML elements, escaped.
+    Args:
+        texts: the pairs.
+        more: further XML elements, escaped.
+        warnings: names of :class:`marsam.notices.Notice` about the texts. With ``out_of_world``
+            they are descriptions only: nothing offers them as alt text.
     """
+    warnings = tuple(warnings)
+    if warnings:
+        more += f"<marsam:warnings>{escape(' '.join(warnings))}</marsam:warnings>\n"
     escaped = [(tag, xml) for tag, text in texts if (xml := _escape(text))]
     default = [("x-default", xml) for _, xml in escaped[:1]]
     items = "".join(f'<rdf:li xml:lang="{tag}">{xml}</rdf:li>' for tag, xml in (*default, *escaped))
-    return _PACKET.format(namespace=XMP_NAMESPACE, texts=f"<rdf:Alt>{items}</rdf:Alt>", more=more)
+    values = f"<rdf:Alt>{items}</rdf:Alt>"
+    if str(Notice.OUT_OF_WORLD) not in warnings:
+        alt_text = "Iptc4xmpCore:AltTextAccessibility"
+        more = f"<{alt_text}>{values}</{alt_text}>\n{more}"
+    return _PACKET.format(namespace=XMP_NAMESPACE, texts=values, more=more)
 
 
 def _record_xmp(record: Record) -> bytes:

@@ -117,7 +117,9 @@ def _check_unchecked(
         if picture.path is None or picture.fidelity is not None or run.prompt is None:
             continue
         started = time.monotonic()
-        fidelity = studio.check_fidelity(open_picture(picture.path), run.prompt.english)
+        fidelity = studio.check_fidelity(open_picture(picture.path), run.prompt)
+        if fidelity is None:
+            continue
         event = Checked(index=picture.index, fidelity=fidelity, seconds=time.monotonic() - started)
         journal.save_check(run.id, event)
         yield event

@@ -2,12 +2,17 @@
 
 from marsam import errors
 from marsam.errors import MarsamError
+from marsam.notices import unknown_words_sentence
 from marsam.ui.i18n import Bilingual
 
 ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
     errors.PictureError: Bilingual(
         "This is not a JPEG, PNG or WebP picture, or it is damaged or too large. Try another file.",
         "هذا الملف ليس صورة JPEG أو PNG أو WebP، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
+    ),
+    errors.UnknownWords: Bilingual(
+        "The mini models do not know some of these words; the full models do.",
+        "لا تعرف النماذج المصغّرة بعض هذه الكلمات؛ وتعرفها النماذج الكاملة.",
     ),
     errors.PromptError: Bilingual(
         "The prompt is empty or too long. Write a few words.",
@@ -62,4 +67,7 @@ ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
 
 def error_message(error: MarsamError) -> Bilingual:
     """What a reader of the page should know about an error."""
+    if isinstance(error, errors.UnknownWords) and error.words:
+        sentence = unknown_words_sentence(error.words)
+        return Bilingual(sentence.en, sentence.ar)
     return next(message for kind, message in ERROR_MESSAGES.items() if isinstance(error, kind))

@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.errors import MarsamError, PictureError
+from marsam.errors import MarsamError, PictureError, UnknownWords
 from marsam.imaging import metadata
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import Record
 from marsam.journal.records import NewRun
+from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, RunOptions
 from marsam.results import Captioned, Prompt, Prompted, Translated
 from marsam.runs.execution import RunRecorder, create_run, execute_run
@@ -157,7 +158,8 @@ class DescribeHandlers:
             self.set_prompt(session, language, arabic if language == ARABIC else english)
         except MarsamError as error:
             self.view.warn(session, error)
-            return {self.components.status: gr.skip()}
+            needed = isinstance(error, UnknownWords)
+            return {self.components.fetch_models: self.view.fetch_models_update(needed)}
         return self.view.show_prompt(session)
 
     def set_prompt(self, session: Session, language: str, text: str) -> None:
@@ -193,6 +195,7 @@ class DescribeHandlers:
             language=languages.ENGLISH.code,
             back=None,
             length=self.studio.painter.measure(record.prompt),
+            warnings=tuple(n for n in Notice if str(n) in record.warnings.split()),
         )
         session.image, session.image_sha256, session.run = path, sha256_of(path), None
         session.captions, session.pictures, session.edited = (), [], ""

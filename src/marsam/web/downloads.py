@@ -37,6 +37,17 @@ class DownloadHandlers:
         outputs = [parts.download_models, parts.cancel_download, parts.download_status]
         outputs += [parts.summary, parts.about_text]
         parts.download_models.click(self.download, None, outputs, **QUEUED)
+        # The progress is shown in the accordion, which may be closed.
+        script = "() => document.getElementById('about').scrollIntoView()"
+        parts.fetch_models.click(
+            lambda: {
+                parts.about: gr.update(open=True),
+                parts.fetch_models: gr.update(visible=False),
+            },
+            None,
+            [parts.about, parts.fetch_models],
+            **UNQUEUED,
+        ).then(None, js=script).then(self.download, None, outputs, **QUEUED)
         parts.cancel_download.click(self.cancel, None, None, **UNQUEUED)
 
     def download(self, request: gr.Request) -> Iterator[Update]:

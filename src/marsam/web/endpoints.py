@@ -44,7 +44,7 @@ def add_endpoints(scheduler: Scheduler) -> None:
     def translate(text: str, source: str, target: str) -> str:
         with _gradio_errors():
             options = TranslateOptions(source=source, target=target)
-            return studio.translator.translate(text, options).text
+            return studio.translator.translate(text, options).checked().text
 
     def execute(
         request: gr.Request, number: float, seed: float | None, recipe: str, **inputs: Any

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marsam.journal.records import StoredPicture
+from marsam.notices import notice_sentences
 from marsam.results import Prompt
 from marsam.ui.html import template
 
@@ -23,10 +24,12 @@ def export_zip(pictures: Sequence[StoredPicture], prompt: Prompt, path: Path) ->
     html = page.render(
         english=prompt.english,
         arabic=prompt.arabic,
+        notices=notice_sentences(prompt.warnings, prompt.unknown_words),
         pictures=[(file.name, seed) for file, seed in files],
     )
     captions = {
         "caption": {"en": prompt.english, "ar": prompt.arabic},
+        "warnings": [str(notice) for notice in prompt.warnings],
         "pictures": [{"file": file.name, "seed": seed} for file, seed in files],
     }
     with zipfile.ZipFile(path, "w") as archive:

@@ -31,6 +31,7 @@ class Components:
     """
 
     def __init__(self, studio: Studio, *, offer_download: bool = True) -> None:
+        self.offered = offer_download and studio.models == "mini"
         self.language = header(STRINGS.html("tagline"))
         self.client = gr.Textbox(visible=False)
         self.summary = html(elem_id="summary")
@@ -46,18 +47,19 @@ class Components:
                 self._create_history()
         with gr.Accordion(open=False, **_named("about")) as self.about:
             self.about_text = html()
-            offered = offer_download and studio.models == "mini"
-            if offered:
+            if self.offered:
                 html(render.offer())
             with gr.Row():
-                self.download_models = _button("download_models", visible=offered)
+                self.download_models = _button("download_models", visible=self.offered)
                 self.cancel_download = _button("cancel_download", visible=False)
             self.download_status = html(live=True, elem_id="download-status")
-        self._by_name: dict[str, Any] = dict(vars(self))
+        parts = {name: part for name, part in vars(self).items() if name != "offered"}
+        self._by_name: dict[str, Any] = parts
         self.all = list(self._by_name.values())
         self.texts = [self.english, self.arabic]
         self.notes = [self.english_notes, self.arabic_notes, self.from_english, self.from_arabic]
-        self.prompt = [*self.texts, *self.notes, self.candidates, self.sent, self.copy, self.status]
+        self.prompt = [*self.texts, *self.notes, self.fetch_models, self.candidates, self.sent]
+        self.prompt += [self.copy, self.status]
         # The settings on which the time depends most, and all in the order of `paint_options`.
         self.time_settings = [self.number, self.recipe, self.steps]
         self.settings = [*self.time_settings, self.guidance, self.size, self.seed, self.negative]
@@ -82,6 +84,7 @@ class Components:
         with gr.Row(elem_id="panes"):
             self.english, self.english_notes, self.from_arabic = _pane("english", "arabic")
             self.arabic, self.arabic_notes, self.from_english = _pane("arabic", "english")
+        self.fetch_models = _button("fetch_models", visible=False)
         self.candidates = gr.Radio([], visible=False, **_named("candidates"))
         self.sent = html(render.sent(None), elem_id="sent")
         self.copy = html(elem_id="copy")

@@ -12,7 +12,7 @@ from marsam.hub.catalog import MINI, SETS, STANDARD, Licence, model_of
 from marsam.hub.locate import is_present
 from marsam.hub.selection import stage_name
 from marsam.journal.records import StoredPicture
-from marsam.notices import Notice
+from marsam.notices import NoticeSentence
 from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
@@ -37,7 +37,7 @@ _part = macros(
     time=_time,
     progress=progress,
 )
-notices: Callable[[Sequence[Notice], bool], Markup] = partial(_part, "notices")
+notices: Callable[[Sequence[NoticeSentence], bool], Markup] = partial(_part, "notices")
 """Warnings about a text; the second value is whether the text in the other language was changed."""
 sent: Callable[[Prompt | None], Markup] = partial(_part, "sent")
 """The English prompt for the painter, its Arabic translation, and the tokens it has."""

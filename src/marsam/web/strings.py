@@ -113,8 +113,9 @@ STRINGS = Strings(
         "صورة من مرسم: استُعيد طلبها وإعداداتها.",
     ),
     example_shown=Bilingual(
-        "An example from the included mini models. Add your own picture to begin.",
-        "مثال من النماذج المصغّرة المرفقة. أضف صورة من عندك لتبدأ.",
+        "An example from the included mini models, a demo that knows 116 pictograms. "
+        "Add a picture to begin.",
+        "مثال من النماذج المصغّرة المرفقة، وهي للتجربة وتعرف 116 رسمًا مبسّطًا. أضف صورة لتبدأ.",
     ),
     # Earlier work.
     history=Bilingual("Your earlier work on this machine", "أعمالك السابقة على هذا الجهاز"),
@@ -175,6 +176,7 @@ STRINGS = Strings(
         "يمكنك إيقاف التنزيل في أي وقت، ثم يُستأنف من حيث توقّف.",
     ),
     download_models=Bilingual("Download the full size models", "تنزيل النماذج الكاملة"),
+    fetch_models=Bilingual("Download the full size models", "تنزيل النماذج الكاملة"),
     cancel_download=Bilingual("Stop the download", "إيقاف التنزيل"),
     downloading=Bilingual("{source}: {done} of {total} GB", "{source}: {done} من {total} غيغابايت"),
     downloaded=Bilingual(

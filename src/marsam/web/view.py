@@ -12,12 +12,12 @@ import gradio as gr
 from marsam.errors import MarsamError
 from marsam.hub.catalog import MINI, STANDARD
 from marsam.journal.records import Run
-from marsam.notices import Notice
+from marsam.notices import Notice, notice_sentences
 from marsam.options import PaintOptions
 from marsam.runs.scheduler import Scheduler
 from marsam.text import languages
 from marsam.ui.error_messages import error_message
-from marsam.ui.html import bdi, paragraph
+from marsam.ui.html import EMPTY, bdi, paragraph
 from marsam.ui.i18n import ARABIC
 from marsam.ui.updates import Update, merge
 from marsam.web import render
@@ -32,6 +32,10 @@ UNQUEUED: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visi
 QUEUED = UNQUEUED | {"queue": True, "concurrency_limit": 4}
 """Options of events that run the models: four requests of a kind at a time share them."""
 _log = logging.getLogger(__name__)
+
+
+OUTSIDE = {Notice.OUT_OF_WORLD, Notice.UNKNOWN_WORDS}
+"""Notices that the full size models would not give."""
 
 
 class View:
@@ -70,18 +74,26 @@ class View:
         english, arabic = (prompt.english, prompt.arabic) if prompt else ("", "")
         if prompt and prompt.language == languages.ARABIC.code:
             arabic = prompt.given
-        warnings = session.captions[0].warnings if session.captions else ()
+        found = prompt.warnings if prompt else ()
+        about_caption = session.captions[0].warnings if session.captions else ()
+        about_arabic = [notice for notice in found if notice not in about_caption]
+        words = prompt.unknown_words if prompt else ()
         return {
             parts.english: gr.update(value=english),
             parts.arabic: gr.update(value=arabic),
             parts.candidates: candidates_update(session),
-            parts.english_notes: notes_update(warnings if prompt and not prompt.back else ()),
-            parts.arabic_notes: notes_update(prompt.warnings if prompt else ()),
+            parts.english_notes: notes_update([n for n in found if n in about_caption]),
+            parts.arabic_notes: notes_update(about_arabic, words),
+            parts.fetch_models: self.fetch_models_update(OUTSIDE.intersection(found)),
             parts.from_arabic: gr.update(visible=False),
             parts.from_english: gr.update(visible=False),
             parts.sent: render.sent(prompt),
-            parts.copy: render.alt_text(english, arabic),
+            parts.copy: EMPTY if Notice.OUT_OF_WORLD in found else render.alt_text(english, arabic),
         }
+
+    def fetch_models_update(self, needed: object) -> Any:
+        """Show the button where the mini models do not suffice, and the full ones are offered."""
+        return gr.update(visible=bool(needed) and self.components.offered)
 
     def show_settings(self, options: PaintOptions) -> Update:
         """The settings, as text in their boxes."""
@@ -185,9 +197,12 @@ def gallery_update(items: list[tuple[str, str]]) -> Any:
     return gr.update(value=items, visible=bool(items))
 
 
-def notes_update(notices: Sequence[Notice], *, stale: bool = False) -> Any:
+def notes_update(
+    notices: Sequence[Notice], unknown_words: Sequence[str] = (), *, stale: bool = False
+) -> Any:
     """Notices below a text box, hidden when there are none."""
-    return gr.update(value=render.notices(notices, stale), visible=bool(notices) or stale)
+    sentences = notice_sentences(notices, unknown_words)
+    return gr.update(value=render.notices(sentences, stale), visible=bool(notices) or stale)
 
 
 def candidates_update(session: Session) -> Any:
