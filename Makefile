@@ -72,6 +72,7 @@ bench-folder: $(VENV)/.dev
 # Train the mini set: several hours; resumes after an interruption.
 train: $(VENV)/.train
 	$(BIN)/python -m training.export
+	$(BIN)/python -m training.novelty
 	$(BIN)/python tools/pin.py mini
 	$(BIN)/python -m training.example
 	$(BIN)/python -m training.evaluate

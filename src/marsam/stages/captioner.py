@@ -22,7 +22,7 @@ from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
 from marsam.stages.loading import loading_model, read_config
-from marsam.stages.novelty import NoveltyDetector
+from marsam.stages.novelty import NoveltyDetector, plain_border
 from marsam.text.cleaning import clean, collapse_repetitions
 
 MAX_SCORE_GAP = 0.3
@@ -109,12 +109,7 @@ class BlipCaptioner:
             pixels = processor(images=list(images), return_tensors="pt").pixel_values
             # One prefix for all: BLIP would pad inside the shorter of different prompts.
             prompt = tokenizer([options.prefix] * len(images), return_tensors="pt").input_ids
-            hidden_states: list[Any] = []
-            keep_states = model.vision_model.register_forward_hook(
-                lambda _, __, output: hidden_states.append(output[0])
-            )
-            # Sampling must not change the caller's random state.
-            with keep_states, torch.random.fork_rng():
+            with torch.random.fork_rng():  # sampling must not change the caller's random state
                 torch.manual_seed(options.seed)
                 output = model.generate(
                     pixels.to(self.device.kind, self.device.torch_dtype),
@@ -141,11 +136,11 @@ class BlipCaptioner:
             ]
             if self._novelty is None:
                 return captions
-            best = [candidates[0].score for candidates in captions]
-            outside = self._novelty.are_outside(hidden_states[0], best)
             return [
-                tuple(map(_outside, candidates)) if is_outside else candidates
-                for candidates, is_outside in zip(captions, outside, strict=True)
+                tuple(map(_outside, candidates))
+                if self._novelty.is_outside(border, candidates[0].score)
+                else candidates
+                for candidates, border in zip(captions, plain_border(pixels).tolist(), strict=True)
             ]
 
 

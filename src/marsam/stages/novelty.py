@@ -1,60 +1,59 @@
 """Recognise images that are unlike everything a small captioner was trained on.
 
-The bundled captioner knows 116 pictograms, and names one of them whatever it sees. Its folder holds
-a small classifier (``novelty.safetensors``) that says whether an image shows one of them. It reads
-the vision encoder's hidden states; captions with a low score are not trusted, either.
+The bundled captioner knows 116 pictograms, and names one of them whatever it sees. Two signs tell
+that an image shows none of them: its border is not plain, or the captioner is not sure of its own
+words. Both limits are in a file in the captioner's folder; a captioner of the open world has none.
 """
 
-from collections.abc import Sequence
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-FILE_NAME = "novelty.safetensors"
+FILE_NAME = "novelty.json"
+BORDER_PX = 4
+PLAIN_DIFFERENCE = 0.22
+"""How far a plain pixel is from the median of its border, in each channel, in [-1, 1]."""
 
 
-def pooled(hidden_states: Tensor) -> Tensor:
-    """Hidden states (n, 1 + patches, d) as (n, 4 d): class token, mean, maximum and spread."""
-    states = hidden_states.float()
-    patches = states[:, 1:]
-    return torch.cat([states[:, 0], patches.mean(1), patches.amax(1), patches.std(1)], dim=1)
-
-
-class NoveltyDetector:
-    """A classifier with one hidden layer.
+def plain_border(pixels: Tensor) -> Tensor:
+    """The share of each image's border that has one colour, (n,).
 
     Args:
-        weights: ``mean`` and ``scale`` of the features (f,), ``hidden.weight`` (h, f),
-            ``hidden.bias`` (h,), ``out.weight`` (1, h), ``out.bias`` (1,) and ``min_score`` (1,).
+        pixels: what the captioner reads, (n, 3, height, width) in [-1, 1].
+    """
+    border = torch.ones(pixels.shape[-2:], dtype=torch.bool)
+    border[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = False
+    frame = pixels[..., border].float()
+    difference = (frame - frame.median(dim=-1, keepdim=True).values).abs().amax(1)
+    return (difference <= PLAIN_DIFFERENCE).float().mean(1)
+
+
+@dataclass(frozen=True)
+class NoveltyDetector:
+    """The limits below which an image is outside of what a captioner knows.
+
+    Attributes:
+        min_plain_border: share of the border that has one colour.
+        min_score: of the best caption.
     """
 
-    def __init__(self, weights: dict[str, Tensor]) -> None:
-        self._weights = {name: tensor.float() for name, tensor in weights.items()}
+    min_plain_border: float
+    min_score: float
 
     @classmethod
     def in_folder(cls, folder: Path) -> "NoveltyDetector | None":
-        """Load the classifier of a captioner; None for a captioner of the open world."""
+        """Read the limits of a captioner; None for a captioner of the open world."""
         path = folder / FILE_NAME
-        if not path.is_file():
-            return None
-        from safetensors.torch import load_file
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
-        return cls(load_file(path))
+    def save(self, folder: Path) -> None:
+        """Write the limits into the folder of a captioner."""
+        text = json.dumps(vars(self), indent=2) + "\n"
+        (folder / FILE_NAME).write_text(text, encoding="utf-8")
 
-    def logits(self, hidden_states: Tensor) -> Tensor:
-        """How unlike its world each image is, (n,); above 0 it is outside."""
-        w = self._weights
-        features = (pooled(hidden_states.cpu()) - w["mean"]) / w["scale"]
-        hidden = torch.relu(features @ w["hidden.weight"].T + w["hidden.bias"])
-        return (hidden @ w["out.weight"].T + w["out.bias"])[:, 0]
-
-    def are_outside(self, hidden_states: Tensor, scores: Sequence[float]) -> list[bool]:
-        """Whether each image is outside of what the captioner knows.
-
-        Args:
-            hidden_states: of the vision encoder, (n, 1 + patches, d).
-            scores: of the best caption of each image.
-        """
-        unsure = torch.tensor(scores) < self._weights["min_score"]
-        return [bool(one) for one in (self.logits(hidden_states) > 0) | unsure]
+    def is_outside(self, border: float, score: float) -> bool:
+        """Whether an image is outside, by the plain share of its border and its caption's score."""
+        return border < self.min_plain_border or score < self.min_score
