@@ -135,6 +135,8 @@ class DescribeHandlers:
         if _is_edited(session, language, english, arabic):
             session.edited = language
         edited = edited_language(session, english, arabic)
+        if not edited:  # a translation has just changed the text box
+            return self.view.show_notes(session)
         return {
             parts.arabic_notes: notes_update((), stale=edited == ENGLISH),
             parts.english_notes: notes_update((), stale=edited == ARABIC),

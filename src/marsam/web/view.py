@@ -75,20 +75,27 @@ class View:
         if prompt and prompt.language == languages.ARABIC.code:
             arabic = prompt.given
         found = prompt.warnings if prompt else ()
+        return self.show_notes(session) | {
+            parts.english: gr.update(value=english),
+            parts.arabic: gr.update(value=arabic),
+            parts.candidates: candidates_update(session),
+            parts.fetch_models: self.fetch_models_update(OUTSIDE.intersection(found)),
+            parts.sent: render.sent(prompt),
+            parts.copy: EMPTY if Notice.OUT_OF_WORLD in found else render.alt_text(english, arabic),
+        }
+
+    def show_notes(self, session: Session) -> Update:
+        """The notices below both text boxes, neither of which was edited."""
+        parts, prompt = self.components, session.prompt
+        found = prompt.warnings if prompt else ()
         about_caption = session.captions[0].warnings if session.captions else ()
         about_arabic = [notice for notice in found if notice not in about_caption]
         words = prompt.unknown_words if prompt else ()
         return {
-            parts.english: gr.update(value=english),
-            parts.arabic: gr.update(value=arabic),
-            parts.candidates: candidates_update(session),
             parts.english_notes: notes_update([n for n in found if n in about_caption]),
             parts.arabic_notes: notes_update(about_arabic, words),
-            parts.fetch_models: self.fetch_models_update(OUTSIDE.intersection(found)),
             parts.from_arabic: gr.update(visible=False),
             parts.from_english: gr.update(visible=False),
-            parts.sent: render.sent(prompt),
-            parts.copy: EMPTY if Notice.OUT_OF_WORLD in found else render.alt_text(english, arabic),
         }
 
     def fetch_models_update(self, needed: object) -> Any:
