@@ -97,9 +97,8 @@ varied:
 The captioner was also trained to distinguish {len(other_emoji())} other emoji of the first three sets.
 `@iconify-json/{VALIDATION_SET.name}` ({VALIDATION_SET.author}, {LICENCE_NAMES[VALIDATION_SET.licence]})
 was not used to train it, but to choose between ways to train it, and to set the score below which a
-caption gets the notice. The detector of other pictures was also trained on crops of photographs and
-wallpapers that scikit-image, scikit-learn and Debian carry, and on generated noise and shapes; half of
-the photographs were kept for the evaluation. Its vision encoder was trained as a convolutional network and then converted exactly
+caption gets the notice. Photographs and wallpapers that scikit-image, scikit-learn and Debian carry
+show how many pictures get it; half of them were looked at, and the other half is measured here. Its vision encoder was trained as a convolutional network and then converted exactly
 to transformer weights: each attention head reads one neighbour of a patch.
 
 The painter draws in the style of `{PAINTER_STYLE}`, with a white outline. `@iconify-json/{EVALUATION_SET.name}`

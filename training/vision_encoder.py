@@ -58,7 +58,7 @@ def _shift(x: Tensor, step: int, dim: int) -> Tensor:
 
 
 class Layer(nn.Module):
-    """A transformer layer whose nine heads attend to fixed neighblayer.
+    """A transformer layer whose nine heads attend to fixed neighbours.
 
     The names of the attributes are those of the checkpoint: ``deep`` and ``back`` are the MLP.
     """

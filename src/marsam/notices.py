@@ -94,5 +94,5 @@ def unknown_words_sentence(words: Sequence[str]) -> NoticeSentence:
     names += ["…"] if len(words) > MAX_NAMED_WORDS else []
     return NoticeSentence(
         f"The mini models do not know {', '.join(names)}; the full models do.",
-        f"لا تعرف النماذج المصغّرة: {'، '.join(names)}؛ وتعرفها النماذج الكاملة.",
+        f"كلمات لا تعرفها النماذج المصغّرة، وتعرفها النماذج الكاملة: {'، '.join(names)}.",
     )
