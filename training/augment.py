@@ -12,7 +12,9 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from training import drawings
 from training.lexicon import COLOURS, THINGS
@@ -154,8 +156,69 @@ def _warp(glyph: Image.Image, rng: random.Random) -> Image.Image:
     return glyph.transform(glyph.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
 
 
+def _convolve(glyph: Image.Image, rng: random.Random) -> Image.Image:
+    """Mix a glyph's colours with a random convolution of them (RandConv, Xu et al., 2021)."""
+    generator = torch.Generator().manual_seed(rng.getrandbits(31))
+    size = rng.choice((1, 1, 3, 3, 5))
+    weight = torch.randn(3, 3, size, size, generator=generator) * 1.2 / (3 * size * size) ** 0.5
+    rgb = torch.from_numpy(np.array(glyph.convert("RGB"))).permute(2, 0, 1)[None] / 127.5 - 1
+    changed = F.conv2d(F.pad(rgb, [size // 2] * 4, mode="replicate"), weight)
+    mixed = rgb.lerp(changed, rng.random()).clamp(-1, 1)[0].permute(1, 2, 0)
+    result = Image.fromarray(((mixed + 1) * 127.5).round().byte().numpy())
+    result.putalpha(glyph.getchannel("A"))
+    return result
+
+
+def _line_drawing(glyph: Image.Image, rng: random.Random) -> Image.Image:
+    """The edges of a glyph, drawn with a pen on white, on few colours or on one."""
+    on_white = Image.new("RGBA", glyph.size, "white")
+    on_white.alpha_composite(glyph)
+    colours = on_white.convert("RGB")
+    blurred = colours.convert("L").filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.5)))
+    pen = rng.choice((3, 5))
+    edges = ImageChops.difference(
+        blurred.filter(ImageFilter.MaxFilter(pen)), blurred.filter(ImageFilter.MinFilter(pen))
+    )
+    gain = rng.uniform(2, 5)
+    edges = edges.point([min(255, int(max(0, value - 12) * gain)) for value in range(256)])
+    match rng.choices(("white", "few", "one"), (0.4, 0.3, 0.3))[0]:
+        case "white":
+            drawn = Image.new("RGB", glyph.size, "white")
+        case "few":
+            drawn = ImageOps.posterize(colours.filter(ImageFilter.MedianFilter(5)), 2)
+        case _:
+            drawn = Image.new("RGB", glyph.size, tuple(rng.randint(60, 255) for _ in range(3)))
+    drawn.paste(rng.choice(((20, 20, 20), (60, 40, 20), (30, 30, 80))), (0, 0), edges)
+    drawn.putalpha(glyph.getchannel("A"))
+    return drawn
+
+
+def _erase(glyph: Image.Image, rng: random.Random) -> Image.Image:
+    """Cover or cut out a rectangle, so that no single part of a thing decides."""
+    width, height = (rng.uniform(0.15, 0.5) * side for side in glyph.size)
+    left = rng.uniform(-width / 2, glyph.width - width / 2)
+    top = rng.uniform(-height / 2, glyph.height - height / 2)
+    box = (
+        max(0, int(left)),
+        max(0, int(top)),
+        min(glyph.width, int(left + width)),
+        min(glyph.height, int(top + height)),
+    )
+    colour = (*(rng.randint(0, 255) for _ in range(3)), 255)
+    result = glyph.copy()
+    result.paste((0, 0, 0, 0) if rng.random() < 0.6 else colour, box)
+    return result
+
+
 def _augment_glyph(glyph: Image.Image, thing: int, rng: random.Random) -> Image.Image:
-    """Mirror, warp or rotate a glyph; sometimes make it grey, or add a rim or a card behind it."""
+    """Change the colours, the parts and the shape of a glyph; sometimes add a rim or a card."""
+    if thing not in _KEEP_HUE:
+        if rng.random() < 0.35:
+            glyph = _convolve(glyph, rng)
+        if rng.random() < 0.2:
+            glyph = _line_drawing(glyph, rng)
+    if rng.random() < 0.35:
+        glyph = _erase(glyph, rng)
     if rng.random() < 0.5:
         glyph = ImageOps.mirror(glyph)
     if rng.random() < 0.5:

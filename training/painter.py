@@ -28,8 +28,8 @@ from training.vae import train as trained_vae
 from training.workspace import WORKSPACE
 
 PICTURES = 48_000
-BATCH_SIZE = 32
-STEPS = 12_000
+BATCH_SIZE = 64
+STEPS = 6_000
 EMPTY_PROMPTS = 0.1
 """The share of training prompts that are empty, for classifier-free guidance."""
 PACKED, PACKED_PICTURES = "latents-packed.pt", 28_000
@@ -220,7 +220,7 @@ def train(
         model,
         optimisers(model, muon_lr=4e-3, adam_lr=1e-3, decay=0.01),
         steps=steps,
-        ema_decay=0.9985,
+        ema_decay=0.998,
     )
     generator = torch.Generator().manual_seed(trainer.step)
     alphas_cumprod = new_scheduler().alphas_cumprod

@@ -61,14 +61,17 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
-    x = matrix.bfloat16() if NATIVE_BFLOAT16 else matrix
-    tall = x.shape[0] > x.shape[1]
-    if tall:
-        x = x.T
+    """The Newton-Schulz iteration, on the Gram matrix: a convolution has far more columns."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T.float() if tall else matrix.float()
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    transform = identity = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(iterations):
-        gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        factor = 3.4445 * identity - 4.7750 * gram + 2.0315 * gram @ gram
+        transform = factor @ transform
+        gram = factor @ gram @ factor
+    x = transform @ x
     return (x.T if tall else x).to(matrix.dtype)
 
 
