@@ -46,6 +46,18 @@ class Notice(Enum):
         "A glossary term was inserted directly; check the sentence around it.",
         "أُدرج مصطلح من مسرد المصطلحات كما هو؛ راجع صياغة الجملة حوله.",
     )
+    TERM_PLURAL = (
+        "A glossary term occurs in the plural and was translated without the glossary; check it.",
+        "ورد مصطلح من مسرد المصطلحات بصيغة الجمع فتُرجم من دون المسرد؛ راجعه.",
+    )
+    HELD = (
+        "Links, numbers or symbols were kept as they are; check the sentence around them.",
+        "أُبقيت روابط أو أرقام أو رموز كما هي؛ راجع صياغة الجملة حولها.",
+    )
+    NUMBERS = (
+        "A number of the text is missing from the translation.",
+        "في النص رقم لم يرد في الترجمة.",
+    )
     UNKNOWN_WORDS = (
         "The mini models do not know some of these words; the full models do.",
         "لا تعرف النماذج المصغّرة بعض هذه الكلمات؛ وتعرفها النماذج الكاملة.",

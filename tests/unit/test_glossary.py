@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from marsam import OptionError
-from marsam.text.cleaning import split_sentences
-from marsam.text.glossary import Glossary, Term, load_glossary, split_around
+from marsam.text.glossary import Glossary, Term, load_glossary, replace_word
 
 FILE = """
 [[term]]
@@ -28,31 +27,56 @@ def glossary(tmp_path: Path) -> Glossary:
     return load_glossary(path)
 
 
+def found(glossary: Glossary, text: str, source: str, target: str) -> list[tuple[str, str]]:
+    return [(one.text, one.translation) for one in glossary.required(text, source, target)]
+
+
 def test_longer_terms_match_first(glossary: Glossary) -> None:
-    required = glossary.required_terms("A red rose on Gradio.", "eng_Latn", "arb_Arab")
+    required = found(glossary, "A red rose on Gradio.", "eng_Latn", "arb_Arab")
     assert required == [("red rose", "جوري"), ("Gradio", "Gradio")]
 
 
 def test_terms_apply_in_both_directions(glossary: Glossary) -> None:
-    assert glossary.required_terms("هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
-    assert glossary.required_terms("a rose", "eng_Latn", "fra_Latn") == []
+    assert found(glossary, "هذه جوري", "arb_Arab", "eng_Latn") == [("جوري", "red rose")]
+    assert found(glossary, "a rose", "eng_Latn", "fra_Latn") == []
 
 
 def test_terms_match_whole_words_only(glossary: Glossary) -> None:
-    assert glossary.required_terms("primroses", "eng_Latn", "arb_Arab") == []
+    assert found(glossary, "primroses", "eng_Latn", "arb_Arab") == []
 
 
-def test_term_spans_keep_a_name_in_one_sentence() -> None:
-    glossary = Glossary((Term("St. Mary", "القديسة مريم"),))
-    text = "A photo of St. Mary. It is old."
-    spans = glossary.term_spans(text, "eng_Latn", "arb_Arab")
-    assert split_sentences(text, spans) == ["A photo of St. Mary.", "It is old."]
-    assert glossary.term_spans(text, "eng_Latn", "fra_Latn") == []
+@pytest.mark.parametrize("text", ["الوردة", "ووردة", "للوردة", "بوردة", "وبالوردة", "كوردة"])
+def test_arabic_terms_are_found_after_their_prefixes(glossary: Glossary, text: str) -> None:
+    assert found(glossary, text, "arb_Arab", "eng_Latn") == [("وردة", "rose")]
 
 
-def test_split_around_terms() -> None:
-    assert split_around("a Gradio page", ["Gradio"]) == ["a ", "Gradio", " page"]
-    assert split_around("a page", []) == ["a page"]
+@pytest.mark.parametrize(
+    ("text", "has_plural"),
+    [("two roses", True), ("red roses and a rose", True), ("a rose", False), ("Gradios", False)],
+)
+def test_plurals_of_terms_are_noticed(glossary: Glossary, text: str, has_plural: bool) -> None:
+    assert glossary.has_plural(text, "eng_Latn", "arb_Arab") is has_plural
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "term", "replaced"),
+    [
+        ("قطة على خلفية زرقاء", "قطة", "هرّة", "هرّة على خلفية زرقاء"),
+        ("كلب وقطة", "القطة.", "هرّة", "كلب وهرّة"),
+        ("رأيت القطة", "قطة", "هرّة", "رأيت الهرّة"),
+        ("صورة للقطة", "قطة", "هرّة", "صورة للهرّة"),
+        ("قطط كثيرة", "قطة", "هرّة", "قطط كثيرة"),
+    ],
+)
+def test_a_term_takes_the_place_of_the_own_word(
+    text: str, word: str, term: str, replaced: str
+) -> None:
+    assert replace_word(text, word, term, "arb_Arab") == replaced
+
+
+def test_a_term_takes_the_place_of_an_english_word() -> None:
+    assert replace_word("The cat sat.", "A cat.", "kitty", "eng_Latn") == "The kitty sat."
+    assert replace_word("cats", "a cat", "kitty", "eng_Latn") == "cats"
 
 
 @pytest.mark.parametrize(

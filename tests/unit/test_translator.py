@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from marsam import ModelUnsupported, PromptError, TranslateOptions, choose_device
+from marsam import LanguageError, ModelUnsupported, PromptError, TranslateOptions, choose_device
 from marsam.notices import Notice
 from marsam.stages.translator import Seq2SeqTranslator, _in_script, quality_issues
 from marsam.text.glossary import Glossary, Term
@@ -88,9 +88,13 @@ def test_glossary_terms_are_kept(tmp_path: Path) -> None:
     translator = Scripted(
         tmp_path,
         {
-            "Marsam runs on Gradio": ["مارسام يعمل على غراديو", "مرسام يعمل على غراديو"],
-            "runs on": ["يعمل على"],
+            "Marsam runs on Gradio": ["مارسام يعمل على غراديو", ""],
+            "Marsam": ["مارسام."],
+            "Gradio": ["غراديو"],
             "a Gradio page": ["صفحة Gradio", ""],
+            "Marsams run": ["مراسيم تعمل", ""],
+            "Marsam is open": ["هو مفتوح", ""],
+            "is open": ["مفتوح"],
         },
     )
     answer = translator.translate("Marsam runs on Gradio", TranslateOptions(glossary=glossary))
@@ -98,6 +102,86 @@ def test_glossary_terms_are_kept(tmp_path: Path) -> None:
     assert answer.warnings == (Notice.TERM_PLACED,)
     kept = translator.translate("a Gradio page", TranslateOptions(glossary=glossary))
     assert (kept.text, kept.warnings) == ("صفحة Gradio", ())
+    plural = translator.translate("Marsams run", TranslateOptions(glossary=glossary))
+    assert (plural.text, plural.warnings) == ("مراسيم تعمل", (Notice.TERM_PLURAL,))
+    # The model's own word is not in its translation, so the term is kept in its place.
+    placed = translator.translate("Marsam is open", TranslateOptions(glossary=glossary))
+    assert (placed.text, placed.warnings) == ("مرسم مفتوح", (Notice.TERM_PLACED,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12345", "٣٫٥", "۱۲۳", "🐱❤️", "...", "•", "؟!", "1.", "https://a.org/?q=1", "5 km", "{x} %s"],
+)
+def test_what_has_no_words_passes_through(tmp_path: Path, text: str) -> None:
+    for pair in (("eng_Latn", "arb_Arab"), ("arb_Arab", "eng_Latn")):
+        options = TranslateOptions(source=pair[0], target=pair[1])
+        result = Scripted(tmp_path, {}).translate(text, options)
+        assert (result.text, result.warnings) == (text, ())
+
+
+def test_sentences_are_joined_with_what_stood_between(tmp_path: Path) -> None:
+    answers = {"A cat.": ["قطة."], "A dog": ["كلب"], "a cat": ["قطة"], "a dog": ["كلب"]}
+    translator = Scripted(tmp_path, answers)
+    for text, arabic in (
+        ("1. a cat\n2. a dog", "1. قطة\n2. كلب"),
+        ("• a cat\n\n• a dog", "• قطة\n\n• كلب"),
+        ('"A cat." A dog', '"قطة." كلب'),
+        ("(A cat.) «A dog»", "(قطة.) «كلب»"),
+        ("a cat… a dog", "قطة… كلب"),
+        ("A cat.A dog", "قطة.كلب"),
+    ):
+        assert translator.translate(text, TranslateOptions()).text == arabic
+
+
+def test_chinese_sentences_get_spaces_in_arabic_and_lose_them_again(tmp_path: Path) -> None:
+    answers = {"猫。": ["قطة."], "狗。": ["كلب."], "قطة.": ["猫。"], "كلب.": ["狗。"]}
+    translator = Scripted(tmp_path, answers)
+    there = TranslateOptions(source="zho_Hans", target="arb_Arab")
+    assert translator.translate("猫。狗。", there).text == "قطة. كلب."
+    back = TranslateOptions(source="arb_Arab", target="zho_Hans")
+    assert translator.translate("قطة. كلب.", back).text == "猫。狗。"
+
+
+def test_half_a_translation_is_translated_again_by_clauses(tmp_path: Path) -> None:
+    answers = {"a cat; a dog": ["قطة", "قطة"], "a cat": ["قطة"], "a dog": ["كلب"]}
+    result = Scripted(tmp_path, answers).translate("a cat; a dog", TranslateOptions())
+    assert (result.text, result.warnings) == ("قطة؛ كلب", ())
+
+
+def test_protected_spans_are_held_in_place(tmp_path: Path) -> None:
+    text = "See https://a.org/?q=1 now, @ali 🐱"
+    answers = {text: ["انظر الآن، علي", "انظر"], "See": ["انظر"], "now": ["الآن"]}
+    result = Scripted(tmp_path, answers).translate(text, TranslateOptions())
+    assert result.text == "انظر https://a.org/?q=1 الآن، @ali 🐱"
+    assert result.warnings == (Notice.HELD,)
+    answers = {"a cat at 10:30": ["قطة في 10:30", ""]}
+    result = Scripted(tmp_path, answers).translate("a cat at 10:30", TranslateOptions())
+    assert (result.text, result.warnings) == ("قطة في 10:30", ())
+
+
+def test_a_missing_number_is_noticed(tmp_path: Path) -> None:
+    answers = {"in 1998": ["في عام", "في العام"], "in 1999": ["في عام ١٩٩٩", ""]}
+    translator = Scripted(tmp_path, answers)
+    assert translator.translate("in 1998", TranslateOptions()).warnings == (Notice.NUMBERS,)
+    assert translator.translate("in 1999", TranslateOptions()).warnings == ()
+
+
+def test_a_text_is_its_own_translation_into_its_language(tmp_path: Path) -> None:
+    options = TranslateOptions(source="eng_Latn", target="eng_Latn")
+    assert Scripted(tmp_path, {}).translate("A  cat.", options).text == "A cat."
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [("قطة", "eng_Latn"), ("Привет", "eng_Latn"), ("a cat", "arb_Arab"), ("猫", "eng_Latn")],
+)
+def test_a_text_in_the_script_of_another_language_is_refused(
+    tmp_path: Path, text: str, source: str
+) -> None:
+    target = "arb_Arab" if source == "eng_Latn" else "eng_Latn"
+    with pytest.raises(LanguageError, match="name the language"):
+        Scripted(tmp_path, {}).translate(text, TranslateOptions(source=source, target=target))
 
 
 def test_back_translation(tmp_path: Path) -> None:

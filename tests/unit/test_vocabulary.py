@@ -58,7 +58,8 @@ def test_spellings_of_one_text_are_folded_into_one(text: str, folded: str) -> No
         ("تنّين على خلفية زرقاء", ARABIC, ("تنين",)),
         ("قطة زرقاء", ARABIC, ("زرقاء",)),
         ("", ENGLISH, ()),
-        ("a cat 🐉", ENGLISH, ("🐉",)),
+        ("a cat 🐉 at https://a.org", ENGLISH, ("at",)),
+        ('"a cat" (a cat) «two cats»', ENGLISH, ()),
         ("un chat", "fra_Latn", ()),
     ],
 )

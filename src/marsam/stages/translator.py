@@ -1,8 +1,10 @@
 """Translation with models of the M2M100, NLLB and Marian families, and checks of their output."""
 
+import re
 import threading
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,7 +21,7 @@ from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
 from marsam.cpu.vocabulary_reduction import ReducedVocabulary
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, map_model_errors
+from marsam.errors import LanguageError, ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
@@ -31,12 +33,18 @@ from marsam.text.cleaning import (
     has_repetitions,
     latin_words,
     lower_if_all_caps,
+    normalize,
     split_in_two,
-    split_sentences,
-    strip_diacritics,
 )
-from marsam.text.glossary import split_around
+from marsam.text.glossary import Required, missing, replace_word
 from marsam.text.languages import ARABIC, Language, language
+from marsam.text.protected import (
+    change_outside_protected,
+    has_words,
+    protected_spans,
+    without_protected,
+)
+from marsam.text.sentences import count_parts, split_clauses, split_edges, split_sentences
 from marsam.text.vocabulary import ClosedVocabulary, fold
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
@@ -50,8 +58,27 @@ MAX_SENTENCE_TOKENS = 500
 RETRY_GENERATION = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "length_penalty": 1.0}
 """Generation settings of the second try, after a translation failed a check."""
 
+UNSPACED_SCRIPTS = ("Hans", "Hant", "Jpan")
+"""Scripts without a space between sentences."""
+MIN_CHECKED_LENGTH = 24
+"""Characters of a text whose translation's length is checked."""
+MIN_LENGTH, MAX_LENGTH = 0.45, 2.4
+"""Least and greatest length of a translation, relative to what the two languages let expect."""
+
 Checked = tuple[str, list[Notice]]
 """A translation and the quality issues found in it."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A sentence, or what has no words and is not translated; and the spaces after it."""
+
+    text: str
+    after: str = ""
+
+    @property
+    def has_words(self) -> bool:
+        return has_words(self.text)
 
 
 @dataclass(frozen=True)
@@ -62,9 +89,21 @@ class _Job:
     target: Language
     options: TranslateOptions
 
-    def terms(self, text: str) -> list[tuple[str, str]]:
-        """Return the glossary's terms in a text, each with its required translation."""
-        return self.options.glossary.required_terms(text, self.source.code, self.target.code)
+    def required(self, text: str) -> list[Required]:
+        """Return what the translation of a text must contain: protected spans, glossary terms."""
+        protected = [
+            Required(start, end, text[start:end], text[start:end])
+            for start, end in protected_spans(text)
+        ]
+        terms = self.options.glossary.required(text, self.source.code, self.target.code)
+        free = [t for t in terms if not any(p.start < t.end and t.start < p.end for p in protected)]
+        return sorted([*protected, *free], key=lambda one: one.start)
+
+    def space(self, after: str) -> str:
+        """Return the space between two sentences of the translation, by that of the text."""
+        if self.target.script in UNSPACED_SCRIPTS:
+            return after.replace(" ", "")
+        return after or (" " if self.source.script in UNSPACED_SCRIPTS else "")
 
 
 class Seq2SeqTranslator:
@@ -119,30 +158,41 @@ class Seq2SeqTranslator:
         return self.translate_many([text], options)[0]
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
-        """Translate several texts, with their sentences batched."""
-        cleaned = [checked_text(clean(text), "text") for text in texts]
+        """Translate several texts, with their sentences batched.
+
+        A text is its own translation into the same language.
+
+        Raises:
+            PromptError: for an empty or a too long text.
+            LanguageError: for a text that is not in the script of its language, and for a language
+                that the model does not know.
+        """
         job = _Job(language(options.source), language(options.target), options)
+        cleaned = [checked_text(clean(text), "text") for text in texts]
+        for text in cleaned:
+            if not job.source.matches_script(without_protected(text)):
+                raise LanguageError(
+                    f"The text is not in {job.source.en}; name the language that it is in."
+                )
+        if job.source == job.target:
+            return [self._result(text, job) for text in cleaned]
         unknown = [
-            self._closed.unknown_words(text, job.source.code) if self._closed else ()
+            self._closed.unknown_words(text, job.source.code)
+            if self._closed and has_words(text)
+            else ()
             for text in cleaned
         ]
-        known = iter(
-            self._translate_known(
-                [text for text, words in zip(cleaned, unknown, strict=True) if not words], job
-            )
-        )
+        rows = zip(cleaned, unknown, strict=True)
+        known = iter(self._translate_known([text for text, words in rows if not words], job))
         return [
-            Translation(
-                text="",
-                source=job.source.code,
-                target=job.target.code,
-                warnings=(Notice.UNKNOWN_WORDS,),
-                unknown_words=words,
-            )
+            self._result("", job, warnings=(Notice.UNKNOWN_WORDS,), unknown_words=words)
             if words
             else next(known)
             for words in unknown
         ]
+
+    def _result(self, text: str, job: _Job, **details: Any) -> Translation:
+        return Translation(text=text, source=job.source.code, target=job.target.code, **details)
 
     def _translate_known(self, cleaned: Sequence[str], job: _Job) -> list[Translation]:
         options = job.options
@@ -157,10 +207,9 @@ class Seq2SeqTranslator:
                 translated = [text for text, _ in results]
                 backs = self._translate_texts(translated, _Job(job.target, job.source, options))
         return [
-            Translation(
-                text=text,
-                source=job.source.code,
-                target=job.target.code,
+            self._result(
+                text,
+                job,
                 back=back and back[0],
                 standard=standard and standard[0],
                 warnings=tuple(dict.fromkeys(issues)),
@@ -170,24 +219,42 @@ class Seq2SeqTranslator:
 
     def _translate_texts(self, texts: Sequence[str], job: _Job) -> list[Checked]:
         """Translate each text line by line and sentence by sentence."""
-
-        def pieces(line: str) -> list[str]:
-            names = job.options.glossary.term_spans(line, job.source.code, job.target.code)
-            return [part for s in split_sentences(line, names) for part in self._split_to_limit(s)]
-
-        split = [[pieces(line) for line in strip_diacritics(text).split("\n")] for text in texts]
-        unique = list(dict.fromkeys(s for lines in split for line in lines for s in line))
-        inputs = [lower_if_all_caps(sentence) for sentence in unique]
-        rows = zip(unique, inputs, self._generate(inputs, job), strict=True)
-        by_sentence = {row[0]: self._retry_if_bad(*row, job) for row in rows}
+        split = [[self._pieces(line, job) for line in text.split("\n")] for text in texts]
+        every = (piece for lines in split for line in lines for piece in line)
+        sentences = list(dict.fromkeys(piece.text for piece in every if piece.has_words))
+        inputs = [lower_if_all_caps(sentence) for sentence in sentences]
+        rows = zip(inputs, self._generate(inputs, job), strict=True)
+        checked = [self._retry_if_bad(*row, job) for row in rows]
+        by_sentence = dict(zip(sentences, checked, strict=True))
+        glossary, codes = job.options.glossary, (job.source.code, job.target.code)
         results = []
-        for lines in split:
-            issues = [notice for line in lines for s in line for notice in by_sentence[s][1]]
-            whole = "\n".join(" ".join(by_sentence[s][0] for s in line) for line in lines).strip()
+        for text, lines in zip(texts, split, strict=True):
+            issues = [Notice.TERM_PLURAL] if glossary.has_plural(text, *codes) else []
+            translated = []
+            for line in lines:
+                done = [by_sentence.get(piece.text, (piece.text, [])) for piece in line]
+                issues += [notice for _, found in done for notice in found]
+                parts = zip(done, line, strict=True)
+                translated.append("".join(text + piece.after for (text, _), piece in parts))
+            whole = "\n".join(line.strip() for line in translated)
             if job.target.script == "Arab":
                 whole = fix_arabic_punctuation(whole)
             results.append((whole, issues))
         return results
+
+    def _pieces(self, line: str, job: _Job) -> list[_Piece]:
+        """Split a line into its sentences, and what stands before them, such as bullets."""
+        keep_whole = [(one.start, one.end) for one in job.required(line)]
+        pieces = []
+        for sentence in split_sentences(line, job.source, keep_whole):
+            before, words, after = split_edges(sentence.rstrip())
+            if has_words(words):
+                words = change_outside_protected(words, lambda part: normalize(part, job.source))
+            *first, last = self._split_to_limit(words)
+            pieces += [_Piece(before), *(_Piece(part, job.space(" ")) for part in first)]
+            spaces = sentence[len(sentence.rstrip()) :]
+            pieces += [_Piece(last), _Piece(after, job.space(spaces))]
+        return pieces
 
     def _split_to_limit(self, sentence: str) -> list[str]:
         """Split a sentence that has more tokens than the model reads."""
@@ -197,35 +264,66 @@ class Seq2SeqTranslator:
         first, rest = split_in_two(sentence)
         return [*self._split_to_limit(first), *self._split_to_limit(rest)] if rest else [first]
 
-    def _retry_if_bad(self, sentence: str, model_input: str, output: str, job: _Job) -> Checked:
-        """Check the translation of a sentence; try again where it fails a check."""
-        terms = job.terms(sentence)
-        allowed = {word for _, term in terms for word in latin_words(term)}
-        issues = quality_issues(model_input, output, job.source, job.target, allowed)
-        if issues:
-            (second,) = self._generate([model_input], job, **RETRY_GENERATION)
-            remaining = quality_issues(model_input, second, job.source, job.target, allowed)
-            if len(remaining) < len(issues):
-                output, issues = second, remaining
-        if any(required not in output for _, required in terms):
-            output = self._with_terms_inserted(model_input, terms, job)
-            issues = quality_issues(model_input, output, job.source, job.target, allowed)
-            issues = [*issues, Notice.TERM_PLACED]
-        return output, issues
+    def _retry_if_bad(self, sentence: str, output: str, job: _Job) -> Checked:
+        """Check the translation of a sentence; try other ways where it fails a check."""
+        required = job.required(sentence)
+        allowed = {word for one in required for word in latin_words(one.translation)}
 
-    def _with_terms_inserted(self, sentence: str, terms: list[tuple[str, str]], job: _Job) -> str:
-        """Translate the pieces between the glossary's terms, and insert the required terms."""
-        required = {term.casefold(): translation for term, translation in terms}
-        pieces = split_around(sentence, [term for term, _ in terms])
-        results = [
-            required[piece.casefold()]
-            if index % 2  # every second piece is a term
-            else self._generate([piece.strip()], job)[0]
-            if any(character.isalnum() for character in piece)
-            else piece.strip()
-            for index, piece in enumerate(pieces)
+        def checked(output: str) -> Checked:
+            return output, quality_issues(sentence, output, job.source, job.target, allowed)
+
+        best = checked(output)
+        if best[1]:
+            (second,) = self._generate([sentence], job, **RETRY_GENERATION)
+            best = min(best, checked(second), key=_issue_count)
+        clauses = split_clauses(sentence)
+        if len(clauses) > 1 and (best[1] or count_parts(best[0]) <= len(clauses) // 2):
+            parts = [(part, index % 2 == 0) for index, part in enumerate(clauses)]
+            best = min(checked(self._joined(parts, job)), best, key=_issue_count)
+        return self._with_required(sentence, best, required, checked, job) if required else best
+
+    def _with_required(
+        self,
+        sentence: str,
+        best: Checked,
+        required: Sequence[Required],
+        checked: Callable[[str], Checked],
+        job: _Job,
+    ) -> Checked:
+        """Put what is required into a translation that lacks it.
+
+        A term first takes the place of the model's own word for it. Where that is not found, what
+        is required stays where it is, and the pieces between are translated.
+        """
+        output = best[0]
+        for one in missing(required, output):
+            if one.is_term:
+                (own,) = self._generate([one.text], job)
+                output = replace_word(output, own, one.translation, job.target.code)
+        if missing(required, output):
+            parts, position = [], 0
+            for one in required:
+                parts += [(sentence[position : one.start], True), (one.translation, False)]
+                position = one.end
+            parts.append((sentence[position:], True))
+            output = self._joined(parts, job)
+        elif output == best[0]:
+            return best
+        placed = Notice.TERM_PLACED if any(one.is_term for one in required) else Notice.HELD
+        return output, [*checked(output)[1], placed]
+
+    def _joined(self, parts: Sequence[tuple[str, bool]], job: _Job) -> str:
+        """Join texts; of those that are marked the words are translated."""
+        edges = [split_edges(text.strip()) for text, _ in parts]
+        words = [
+            words if is_translated and has_words(words) else ""
+            for (_, words, _), (_, is_translated) in zip(edges, parts, strict=True)
         ]
-        return " ".join(piece for piece in results if piece)
+        translations = iter(self._generate([text for text in words if text], job))
+        return "".join(
+            text.replace(found, next(translations)) if found else text
+            for (text, _), found in zip(parts, words, strict=True)
+        )
 
     def _generate(self, sentences: Sequence[str], job: _Job, **generation: Any) -> list[str]:
         """Return the model's output for each sentence; sentences of one length share a batch.
@@ -241,7 +339,9 @@ class Seq2SeqTranslator:
         for index, sentence in enumerate(sentences):
             text = prefix + (fold(sentence) if self._closed else sentence)
             tokens = tokenizer(text, truncation=True, max_length=MAX_INPUT_TOKENS).input_ids
-            own_script = all(job.target.matches_script(term) for _, term in job.terms(sentence))
+            own_script = all(
+                job.target.matches_script(one.translation) for one in job.required(sentence)
+            )
             batches.setdefault((len(tokens), own_script), []).append((index, tokens))
         outputs = [""] * len(sentences)
         for (length, own_script), rows in batches.items():
@@ -315,16 +415,30 @@ def quality_issues(
         return []
     if not any(character.isalnum() for character in output):
         return [Notice.EMPTY]
-    # In these scripts a character is a word or a syllable.
-    is_dense = bool({source.script, target.script} & {"Hans", "Hant", "Jpan", "Hang"})
+    expected = len(text) * target.length / source.length
+    clauses = len(split_clauses(text)) // 2 + 1
     untranslated = latin_words(output) & latin_words(text) - allowed
-    others = " ".join(word for word in output.split() if not latin_words(word) & allowed)
+    others = " ".join(
+        word for word in without_protected(output).split() if not latin_words(word) & allowed
+    )
     issues = {
         Notice.LOOPING: has_repetitions(output) and not has_repetitions(text),
-        Notice.LENGTH: len(text) >= 24
-        and not is_dense
-        and not 0.35 <= len(output) / len(text) <= 3,
+        Notice.LENGTH: (
+            len(text) >= MIN_CHECKED_LENGTH
+            and not MIN_LENGTH * expected <= len(output) <= MAX_LENGTH * expected
+        )
+        or (len(output) < 0.85 * expected and count_parts(output) < clauses),
+        Notice.NUMBERS: not _long_numbers(text) <= _long_numbers(output),
         Notice.UNTRANSLATED: target.script != "Latn" and bool(untranslated),
         Notice.WRONG_SCRIPT: not target.matches_script(others),
     }
     return [notice for notice, is_found in issues.items() if is_found]
+
+
+def _issue_count(checked: Checked) -> int:
+    return len(checked[1])
+
+
+def _long_numbers(text: str) -> Counter[str]:
+    """The numbers of three and more digits, which no translation writes in words."""
+    return Counter(re.findall(r"\d{3,}", normalize(text, ARABIC)))

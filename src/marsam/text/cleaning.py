@@ -2,19 +2,51 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+
+import regex
+
+from marsam.text.languages import Language
+from marsam.text.protected import change_outside_protected, protected_spans, without_protected
 
 _BIDI = {
     *"\u061c\u200e\u200f",  # marks
     *"\u202a\u202b\u202c\u202d\u202e",  # embeddings and overrides
     *"\u2066\u2067\u2068\u2069",  # isolates
+    "\ufeff",  # the byte order mark of a file
 }
-# Tatweel and tashkeel.
-_MARKS = re.compile(
-    "[\u0640\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
+# Tatweel; tashkeel, which a text in most languages may leave out.
+_TATWEEL = "\u0640"
+_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
+_ARABIC = {
+    *("arb_Arab", "acm_Arab", "acq_Arab", "aeb_Arab", "ajp_Arab", "apc_Arab", "ars_Arab"),
+    *("ary_Arab", "arz_Arab"),
+}
+_MARKS_OPTIONAL = _ARABIC | {
+    *("pes_Arab", "prs_Arab", "urd_Arab", "ckb_Arab", "pbt_Arab", "snd_Arab", "azb_Arab")
+}
+# Letters of another language's keyboard that look the same.
+_LETTERS = {
+    **dict.fromkeys(_ARABIC, str.maketrans("یکہھەۀۃٱ", "يكههههةا")),
+    **dict.fromkeys(("pes_Arab", "prs_Arab"), str.maketrans("يىك", "ییک")),
+    "urd_Arab": str.maketrans("يىكهة", "ییکہۃ"),
+    "ckb_Arab": str.maketrans("يك", "یک"),
+}
+# Presentation forms, ligatures, full-width and mathematical letters and digits.
+_COMPATIBILITY = re.compile(
+    "[\u2100-\u214f\ufb00-\ufdfb\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc"
+    "\U0001d400-\U0001d7ff\U0001ee00-\U0001eeff]+"
 )
+_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
+_IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}--[\u200c\u200d]]", regex.V1)
+# Between two words, where the first ends in a letter that only ends words.
+_ZERO_WIDTH_SPACE = re.compile("(?<=[ةى])\u200b(?=\\w)")
+_JOINERS = re.compile("[\u200c\u200d]")
+_WITHOUT_JOINERS = {
+    *("Latn", "Cyrl", "Grek", "Hans", "Hant", "Jpan", "Hang", "Hebr", "Armn", "Geor", "Ethi")
+}
+_LETTER = "\u0620-\u065f\u066e-\u06d3\u06d5\u06fa-\u06ff\u0750-\u077f\u08a0-\u08c9"
+_CLOSERS, _OPENERS = r"»›”’\"')\]}", r"«‹“‘\"'(\[{"
 _SPACES = re.compile(r"[^\S\n]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।։።။།])\s+|(?<=[。！？។])\s*(?=[\w「『“‘（《])|\n+")
 _CLAUSE_END = re.compile(r"(?<=[,،;؛:])\s+|(?<=[、，；])")
 MAX_REPEATED_WORDS = 6  # in the longest phrase whose repetition is detected
 
@@ -36,12 +68,29 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", "\n".join(lines).strip())
 
 
-def strip_diacritics(text: str) -> str:
-    """Clean a text and remove tatweel and tashkeel: the Arabic that the models were trained on.
+def normalize(text: str, language: Language) -> str:
+    """Clean a text and fold what looks the same, so that a model and a glossary read one spelling.
 
-    Only for the input of a model; the text that the user sees keeps its marks.
+    Only for the input of a model; what the user sees keeps its marks. The function is idempotent.
     """
-    return clean(_MARKS.sub("", clean(text)))
+    text = _COMPATIBILITY.sub(_compatible, clean(text))
+    text = (
+        _IGNORABLE.sub("", _ZERO_WIDTH_SPACE.sub(" ", text))
+        .replace(_TATWEEL, "")
+        .translate(_DIGITS)
+    )
+    if language.script in _WITHOUT_JOINERS or language.code in _ARABIC:
+        text = _JOINERS.sub("", text)
+    if language.code in _MARKS_OPTIONAL:
+        text = _MARKS.sub("", text)
+    return clean(text.translate(_LETTERS.get(language.code, {})))
+
+
+def _compatible(match: re.Match[str]) -> str:
+    return "".join(
+        unicodedata.normalize("NFKC", character) if character.isalnum() else character
+        for character in match.group()
+    )
 
 
 def lower_if_all_caps(sentence: str) -> str:
@@ -49,22 +98,10 @@ def lower_if_all_caps(sentence: str) -> str:
 
     A single word may be an abbreviation and stays.
     """
-    if len(sentence.split()) > 1 and sentence.isupper():
-        return sentence[:1] + sentence[1:].lower()
+    words = without_protected(sentence)
+    if len(words.split()) > 1 and words.isupper():
+        return sentence[:1] + change_outside_protected(sentence, str.lower)[1:]
     return sentence
-
-
-def split_sentences(text: str, keep_whole: Sequence[tuple[int, int]] = ()) -> list[str]:
-    """Split a cleaned text at line breaks and after the punctuation that ends a sentence.
-
-    The spans ``keep_whole`` (start, end) are not split, such as the name "St. Mary".
-    """
-    sentences, start = [], 0
-    for end in _SENTENCE_END.finditer(text):
-        if not any(first < end.start() < last for first, last in keep_whole):
-            sentences.append(text[start : end.start()])
-            start = end.end()
-    return [part for part in (*sentences, text[start:]) if part]
 
 
 def split_in_two(sentence: str) -> tuple[str, str]:
@@ -113,19 +150,34 @@ def has_repetitions(text: str) -> bool:
 
 
 def fix_arabic_punctuation(text: str) -> str:
-    """Replace commas, semicolons and question marks in Arabic text with the Arabic marks.
+    """Replace commas, semicolons and question marks beside Arabic letters with the Arabic marks.
 
     Doubled marks (``؟?``) become one, and spaces before a mark are removed. Numbers keep their
-    separators.
+    separators, and protected spans stay as they are.
     """
-    arabic = "\u0621-\u064a"
-    text = re.sub(rf"(?<=[{arabic}\u064b-\u0652»”\"') ]),(?!\d)", "،", text)
-    text = re.sub(rf"(?<=[{arabic}\u064b-\u0652»”\"') ]);", "؛", text)
-    if re.search(rf"[{arabic}]", text):
-        text = text.replace("?", "؟")
-    text = re.sub(r"\s+([،؛؟])", r"\1", text)
-    text = re.sub(r"([،؛؟])\1+", r"\1", text)
-    return re.sub(r"([،؛])(?=[^\s\d،؛؟.!»”\"')])", r"\1 ", text)
+    spans = protected_spans(text)
+    if not spans:
+        return _fix_marks(text)
+    holes, hidden, position = {}, "", 0
+    for index, (start, end) in enumerate(spans):
+        hole = chr(0xE000 + index)  # a character of no text: ``clean`` drops private use
+        holes[hole] = text[start:end]
+        hidden += text[position:start] + hole
+        position = end
+    fixed = _fix_marks(hidden + text[position:])
+    return "".join(holes.get(character, character) for character in fixed)
+
+
+def _fix_marks(text: str) -> str:
+    for mark, arabic in ((",", "،"), (";", "؛")):
+        text = re.sub(rf"(?<=[{_LETTER}])([{_CLOSERS}]*\s*){mark}(?!\d)", rf"\1{arabic}", text)
+        text = re.sub(rf"{mark}(?=\s+[{_OPENERS}]*[{_LETTER}])", arabic, text)
+    text = re.sub(rf"(?<=[{_LETTER}])([{_CLOSERS}]*\s*)\?", r"\1؟", text)
+    # Also after a Latin name, where the sentence is Arabic.
+    text = re.sub(rf"([{_LETTER}][^.!?؟\n]*)\?(?=[{_CLOSERS}]*(?:\s|$))", r"\1؟", text)
+    text = re.sub(r"[^\S\n]+([،؛؟])", r"\1", text)
+    text = re.sub(r"([،؛؟])(?:\1|(?<=؟)\?)+", r"\1", text)
+    return re.sub(rf"([،؛])(?=[^\s\d،؛؟.!{_CLOSERS}])", r"\1 ", text)
 
 
 def latin_words(text: str) -> set[str]:

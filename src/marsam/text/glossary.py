@@ -13,6 +13,8 @@
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,35 +49,89 @@ class Glossary:
 
     terms: tuple[Term, ...] = ()
 
-    def required_terms(self, text: str, source: str, target: str) -> list[tuple[str, str]]:
-        """Pairs of a term that occurs in the text and its required translation."""
-        required = []
-        remaining = text
+    def required(self, text: str, source: str, target: str) -> list["Required"]:
+        """What the translation of a text must contain: an entry for each place of a term."""
+        found: list[Required] = []
         for term in self.terms:
-            pair = term.pair(source, target)
-            if pair and (pattern := _whole_word(pair[0])).search(remaining):
-                required.append(pair)
-                remaining = pattern.sub(" ", remaining)
-        return required
+            if not (pair := term.pair(source, target)):
+                continue
+            for match in _pattern(pair[0], source).finditer(text):
+                start, end = match.span("term")
+                if all(end <= one.start or one.end <= start for one in found):
+                    found.append(Required(start, end, text[start:end], pair[1], is_term=True))
+        return sorted(found, key=lambda one: one.start)
 
-    def term_spans(self, text: str, source: str, target: str) -> list[tuple[int, int]]:
-        """Spans (start, end) of the terms in the text."""
-        pairs = (term.pair(source, target) for term in self.terms)
-        patterns = (_whole_word(pair[0]) for pair in pairs if pair)
-        return [match.span() for pattern in patterns for match in pattern.finditer(text)]
+    def has_plural(self, text: str, source: str, target: str) -> bool:
+        """Whether a term occurs in the plural, whose translation no glossary gives."""
+        if source != "eng_Latn":
+            return False
+        pairs = filter(None, (t.pair(source, target) for t in self.terms if not t.protect))
+        patterns = (rf"(?<!\w){_plural(word)}(?!\w)" for word, _ in pairs)
+        return any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
 
 
-def _whole_word(term: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)", re.IGNORECASE)
+@dataclass(frozen=True)
+class Required:
+    """A part of a text, and what stands for it in the translation.
+
+    Attributes:
+        start: index of its first character.
+        end: index after its last character.
+        text: as it is in the source.
+        translation: as it must be in the translation.
+        is_term: whether it is of the glossary; otherwise it is protected.
+    """
+
+    start: int
+    end: int
+    text: str
+    translation: str
+    is_term: bool = False
 
 
-def split_around(text: str, terms: list[str]) -> list[str]:
-    """Split a text at the given terms; the terms are at the odd indices."""
-    if not terms:
-        return [text]
-    longest_first = sorted(terms, key=len, reverse=True)
-    alternatives = "|".join(map(re.escape, longest_first))
-    return re.split(rf"(?<!\w)({alternatives})(?!\w)", text, flags=re.IGNORECASE)
+def missing(required: Sequence[Required], output: str) -> list[Required]:
+    """What a translation lacks, or contains less often than required."""
+    counts = Counter(one.translation for one in required)
+    return [one for one in required if output.count(one.translation) < counts[one.translation]]
+
+
+def replace_word(text: str, word: str, replacement: str, language: str) -> str:
+    """Put a term in the place of the model's own word for it, which may be inflected.
+
+    In Arabic the conjunction, the preposition and the article before it stay.
+    """
+    if language.endswith("_Arab"):
+        stem = re.escape(word.strip(" .؟!").removeprefix("ال"))
+        own = replacement.removeprefix("ال")
+
+        def with_prefix(match: re.Match[str]) -> str:
+            prefix, article = match["prefix"], match["article"]
+            return f"{prefix}{article}{own}" if article else f"{prefix}{replacement}"
+
+        return (
+            re.sub(
+                rf"(?<!\w)(?P<prefix>[وف]?[بك]?)(?P<article>ال|لل|)ل?{stem}(?!\w)",
+                with_prefix,
+                text,
+            )
+            if stem
+            else text
+        )
+    stem = re.escape(re.sub(r"^(?:an?|the) |[.?!]$", "", word.strip(), flags=re.IGNORECASE))
+    return re.sub(rf"(?<!\w){stem}(?!\w)", replacement, text, flags=re.IGNORECASE) if stem else text
+
+
+def _pattern(term: str, language: str) -> re.Pattern[str]:
+    """The term as a whole word; in Arabic also after conjunction, preposition and article."""
+    before = r"(?<!\w)(?:[وف]?(?:[بكل]|[بك]?ال|لل)?)" if language.endswith("_Arab") else r"(?<!\w)"
+    return re.compile(rf"{before}(?P<term>{re.escape(term)})(?!\w)", re.IGNORECASE)
+
+
+def _plural(term: str) -> str:
+    """A pattern of the English plural of a term."""
+    if re.search(r"[^aeiou]y$", term):
+        return re.escape(term[:-1]) + "ies"
+    return re.escape(term) + ("es" if re.search(r"(?:s|x|z|ch|sh)$", term) else "s")
 
 
 def load_glossary(path: Path) -> Glossary:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from marsam.text.cleaning import strip_diacritics
+from marsam.text.cleaning import normalize
+from marsam.text.languages import ARABIC
+from marsam.text.protected import without_protected
 
 FILE_NAME = "vocabulary.tsv"
 """One phrase a line, after its language: ``eng_Latn<TAB>palm tree``; all folded."""
@@ -18,24 +20,16 @@ _FOLDED = str.maketrans(
         **dict.fromkeys("أإآٱ", "ا"),
         "ة": "ه",
         "ى": "ي",
-        "ی": "ي",  # of Persian and Urdu keyboards
         "ئ": "ي",
         "ؤ": "و",
-        "ک": "ك",
         "ء": "",
         "-": " ",
         "’": "'",
-        "‑": " ",
-        **{
-            digit: str(i)
-            for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹")
-            for i, digit in enumerate(digits)
-        },
+        **dict.fromkeys('‑"“”«»()[]', " "),
     }
 )
 _LONE_WAW = re.compile(r"(?<!\w)و (?=\w)")
-_WORD = re.compile(r"\w+(?:'\w+)*|[\u2190-\u2bff\U0001f000-\U0001faff]")
-"""A word, or a symbol such as an emoji, which has a meaning too."""
+_WORD = re.compile(r"\w+(?:'\w+)*")
 _CONJUNCTIONS = ("", "و")
 _PREFIXES = ("", "ال", "ل", "لل", "ب", "بال")
 
@@ -45,7 +39,7 @@ def fold(text: str) -> str:
 
     A model with a closed vocabulary is trained on folded text, and reads nothing else.
     """
-    text = strip_diacritics(text).casefold().translate(_FOLDED)
+    text = normalize(text, ARABIC).casefold().translate(_FOLDED)
     return _LONE_WAW.sub("و", " ".join(text.split()))
 
 
@@ -82,12 +76,14 @@ class ClosedVocabulary:
     def unknown_words(self, text: str, language: str) -> tuple[str, ...]:
         """The words of a text that are in no known phrase, as they are written, each once.
 
+        Addresses, emoji and the like are no words: a translation keeps them.
         Of a language that the vocabulary does not have, nothing is said.
         """
         known = self._phrases.get(language)
         if known is None:
             return ()
-        plain = strip_diacritics(text).replace("-", " ").replace("‑", " ")
+        text = normalize(without_protected(text), ARABIC)
+        plain = text.replace("-", " ").replace("‑", " ")
         written = _WORD.findall(_LONE_WAW.sub("و", plain))
         words = [fold(word) for word in written]
         if f"={' '.join(_without_articles(words))}" in known:
