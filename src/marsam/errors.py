@@ -42,7 +42,15 @@ class InputError(MarsamError):
 
 
 class PictureError(InputError):
-    """Not a supported image, damaged, or too large."""
+    """Not a supported image, damaged, or too large.
+
+    Attributes:
+        arabic: the sentence in Arabic, or nothing where it has none of its own.
+    """
+
+    def __init__(self, sentence: str, *, arabic: str = "") -> None:
+        super().__init__(sentence)
+        self.arabic = arabic
 
 
 class PromptError(InputError):

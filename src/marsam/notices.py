@@ -27,6 +27,10 @@ class Notice(Enum):
         "The captioner found no description of this image.",
         "لم يُعثر على وصف لهذه الصورة.",
     )
+    NOTHING_TO_SEE = (
+        "There is nothing to see in this image: it has only one colour.",
+        "لا شيء يُرى في هذه الصورة: لونها واحد.",
+    )
     PROMPT_CUT = (
         "The prompt is too long for the painter; its end was not painted.",
         "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",

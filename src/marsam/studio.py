@@ -13,7 +13,7 @@ from marsam.device import Device, choose_device
 from marsam.errors import OptionError
 from marsam.hub.catalog import Model
 from marsam.hub.selection import choose_set, optional_folder, source_name, stage_folder, stage_name
-from marsam.imaging.image_io import ImageSource, open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, ImageSource, open_picture
 from marsam.notices import Notice
 from marsam.options import CaptionOptions, RunOptions, TranslateOptions, checked_text
 from marsam.recipes import Recipe, recipe_named
@@ -145,7 +145,7 @@ class Studio:
         if (image is None) == (prompt is None):
             raise OptionError("Give either an image or a prompt.")
         if image is not None:
-            return self._workflow(open_picture(image), options)
+            return self._workflow(open_picture(image, side=CAPTION_SIDE), options)
         if isinstance(prompt, Prompt):
             return self._workflow(prompt, options)
         return self._workflow(checked_text(clean(prompt or "")), options)
@@ -159,10 +159,15 @@ class Studio:
             PictureError: when the picture cannot be read.
             ModelError: when a model cannot be loaded.
         """
-        captions = self.captioner.caption(open_picture(image), options or CaptionOptions())
-        texts = [caption.text for caption in captions]
-        translations = self.translator.translate_many(texts, TranslateOptions())
-        return tuple(zip(captions, translations, strict=True))
+        picture = open_picture(image, side=CAPTION_SIDE)
+        captions = self.captioner.caption(picture, options or CaptionOptions())
+        return tuple((caption, self._in_arabic(caption)) for caption in captions)
+
+    def _in_arabic(self, caption: Caption, options: TranslateOptions | None = None) -> Translation:
+        """Translate a caption; of an empty one the translation is empty, too."""
+        if not caption.text:
+            return Translation(text="", source=ENGLISH.code, target=ARABIC.code)
+        return self.translator.translate(caption.text, options or TranslateOptions())
 
     def _workflow(self, start: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
         timer = StageTimer()
@@ -179,7 +184,7 @@ class Studio:
             caption = candidates[0]
             yield Captioned(caption=caption, candidates=candidates, seconds=timer.last)
             with timer.measure("translate"):
-                arabic = self.translator.translate(caption.text, options.translate)
+                arabic = self._in_arabic(caption, options.translate)
             yield Translated(translation=arabic, seconds=timer.last)
             prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
         yield Prompted(prompt=prompt, seconds=timer.last if isinstance(start, str) else 0.0)
@@ -187,7 +192,9 @@ class Studio:
         # 2. English -> new pictures; each is captioned and compared with the prompt.
         pictures: list[Picture] = []
         fidelity: list[Fidelity | None] = []
-        for event in self.painter.paint(prompt.english, options.paint):
+        # Of a picture in which there is nothing to see, nothing is painted.
+        events = self.painter.paint(prompt.english, options.paint) if prompt.english else ()
+        for event in events:
             yield event
             if isinstance(event, Painted):
                 timer.add("paint", event.seconds)

@@ -134,7 +134,9 @@ class _Handler(socketserver.StreamRequestHandler):
             contextlib.chdir(request["folder"]),
             patch.dict(os.environ, variables),
             patch.object(sys, "argv", sys.argv),
-            patch.object(sys, "stdin", io.StringIO(request.get("input", ""))),
+            patch.object(
+                sys, "stdin", io.TextIOWrapper(io.BytesIO(request.get("input", "").encode()))
+            ),
             patch.object(listen, "_bind", _bind_free_port),
             patch.object(uvicorn.Server, "run", _request_and_stop),
             contextlib.redirect_stdout(out),

@@ -128,7 +128,9 @@ def test_bad_files_are_rows_with_an_error(
     failed = [row for row in rows if row.error]
     assert len(failed) == 4
     assert {row.error for row in failed} <= {
-        "Not a supported image: use JPEG, PNG or WebP.",
+        "Not a supported image: use JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP.",
+        "This is a text file, not a picture.",
+        "The file is empty; copy or download it again.",
         "The image is damaged or incomplete.",
     }
     assert all(not row.texts for row in failed)

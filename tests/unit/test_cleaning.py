@@ -1,4 +1,5 @@
 import unicodedata
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -125,8 +126,10 @@ def test_lower_if_all_caps(capitals: str, lowered: str) -> None:
 
 @given(st.text())
 def test_cleaning_any_text_is_idempotent(raw: str) -> None:
-    folds = [partial(cleaning.normalize, language=language(code)) for code in CODES]
-    for function in (cleaning.clean, *folds):
+    folds: list[Callable[[str], str]] = [
+        partial(cleaning.normalize, language=language(code)) for code in CODES
+    ]
+    for function in [cleaning.clean, *folds]:
         once = function(raw)
         assert function(once) == once
         assert not any(

@@ -124,7 +124,7 @@ def test_caption_continues_after_a_bad_file(photo: str, capsys: pytest.CaptureFi
     Path("bad.png").write_bytes(b"no picture")
     assert marsam("caption", "bad.png", photo, "--json") == 1
     rows = json.loads(capsys.readouterr().out)["captions"]
-    assert rows[0] == {"path": "bad.png", "error": "Not a supported image: use JPEG, PNG or WebP."}
+    assert rows[0] == {"path": "bad.png", "error": "This is a text file, not a picture."}
     assert rows[1] == {
         "path": photo,
         "en": "a cat on a blue background",
@@ -225,6 +225,16 @@ def test_text_that_is_not_utf8_is_an_error(
     monkeypatch.setattr("sys.stdin", arabic)
     assert marsam("translate", "-") == 1
     assert "UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_files_of_windows_are_read(
+    encoding: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = io.TextIOWrapper(io.BytesIO("a cat on a blue background\r\n".encode(encoding)), "ascii")
+    monkeypatch.setattr("sys.stdin", text)
+    assert marsam("translate", "-") == 0
+    assert capsys.readouterr().out == "قطة على خلفية زرقاء\n"
 
 
 def test_a_port_in_use_is_an_option_error(capsys: pytest.CaptureFixture[str]) -> None:

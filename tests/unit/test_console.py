@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marsam.cli.console import interruptible
+from marsam.cli.console import interruptible, shown_name
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,18 @@ def test_output_is_not_mixed_with_the_progress_bar(tmp_path: Path) -> None:
     shown = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in lines]
     for text in ("a cat on a blue background", "قطة على خلفية زرقاء", "new/marsam-7.png"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cat.png", "cat.png"),
+        ("\x1b]0;title\x07 bad.jpg", "]0;title bad.jpg"),
+        ("two\nlines.png", "two lines.png"),
+        ("evil\u202egpj.exe", "evilgpj.exe"),
+        ("قطة.png", "\u2068قطة.png\u2069"),
+        ("bad\udcff.png", "bad\\xff.png"),
+    ],
+)
+def test_names_do_nothing_to_the_terminal(name: str, shown: str) -> None:
+    assert shown_name(name) == shown

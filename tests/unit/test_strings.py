@@ -141,5 +141,7 @@ def test_arabic_count_of_a_duration(
 
 def test_an_error_has_the_message_of_its_nearest_class() -> None:
     assert "English" in error_message(LanguageError("x")).en
-    assert "JPEG" in error_message(PictureError("x")).ar
+    assert "صورة مدعومة" in error_message(PictureError("x")).ar
+    named = error_message(PictureError("A web page.", arabic="صفحة ويب."))
+    assert (named.en, named.ar) == ("A web page.", "صفحة ويب.")
     assert error_message(MarsamError("x")) == ERROR_MESSAGES[MarsamError]

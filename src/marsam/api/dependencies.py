@@ -13,7 +13,7 @@ from fastapi import Depends, Path, Request
 from PIL import Image
 
 from marsam.errors import PictureError, QueueFull, RunExists
-from marsam.imaging.image_io import FILE_TOO_LARGE, MAX_BYTES, open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run
 from marsam.options import PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
@@ -130,6 +130,6 @@ def decode_base64_image(text: str) -> Image.Image:
     if len(data) > MAX_BYTES * 4 // 3 + 4:
         raise PictureError(FILE_TOO_LARGE)
     try:
-        return open_picture(base64.b64decode(data, validate=True))
+        return open_picture(base64.b64decode(data, validate=True), side=CAPTION_SIDE)
     except ValueError as error:
         raise PictureError("This is not an image in base64.") from error

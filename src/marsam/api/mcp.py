@@ -18,6 +18,7 @@ from marsam.api.dependencies import decode_base64_image, get_service
 from marsam.api.fields import LanguageName, PictureCount, RecipeName, Seed
 from marsam.api.responses import base64_file
 from marsam.errors import MarsamError, public_message_of
+from marsam.imaging.file_kinds import READABLE
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import Run
 from marsam.notices import notice_sentences
@@ -25,7 +26,7 @@ from marsam.options import PaintOptions, TranslateOptions
 from marsam.recipes import recipe_named
 from marsam.text.languages import language
 
-Image = Annotated[str, Field(description="JPEG, PNG or WebP image in base64, at most 20 MB.")]
+Image = Annotated[str, Field(description=f"{READABLE} image in base64, at most 20 MB.")]
 ToolContext = Context[Any, Any, Any]
 Content = list[TextContent | ImageContent]
 _log = logging.getLogger(__name__)

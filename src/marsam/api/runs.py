@@ -39,7 +39,10 @@ class RunForm(BaseModel, use_attribute_docstrings=True):
     """Form that creates a run: a picture or a prompt, and options."""
 
     picture: UploadFile | None = None
-    """Input image: JPEG, PNG or WebP, at most 20 MB. Or send `prompt`."""
+    """Input image: JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP, at most 20 MB.
+
+    Or send `prompt`.
+    """
     prompt: str | None = Field(
         default=None, max_length=5 * MAX_TEXT_CHARACTERS, examples=["a cat on a blue background"]
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from marsam.api.dependencies import ServiceDep
 from marsam.api.fields import Candidates, LanguageName, LongText, Prefix
 from marsam.api.responses import errors
-from marsam.imaging.image_io import open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
@@ -19,7 +19,7 @@ class CaptionForm(BaseModel, use_attribute_docstrings=True):
     """Form of a caption request."""
 
     picture: UploadFile
-    """JPEG, PNG or WebP image, at most 20 MB."""
+    """JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP image, at most 20 MB."""
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
     """Words every caption starts with."""
@@ -76,7 +76,7 @@ class TranslationView(BaseModel):
 def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captions:
     """The response comes at once; no run is created."""
     options = CaptionOptions(candidates=form.candidates, prefix=form.prefix)
-    image = open_picture(form.picture.file)
+    image = open_picture(form.picture.file, side=CAPTION_SIDE)
     with service.text_slot() as studio:
         pairs = studio.describe(image, options)
     candidates = [

@@ -15,7 +15,7 @@ from PIL import Image
 from marsam.background import parallel_map
 from marsam.batch.cache import BatchContext, Errors, FileInfo, Outcome, ScannedFile, TextResult
 from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
-from marsam.imaging.image_io import open_picture, read_bytes
+from marsam.imaging.image_io import CAPTION_SIDE, open_picture, read_bytes, upright_size
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.results import Caption, Translation
 from marsam.stages.protocols import Captioner, Translator
@@ -99,13 +99,13 @@ def scan_file(path: Path) -> ScannedFile:
         return ScannedFile(path=path, error=unnamed)
     try:
         stat, data = path.stat(), read_bytes(path)
-        image = open_picture(data)
+        image = open_picture(data, side=CAPTION_SIDE)
     except PictureError as error:
         return ScannedFile(path=path, error=error)
     except OSError as error:
         unreadable = PictureError(f"Cannot read {path.name}: {error.strerror}.")
         return ScannedFile(path=path, error=unreadable)
-    info = FileInfo(hashlib.sha256(data).hexdigest(), *image.size)
+    info = FileInfo(hashlib.sha256(data).hexdigest(), *upright_size(data))
     return ScannedFile(path=path, info=info, image=image, stat=(stat.st_size, stat.st_mtime_ns))
 
 

@@ -154,7 +154,7 @@ def _write(
             counts[kind] += 1
             if counts[kind] <= MAX_PRINTED_ERRORS and not quiet:
                 with console.pause_progress(progress):
-                    typer.echo(sentence, err=True)
+                    console.complain(sentence)
 
         try:
             for row in rows:
@@ -163,7 +163,7 @@ def _write(
                     output.write(row)
                 counts["done"] += 1
                 if row.error:
-                    fail("failed", f"{row.path}: {row.error}")
+                    fail("failed", f"{console.shown_name(row.path)}: {row.error}")
                 else:
                     try:
                         counts["sidecars_skipped"] += not save_sidecar(row)

@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain, count
@@ -15,6 +16,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from marsam import results
+from marsam.errors import MarsamError
 from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
@@ -22,6 +24,9 @@ from marsam.notices import NoticeSentence, notice_sentences
 from marsam.options import RunOptions
 from marsam.studio import Studio
 from marsam.text.fidelity import Fidelity
+from marsam.text.languages import script_of
+
+RIGHT_TO_LEFT = ("Arab", "Hebr")
 
 
 def progress_bar(*columns: bars.ProgressColumn) -> bars.Progress:
@@ -197,6 +202,31 @@ def warn(sentences: Iterable[NoticeSentence | Fidelity]) -> None:
 def isolate(arabic: str) -> str:
     """Return Arabic for a line with Latin text: isolated, so that its full stop stays beside it."""
     return f"\u2067{arabic}\u2069"
+
+
+def shown_name(path: Path | str) -> str:
+    """Return the name of a file for a terminal: without control characters, isolated."""
+    name = " ".join(without_controls(str(path)).split())
+    return f"\u2068{name}\u2069" if script_of(name) in RIGHT_TO_LEFT else name
+
+
+def without_controls(text: str) -> str:
+    """Return a text in which nothing controls the terminal or reorders what follows."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        character
+        for character in text
+        if character in "\n\t\u2066\u2067\u2068\u2069"
+        or (
+            unicodedata.category(character) != "Cc"
+            and character not in "\u202a\u202b\u202c\u202d\u202e"
+        )
+    )
+
+
+def complain(error: MarsamError | str) -> None:
+    """Print an error on stderr; it may name a file of a stranger."""
+    typer.echo(without_controls(str(error)), err=True)
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:

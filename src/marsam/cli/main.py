@@ -10,7 +10,7 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 
 from marsam.cli.batch import batch
 from marsam.cli.completion import completion, language_names
-from marsam.cli.console import render_events, save_to, warn_mini_models
+from marsam.cli.console import complain, render_events, save_to, warn_mini_models
 from marsam.cli.info import info, required_record, show
 from marsam.cli.models import models_app
 from marsam.cli.options import DeviceOption, Json, Models, RecipeOption, StageModel, Translator
@@ -19,6 +19,7 @@ from marsam.cli.runs import runs_app, set_with_painter
 from marsam.cli.serve import serve, studio
 from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
+from marsam.imaging.file_kinds import READABLE
 from marsam.journal.records import NewRun
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions
 from marsam.recipes import recipe_named
@@ -91,7 +92,7 @@ def _options(
 
 
 def run(
-    image: Annotated[Path | None, typer.Argument(help="A JPEG, PNG or WebP picture.")] = None,
+    image: Annotated[Path | None, typer.Argument(help=f"A picture: {READABLE}.")] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Paint from this prompt instead, in English or Arabic.")
     ] = None,
@@ -227,5 +228,5 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         hint = " List your runs with: marsam runs list" if isinstance(error, RunMissing) else ""
-        typer.echo(f"{error}{hint}", err=True)
+        complain(f"{error}{hint}")
         sys.exit(1)

@@ -1,5 +1,6 @@
 """``marsam caption`` and ``marsam translate``: text without new pictures."""
 
+import codecs
 import shlex
 import sys
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from marsam.cli.completion import language_names
-from marsam.cli.console import isolate, print_json, warn, warn_mini_models
+from marsam.cli.console import complain, isolate, print_json, shown_name, warn, warn_mini_models
 from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, Translator
 from marsam.errors import MarsamError, PictureError, PromptError
+from marsam.imaging.file_kinds import READABLE
 from marsam.notices import notice_sentences
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.studio import Studio
@@ -28,7 +30,7 @@ def refuse_folder(path: Path) -> None:
 
 
 def caption(
-    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP pictures.")],
+    images: Annotated[list[Path], typer.Argument(help=f"Pictures: {READABLE}.")],
     candidates: Annotated[
         int, typer.Option(min=1, max=5, help="Number of different captions per picture, at most.")
     ] = CaptionOptions.candidates,
@@ -56,8 +58,8 @@ def caption(
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
-                name = "" if str(path) in str(error) else f"{path}: "
-                typer.echo(f"{name}{error}", err=True)
+                name = "" if str(path) in str(error) else f"{shown_name(path)}: "
+                complain(f"{name}{error}")
             continue
         texts = [
             {
@@ -74,13 +76,24 @@ def caption(
             notices = (*english.warnings, *arabic.warnings)
             warn(notice_sentences(notices, arabic.unknown_words))
             if not as_json and len(images) > 1:
-                typer.echo(f"{path}: {english.text}\n{path}: {isolate(arabic.text)}")
+                name = shown_name(path)
+                typer.echo(f"{name}: {english.text}\n{name}: {isolate(arabic.text)}")
             elif not as_json:
                 typer.echo(f"{english.text}\n{arabic.text}")
     if as_json:
         print_json({"captions": rows})
     if any("error" in row for row in rows):
         raise typer.Exit(1)
+
+
+def _standard_input() -> str:
+    """Read a text in UTF-8, or in UTF-16 with a byte order mark, as Windows writes it."""
+    data = sys.stdin.buffer.read()
+    encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
 
 
 def translate(
@@ -115,10 +128,7 @@ def translate(
         back=back,
         glossary=load_glossary(glossary) if glossary else Glossary(),
     )
-    try:
-        original = sys.stdin.read() if text == "-" else text
-    except UnicodeDecodeError as error:
-        raise PromptError("The text is not UTF-8; save it as UTF-8 and try again.") from error
+    original = _standard_input() if text == "-" else text
     studio = Studio.load(models, translator=translator, device=device)
     warn_mini_models(studio, quiet=as_json)
     result = studio.translator.translate(original, options)

@@ -6,20 +6,47 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, ImageChops, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 
 from marsam.atomic import atomic_path
 from marsam.errors import OptionError, PictureError
+from marsam.imaging.file_kinds import AVIF_FILE, DAMAGED, EMPTY, HEIC, RAW, Refusal, refusal
 
-FORMATS = ("JPEG", "PNG", "WEBP", *(("AVIF",) if features.check("avif") else ()))
+try:
+    from pi_heif import register_heif_opener
+except ImportError:  # there is no wheel for this machine
+    HEIF: tuple[str, ...] = ()
+else:
+    register_heif_opener()
+    HEIF = ("HEIF",)
+
+AVIF = ("AVIF",) if features.check("avif") else ()
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", *AVIF, *HEIF)
 """Pillow formats that are accepted, detected by content and not by file name."""
 MAX_PIXELS = 25_000_000
+"""Most pixels that are decoded."""
+MAX_JPEG_PIXELS, MAX_PROGRESSIVE_PIXELS = 175_000_000, 64_000_000
+"""Most pixels of a JPEG that is decoded at a half, a quarter or an eighth of its size.
+
+A progressive one needs memory for all its pixels.
+"""
 MAX_BYTES = 20_000_000
 FILE_TOO_LARGE = f"The file is larger than {MAX_BYTES // 1_000_000} MB."
-_TOO_LARGE = f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller."
+CAPTION_SIDE = 768
+"""Pixels of the shorter side that suffice for every captioner."""
+TOO_LARGE = Refusal(
+    f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller.",
+    f"في الصورة أكثر من {MAX_PIXELS // 1_000_000} مليون بكسل؛ صغّرها.",
+)
+UNIFORM_SPREAD = 6
+"""Levels of 255 between the darkest and the lightest pixel where there is nothing to see."""
+LIGHT_SPREAD = 40
+"""Levels of 255 below white of the darkest pixel that is not seen well on white."""
+MAX_FRAMES = 40
+"""Frames that are looked at for the first that shows something."""
 
 _TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,17 +59,23 @@ _TRANSPOSE_BY_ORIENTATION = {
 }
 """Transposition by EXIF orientation. ``ImageOps.exif_transpose`` is not used: it rewrites the EXIF
 data and fails on invalid entries."""
+TURNED_ORIENTATIONS = range(5, 9)
+"""Those whose width is the height."""
 _decoding = threading.BoundedSemaphore(2)
 """Limits concurrent decoding, since a small file can hold an image that needs much memory."""
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
 
-def open_picture(source: ImageSource) -> Image.Image:
-    """Open an image as RGB, upright by its EXIF orientation, transparency over white, first frame.
+def open_picture(source: ImageSource, *, side: int | None = None) -> Image.Image:
+    """Open an image as RGB: upright, in sRGB, on a ground on which it is seen.
+
+    Of an animation it is the first frame that shows something; of a document the first page.
 
     Args:
         source: a path, the bytes of a file, an open binary file, or a PIL image.
+        side: pixels of the shorter side that suffice; a larger picture may be decoded smaller,
+            which is faster. JPEGs of more than 25 megapixels always are.
 
     Raises:
         PictureError: the file cannot be read, is in none of ``FORMATS``, damaged, larger than
@@ -51,27 +84,45 @@ def open_picture(source: ImageSource) -> Image.Image:
     if isinstance(source, Image.Image):
         check_size(source)
         return _to_upright_rgb(source)
-    with open_header(source) as image, _decoding:
+    with open_header(source, side=side) as image, _decoding:
+        _seek_first_content(image)
         image.load()
-        return _to_upright_rgb(image)
+        return _to_upright_rgb(image, side)
 
 
 @contextlib.contextmanager
-def open_header(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Image.Image]:
+def open_header(
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, side: int | None = None
+) -> Iterator[Image.Image]:
     """Open an image without decoding its pixels; errors in the block become ``PictureError``."""
     data = read_bytes(source)
+    if (kind := refusal(data)) in (EMPTY, RAW):
+        raise picture_error(kind)  # Pillow would read the small preview of a raw file
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            check_size(image)
+            _prepare(image, side)
             yield image
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError("Not a supported image: use JPEG, PNG or WebP.") from error
+        is_format = (kind is HEIC and HEIF) or (kind is AVIF_FILE and AVIF)
+        raise picture_error(DAMAGED if is_format else kind) from error
     except Image.DecompressionBombError as error:
-        raise PictureError(_TOO_LARGE) from error
+        raise picture_error(TOO_LARGE) from error
     except Exception as error:  # decoders raise many types for invalid data
-        raise PictureError("The image is damaged or incomplete.") from error
+        raise picture_error(DAMAGED) from error
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an image that can be read, as it is shown."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        turned = image.getexif().get(Base.Orientation, 1) in TURNED_ORIENTATIONS
+        return (image.height, image.width) if turned else image.size
+
+
+def picture_error(refusal: Refusal) -> PictureError:
+    """The error that says why a file is refused, in both languages."""
+    return PictureError(refusal.en, arabic=refusal.ar)
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
@@ -97,22 +148,89 @@ def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 def check_size(image: Image.Image) -> None:
     """Raise PictureError if an image has more than 25 megapixels, by its header alone."""
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(_TOO_LARGE)
+        raise picture_error(TOO_LARGE)
 
 
-def _to_upright_rgb(image: Image.Image) -> Image.Image:
+def _prepare(image: Any, side: int | None) -> None:
+    """Refuse what is too large or only a preview; let a JPEG be decoded smaller."""
+    if image.format == "TIFF":
+        new_subfile_type, sub_ifds, dng_version = 254, 330, 50706
+        tags = image.tag_v2
+        if dng_version in tags or (tags.get(new_subfile_type) == 1 and sub_ifds in tags):
+            raise picture_error(RAW)
+    if image.format in ("JPEG", "MPO"):
+        pixels, progressive = image.width * image.height, image.info.get("progressive")
+        if pixels <= (MAX_PROGRESSIVE_PIXELS if progressive else MAX_JPEG_PIXELS):
+            suffices = (f for f in (8, 4, 2) if side and min(image.size) >= f * side)
+            needed = (f for f in (1, 2, 4, 8) if pixels <= MAX_PIXELS * f * f)
+            factor = max(next(suffices, 1), next(needed))
+            image.draft(None, (image.width // factor, image.height // factor))
+    check_size(image)
+
+
+def _seek_first_content(image: Any) -> None:
+    """Go to the first frame of an animation that is not of one colour."""
+    if image.format not in ("GIF", "WEBP", "PNG", "AVIF") or getattr(image, "n_frames", 1) == 1:
+        return
+    limit = min(image.n_frames, MAX_FRAMES, max(1, 4 * MAX_PIXELS // (image.width * image.height)))
+    for frame in range(limit):
+        image.seek(frame)
+        if not is_uniform(image):
+            return
+    image.seek(0)
+
+
+def is_uniform(image: Image.Image) -> bool:
+    """Whether all pixels have the same colour, or nearly: there is nothing to see."""
+    bands = image.convert("RGBA" if image.has_transparency_data else "RGB").split()
+    return all(high - low <= UNIFORM_SPREAD for low, high in map(_extrema, bands))
+
+
+def _extrema(band: Image.Image) -> tuple[int, int]:
+    """The least and the greatest level of a band of 8 bits."""
+    return cast("tuple[int, int]", band.getextrema())
+
+
+def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
     transpose = _TRANSPOSE_BY_ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
+    profile = image.info.get("icc_profile")
+    if side and (factor := min(image.size) // side) > 1 and image.mode in ("L", "RGB", "CMYK"):
+        image = image.reduce(factor)
     if transpose is not None:
         image = image.transpose(transpose)
     if image.mode.startswith("I") or image.mode == "F":  # 16 bit: convert() would clip, not scale
         image = image.convert("F").point(lambda level: level / 256).convert("L")
-    if image.has_transparency_data:
-        layers = image.convert("RGBA")
-        white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, layers)
-    rgb = image.convert("RGB")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    rgb = _in_srgb(image, profile)
+    if alpha is not None:
+        ground = Image.new("RGB", rgb.size, _ground(rgb, alpha))
+        ground.paste(rgb, (0, 0), alpha)
+        rgb = ground
     rgb.info = {}  # no metadata of the source
     return rgb
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert the colours by the profile in the file; a damaged profile is ignored."""
+    if profile and image.mode in ("L", "RGB", "RGBA", "CMYK") and features.check("littlecms2"):
+        from PIL import ImageCms
+
+        opaque = image.convert("RGB") if image.mode == "RGBA" else image
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+def _ground(rgb: Image.Image, alpha: Image.Image) -> tuple[int, int, int]:
+    """White; grey for what is so light that it would not be seen on white."""
+    darkness = ImageChops.multiply(ImageChops.invert(rgb.convert("L")), alpha)
+    is_light = _extrema(alpha)[1] > 0 and _extrema(darkness)[1] <= LIGHT_SPREAD
+    return (128, 128, 128) if is_light else (255, 255, 255)
 
 
 def save_picture(picture: Image.Image, path: Path, kind: str = "PNG", **encoding: Any) -> Path:

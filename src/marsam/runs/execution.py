@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from marsam.errors import Cancelled, MarsamError, OptionError, OutOfMemory
-from marsam.imaging.image_io import open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
 from marsam.options import RunOptions, checked_text, new_seed
@@ -55,7 +55,7 @@ def create_run(
     if described is not None and (run := journal.start_painting(described, new)):
         return run
     if new.image is not None:
-        new = replace(new, image=open_picture(new.image))
+        new = replace(new, image=open_picture(new.image, side=CAPTION_SIDE))
     return journal.insert(new)
 
 

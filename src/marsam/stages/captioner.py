@@ -18,6 +18,7 @@ from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelUnsupported, map_model_errors
+from marsam.imaging.image_io import is_uniform
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
@@ -87,6 +88,14 @@ class BlipCaptioner:
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
         """See :meth:`marsam.stages.Captioner.caption_many`."""
+        shown = [image for image in images if not is_uniform(image)]
+        captions = iter(self._caption_shown(shown, options))
+        empty = (Caption(text="", warnings=(Notice.NOTHING_TO_SEE,)),)
+        return [empty if is_uniform(image) else next(captions) for image in images]
+
+    def _caption_shown(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
         # A caption must not depend on the rest of the batch. Sampling would, and on a CPU so does
         # the rounding of bfloat16, which decides between beams of nearly equal score.
         if options.sampling or self.device.has_bf16:

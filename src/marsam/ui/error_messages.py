@@ -7,8 +7,8 @@ from marsam.ui.i18n import Bilingual
 
 ERROR_MESSAGES: dict[type[MarsamError], Bilingual] = {
     errors.PictureError: Bilingual(
-        "This is not a JPEG, PNG or WebP picture, or it is damaged or too large. Try another file.",
-        "هذا الملف ليس صورة JPEG أو PNG أو WebP، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
+        "This is not a supported picture, or it is damaged or too large. Try another file.",
+        "هذا الملف ليس صورة مدعومة، أو هو تالف أو كبير جدًا؛ جرّب ملفًا آخر.",
     ),
     errors.UnknownWords: Bilingual(
         "The mini models do not know some of these words; the full models do.",
@@ -70,4 +70,6 @@ def error_message(error: MarsamError) -> Bilingual:
     if isinstance(error, errors.UnknownWords) and error.words:
         sentence = unknown_words_sentence(error.words)
         return Bilingual(sentence.en, sentence.ar)
+    if isinstance(error, errors.PictureError) and error.arabic:
+        return Bilingual(str(error), error.arabic)
     return next(message for kind, message in ERROR_MESSAGES.items() if isinstance(error, kind))

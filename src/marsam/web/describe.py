@@ -10,7 +10,7 @@ import gradio as gr
 
 from marsam.errors import MarsamError, PictureError, UnknownWords
 from marsam.imaging import metadata
-from marsam.imaging.image_io import open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.imaging.metadata import Record
 from marsam.journal.records import NewRun
 from marsam.notices import Notice
@@ -70,7 +70,7 @@ class DescribeHandlers:
             if path is None or session.matches(sha256_of(path)):
                 yield {parts.status: gr.skip()}
                 return
-            image = open_picture(path)
+            image = open_picture(path, side=CAPTION_SIDE)
             record: Record | None = None
             # Without a record, or with that of a newer Marsam, it is described like any other.
             with suppress(PictureError):
