@@ -13,10 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 from PIL import Image
+from pyarrow import parquet
 
 from marsam import CaptionOptions, Studio
 from marsam.batch.cache import BatchContext, ResultCache, models_of
@@ -67,11 +70,12 @@ def caption_calls(studio: Studio) -> int:
 
 def test_all_formats_have_the_same_rows(studio: Studio) -> None:
     make_folder(Path("photos"), 12)
-    names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
+    names = ("a.csv", "a.xlsx", "a.jsonl", "a.parquet", "a.html")
     assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 0
     rows = list(read_rows(Path("a.csv")))
     assert len(rows) == 12
-    assert rows == list(read_rows(Path("a.jsonl"))) == list(read_rows(Path("a.parquet")))
+    for name in names[1:4]:
+        assert rows == list(read_rows(Path(name)))
     assert dict(rows[0].texts) == {"eng_Latn": CAT, "arb_Arab": QITTA}
     assert (rows[0].width, rows[0].height, rows[0].path) == (144, 144, "0/picture 0.png")
     page = Path("a.html").read_text(encoding="utf-8")
@@ -90,6 +94,164 @@ def test_the_table_opens_in_excel(studio: Studio) -> None:
         (row,) = csv.DictReader(file)
     assert row["path"] == "'=1+1.png"
     assert next(read_rows(Path("a.csv"))).path == "=1+1.png"
+
+
+def test_a_workbook_shows_texts_as_texts_and_arabic_from_right_to_left(studio: Studio) -> None:
+    folder = Path("photos")
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "=1+1.png")
+    assert marsam("batch", "photos", "--out", "a.xlsx") == 0
+    header, row = load_workbook("a.xlsx").worksheets[0].iter_rows()
+    columns = {str(cell.value): index for index, cell in enumerate(header)}
+    assert (row[columns["path"]].value, row[columns["path"]].data_type) == ("=1+1.png", "s")
+    assert row[columns["ar"]].value == QITTA
+    assert row[columns["ar"]].alignment.readingOrder == 2
+    assert row[columns["en"]].alignment.readingOrder != 2
+
+
+def edit(table: Path, **changes: str) -> None:
+    """Change cells of the first row as a spreadsheet does."""
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0].update(changes)
+    with table.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def edit_lines(table: Path, **changes: str) -> None:
+    first, *rest = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = json.dumps(json.loads(first) | changes, ensure_ascii=False) + "\n"
+    table.write_text("".join((changed, *rest)), encoding="utf-8")
+
+
+def edit_parquet(table: Path, **changes: str) -> None:
+    rows = parquet.read_table(table).to_pylist()
+    rows[0].update(changes)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), table)
+
+
+def edit_workbook(table: Path, **changes: str) -> None:
+    book = load_workbook(table)
+    header, row = list(book.worksheets[0].iter_rows())[:2]
+    for name, cell in zip(header, row, strict=True):
+        if name.value in changes:
+            cell.value = changes[str(name.value)]
+    book.save(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("a.csv", edit),
+        ("a.jsonl", edit_lines),
+        ("a.parquet", edit_parquet),
+        ("a.xlsx", edit_workbook),
+    ],
+)
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"en": "My kitten Mishmish"}, {"eng_Latn": "My kitten Mishmish", "arb_Arab": QITTA}),
+        ({"ar": "قطتي مشمش"}, {"eng_Latn": CAT, "arb_Arab": "قطتي مشمش"}),
+        ({"ar": ""}, {"eng_Latn": CAT, "arb_Arab": ""}),
+        ({"en": "Mishmish", "state": "Draft"}, {"eng_Latn": "Mishmish", "arb_Arab": QITTA}),
+    ],
+)
+def test_words_that_a_person_edited_in_a_table_are_never_overwritten(
+    studio: Studio,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    change: Callable[..., None],
+    changes: dict[str, str],
+    kept: dict[str, str],
+) -> None:
+    make_folder(Path("photos"), 2)
+    assert marsam("batch", "photos", "--out", name) == 0
+    change(Path(name), **changes)
+    for _ in range(2):
+        assert marsam("batch", "photos", "--out", name) == 0
+        assert "wrote or approved, and that were kept: 1." in capsys.readouterr().err
+        edited, other = read_rows(Path(name))
+        assert (dict(edited.texts), edited.reviewed) == (kept, True)
+        assert (dict(other.texts), other.reviewed) == ({"eng_Latn": CAT, "arb_Arab": QITTA}, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "reviewed"),
+    [
+        *((state, True) for state in ("Reviewed", " REVIEWED ", "مراجَع", "تمت المراجعة", "done")),
+        *((state, False) for state in ("draft", "DRAFT", "", "مسودة")),
+    ],
+)
+def test_the_state_is_read_in_any_case_and_in_arabic(
+    studio: Studio, state: str, reviewed: bool
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    edit(Path("a.csv"), state=state)
+    assert next(read_rows(Path("a.csv"))).reviewed is reviewed
+
+
+def test_a_table_of_an_earlier_version_has_no_checksums(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.jsonl") == 0
+    row = json.loads(Path("a.jsonl").read_text(encoding="utf-8"))
+    del row["checksum"]
+    Path("a.jsonl").write_text(json.dumps(row) + "\n")
+    assert not next(read_rows(Path("a.jsonl"))).reviewed
+
+
+@pytest.mark.parametrize(
+    ("encoding", "separator", "first_line"),
+    [
+        ("utf-8-sig", ";", ""),
+        ("utf-8", "\t", ""),
+        ("utf-16", "\t", ""),
+        ("cp1256", ";", ""),
+        ("cp1256", ",", ""),
+        ("utf-8-sig", ";", "sep=;\r\n"),
+    ],
+)
+def test_tables_come_back_from_spreadsheets(
+    studio: Studio, encoding: str, separator: str, first_line: str
+) -> None:
+    make_folder(Path("photos"), 3)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    with Path("a.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0]["ar"] = "قطتي مشمش، وهي جميلة"
+    with Path("a.csv").open("w", encoding=encoding, newline="") as file:
+        file.write(first_line)
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=separator)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    first, *others = read_rows(Path("a.csv"))
+    assert (first.reviewed, first.texts["arb_Arab"]) == (True, "قطتي مشمش، وهي جميلة")
+    assert not any(row.reviewed for row in others)
+
+
+def test_european_letters_come_back_from_a_spreadsheet(studio: Studio) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--to", "fr") == 0
+    edit(Path("a.csv"), fr="Un château à l'été")
+    text = Path("a.csv").read_text(encoding="utf-8-sig")
+    Path("a.csv").write_bytes(text.encode("cp1252"))
+    assert next(read_rows(Path("a.csv"))).texts["fra_Latn"] == "Un château à l'été"
+
+
+def test_a_table_saved_without_its_arabic_letters_is_refused(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    saved = Path("a.csv").read_text(encoding="utf-8-sig").encode("cp1252", errors="replace")
+    Path("a.csv").write_bytes(saved)
+    assert marsam("batch", "photos", "--out", "a.csv") == 1
+    assert "saved without its Arabic letters" in capsys.readouterr().err
+    assert Path("a.csv").read_bytes() == saved
 
 
 @settings(deadline=None)  # it writes files
@@ -140,7 +302,7 @@ def test_bad_files_are_rows_with_an_error(
 def test_a_name_that_is_not_unicode_is_a_row_with_an_error(studio: Studio) -> None:
     (path,) = make_folder(Path("photos"), 1)
     os.link(path, b"photos/\xff.png")
-    names = ("a.csv", "a.jsonl", "a.parquet", "a.html")
+    names = ("a.csv", "a.xlsx", "a.jsonl", "a.parquet", "a.html")
     assert marsam("batch", "photos", *(part for name in names for part in ("--out", name))) == 1
     errors = [(row.path, row.error) for row in read_rows(Path("a.csv"))]
     assert errors == [
@@ -396,7 +558,7 @@ def test_a_foreign_file_is_not_overwritten(
 
 def test_mistakes_are_one_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(Path("photos"), 1)
-    for wrong in (("nowhere", "a.csv"), ("photos", "a.xlsx"), ("photos/0/picture 0.png", "a.csv")):
+    for wrong in (("nowhere", "a.csv"), ("photos", "a.ods"), ("photos/0/picture 0.png", "a.csv")):
         assert marsam("batch", wrong[0], "--out", wrong[1]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert not Path("a.csv").exists()

@@ -306,9 +306,9 @@ def test_an_unreadable_file_has_no_texts_but_an_image_without_caption_may() -> N
     [
         ("none.csv", None, "File not found: none.csv."),
         (
-            "a.xlsx",
+            "a.ods",
             "x",
-            "Cannot read a.xlsx: supported table formats are .csv, .jsonl and .parquet.",
+            "Cannot read a.ods: supported table formats are .csv, .xlsx, .jsonl and .parquet.",
         ),
         ("a.csv", "name,phone\nMona,1\n", "This table was not written by marsam batch."),
         ("a.csv", "", "a.csv has no rows. Create it with: marsam batch FOLDER --out a.csv"),

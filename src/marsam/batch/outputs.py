@@ -13,14 +13,17 @@ from marsam.batch.tables import (
     AtomicOutput,
     CsvWriter,
     JsonLinesWriter,
+    LettersLost,
     ParquetWriter,
     Writer,
+    XlsxWriter,
     read_rows,
 )
 from marsam.errors import OptionError
 
 TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
     ".csv": CsvWriter,
+    ".xlsx": XlsxWriter,
     ".jsonl": JsonLinesWriter,
     ".parquet": ParquetWriter,
 }
@@ -56,6 +59,8 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
                 time = corrections.time_of(row, default=modified)
                 if row.reviewed and time >= latest.get(row.sha256, (0.0, row))[0]:
                     latest[row.sha256] = time, corrections.without_missing_texts(row)
+        except LettersLost:
+            raise
         except OptionError as error:
             raise OptionError(
                 f"{path.name} already exists and was not written by marsam batch; "

@@ -1,17 +1,21 @@
 """One image of a batch, as a row of a table."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marsam.errors import LanguageError, OptionError
+from marsam.text.cleaning import clean
 from marsam.text.languages import ENGLISH, language
 
 DRAFT, REVIEWED, FAILED = "draft", "reviewed", "error"
 FIRST_COLUMNS = ("path", "sha256", "width", "height")
-LAST_COLUMNS = ("warnings", "error", "captioner", "translator", "pictures", "state")
+LAST_COLUMNS = ("warnings", "error", "captioner", "translator", "pictures", "state", "checksum")
 """The columns before and after those of the languages, which are named by language tags."""
+_DRAFTS = {DRAFT, "", "مسودة"}
+_ERRORS = {FAILED, "خطأ"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +73,34 @@ class Row:
             # As JSON, since a path may contain spaces.
             "pictures": json.dumps(self.pictures, ensure_ascii=False) if self.pictures else "",
             "state": self.state,
+            "checksum": text_checksum(texts) if self.state == DRAFT else "",
         }
 
     @classmethod
     def from_columns(cls, data: Mapping[str, Any]) -> "Row":
-        """Read what :meth:`to_columns` returned.
+        """Read what :meth:`to_columns` returned, or what a person made of it.
+
+        A draft whose words are not those that Marsam wrote counts as reviewed, and so does a state
+        that is neither a draft's nor an error's, in whatever words.
 
         Raises:
             OptionError: when Marsam did not write the row.
         """
         try:
-            reviewed = data["state"] == REVIEWED
-            texts = {
-                language(tag).code: str(text or "")
+            cells = {
+                tag: str(text or "")
                 for tag, text in data.items()
                 if tag not in (*FIRST_COLUMNS, *LAST_COLUMNS)
-                # Users may add columns; an empty one is ignored.
-                and (text or (reviewed and _is_language(tag)))
+            }
+            state = str(data["state"] or "").strip().casefold()
+            # Older tables have no checksums.
+            is_edited = "checksum" in data and data["checksum"] != text_checksum(cells)
+            reviewed = is_edited if state in _DRAFTS else state not in _ERRORS
+            # Users may add columns; an empty one is ignored.
+            texts = {
+                language(tag).code: text
+                for tag, text in cells.items()
+                if text or (reviewed and _is_language(tag))
             }
             pictures = json.loads(data["pictures"] or "[]")
             return cls(
@@ -109,6 +124,13 @@ def _is_language(tag: str) -> bool:
         return bool(language(tag))
     except LanguageError:
         return False
+
+
+def text_checksum(texts: Mapping[str, str]) -> str:
+    """A checksum of the texts that are not empty, by language tag; 16 hexadecimal digits."""
+    cleaned = {tag: clean(text) for tag, text in texts.items() if _is_language(tag)}
+    filled = {tag: text for tag, text in cleaned.items() if text}
+    return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def printable_name(name: str) -> str:

@@ -1,17 +1,21 @@
-"""Tables of rows: CSV for spreadsheets, JSON Lines, Parquet; written completely or not at all."""
+"""Tables of rows: CSV, workbooks, JSON Lines, Parquet; written completely or not at all."""
 
+import codecs
 import csv
 import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from marsam.atomic import commit, partial_path
 from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
 from marsam.errors import DiskFull, OptionError, is_disk_full
+from marsam.text.languages import language
 
 PARQUET_ROW_GROUP_SIZE = 1000
 """Rows of a Parquet row group, which is built in memory."""
@@ -31,6 +35,10 @@ class Writer(ABC):
     def close(self) -> None:
         """Finish and close the file."""
         self._file.close()
+
+
+class LettersLost(OptionError):
+    """A table was saved in an encoding that lacks its letters."""
 
 
 class AtomicOutput:
@@ -93,6 +101,53 @@ class CsvWriter(Writer):
         self._rows.writerow(
             {name: _escape_formula(value) for name, value in row.to_columns().items()}
         )
+
+
+class XlsxWriter(Writer):
+    """A workbook: the header stays in sight, and texts are texts, from right to left where due."""
+
+    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+        from openpyxl import Workbook
+        from openpyxl.styles import Alignment
+        from openpyxl.utils import get_column_letter
+
+        self._path, self._names = path, column_names(codes)
+        self._file = Workbook(write_only=True)
+        self._sheet = self._file.create_sheet("Marsam")
+        self._sheet.freeze_panes = "A2"
+        tags = {language(code).tag: language(code).direction for code in codes}
+        self._alignments = {
+            name: Alignment(
+                wrap_text=name in tags,
+                vertical="top",
+                readingOrder=2 if tags.get(name) == "rtl" else 0,
+            )
+            for name in self._names
+        }
+        for index, name in enumerate(self._names, 1):
+            width = 50 if name in tags else 24 if name in ("path", "error") else 12
+            self._sheet.column_dimensions[get_column_letter(index)].width = width
+        self._append(dict(zip(self._names, self._names, strict=True)))
+
+    def write(self, row: Row) -> None:
+        """Add a row."""
+        self._append(dict.fromkeys(self._names, "") | row.to_columns())
+
+    def _append(self, values: Mapping[str, Any]) -> None:
+        from openpyxl.cell import WriteOnlyCell
+
+        cells = []
+        for name in self._names:
+            cell = WriteOnlyCell(self._sheet, values[name])
+            if isinstance(values[name], str):
+                cell.data_type = "s"  # never a formula
+            cell.alignment = self._alignments[name]
+            cells.append(cell)
+        self._sheet.append(cells)
+
+    def close(self) -> None:
+        """Finish and close the file."""
+        self._file.save(self._path)
 
 
 class JsonLinesWriter(Writer):
@@ -163,10 +218,16 @@ def _read_columns(path: Path) -> Generator[dict[str, Any]]:
     """Yield the values of each row, by column."""
     match path.suffix.lower():
         case ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                for data in csv.DictReader(file, strict=True):
+            encoding, separator, skipped = _csv_dialect(path)
+            with path.open(encoding=encoding, newline="") as file:
+                file.read(skipped)
+                for data in csv.DictReader(file, delimiter=separator, strict=True):
                     data.pop(None, None)  # values without a column
-                    yield {name: _unescape_formula(value) for name, value in data.items()}
+                    values = {name: _unescape_formula(value) for name, value in data.items()}
+                    _refuse_lost_letters(path, values)
+                    yield values
+        case ".xlsx":
+            yield from _read_xlsx(path)
         case ".jsonl":
             with path.open(encoding="utf-8") as file:
                 yield from map(json.loads, file)
@@ -176,8 +237,57 @@ def _read_columns(path: Path) -> Generator[dict[str, Any]]:
                     yield from rows.to_pylist()
         case _:
             raise OptionError(
-                f"Cannot read {path.name}: supported table formats are .csv, .jsonl and .parquet."
+                f"Cannot read {path.name}: supported table formats are .csv, .xlsx, .jsonl and "
+                ".parquet."
             )
+
+
+def _csv_dialect(path: Path) -> tuple[str, str, int]:
+    """The encoding, the separator and the characters before the header of a table.
+
+    Spreadsheets save a table in UTF-8, in UTF-16 with tabs, or in the code page of Windows, and
+    separated by what their country uses.
+    """
+    data = path.read_bytes()
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig"
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            # Arabic words are runs of letters that are no ASCII; in European ones they are single.
+            encoding = "cp1256" if re.search(rb"[\xc0-\xff]{3}", data) else "cp1252"
+    start = data[:10_000].decode(encoding, errors="ignore")
+    first, _, _ = start.partition("\n")
+    if match := re.fullmatch(r"sep=(.)\r?", first):
+        return encoding, match[1], len(first) + 1
+    return encoding, max(",;\t", key=first.count), 0
+
+
+def _refuse_lost_letters(path: Path, values: Mapping[str, str | None]) -> None:
+    """Refuse a table in which the program that saved it put "?" in the place of letters."""
+    for tag, text in values.items():
+        if text and "???" in text and tag not in (*FIRST_COLUMNS, *LAST_COLUMNS):
+            raise LettersLost(
+                f"{path.name} was saved without its Arabic letters; open the original again, and "
+                "save it as CSV UTF-8 or as .xlsx."
+            )
+
+
+def _read_xlsx(path: Path) -> Iterator[dict[str, Any]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
+            rows = book.worksheets[0].iter_rows(values_only=True)
+            names = [str(name) for name in next(rows, ()) if name is not None]
+            for row in rows:
+                if any(value not in (None, "") for value in row):
+                    yield dict(zip(names, row, strict=False))
+    except (BadZipFile, InvalidFileException, KeyError) as error:
+        raise ValueError(f"{path.name} is no workbook") from error
 
 
 def _parquet() -> tuple[Any, Any]:

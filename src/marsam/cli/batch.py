@@ -42,7 +42,8 @@ def batch(
     out: Annotated[
         list[Path],
         typer.Option(
-            "--out", help="Table (.csv, .jsonl, .parquet) or page (.html) to write. Repeatable."
+            "--out",
+            help="Table (.csv, .xlsx, .jsonl, .parquet) or page (.html) to write. Repeatable.",
         ),
     ],
     to: Annotated[
@@ -162,6 +163,7 @@ def _write(
                 for output in outputs:
                     output.write(row)
                 counts["done"] += 1
+                counts["kept"] += row.reviewed
                 if row.error:
                     fail("failed", f"{console.shown_name(row.path)}: {row.error}")
                 else:
@@ -190,6 +192,7 @@ def _report(counts: Counter[str], out: Sequence[Path], seconds: float, *, as_jso
                 "pictures": done,
                 "described": done - failed,
                 "failed": failed,
+                "kept": counts["kept"],
                 "sidecars_failed": counts["sidecars_failed"],
                 "out": [str(path) for path in out],
                 "seconds": round(seconds, 3),
@@ -202,6 +205,7 @@ def _report(counts: Counter[str], out: Sequence[Path], seconds: float, *, as_jso
         typer.echo(f"… and {failed - MAX_PRINTED_ERRORS} more errors, in the table.", err=True)
     typer.echo(f"Captioned {done - failed} of {done} pictures in {seconds:.0f} s.", err=True)
     for kind, sentence in (
+        ("kept", "Pictures whose texts a person wrote or approved, and that were kept"),
         ("sidecars_skipped", "Sidecars kept that another program wrote"),
         ("sidecars_failed", "Sidecars that could not be written"),
     ):
