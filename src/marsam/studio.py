@@ -15,7 +15,7 @@ from marsam.hub.catalog import Model
 from marsam.hub.selection import choose_set, optional_folder, source_name, stage_folder, stage_name
 from marsam.imaging.image_io import CAPTION_SIDE, ImageSource, open_picture
 from marsam.notices import Notice
-from marsam.options import CaptionOptions, RunOptions, TranslateOptions, checked_text
+from marsam.options import CaptionOptions, PaintOptions, RunOptions, TranslateOptions, checked_text
 from marsam.recipes import Recipe, recipe_named
 from marsam.results import (
     Caption,
@@ -34,7 +34,15 @@ from marsam.results import (
 from marsam.stages.protocols import Captioner, Painter, Translator
 from marsam.text.cleaning import clean
 from marsam.text.fidelity import Fidelity, best_indices, compare
-from marsam.text.languages import ARABIC, ENGLISH, Language, detect_language, language
+from marsam.text.languages import (
+    ARABIC,
+    ENGLISH,
+    Language,
+    arabic_parts,
+    detect_language,
+    language,
+    script_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +201,9 @@ class Studio:
         pictures: list[Picture] = []
         fidelity: list[Fidelity | None] = []
         # Of a picture in which there is nothing to see, nothing is painted.
-        events = self.painter.paint(prompt.english, options.paint) if prompt.english else ()
+        events = (
+            self.painter.paint(prompt.english, self._in_english(options)) if prompt.english else ()
+        )
         for event in events:
             yield event
             if isinstance(event, Painted):
@@ -240,8 +250,14 @@ class Studio:
         """Return a typed prompt in English and Arabic, whatever its language."""
         source = language(options.language) if options.language else detect_language(text)
         to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
-        if source == ENGLISH:
-            return self._prompt(text, self.translator.translate(text, to_arabic))
+        if source == ENGLISH or (not options.language and _is_mixed(text)):
+            english, warnings = self._arabic_parts_translated(text, options)
+            arabic = self.translator.translate(english, to_arabic)
+            return self._prompt(english, arabic, given=text, warnings=warnings)
+        if source == ARABIC and _is_mixed(text):
+            english, warnings = self._arabic_parts_translated(text, options)
+            own = Translation(text=text, source=ENGLISH.code, target=ARABIC.code)
+            return self._prompt(english, own, given=text, source=source, warnings=warnings)
         to_english = TranslateOptions(
             source=source.code, target=ENGLISH.code, back=True, glossary=options.translate.glossary
         )
@@ -255,6 +271,28 @@ class Studio:
         return self._prompt(
             english, arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
         )
+
+    def _arabic_parts_translated(
+        self, text: str, options: RunOptions
+    ) -> tuple[str, tuple[Notice, ...]]:
+        """An English text whose Arabic parts are translated, and the notices about these."""
+        to_english = replace(options.translate, source=ARABIC.code, target=ENGLISH.code)
+        parts, warnings = [], list[Notice]()
+        for part, is_arabic in arabic_parts(text):
+            if is_arabic:
+                translated = self.translator.translate(part, to_english).checked()
+                warnings += translated.warnings
+                part = translated.text.rstrip(".")
+            parts.append(part)
+        return checked_text("".join(parts), "translated prompt"), tuple(dict.fromkeys(warnings))
+
+    def _in_english(self, options: RunOptions) -> PaintOptions:
+        """The options for the painter, which reads English only."""
+        paint = options.paint
+        if not paint.negative_prompt:
+            return paint
+        negative, _ = self._arabic_parts_translated(clean(paint.negative_prompt), options)
+        return replace(paint, negative_prompt=negative)
 
     def _prompt(
         self,
@@ -300,6 +338,11 @@ class Studio:
             return self.translator.translate(text, TranslateOptions()).text
 
         return compare(prompt.english, caption.text, arabic=in_arabic)
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether a text has Arabic parts and others with words, such as English tags."""
+    return any(script_of(part) and not is_arabic for part, is_arabic in arabic_parts(text))
 
 
 @dataclass

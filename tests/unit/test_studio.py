@@ -153,6 +153,53 @@ def test_an_arabic_prompt_is_translated_and_shown_both_ways() -> None:
     assert studio.painter.calls == [("a cat on a blue background", 1)]
 
 
+WORDS = {"قطة": "a cat.", "كلب": "a dog", "a cat, masterpiece, 8k": "قطة، تحفة"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "english"),
+    [
+        ("قطة, masterpiece, 8k", "a cat, masterpiece, 8k"),
+        ("masterpiece، قطة", "masterpiece, a cat"),
+        ("a photo of قطة and كلب on a sofa", "a photo of a cat and a dog on a sofa"),
+        ("قطة <lora:x:0.8>", "a cat <lora:x:0.8>"),
+    ],
+)
+def test_arabic_in_an_english_prompt_is_translated_piece_by_piece(typed: str, english: str) -> None:
+    studio = fake_studio(translations=WORDS)
+    prompt = studio.run(prompt=typed, pictures=1).prompt
+    assert (prompt.english, prompt.given) == (english, typed)
+    assert isinstance(studio.painter, FakePainter)
+    assert [words for words, _ in studio.painter.calls] == [english]
+    # In the Arabic box of the page the words stay the person's own.
+    own = studio.run(prompt=typed, options=RunOptions(language="arb_Arab"), pictures=1).prompt
+    assert (own.english, own.arabic) == (english, typed)
+
+
+def test_a_latin_name_stays_in_its_arabic_sentence() -> None:
+    text = "قطة اسمها Lulu في الحديقة"
+    studio = fake_studio(translations={text: "A cat called Lulu in the garden"})
+    prompt = studio.run(prompt=text, pictures=1).prompt
+    assert (prompt.english, prompt.arabic) == ("A cat called Lulu in the garden", text)
+
+
+def test_a_negative_prompt_may_be_arabic() -> None:
+    options = RunOptions(paint=PaintOptions(pictures=1, negative_prompt="كلب, blurry"))
+    result = fake_studio(translations=WORDS).run(prompt="a cat", options=options)
+    assert result.pictures[0].negative_prompt == "a dog, blurry"
+
+
+def test_an_empty_picture_has_an_empty_text_and_paints_nothing() -> None:
+    studio = replace(
+        fake_studio(), captioner=FakeCaptioner(text="", warnings=(Notice.NOTHING_TO_SEE,))
+    )
+    result = studio.run(PHOTO, pictures=2)
+    assert (result.prompt.english, result.prompt.arabic, result.pictures) == ("", "", ())
+    assert result.prompt.warnings == (Notice.NOTHING_TO_SEE,)
+    ((caption, translation),) = studio.describe(PHOTO)
+    assert (caption.text, translation.text) == ("", "")
+
+
 def test_an_english_prompt_is_painted_unchanged() -> None:
     result = fake_studio().run(prompt="  a cat on a blue background ", pictures=1)
     assert result.caption is None

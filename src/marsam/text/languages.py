@@ -4,6 +4,7 @@ The table is ``languages.tsv``, one row per code; it is read on first use. Lengt
 the Universal Declaration of Human Rights; where it is not at hand, the median of the script stands.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -156,6 +157,30 @@ def script_of(text: str) -> str | None:
 def detect_language(text: str) -> Language:
     """Arabic for a text mostly in Arabic script, otherwise English."""
     return ARABIC if script_of(text) == "Arab" else ENGLISH
+
+
+_ARABIC_LETTER = "\u0620-\u065f\u066e-\u06d3\u06fa-\u06ff"
+_ARABIC_RUN = re.compile(
+    rf"(?:\d+\s+)?[{_ARABIC_LETTER}](?:[{_ARABIC_LETTER}\s\d]*[{_ARABIC_LETTER}])?"
+)
+
+
+def arabic_parts(text: str) -> list[tuple[str, bool]]:
+    """Split a text into its Arabic parts and the others; joined they are the text.
+
+    A part between commas that is mostly Arabic, with its Latin names, is one part.
+    """
+    parts = []
+    for index, clause in enumerate(re.split(r"(\s*[,،]\s*)", text)):
+        if index % 2 == 0 and script_of(clause) == ARABIC.script:
+            parts.append((clause, True))
+            continue
+        position = 0
+        for run in _ARABIC_RUN.finditer(clause):
+            parts += [(clause[position : run.start()], False), (run.group(), True)]
+            position = run.end()
+        parts.append((clause[position:].replace("،", ","), False))
+    return [(part, is_arabic) for part, is_arabic in parts if part]
 
 
 @cache
