@@ -1,5 +1,6 @@
 """Every option and its default; the command line, the page and the API read them here."""
 
+import re
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -28,6 +29,19 @@ def new_seed() -> int:
 def _within(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
         raise OptionError(f"{name} must be between {low} and {high} (got {value}).")
+
+
+def parse_size(size: str | None) -> tuple[int | None, int | None]:
+    """Width and height of ``512x768`` or ``512×768``; None for ``auto`` or nothing.
+
+    Raises:
+        OptionError: for anything else.
+    """
+    if not size or size == "auto":
+        return None, None
+    if not (sides := re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", size)):
+        raise OptionError("size must be like 512x512.")
+    return int(sides[1]), int(sides[2])
 
 
 def checked_text(text: str, what: str = "prompt") -> str:

@@ -1,6 +1,7 @@
 import io
 import json
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from marsam import Studio
+from marsam import Painted, PaintOptions, Previewed, Studio
 from marsam.errors import JournalError, OptionError
 from marsam.hub.selection import NOT_DOWNLOADED
+from marsam.imaging.metadata import read_record
 from marsam.notices import Notice
 from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
@@ -388,3 +390,34 @@ def test_what_the_models_do_not_know_is_said(
     said = capsys.readouterr()
     assert said.out.splitlines() == ["a dragon", "pictures/marsam-3.png"]
     assert "dragon" in said.err
+
+
+@pytest.mark.parametrize("command", [("paint", "a cat"), ("run", "--prompt", "a cat")])
+def test_every_option_of_the_painter_is_on_the_command_line(
+    studio: Studio, command: tuple[str, ...]
+) -> None:
+    Path("terms.toml").write_text('[[term]]\nterm = "cat"\narabic = "هرّة"\n', encoding="utf-8")
+    options = ("--negative", "كلب, red", "--steps", "7", "--guidance", "3.5", "--size", "64x128")
+    painted: list[PaintOptions] = []
+    painter = studio.painter
+    assert isinstance(painter, FakePainter)
+
+    def recorded(prompt: str, given: PaintOptions) -> Iterator[Previewed | Painted]:
+        painted.append(given)
+        return FakePainter.paint(painter, prompt, given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(painter, "paint", recorded)
+        assert marsam(*command, "-n", "1", "--glossary", "terms.toml", *options) == 0
+    (one,) = painted
+    assert (one.steps, one.guidance_scale, one.width, one.height) == (7, 3.5, 64, 128)
+    assert one.negative_prompt == "[eng_Latn] كلب, red"
+    (file,) = Path("pictures").iterdir()
+    record = read_record(file)
+    assert record is not None
+    assert (record.negative_prompt, record.steps) == ("[eng_Latn] كلب, red", 7)
+
+
+def test_a_wrong_size_is_one_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("paint", "a cat", "--size", "large") == 1
+    assert capsys.readouterr().err == "size must be like 512x512.\n"

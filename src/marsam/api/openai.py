@@ -1,6 +1,5 @@
 """OpenAI-compatible image generation."""
 
-import re
 from typing import Literal
 
 import anyio.to_thread
@@ -10,9 +9,8 @@ from pydantic import BaseModel, Field
 from marsam.api.dependencies import ServiceDep
 from marsam.api.fields import LongText, Seed
 from marsam.api.responses import base64_file, errors
-from marsam.errors import OptionError
 from marsam.journal.records import StoredPicture
-from marsam.options import PaintOptions
+from marsam.options import PaintOptions, parse_size
 
 router = APIRouter(prefix="/v1/images", tags=["OpenAI"], responses=errors(409, 422, 503, 504, 507))
 
@@ -63,12 +61,3 @@ async def generate(body: ImageRequest, service: ServiceDep, request: Request) ->
     pictures = [picture for picture in run.pictures if not picture.blocked]
     images = await anyio.to_thread.run_sync(lambda: list(map(image, pictures)))
     return ImageResponse(created=int(run.created), data=images)
-
-
-def parse_size(size: str | None) -> tuple[int | None, int | None]:
-    """Width and height of ``512x512``; None for ``auto`` or nothing, else OptionError."""
-    if not size or size == "auto":
-        return None, None
-    if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", size)):
-        raise OptionError("size must be like 512x512.")
-    return int(sides[1]), int(sides[2])

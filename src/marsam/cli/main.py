@@ -13,7 +13,19 @@ from marsam.cli.completion import completion, language_names
 from marsam.cli.console import complain, render_events, save_to, warn_mini_models
 from marsam.cli.info import info, required_record, show
 from marsam.cli.models import models_app
-from marsam.cli.options import DeviceOption, Json, Models, RecipeOption, StageModel, Translator
+from marsam.cli.options import (
+    DeviceOption,
+    GlossaryFile,
+    Guidance,
+    Json,
+    Models,
+    Negative,
+    RecipeOption,
+    Size,
+    StageModel,
+    Steps,
+    Translator,
+)
 from marsam.cli.review import review
 from marsam.cli.runs import runs_app, set_with_painter
 from marsam.cli.serve import serve, studio
@@ -21,12 +33,13 @@ from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
 from marsam.imaging.file_kinds import READABLE
 from marsam.journal.records import NewRun
-from marsam.options import MAX_PICTURES, PaintOptions, RunOptions
+from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions, parse_size
 from marsam.recipes import recipe_named
 from marsam.results import Event
 from marsam.runs import eta
 from marsam.stages.loading import prepare_process
 from marsam.studio import Studio
+from marsam.text.glossary import Glossary, load_glossary
 from marsam.text.languages import language as language_named
 from marsam.version import __version__
 
@@ -102,7 +115,12 @@ def run(
     pictures: Count = PaintOptions.pictures,
     seed: Seed = PaintOptions.seed,
     recipe: RecipeOption = PaintOptions.recipe,
+    negative: Negative = PaintOptions.negative_prompt,
+    steps: Steps = PaintOptions.steps,
+    guidance: Guidance = PaintOptions.guidance_scale,
+    size: Size = None,
     language: LanguageOption = None,
+    glossary: GlossaryFile = None,
     check: Check = RunOptions.check,
     keep_best: KeepBest = RunOptions.keep_best,
     out: Out = Path("pictures"),
@@ -123,8 +141,19 @@ def run(
         refuse_folder(image)
     if keep_best is not None and not check:
         raise OptionError("--keep-best needs the prompt check. Remove --no-check.")
+    width, height = parse_size(size)
     options = RunOptions(
-        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe),
+        translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
+        paint=PaintOptions(
+            pictures=pictures,
+            seed=seed,
+            recipe=recipe,
+            negative_prompt=negative,
+            steps=steps,
+            guidance_scale=guidance,
+            width=width,
+            height=height,
+        ),
         language=language_named(language).code if language else None,
         check=check,
         keep_best=keep_best,
@@ -185,7 +214,12 @@ def paint(
     pictures: Count = PaintOptions.pictures,
     seed: Seed = PaintOptions.seed,
     recipe: RecipeOption = PaintOptions.recipe,
+    negative: Negative = PaintOptions.negative_prompt,
+    steps: Steps = PaintOptions.steps,
+    guidance: Guidance = PaintOptions.guidance_scale,
+    size: Size = None,
     language: LanguageOption = None,
+    glossary: GlossaryFile = None,
     check: Check = RunOptions.check,
     keep_best: KeepBest = RunOptions.keep_best,
     out: Out = Path("pictures"),
@@ -200,7 +234,12 @@ def paint(
         pictures=pictures,
         seed=seed,
         recipe=recipe,
+        negative=negative,
+        steps=steps,
+        guidance=guidance,
+        size=size,
         language=language,
+        glossary=glossary,
         check=check,
         keep_best=keep_best,
         out=out,

@@ -38,6 +38,24 @@ GlossaryFile = Annotated[
 RecipeOption = Annotated[
     Recipe, typer.Option(help="Quality preset: draft (fast), balanced, faithful (slow).")
 ]
+Negative = Annotated[
+    str, typer.Option("--negative", help="What the pictures should not show; may be Arabic.")
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Denoising steps, 1 to 200.", show_default="those of the preset")
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        help="How closely the prompt is followed, 1 to 30.", show_default="the model's own"
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        help="Width and height in pixels, for example 512x768.", show_default="the model's own"
+    ),
+]
 Cluster = Annotated[
     str | None,
     typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),

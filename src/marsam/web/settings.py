@@ -1,7 +1,7 @@
 """Options as text in the boxes of the page, and back."""
 
 from marsam.errors import OptionError
-from marsam.options import PaintOptions
+from marsam.options import PaintOptions, parse_size
 from marsam.recipes import Recipe
 
 RECIPES_BY_NAME = {str(recipe): recipe for recipe in Recipe}
@@ -23,7 +23,7 @@ def paint_options(
     Raises:
         OptionError: when a value is no number, or out of range.
     """
-    width, height = map(int, size.split("×")) if size else (None, None)
+    width, height = parse_size(size)
     return PaintOptions(
         pictures=int(number),
         seed=parse_int(seed),
