@@ -204,6 +204,20 @@ def test_a_prompt_cannot_add_parameters() -> None:
     assert lines[2].startswith("Steps: 20, ")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "literal"),
+    [
+        ("a cat (black) AND a dog [white]", r"a cat \(black\) and a dog \[white\]"),
+        ("((cat:1.3)) BREAK", r"\(\(cat:1.3\)\) break"),
+        ("a \\ slash, LANDSCAPE", r"a \\ slash, LANDSCAPE"),
+        ("<lora:x:1>", "‹lora:x:1›"),
+    ],
+)
+def test_words_are_words_in_other_programs_too(prompt: str, literal: str) -> None:
+    text = infotext(replace(RECORD, prompt=prompt, negative_prompt=prompt)).split("\n")
+    assert text[:2] == [literal, f"Negative prompt: {literal}"]
+
+
 def test_infotext_is_saved_where_other_tools_read_it(image: Image.Image, tmp_path: Path) -> None:
     arabic = replace(RECORD, prompt="قطة 🐈")
     for record, chunk in ((RECORD, b"tEXtparameters\0"), (arabic, b"iTXtparameters\0")):

@@ -145,8 +145,8 @@ def _typed(value: Any, kind: Any) -> Any:
 
 def infotext(record: Record) -> str:
     """The generation parameters as text, in the format of AUTOMATIC1111's web UI."""
-    lines = [_one_line(record.prompt)]
-    if negative := _one_line(record.negative_prompt):
+    lines = [_literal(record.prompt)]
+    if negative := _literal(record.negative_prompt):
         lines.append(f"Negative prompt: {negative}")
     settings = {
         "Steps": record.steps,
@@ -158,6 +158,13 @@ def infotext(record: Record) -> str:
     }
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items()))
     return "\n".join(lines).strip()
+
+
+def _literal(text: str) -> str:
+    """A prompt in which no bracket is a weight, and no word in capitals composes two prompts."""
+    text = re.sub(r"\b(AND|BREAK)\b", lambda word: word[0].lower(), _one_line(text))
+    text = text.replace("<", "\u2039").replace(">", "\u203a")  # of adapters; nothing escapes them
+    return re.sub(r"([\\()\[\]])", r"\\\1", text)
 
 
 def _one_line(text: str) -> str:
