@@ -35,6 +35,10 @@ class Notice(Enum):
         "The prompt is too long for the painter; its end was not painted.",
         "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
     )
+    PROMPT_SYNTAX = (
+        "Weights, adapters or commands of another program were taken out of the prompt.",
+        "حُذفت من الطلب أوزان أو ملحقات أو أوامر يفهمها برنامج آخر.",
+    )
     EMPTY = ("The translation is empty.", "الترجمة فارغة.")
     LOOPING = ("The translation repeats itself; check it.", "في الترجمة تكرار؛ راجعها.")
     LENGTH = (

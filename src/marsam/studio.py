@@ -43,6 +43,7 @@ from marsam.text.languages import (
     language,
     script_of,
 )
+from marsam.text.prompt_syntax import plain_prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +187,7 @@ class Studio:
         elif isinstance(start, str):
             with timer.measure("translate"):
                 prompt = self._bilingual_prompt(start, options)
+                options = _with_negative(options, plain_prompt(start).negative)
         else:
             with timer.measure("caption"):
                 candidates = self.captioner.caption(start, options.caption)
@@ -248,6 +250,14 @@ class Studio:
 
     def _bilingual_prompt(self, text: str, options: RunOptions) -> Prompt:
         """Return a typed prompt in English and Arabic, whatever its language."""
+        plain = plain_prompt(text)
+        words = checked_text(plain.words)
+        prompt = self._translated_prompt(words, options)
+        if not plain.is_changed:
+            return prompt
+        return replace(prompt, given=text, warnings=(*prompt.warnings, Notice.PROMPT_SYNTAX))
+
+    def _translated_prompt(self, text: str, options: RunOptions) -> Prompt:
         source = language(options.language) if options.language else detect_language(text)
         to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
         if source == ENGLISH or (not options.language and _is_mixed(text)):
@@ -289,9 +299,10 @@ class Studio:
     def _in_english(self, options: RunOptions) -> PaintOptions:
         """The options for the painter, which reads English only."""
         paint = options.paint
-        if not paint.negative_prompt:
-            return paint
-        negative, _ = self._arabic_parts_translated(clean(paint.negative_prompt), options)
+        words = plain_prompt(clean(paint.negative_prompt)).words
+        if not words:
+            return replace(paint, negative_prompt="")
+        negative, _ = self._arabic_parts_translated(words, options)
         return replace(paint, negative_prompt=negative)
 
     def _prompt(
@@ -338,6 +349,12 @@ class Studio:
             return self.translator.translate(text, TranslateOptions()).text
 
         return compare(prompt.english, caption.text, arabic=in_arabic)
+
+
+def _with_negative(options: RunOptions, negative: str) -> RunOptions:
+    """Add what a prompt itself says that the pictures should not show."""
+    both = ", ".join(filter(None, (options.paint.negative_prompt, negative)))
+    return replace(options, paint=replace(options.paint, negative_prompt=both))
 
 
 def _is_mixed(text: str) -> bool:

@@ -28,6 +28,7 @@ from marsam import (
 from marsam.errors import UnknownWords
 from marsam.notices import Notice
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
+from marsam.text.prompt_syntax import plain_prompt
 
 PHOTO = Image.new("RGB", (40, 30), "green")
 
@@ -162,7 +163,7 @@ WORDS = {"قطة": "a cat.", "كلب": "a dog", "a cat, masterpiece, 8k": "قط�
         ("قطة, masterpiece, 8k", "a cat, masterpiece, 8k"),
         ("masterpiece، قطة", "masterpiece, a cat"),
         ("a photo of قطة and كلب on a sofa", "a photo of a cat and a dog on a sofa"),
-        ("قطة <lora:x:0.8>", "a cat <lora:x:0.8>"),
+        ("قطة <lora:x:0.8>, 8k", "a cat, 8k"),
     ],
 )
 def test_arabic_in_an_english_prompt_is_translated_piece_by_piece(typed: str, english: str) -> None:
@@ -173,7 +174,17 @@ def test_arabic_in_an_english_prompt_is_translated_piece_by_piece(typed: str, en
     assert [words for words, _ in studio.painter.calls] == [english]
     # In the Arabic box of the page the words stay the person's own.
     own = studio.run(prompt=typed, options=RunOptions(language="arb_Arab"), pictures=1).prompt
-    assert (own.english, own.arabic) == (english, typed)
+    assert (own.english, own.arabic) == (english, plain_prompt(typed).words)
+
+
+def test_what_other_programs_understand_is_taken_out_and_said() -> None:
+    typed = "(قطة:1.3), 8k <lora:x:1> --no dog"
+    options = RunOptions(paint=PaintOptions(pictures=1, negative_prompt="(blurry:1.2)"))
+    result = fake_studio(translations=WORDS).run(prompt=typed, options=options)
+    assert (result.prompt.english, result.prompt.given) == ("a cat, 8k", typed)
+    assert Notice.PROMPT_SYNTAX in result.prompt.warnings
+    (picture,) = result.pictures
+    assert (picture.prompt, picture.negative_prompt) == ("a cat, 8k", "blurry, dog")
 
 
 def test_a_latin_name_stays_in_its_arabic_sentence() -> None:
