@@ -32,6 +32,7 @@ from marsam.cli.serve import serve, studio
 from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
 from marsam.imaging.file_kinds import READABLE
+from marsam.imaging.metadata import prompt_of
 from marsam.journal.records import NewRun
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions, parse_size
 from marsam.recipes import recipe_named
@@ -201,11 +202,12 @@ def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None
             width=record.width,
             height=record.height,
         ),
-        language="eng_Latn",
         check=False,
     )
     save = save_to(out)
-    events = studio.stream(None, options, prompt=record.prompt)
+    # Not as text, from which the syntax of other programs would be taken out.
+    prompt = prompt_of(record, studio.painter.measure(record.prompt))
+    events = studio.stream(None, options, prompt=prompt)
     render_events(events, options, save, as_json=as_json)
 
 

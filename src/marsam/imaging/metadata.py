@@ -26,7 +26,8 @@ from PIL.PngImagePlugin import PngInfo
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
 from marsam.notices import Notice
-from marsam.results import Picture, Prompt
+from marsam.results import Picture, Prompt, PromptLength
+from marsam.text.languages import ENGLISH
 from marsam.version import __version__
 
 RECORD_FORMAT = 1  # increases when an older Marsam would misread a newer file
@@ -108,6 +109,19 @@ class Record:
         if version != RECORD_FORMAT:
             raise PictureError(_DAMAGED)
         return cls(**values)
+
+
+def prompt_of(record: Record, length: PromptLength) -> Prompt:
+    """The prompt of a picture's record, to be painted again unchanged; ``length`` is its own."""
+    return Prompt(
+        english=record.prompt,
+        arabic=record.arabic,
+        given=record.prompt,
+        language=ENGLISH.code,
+        back=None,
+        length=length,
+        warnings=tuple(notice for notice in Notice if str(notice) in record.warnings.split()),
+    )
 
 
 def record_of(picture: Picture, prompt: Prompt | None) -> Record:

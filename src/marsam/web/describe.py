@@ -13,9 +13,8 @@ from marsam.imaging import metadata
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.imaging.metadata import Record
 from marsam.journal.records import NewRun
-from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, RunOptions
-from marsam.results import Captioned, Prompt, Prompted, Translated
+from marsam.results import Captioned, Prompted, Translated
 from marsam.runs.execution import RunRecorder, create_run, execute_run
 from marsam.text import languages
 from marsam.ui.i18n import ARABIC, ENGLISH
@@ -190,15 +189,7 @@ class DescribeHandlers:
             width=record.width if offered else None,
             height=record.height if offered else None,
         )
-        session.prompt = Prompt(
-            english=record.prompt,
-            arabic=record.arabic,
-            given=record.prompt,
-            language=languages.ENGLISH.code,
-            back=None,
-            length=self.studio.painter.measure(record.prompt),
-            warnings=tuple(n for n in Notice if str(n) in record.warnings.split()),
-        )
+        session.prompt = metadata.prompt_of(record, self.studio.painter.measure(record.prompt))
         session.image, session.image_sha256, session.run = path, sha256_of(path), None
         session.captions, session.pictures, session.edited = (), [], ""
         return self.view.show_session(session, image=False) | {
