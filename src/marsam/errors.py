@@ -3,8 +3,8 @@
 ::
 
     MarsamError
-    ├── InputError: PictureError, PromptError (UnknownWords), LanguageError, OptionError,
-    │               RunMissing, RunExists
+    ├── InputError: PictureError, PromptError (UnknownWords), LanguageError,
+    │               OptionError (LettersLost), RunMissing, RunExists
     ├── ModelError: ModelMissing, ModelNotFound, ModelGated, HubUnreachable, ModelDamaged,
     │               ModelUnsupported
     ├── JournalError: DiskFull
@@ -75,6 +75,10 @@ class LanguageError(InputError):
 
 class OptionError(InputError):
     """A number or a name out of range."""
+
+
+class LettersLost(OptionError):
+    """A table was saved in an encoding that lacks its letters."""
 
 
 class RunMissing(InputError):

@@ -13,13 +13,12 @@ from marsam.batch.tables import (
     AtomicOutput,
     CsvWriter,
     JsonLinesWriter,
-    LettersLost,
     ParquetWriter,
     Writer,
     XlsxWriter,
     read_rows,
 )
-from marsam.errors import OptionError
+from marsam.errors import LettersLost, OptionError
 
 TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
     ".csv": CsvWriter,

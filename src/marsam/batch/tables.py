@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 from marsam.atomic import commit, partial_path
 from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
-from marsam.errors import DiskFull, OptionError, is_disk_full
+from marsam.errors import DiskFull, LettersLost, OptionError, is_disk_full
 from marsam.text.languages import language
 
 PARQUET_ROW_GROUP_SIZE = 1000
@@ -35,10 +35,6 @@ class Writer(ABC):
     def close(self) -> None:
         """Finish and close the file."""
         self._file.close()
-
-
-class LettersLost(OptionError):
-    """A table was saved in an encoding that lacks its letters."""
 
 
 class AtomicOutput:
