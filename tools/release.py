@@ -27,6 +27,7 @@ REQUIRED_FILES = (
     "mini/README.md",
     "mini/things.tsv",
     "mini/captioner/model.safetensors",
+    "mini/captioner/novelty.json",
     "mini/translator/model.safetensors",
     "mini/translator/vocabulary.tsv",
     "mini/painter/unet/diffusion_pytorch_model.safetensors",

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from marsam.errors import HubUnreachable, MarsamError
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
+from marsam.notices import Notice
 from marsam.ui.error_messages import error_message
 from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
@@ -230,6 +232,31 @@ def test_a_dropped_picture_is_described(visit: Visit, examples: Path, language: 
     expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#candidates")).to_be_hidden()  # no other caption is nearly as good
+
+
+@arabic_first
+def test_a_photograph_meets_a_clear_sentence_and_one_button(
+    visit: Visit, tmp_path: Path, language: str
+) -> None:
+    """The mini models do not know it: the caption is marked, and is no alt text to copy."""
+    Image.effect_noise((256, 256), 80).convert("RGB").save(tmp_path / "photo.png")
+    page = visit(language)
+    drop(page, tmp_path / "photo.png")
+    notice = Notice.OUT_OF_WORLD
+    expect(page.locator("#english-notes")).to_contain_text(
+        notice.ar if language == "ar" else notice.en
+    )
+    expect(page.locator("button#fetch-models")).to_be_visible()
+    expect(page.locator("#copy button")).to_have_count(0)
+    # Of a picture with nothing to see, the page says so.
+    Image.new("RGB", (256, 256), "white").save(tmp_path / "blank.png")
+    drop(page, tmp_path / "blank.png")
+    empty = Notice.NOTHING_TO_SEE
+    expect(page.locator("#english-notes")).to_contain_text(
+        empty.ar if language == "ar" else empty.en
+    )
+    expect(page.locator("#english textarea")).to_have_value("")
+    expect(page.locator("button#fetch-models")).to_be_hidden()
 
 
 @arabic_first

@@ -97,8 +97,11 @@ def marian(tmp_path: Path) -> Path:
 
 def test_m2m100(m2m100: Path) -> None:
     translator = Seq2SeqTranslator(m2m100, device=choose_device("cpu"))
-    for source, target in (("eng_Latn", "arb_Arab"), ("arb_Arab", "eng_Latn")):
-        answer = translator.translate("three lions", TranslateOptions(source=source, target=target))
+    for text, source, target in (
+        ("three lions", "eng_Latn", "arb_Arab"),
+        ("ثلاثة أسود", "arb_Arab", "eng_Latn"),
+    ):
+        answer = translator.translate(text, TranslateOptions(source=source, target=target))
         # The weights are random: only the reduced vocabulary excludes the other script. The
         # tokenizer does not remove language tokens from the text.
         assert language(target).matches_script(re.sub("__[a-z]+__", "", answer.text))

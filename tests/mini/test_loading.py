@@ -16,7 +16,7 @@ from PIL import Image
 from marsam import CaptionOptions, Studio, TranslateOptions
 
 studio = Studio.load("mini")
-studio.captioner.caption(Image.new("RGB", (64, 64)), CaptionOptions())
+studio.captioner.caption(Image.effect_noise((64, 64), 80).convert("RGB"), CaptionOptions())
 studio.translator.translate("two fish", TranslateOptions())
 print("diffusers" in sys.modules)
 """
@@ -28,7 +28,9 @@ def test_three_stages_load_concurrently() -> None:
         studio = Studio.load("mini")
         with ThreadPoolExecutor(3) as pool:
             caption = pool.submit(
-                studio.captioner.caption, Image.new("RGB", (64, 64)), CaptionOptions()
+                studio.captioner.caption,
+                Image.effect_noise((64, 64), 80).convert("RGB"),
+                CaptionOptions(),
             )
             arabic = pool.submit(studio.translator.translate, "two fish", TranslateOptions())
             options = PaintOptions(pictures=1, seed=1, steps=1)

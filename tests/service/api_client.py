@@ -11,9 +11,11 @@ from marsam.journal.records import FINAL_STATES
 
 
 def image_bytes(red: int = 10, green: int = 20, blue: int = 30, *, kind: str = "PNG") -> bytes:
-    """A small image of one colour."""
+    """A small image: a black square on a colour."""
     buffer = io.BytesIO()
-    Image.new("RGB", (16, 16), (red, green, blue)).save(buffer, kind)
+    picture = Image.new("RGB", (16, 16), (red, green, blue))
+    picture.paste("black", (4, 4, 8, 8))  # something to see
+    picture.save(buffer, kind)
     return buffer.getvalue()
 
 

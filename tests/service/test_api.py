@@ -147,9 +147,9 @@ def _bytes(kind: str, size: tuple[int, int] = (16, 16)) -> bytes:
 @pytest.mark.parametrize(
     ("image", "status", "says"),
     [
-        (b"", 422, "Not a supported image"),
-        (b"<svg/>", 422, "Not a supported image"),
-        (_bytes("GIF"), 422, "Not a supported image"),
+        (b"", 422, "The file is empty"),
+        (b"<svg/>", 422, "This is an SVG drawing"),
+        (_bytes("PPM"), 422, "PNM pictures are not supported"),
         (_bytes("PNG", (6000, 5000)), 422, "25 megapixels"),
         (image_bytes()[:60], 422, "damaged"),
         (b"\x89PNG" + b"\0" * 20_000_100, 422, "20 MB"),

@@ -104,7 +104,9 @@ class CaptionerReplica(_BatchingReplica):
 
     def __init__(self, plan: Plan) -> None:
         stage = plan.create_studio(threads=plan.captioner.threads).captioner
-        stage.caption(Image.new("RGB", (64, 64)), CaptionOptions(beams=1, max_tokens=1))
+        stage.caption(
+            Image.effect_noise((64, 64), 80).convert("RGB"), CaptionOptions(beams=1, max_tokens=1)
+        )
         super().__init__(stage.caption_many, plan.captioner.max_batch_size)
 
 

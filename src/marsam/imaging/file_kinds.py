@@ -88,7 +88,7 @@ def refusal(data: bytes) -> Refusal:
         if re.match(signature, data, re.DOTALL):
             return kind
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if re.search(rb"<svg[\s>]", start):
+    if re.search(rb"<svg[\s>/]", start):
         return SVG
     if re.match(rb"<!doctype html|<html|<head|<body|<!--", start):
         return WEB_PAGE
