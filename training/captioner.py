@@ -34,7 +34,7 @@ from training.workspace import WORKSPACE
 
 KNOWN_PICTURES, OTHER_PICTURES = 48, 16
 """Pictures per step: of things, and of other emoji, which only the patch labels name."""
-STEPS, ALL_PATCHES_STEPS = 2_800, 60
+STEPS, ALL_PATCHES_STEPS = 2_500, 60
 """Steps in total, and those at the end that use all patches, as in inference."""
 CURRICULUM_START = 1_000
 """Where the curriculum of the pictures starts: the bundled captioner can read the plain ones."""

@@ -143,14 +143,17 @@ def wrong_captions_flagged(studio: Studio, seed: int) -> dict[str, Any]:
 
 
 def photographs_flagged(studio: Studio, seed: int, count: int = 300) -> dict[str, Any]:
-    """Crops of the photographs and textures that were not used in training."""
+    """Crops of the photographs and textures that were not used in training.
+
+    A crop of one colour is flagged as well: there is nothing to see in it.
+    """
     rng = random.Random(seed)
     files = photographs(held_out=True)
     errors: list[str] = []
     for i in range(count):
         path = files[i % len(files)]
         best = studio.captioner.caption(photograph_crop(path, rng), CaptionOptions())[0]
-        if Notice.OUT_OF_WORLD not in best.warnings:
+        if not {Notice.OUT_OF_WORLD, Notice.NOTHING_TO_SEE}.intersection(best.warnings):
             errors.append(f"{path.name} → {best.text} ({best.score:.2f})")
     return {
         "accuracy": 1 - len(errors) / count,

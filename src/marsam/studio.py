@@ -342,13 +342,14 @@ class Studio:
         if prompt.unknown_words:
             return None
         caption = self.captioner.caption(image, CaptionOptions(beams=1))[0]
-        if Notice.OUT_OF_WORLD in caption.warnings:
-            return None
 
         def in_arabic(text: str) -> str:
             return self.translator.translate(text, TranslateOptions()).text
 
-        return compare(prompt.english, caption.text, arabic=in_arabic)
+        fidelity = compare(prompt.english, caption.text, arabic=in_arabic)
+        # A captioner that does not know the picture may confirm its prompt, but not deny it.
+        is_denied = fidelity.score < 1 and Notice.OUT_OF_WORLD in caption.warnings
+        return None if is_denied else fidelity
 
 
 def _with_negative(options: RunOptions, negative: str) -> RunOptions:

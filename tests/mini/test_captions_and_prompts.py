@@ -85,7 +85,7 @@ def test_json_of_a_prompt(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARSAM_MODELS", "mini")
-    arguments = ["paint", "ثلاثة أسود", "-n", "1", "--recipe", "draft", "--seed", "2", "--json"]
+    arguments = ["paint", "ثلاثة أسود", "-n", "1", "--seed", "2", "--json"]
     main.app(arguments, standalone_mode=False)
     document = json.loads(capsys.readouterr().out)
     assert document["caption"] == {"en": "three lions", "ar": "ثلاثة أسود"}

@@ -285,12 +285,15 @@ def test_the_check_can_be_turned_off() -> None:
         RunOptions(paint=PaintOptions(pictures=2), keep_best=3)
 
 
-def test_a_caption_outside_of_the_models_world_is_marked_and_judges_nothing() -> None:
+def test_a_caption_outside_of_the_models_world_is_marked_and_denies_nothing() -> None:
     studio = replace(fake_studio(), captioner=FakeCaptioner(warnings=(Notice.OUT_OF_WORLD,)))
     result = studio.run(PHOTO, pictures=1)
     assert result.caption is not None
     assert result.caption.warnings == result.prompt.warnings == (Notice.OUT_OF_WORLD,)
-    assert result.fidelity == (None,)  # the check would read the new picture as badly
+    (check,) = result.fidelity
+    assert check is not None
+    assert check.score == 1  # the same words confirm the prompt
+    assert studio.run(prompt="a dog", pictures=1).fidelity == (None,)
     assert result.to_dict()["prompt"]["warnings"] == ["out_of_world"]
 
 

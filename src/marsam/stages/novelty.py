@@ -14,7 +14,7 @@ from torch import Tensor
 
 FILE_NAME = "novelty.json"
 BORDER_PX = 4
-PLAIN_DIFFERENCE = 0.22
+PLAIN_DIFFERENCE = 0.12
 """How far a plain pixel is from the median of its border, in each channel, in [-1, 1]."""
 
 
