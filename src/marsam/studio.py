@@ -299,7 +299,8 @@ class Studio:
     def _in_english(self, options: RunOptions) -> PaintOptions:
         """The options for the painter, which reads English only."""
         paint = options.paint
-        words = plain_prompt(clean(paint.negative_prompt)).words
+        typed = clean(paint.negative_prompt)
+        words = plain_prompt(checked_text(typed, "negative prompt")).words if typed else ""
         if not words:
             return replace(paint, negative_prompt="")
         negative, _ = self._arabic_parts_translated(words, options)

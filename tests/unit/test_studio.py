@@ -198,6 +198,9 @@ def test_a_negative_prompt_may_be_arabic() -> None:
     options = RunOptions(paint=PaintOptions(pictures=1, negative_prompt="كلب, blurry"))
     result = fake_studio(translations=WORDS).run(prompt="a cat", options=options)
     assert result.pictures[0].negative_prompt == "a dog, blurry"
+    long = RunOptions(paint=PaintOptions(pictures=1, negative_prompt="(" * 2001))
+    with pytest.raises(PromptError, match="negative prompt has 2001 characters"):
+        fake_studio().run(prompt="a cat", options=long)
 
 
 def test_an_empty_picture_has_an_empty_text_and_paints_nothing() -> None:

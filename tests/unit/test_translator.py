@@ -9,9 +9,10 @@ import pytest
 
 from marsam import LanguageError, ModelUnsupported, PromptError, TranslateOptions, choose_device
 from marsam.notices import Notice
-from marsam.stages.translator import Seq2SeqTranslator, _in_script, quality_issues
+from marsam.stages.translator import Seq2SeqTranslator, _in_script
 from marsam.text.glossary import Glossary, Term
 from marsam.text.languages import ARABIC, ENGLISH, Language, language
+from marsam.text.translation_quality import quality_issues
 
 
 class Scripted(Seq2SeqTranslator):

@@ -1,11 +1,8 @@
 """Translation with models of the M2M100, NLLB and Marian families, and checks of their output."""
 
-import re
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -30,7 +27,6 @@ from marsam.stages.loading import import_lock, loading_model, read_config
 from marsam.text.cleaning import (
     clean,
     fix_arabic_punctuation,
-    has_repetitions,
     latin_words,
     lower_if_all_caps,
     normalize,
@@ -45,6 +41,7 @@ from marsam.text.protected import (
     without_protected,
 )
 from marsam.text.sentences import count_parts, split_clauses, split_edges, split_sentences
+from marsam.text.translation_quality import quality_issues
 from marsam.text.vocabulary import ClosedVocabulary, fold
 
 FAMILIES = {"m2m_100": "M2M100ForConditionalGeneration", "marian": "MarianMTModel"}
@@ -60,10 +57,6 @@ RETRY_GENERATION = {"no_repeat_ngram_size": 3, "repetition_penalty": 1.2, "lengt
 
 UNSPACED_SCRIPTS = ("Hans", "Hant", "Jpan")
 """Scripts without a space between sentences."""
-MIN_CHECKED_LENGTH = 24
-"""Characters of a text whose translation's length is checked."""
-MIN_LENGTH, MAX_LENGTH = 0.45, 2.4
-"""Least and greatest length of a translation, relative to what the two languages let expect."""
 
 Checked = tuple[str, list[Notice]]
 """A translation and the quality issues found in it."""
@@ -272,14 +265,17 @@ class Seq2SeqTranslator:
         def checked(output: str) -> Checked:
             return output, quality_issues(sentence, output, job.source, job.target, allowed)
 
+        def issue_count(checked: Checked) -> int:
+            return len(checked[1])
+
         best = checked(output)
         if best[1]:
             (second,) = self._generate([sentence], job, **RETRY_GENERATION)
-            best = min(best, checked(second), key=_issue_count)
+            best = min(best, checked(second), key=issue_count)
         clauses = split_clauses(sentence)
         if len(clauses) > 1 and (best[1] or count_parts(best[0]) <= len(clauses) // 2):
             parts = [(part, index % 2 == 0) for index, part in enumerate(clauses)]
-            best = min(checked(self._joined(parts, job)), best, key=_issue_count)
+            best = min(checked(self._joined(parts, job)), best, key=issue_count)
         return self._with_required(sentence, best, required, checked, job) if required else best
 
     def _with_required(
@@ -402,43 +398,3 @@ def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
     }
     special = {i for i in (*tokenizer.all_special_ids, *languages) if i < rows}
     return sorted(in_script | special)
-
-
-def quality_issues(
-    text: str, output: str, source: Language, target: Language, allowed: AbstractSet[str]
-) -> list[Notice]:
-    """Return the issues found in ``output``, the translation of one sentence.
-
-    ``allowed`` are casefolded Latin words that may stay untranslated (terms of a glossary).
-    """
-    if not any(character.isalnum() for character in text):
-        return []
-    if not any(character.isalnum() for character in output):
-        return [Notice.EMPTY]
-    expected = len(text) * target.length / source.length
-    clauses = len(split_clauses(text)) // 2 + 1
-    untranslated = latin_words(output) & latin_words(text) - allowed
-    others = " ".join(
-        word for word in without_protected(output).split() if not latin_words(word) & allowed
-    )
-    issues = {
-        Notice.LOOPING: has_repetitions(output) and not has_repetitions(text),
-        Notice.LENGTH: (
-            len(text) >= MIN_CHECKED_LENGTH
-            and not MIN_LENGTH * expected <= len(output) <= MAX_LENGTH * expected
-        )
-        or (len(output) < 0.85 * expected and count_parts(output) < clauses),
-        Notice.NUMBERS: not _long_numbers(text) <= _long_numbers(output),
-        Notice.UNTRANSLATED: target.script != "Latn" and bool(untranslated),
-        Notice.WRONG_SCRIPT: not target.matches_script(others),
-    }
-    return [notice for notice, is_found in issues.items() if is_found]
-
-
-def _issue_count(checked: Checked) -> int:
-    return len(checked[1])
-
-
-def _long_numbers(text: str) -> Counter[str]:
-    """The numbers of three and more digits, which no translation writes in words."""
-    return Counter(re.findall(r"\d{3,}", normalize(text, ARABIC)))
