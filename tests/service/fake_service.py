@@ -30,10 +30,10 @@ FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced"
 
 
 class ColourCaptioner(FakeCaptioner):
-    """Captions an image with its colour."""
+    """Captions an image with the colour of its corner."""
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        red, green, blue = image.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+        red, green, blue = image.getpixel((0, 0))  # type: ignore[misc]
         return (Caption(text=f"a square of {red} {green} {blue}"),)
 
 
