@@ -82,7 +82,7 @@ def main(pictures_per_thing: int = 8) -> None:
     rng = random.Random(7)
     things = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
     scenes = [scene for scene in things for _ in range(pictures_per_thing)]
-    samplings = recipes(adapter=False)
+    samplings = recipes()
     faithful = paint(studio, samplings[Recipe.FAITHFUL], scenes)
     results: dict[str, Any] = {}
     rows = []

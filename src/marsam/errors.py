@@ -36,21 +36,21 @@ class MarsamError(Exception):
 
 
 class InputError(MarsamError):
-    """The user's input cannot be used."""
-
-    public_message = ""
-
-
-class PictureError(InputError):
-    """Not a supported image, damaged, or too large.
+    """The user's input cannot be used.
 
     Attributes:
         arabic: the sentence in Arabic, or nothing where it has none of its own.
     """
 
+    public_message = ""
+
     def __init__(self, sentence: str, *, arabic: str = "") -> None:
         super().__init__(sentence)
         self.arabic = arabic
+
+
+class PictureError(InputError):
+    """Not a supported image, damaged, or too large."""
 
 
 class PromptError(InputError):

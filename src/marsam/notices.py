@@ -36,8 +36,17 @@ class Notice(Enum):
         "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",
     )
     PROMPT_SYNTAX = (
-        "Weights, adapters or commands of another program were taken out of the prompt.",
-        "حُذفت من الطلب أوزان أو ملحقات أو أوامر يفهمها برنامج آخر.",
+        "Adapters, alternatives or commands of another program were taken out of the prompt.",
+        "حُذفت من الطلب ملحقات أو بدائل أو أوامر يفهمها برنامج آخر.",
+    )
+    WEIGHTS_LOST = (
+        "Not all weights of the prompt could be applied as they were written.",
+        "لم يمكن تطبيق كل أوزان الطلب كما كُتبت.",
+    )
+    NO_GUIDANCE = (
+        "Guidance scale and negative prompt have no effect on these pictures; "
+        "choose another quality, and a guidance scale above 1.",
+        "لا أثر لشدة التوجيه ولا للطلب السلبي في هذه الصور؛ اختر جودة أخرى وشدة توجيه فوق 1.",
     )
     EMPTY = ("The translation is empty.", "الترجمة فارغة.")
     LOOPING = ("The translation repeats itself; check it.", "في الترجمة تكرار؛ راجعها.")

@@ -5,7 +5,7 @@ quality.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from marsam.errors import OptionError
@@ -39,14 +39,16 @@ class SamplingConfig:
         karras: whether the scheduler uses Karras sigmas.
         classifier_free_guidance: whether steps follow the guidance scale, which doubles the forward
             passes.
-        uses_lora: whether it needs the painter's LoRA, trained for few steps without guidance.
+        adapter: name of the LoRA that it uses, trained for few steps without guidance.
+        prompt_weights: whether weights in the prompt have an effect.
     """
 
     steps: int
     scheduler: str | None
     karras: bool = False
     classifier_free_guidance: bool = True
-    uses_lora: bool = False
+    adapter: str = ""
+    prompt_weights: bool = False
 
     def forward_passes(self, steps: int) -> int:
         """Return the U-Net forward passes of so many steps; the time is proportional to them."""
@@ -56,15 +58,10 @@ class SamplingConfig:
 _FAITHFUL = SamplingConfig(steps=50, scheduler=None)
 _BALANCED = SamplingConfig(steps=12, scheduler="UniPCMultistepScheduler", karras=True)
 _DRAFT_WITHOUT_LORA = SamplingConfig(steps=8, scheduler="UniPCMultistepScheduler", karras=True)
-_DRAFT_WITH_LORA = SamplingConfig(
-    steps=4, scheduler="LCMScheduler", classifier_free_guidance=False, uses_lora=True
-)
+_DRAFT_WITH_LORA = SamplingConfig(steps=4, scheduler="LCMScheduler", classifier_free_guidance=False)
 
 
-def recipes(*, adapter: bool) -> Mapping[Recipe, SamplingConfig]:
-    """Return the recipes of a painter with or without a LoRA adapter for few steps."""
-    return {
-        Recipe.DRAFT: _DRAFT_WITH_LORA if adapter else _DRAFT_WITHOUT_LORA,
-        Recipe.BALANCED: _BALANCED,
-        Recipe.FAITHFUL: _FAITHFUL,
-    }
+def recipes(*, adapter: str = "") -> Mapping[Recipe, SamplingConfig]:
+    """Return the recipes of a painter, with the name of its LoRA for few steps if it has one."""
+    draft = replace(_DRAFT_WITH_LORA, adapter=adapter) if adapter else _DRAFT_WITHOUT_LORA
+    return {Recipe.DRAFT: draft, Recipe.BALANCED: _BALANCED, Recipe.FAITHFUL: _FAITHFUL}

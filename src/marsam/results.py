@@ -93,7 +93,7 @@ class PromptLength:
     cut: str = ""
 
 
-_PROMPT_FIELDS = ("english", "arabic", "given", "language", "back")
+_PROMPT_FIELDS = ("english", "arabic", "given", "language", "back", "weighted", "negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +101,13 @@ class Prompt:
     """The prompt of a run, in English and Arabic.
 
     Attributes:
-        english: the text that the painter reads.
+        english: the text in English, without weights.
         arabic: the same in Arabic.
         given: the text as the user typed it, or the caption.
         language: the NLLB code of ``given``.
         back: ``english`` translated back, when ``given`` was in another language.
+        weighted: ``english`` with weights, as in ``(a cat:1.3)``; empty when no weight counts.
+        negative: what the pictures should not show, where ``given`` says so; in any language.
         length: how much of ``english`` the painter reads.
         warnings: what a person should check.
         unknown_words: words of ``english`` that the models do not know; if there are any,
@@ -118,8 +120,15 @@ class Prompt:
     language: str
     back: str | None
     length: PromptLength
+    weighted: str = ""
+    negative: str = ""
     warnings: tuple[Notice, ...] = ()
     unknown_words: tuple[str, ...] = ()
+
+    @property
+    def for_painter(self) -> str:
+        """Return the text that the painter reads."""
+        return self.weighted or self.english
 
     @property
     def texts(self) -> dict[str, str]:
@@ -139,10 +148,11 @@ class Prompt:
     def from_dict(cls, data: dict[str, Any]) -> "Prompt":
         """Read what :meth:`to_dict` returned."""
         return cls(
-            **{name: data[name] for name in _PROMPT_FIELDS},
+            # Runs of earlier versions have neither weights nor a negative prompt.
+            **{name: data.get(name, "") for name in _PROMPT_FIELDS},
             length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
             warnings=_notices(data["warnings"]),
-            unknown_words=tuple(data.get("unknown_words", ())),  # not in runs of earlier versions
+            unknown_words=tuple(data.get("unknown_words", ())),
         )
 
 
@@ -150,7 +160,9 @@ class Prompt:
 class Picture:
     """One generated picture and the parameters that reproduce it.
 
-    ``image`` is RGB, or None when the safety checker ``blocked`` it.
+    They are those that had effect: without guidance, ``guidance_scale`` is 1 and there is no
+    negative prompt. ``image`` is RGB, or None when the safety checker ``blocked`` it.
+    ``adapter`` is the name of the LoRA, if one was used.
     """
 
     index: int
@@ -162,6 +174,7 @@ class Picture:
     steps: int
     guidance_scale: float
     scheduler: str
+    adapter: str = ""
     painter: str
     blocked: bool = False
 

@@ -43,7 +43,7 @@ from marsam.text.languages import (
     language,
     script_of,
 )
-from marsam.text.prompt_syntax import plain_prompt
+from marsam.text.prompt_syntax import PlainPrompt, plain_prompt, weighted_prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,7 @@ class Studio:
                 **named(chosen.painter, painter),
                 guidance_scale=Model.guidance_scale if painter else chosen.painter.guidance_scale,
                 adapter=None if painter else optional_folder(chosen.adapter),
+                adapter_name=chosen.adapter.source if chosen.adapter else None,
                 decoder=None if painter else optional_folder(chosen.decoder),
             ),
             models=chosen.name,
@@ -187,7 +188,6 @@ class Studio:
         elif isinstance(start, str):
             with timer.measure("translate"):
                 prompt = self._bilingual_prompt(start, options)
-                options = _with_negative(options, plain_prompt(start).negative)
         else:
             with timer.measure("caption"):
                 candidates = self.captioner.caption(start, options.caption)
@@ -197,15 +197,20 @@ class Studio:
                 arabic = self._in_arabic(caption, options.translate)
             yield Translated(translation=arabic, seconds=timer.last)
             prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
-        yield Prompted(prompt=prompt, seconds=timer.last if isinstance(start, str) else 0.0)
+        with timer.measure("translate"):
+            paint, warnings = self._paint_options(options, prompt)
+            # The prompt of an earlier run may say what had no effect there.
+            earlier = (one for one in prompt.warnings if one is not Notice.NO_GUIDANCE)
+            prompt = replace(prompt, warnings=tuple(dict.fromkeys((*earlier, *warnings))))
+        yield Prompted(
+            prompt=prompt, seconds=timer.seconds["translate"] if isinstance(start, str) else 0.0
+        )
 
         # 2. English -> new pictures; each is captioned and compared with the prompt.
         pictures: list[Picture] = []
         fidelity: list[Fidelity | None] = []
         # Of a picture in which there is nothing to see, nothing is painted.
-        events = (
-            self.painter.paint(prompt.english, self._in_english(options)) if prompt.english else ()
-        )
+        events = self.painter.paint(prompt.for_painter, paint) if prompt.english else ()
         for event in events:
             yield event
             if isinstance(event, Painted):
@@ -251,11 +256,35 @@ class Studio:
     def _bilingual_prompt(self, text: str, options: RunOptions) -> Prompt:
         """Return a typed prompt in English and Arabic, whatever its language."""
         plain = plain_prompt(text)
-        words = checked_text(plain.words)
-        prompt = self._translated_prompt(words, options)
-        if not plain.is_changed:
-            return prompt
-        return replace(prompt, given=text, warnings=(*prompt.warnings, Notice.PROMPT_SYNTAX))
+        prompt = self._translated_prompt(checked_text(plain.words), options)
+        weighted, warnings = self._weighted(prompt.english, plain, prompt.language, options)
+        if plain.is_changed:
+            warnings = (*warnings, Notice.PROMPT_SYNTAX)
+        return replace(
+            prompt,
+            given=text,
+            weighted=weighted,
+            negative=plain.negative,
+            warnings=(*prompt.warnings, *warnings),
+        )
+
+    def _weighted(
+        self, english: str, plain: PlainPrompt, source: str, options: RunOptions
+    ) -> tuple[str, tuple[Notice, ...]]:
+        """Put the weights of a typed text into its translation, where the painter reads them."""
+
+        def in_english(phrase: str) -> str:
+            if source in (ENGLISH.code, ARABIC.code):
+                return self._arabic_parts_translated(phrase, options)[0]
+            to_english = TranslateOptions(source=source, target=ENGLISH.code)
+            return self.translator.translate(phrase, to_english).text.rstrip(".")
+
+        readable = self.painter.sampling(options.paint.recipe).prompt_weights
+        weighted, is_complete = weighted_prompt(
+            english, plain.weights if readable else (), in_english
+        )
+        is_complete &= readable or not plain.weights
+        return weighted, () if is_complete else (Notice.WEIGHTS_LOST,)
 
     def _translated_prompt(self, text: str, options: RunOptions) -> Prompt:
         source = language(options.language) if options.language else detect_language(text)
@@ -296,15 +325,23 @@ class Studio:
             parts.append(part)
         return checked_text("".join(parts), "translated prompt"), tuple(dict.fromkeys(warnings))
 
-    def _in_english(self, options: RunOptions) -> PaintOptions:
-        """The options for the painter, which reads English only."""
+    def _paint_options(
+        self, options: RunOptions, prompt: Prompt
+    ) -> tuple[PaintOptions, tuple[Notice, ...]]:
+        """The options for the painter, which reads English only, and what has no effect."""
         paint = options.paint
-        typed = clean(paint.negative_prompt)
-        words = plain_prompt(checked_text(typed, "negative prompt")).words if typed else ""
-        if not words:
-            return replace(paint, negative_prompt="")
-        negative, _ = self._arabic_parts_translated(words, options)
-        return replace(paint, negative_prompt=negative)
+        typed = ", ".join(filter(None, (clean(paint.negative_prompt), prompt.negative)))
+        plain = plain_prompt(checked_text(typed, "negative prompt")) if typed else PlainPrompt("")
+        negative, warnings = plain.words, tuple[Notice, ...]()
+        if negative:
+            negative, _ = self._arabic_parts_translated(negative, options)
+            weighted, warnings = self._weighted(negative, plain, ENGLISH.code, options)
+            negative = weighted or negative
+        is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
+        wants_guidance = negative or paint.guidance_scale not in (None, 1)
+        if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
+            warnings = (*warnings, Notice.NO_GUIDANCE)
+        return replace(paint, negative_prompt=negative), warnings
 
     def _prompt(
         self,
@@ -351,12 +388,6 @@ class Studio:
         # A captioner that does not know the picture may confirm its prompt, but not deny it.
         is_denied = fidelity.score < 1 and Notice.OUT_OF_WORLD in caption.warnings
         return None if is_denied else fidelity
-
-
-def _with_negative(options: RunOptions, negative: str) -> RunOptions:
-    """Add what a prompt itself says that the pictures should not show."""
-    both = ", ".join(filter(None, (options.paint.negative_prompt, negative)))
-    return replace(options, paint=replace(options.paint, negative_prompt=both))
 
 
 def _is_mixed(text: str) -> bool:

@@ -11,7 +11,7 @@ They are public, so that programs that use Marsam can be tested without models::
 import colorsys
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
@@ -126,7 +126,7 @@ class FakePainter:
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return the settings without a LoRA adapter."""
-        return recipes(adapter=False)[recipe]
+        return replace(recipes()[recipe], scheduler="FakeScheduler", prompt_weights=True)
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Yield the steps of each picture and the picture, or raise ``error`` before the first."""

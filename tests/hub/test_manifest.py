@@ -171,7 +171,7 @@ def test_verify_names_the_damaged_file_of_the_mini_set(
     monkeypatch.setattr("marsam.hub.catalog.resources.files", lambda name: package)
     assert marsam("models", "verify", "mini") == 0
     assert (
-        "captioner: intact (6 files verified by Marsam's own checksums)" in capsys.readouterr().out
+        "captioner: intact (7 files verified by Marsam's own checksums)" in capsys.readouterr().out
     )
 
     # One bit of a weight: the file stays valid, so only the checksum detects it.

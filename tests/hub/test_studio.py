@@ -1,8 +1,10 @@
 """The standard set: download, load and run, and run again without the hub."""
 
 import json
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,16 +25,19 @@ from marsam import (
 from marsam.cli import main
 from marsam.cpu import winograd
 from marsam.device import Device
+from marsam.errors import OptionError
 from marsam.hub import download
 from marsam.hub.catalog import STANDARD
 from marsam.hub.model_files import ADAPTER_FILE
+from marsam.imaging.metadata import record_of
 from marsam.options import CaptionOptions, TranslateOptions
+from marsam.runs.repeat import require_same_sampling
 from marsam.stages.painter import DiffusionPainter
 
 from .fake_hub import FakeHub
 from .tiny_models import ADAPTER, BLIP, DECODER
 
-PHOTO = Image.new("RGB", (40, 30), "green")
+PHOTO = Image.effect_noise((40, 30), 80).convert("RGB")
 SMALL = RunOptions(
     caption=CaptionOptions(beams=2, max_tokens=4),
     translate=TranslateOptions(beams=2),
@@ -100,10 +105,41 @@ def test_drafts_use_the_adapter_and_do_not_affect_later_pictures(hub: FakeHub) -
 
     before, draft, after, again = (painted(options) for options in (slow, quick, slow, quick))
     assert (draft.scheduler, draft.steps, draft.guidance_scale) == ("LCM", 4, 1.0)
+    assert (draft.adapter, before.adapter) == (ADAPTER, "")
     assert pixels(before) == pixels(after)
     assert pixels(draft) == pixels(again)
     for name in (ADAPTER, DECODER):
         assert len(hub.downloaded(name)) == {ADAPTER: 1, DECODER: 2}[name]
+
+
+def test_a_draft_records_no_negative_prompt_and_is_not_repeated_otherwise(hub: FakeHub) -> None:
+    assert pull("standard") == 0
+    with_adapter = Studio.load("standard", device="cpu").painter
+    assert isinstance(with_adapter, DiffusionPainter)
+    without = DiffusionPainter(with_adapter.folder, device=with_adapter.device)
+    options = PaintOptions(
+        pictures=1,
+        seed=3,
+        recipe=Recipe.DRAFT,
+        negative_prompt="dog",
+        guidance_scale=12,
+        width=64,
+        height=64,
+    )
+    records = []
+    for painter, kept, sampler in (
+        (with_adapter, "", f"LCM + {ADAPTER}"),
+        (without, "dog", "UniPCMultistep"),
+    ):
+        (picture,) = (e.picture for e in painter.paint("cat", options) if isinstance(e, Painted))
+        assert picture.negative_prompt == kept
+        record = record_of(replace(picture, image=Image.new("RGB", (64, 64))), None)
+        require_same_sampling(record, painter)
+        records.append((record, sampler))
+    for (record, sampler), other in zip(records, (without, with_adapter), strict=True):
+        with pytest.raises(OptionError, match=re.escape(f"painted with {sampler}.")) as refused:
+            require_same_sampling(record, other)
+        assert sampler in refused.value.arabic
 
 
 def test_a_draft_matches_the_diffusers_pipeline_with_the_adapter(hub: FakeHub) -> None:

@@ -32,7 +32,7 @@ def test_there_is_no_estimate_before_the_first_measurement() -> None:
 
 def test_one_picture_gives_an_estimate_for_every_recipe() -> None:
     estimator = TimeEstimator(fake_studio())
-    samplings = recipes(adapter=False)
+    samplings = recipes()
     balanced = samplings[Recipe.BALANCED]
     estimator.update(painted(balanced.steps), 10.0)
     assert estimator.estimate(PaintOptions(pictures=4)) == pytest.approx(40)

@@ -208,7 +208,7 @@ def test_a_prompt_cannot_add_parameters() -> None:
     ("prompt", "literal"),
     [
         ("a cat (black) AND a dog [white]", r"a cat \(black\) and a dog \[white\]"),
-        ("((cat:1.3)) BREAK", r"\(\(cat:1.3\)\) break"),
+        ("((cat: 1.3)) BREAK", r"\(\(cat: 1.3\)\) break"),
         ("a \\ slash, LANDSCAPE", r"a \\ slash, LANDSCAPE"),
         ("<lora:x:1>", "‹lora:x:1›"),
     ],
@@ -216,6 +216,12 @@ def test_a_prompt_cannot_add_parameters() -> None:
 def test_words_are_words_in_other_programs_too(prompt: str, literal: str) -> None:
     text = infotext(replace(RECORD, prompt=prompt, negative_prompt=prompt)).split("\n")
     assert text[:2] == [literal, f"Negative prompt: {literal}"]
+
+
+def test_weights_are_weights_in_other_programs_too() -> None:
+    record = replace(RECORD, prompt=r"a (black \(or gray\) cat:1.3) AND (sun:0.8)")
+    (line, *_) = infotext(record).split("\n")
+    assert line == r"a (black \(or gray\) cat:1.3) and (sun:0.8)"
 
 
 def test_infotext_is_saved_where_other_tools_read_it(image: Image.Image, tmp_path: Path) -> None:

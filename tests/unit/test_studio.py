@@ -27,6 +27,7 @@ from marsam import (
 )
 from marsam.errors import UnknownWords
 from marsam.notices import Notice
+from marsam.recipes import SamplingConfig, recipes
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from marsam.text.prompt_syntax import plain_prompt
 
@@ -177,14 +178,59 @@ def test_arabic_in_an_english_prompt_is_translated_piece_by_piece(typed: str, en
     assert (own.english, own.arabic) == (english, plain_prompt(typed).words)
 
 
-def test_what_other_programs_understand_is_taken_out_and_said() -> None:
-    typed = "(قطة:1.3), 8k <lora:x:1> --no dog"
+def test_weights_reach_the_painter_and_the_rest_is_taken_out_and_said() -> None:
+    typed = "(قطة:1.3), 8k <lora:x:1> --no كلب"
     options = RunOptions(paint=PaintOptions(pictures=1, negative_prompt="(blurry:1.2)"))
-    result = fake_studio(translations=WORDS).run(prompt=typed, options=options)
+    studio = fake_studio(translations=WORDS)
+    result = studio.run(prompt=typed, options=options)
     assert (result.prompt.english, result.prompt.given) == ("a cat, 8k", typed)
-    assert Notice.PROMPT_SYNTAX in result.prompt.warnings
+    assert result.prompt.warnings == (Notice.PROMPT_SYNTAX,)
     (picture,) = result.pictures
-    assert (picture.prompt, picture.negative_prompt) == ("a cat, 8k", "blurry, dog")
+    assert (picture.prompt, picture.negative_prompt) == ("(a cat:1.3), 8k", "(blurry:1.2), a dog")
+    # A later run of the same prompt, as after an interruption, does the same.
+    stored = Prompt.from_dict(result.prompt.to_dict())
+    assert stored == result.prompt
+    (again,) = studio.run(prompt=stored, options=options).pictures
+    assert (again.prompt, again.negative_prompt) == (picture.prompt, picture.negative_prompt)
+
+
+def test_a_weight_that_cannot_be_applied_is_said() -> None:
+    class PlainPainter(FakePainter):
+        def sampling(self, recipe: Recipe) -> SamplingConfig:
+            return recipes()[recipe]
+
+    plain = replace(fake_studio(), painter=PlainPainter())
+    for studio, typed, painted in (
+        (plain, "(cat:1.3) on a sofa", "cat on a sofa"),
+        (fake_studio(), "(cat:5) on a sofa", "(cat:2) on a sofa"),
+    ):
+        result = studio.run(prompt=typed, pictures=1)
+        assert result.prompt.warnings == (Notice.WEIGHTS_LOST,)
+        assert (result.prompt.english, result.pictures[0].prompt) == ("cat on a sofa", painted)
+
+
+@pytest.mark.parametrize(
+    ("paint", "is_said"),
+    [
+        (PaintOptions(pictures=1), False),
+        (PaintOptions(pictures=1, negative_prompt="dog"), True),
+        (PaintOptions(pictures=1, guidance_scale=9), True),
+        (PaintOptions(pictures=1, guidance_scale=1), False),  # as the record of such a picture
+    ],
+)
+def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
+    class UnguidedPainter(FakePainter):
+        def sampling(self, recipe: Recipe) -> SamplingConfig:
+            return replace(recipes()[recipe], classifier_free_guidance=False)
+
+    unguided = replace(fake_studio(), painter=UnguidedPainter())
+    prompt = unguided.run(prompt="a cat", options=RunOptions(paint=paint)).prompt
+    assert (Notice.NO_GUIDANCE in prompt.warnings) == is_said
+    # With another painter the same prompt has no such notice.
+    again = fake_studio().run(prompt=prompt, options=RunOptions(paint=replace(paint, seed=1)))
+    assert (Notice.NO_GUIDANCE in again.prompt.warnings) == (
+        paint.guidance_scale == 1 and bool(paint.negative_prompt)
+    )
 
 
 def test_a_latin_name_stays_in_its_arabic_sentence() -> None:

@@ -32,10 +32,8 @@ from marsam.cli.serve import serve, studio
 from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
 from marsam.imaging.file_kinds import READABLE
-from marsam.imaging.metadata import prompt_of
 from marsam.journal.records import NewRun
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions, parse_size
-from marsam.recipes import recipe_named
 from marsam.results import Event
 from marsam.runs import eta
 from marsam.stages.loading import prepare_process
@@ -188,26 +186,15 @@ def _recorded(
 
 def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
     """Paint a picture again from the record in its metadata."""
+    from marsam.runs.repeat import repeat_options, repeat_prompt, require_same_sampling
+
     record = required_record(like)
     known = set_with_painter(record.painter)
     studio = Studio.load(known, painter=None if known else record.painter, device=device)
-    options = RunOptions(
-        paint=PaintOptions(
-            pictures=1,
-            seed=record.seed,
-            recipe=recipe_named(record.recipe),
-            steps=record.steps,
-            guidance_scale=record.guidance_scale,
-            negative_prompt=record.negative_prompt,
-            width=record.width,
-            height=record.height,
-        ),
-        check=False,
-    )
+    require_same_sampling(record, studio.painter)
+    options = RunOptions(paint=repeat_options(record), check=False)
     save = save_to(out)
-    # Not as text, from which the syntax of other programs would be taken out.
-    prompt = prompt_of(record, studio.painter.measure(record.prompt))
-    events = studio.stream(None, options, prompt=prompt)
+    events = studio.stream(None, options, prompt=repeat_prompt(record, studio.painter))
     render_events(events, options, save, as_json=as_json)
 
 

@@ -26,8 +26,8 @@ from PIL.PngImagePlugin import PngInfo
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
 from marsam.notices import Notice
-from marsam.results import Picture, Prompt, PromptLength
-from marsam.text.languages import ENGLISH
+from marsam.results import Picture, Prompt
+from marsam.text.prompt_syntax import weighted_parts
 from marsam.version import __version__
 
 RECORD_FORMAT = 1  # increases when an older Marsam would misread a newer file
@@ -81,8 +81,15 @@ class Record:
     height: int  # in pixels
     painter: str  # name of the model
     recipe: str
+    adapter: str = ""  # name of the LoRA, if one was used
     warnings: str = ""  # about the description: names of Notice, separated by spaces
     version: str = __version__  # of Marsam
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Return the notices about the description."""
+        names = self.warnings.split()
+        return tuple(notice for notice in Notice if str(notice) in names)
 
     def to_json(self) -> str:
         """Return one line of JSON without control characters; lone surrogates become ``?``."""
@@ -102,26 +109,13 @@ class Record:
             version = _typed(data["format"], int)
             if version > RECORD_FORMAT:
                 raise PictureError("A newer Marsam made this image; update Marsam to read it.")
-            data.setdefault("warnings", "")  # pictures of earlier versions have none
+            data = {"warnings": "", "adapter": "", **data}  # not in pictures of earlier versions
             values = {field.name: _typed(data[field.name], field.type) for field in fields(cls)}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PictureError(_DAMAGED) from error
         if version != RECORD_FORMAT:
             raise PictureError(_DAMAGED)
         return cls(**values)
-
-
-def prompt_of(record: Record, length: PromptLength) -> Prompt:
-    """The prompt of a picture's record, to be painted again unchanged; ``length`` is its own."""
-    return Prompt(
-        english=record.prompt,
-        arabic=record.arabic,
-        given=record.prompt,
-        language=ENGLISH.code,
-        back=None,
-        length=length,
-        warnings=tuple(notice for notice in Notice if str(notice) in record.warnings.split()),
-    )
 
 
 def record_of(picture: Picture, prompt: Prompt | None) -> Record:
@@ -136,6 +130,7 @@ def record_of(picture: Picture, prompt: Prompt | None) -> Record:
         seed=picture.seed,
         steps=picture.steps,
         scheduler=picture.scheduler,
+        adapter=picture.adapter,
         guidance_scale=picture.guidance_scale,
         width=picture.image.width,
         height=picture.image.height,
@@ -159,8 +154,8 @@ def _typed(value: Any, kind: Any) -> Any:
 
 def infotext(record: Record) -> str:
     """The generation parameters as text, in the format of AUTOMATIC1111's web UI."""
-    lines = [_literal(record.prompt)]
-    if negative := _literal(record.negative_prompt):
+    lines = [_prompt(record.prompt)]
+    if negative := _prompt(record.negative_prompt):
         lines.append(f"Negative prompt: {negative}")
     settings = {
         "Steps": record.steps,
@@ -174,9 +169,18 @@ def infotext(record: Record) -> str:
     return "\n".join(lines).strip()
 
 
+def _prompt(text: str) -> str:
+    """A prompt whose weights are read as weights, and no other bracket."""
+    parts = weighted_parts(_one_line(text))
+    return "".join(
+        _literal(part) if weight == 1 else f"({_literal(part)}:{weight:g})"
+        for part, weight in parts
+    )
+
+
 def _literal(text: str) -> str:
-    """A prompt in which no bracket is a weight, and no word in capitals composes two prompts."""
-    text = re.sub(r"\b(AND|BREAK)\b", lambda word: word[0].lower(), _one_line(text))
+    """A text in which no bracket is a weight, and no word in capitals composes two prompts."""
+    text = re.sub(r"\b(AND|BREAK)\b", lambda word: word[0].lower(), text)
     text = text.replace("<", "\u2039").replace(">", "\u203a")  # of adapters; nothing escapes them
     return re.sub(r"([\\()\[\]])", r"\\\1", text)
 

@@ -92,9 +92,9 @@ def execute_run(
             match event:
                 case Captioned():
                     captions = event.candidates
-                case Prompted() if run.prompt is None:
+                case Prompted() if event.prompt != run.prompt:
                     prompt = event.prompt
-                    journal.save_text(run.id, captions, prompt)
+                    journal.save_text(run.id, captions or run.captions, prompt)
                 case Painted():
                     picture = replace(event.picture, index=event.picture.index + done)
                     event = replace(event, picture=picture)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from marsam.hub.model_files import ADAPTER_FILE, is_weights
 from marsam.options import PaintOptions, checked_text, new_seed
 from marsam.recipes import Recipe, SamplingConfig, recipe_named, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
+from marsam.stages import weighted_prompt
 from marsam.stages.loading import import_lock, loading_model, read_config, require_files, silence
 from marsam.stages.lora import LoraFusion
 
@@ -43,6 +45,7 @@ class DiffusionPainter:
         name: its name in results; the folder's name by default.
         guidance_scale: used when the options name none.
         adapter: a folder with a LoRA for few steps; drafts use it.
+        adapter_name: its name in results; the folder's name by default.
         decoder: a folder with a tiny VAE decoder (TAESD) for such drafts and for previews.
     """
 
@@ -54,16 +57,19 @@ class DiffusionPainter:
         name: str | None = None,
         guidance_scale: float = 7.5,
         adapter: Path | None = None,
+        adapter_name: str | None = None,
         decoder: Path | None = None,
     ) -> None:
         self.folder, self.device = folder, device
         # Unfusing a LoRA reads the U-Net's weights again, which needs safetensors.
         self.adapter = adapter if self._unet_files else None
+        self.adapter_name = (adapter_name or self.adapter.name) if self.adapter else ""
         self.decoder = decoder
         self.name = name or folder.name
         self.guidance_scale = guidance_scale
         self._lock = threading.Lock()  # a pipeline holds the state of one picture
-        self._family = str(read_config(folder, "model_index.json").get("_class_name"))
+        self._index = read_config(folder, "model_index.json")
+        self._family = str(self._index.get("_class_name"))
 
     @cached_property
     def _loaded(self) -> tuple[Any, Mapping[str, Any], LoraFusion | None]:
@@ -151,8 +157,15 @@ class DiffusionPainter:
         return PromptLength(tokens=len(tokens), limit=limit, cut=cut.strip())
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
-        """Return the sampling configuration of a recipe with this painter."""
-        return recipes(adapter=self.adapter is not None)[recipe_named(recipe)]
+        """See :meth:`marsam.stages.Painter.sampling`."""
+        sampling = self._sampling(recipe)
+        if sampling.scheduler is None:
+            _library, shipped = self._index.get("scheduler") or ("", None)
+            sampling = replace(sampling, scheduler=shipped)
+        return replace(sampling, prompt_weights=self._family in weighted_prompt.PIPELINES)
+
+    def _sampling(self, recipe: Recipe) -> SamplingConfig:
+        return recipes(adapter=self.adapter_name)[recipe_named(recipe)]
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[PaintEvent]:
         """See :meth:`marsam.stages.Painter.paint`."""
@@ -176,16 +189,17 @@ class DiffusionPainter:
         ):
             emit.raise_if_closed()
             pipe, shipped_scheduler, lora = self._loaded
-            sampling = self.sampling(options.recipe)
+            sampling = self._sampling(options.recipe)
             vae, tiny_vae = self._vae, self._tiny_vae
             if lora is not None:
-                lora.set_fused(sampling.uses_lora)
-                pipe.vae = tiny_vae if sampling.uses_lora else vae
+                lora.set_fused(bool(sampling.adapter))
+                pipe.vae = tiny_vae if sampling.adapter else vae
             pipe.scheduler = scheduler = _scheduler(pipe, sampling, shipped_scheduler)
             steps = options.steps or sampling.steps
             guidance = options.guidance_scale or self.guidance_scale
             if not sampling.classifier_free_guidance:
                 guidance = 1.0
+            negative = options.negative_prompt if guidance > 1 else ""
             started = time.monotonic()
 
             def on_step(
@@ -202,8 +216,7 @@ class DiffusionPainter:
                 return {}
 
             output = pipe(
-                prompt,
-                negative_prompt=options.negative_prompt or None,
+                **weighted_prompt.encode_prompts(pipe, prompt, negative),
                 num_inference_steps=steps,
                 guidance_scale=guidance,
                 width=options.width,
@@ -217,11 +230,12 @@ class DiffusionPainter:
             seed=seed,
             prompt=prompt,
             image=None if blocked else output.images[0],
-            negative_prompt=options.negative_prompt,
+            negative_prompt=negative,
             recipe=options.recipe,
             steps=steps,
             guidance_scale=guidance,
             scheduler=type(scheduler).__name__.removesuffix("Scheduler"),
+            adapter=sampling.adapter,
             painter=self.name,
             blocked=blocked,
         )

@@ -54,11 +54,15 @@ class Painter(Protocol):
         """Count a prompt's tokens, and return the part that is cut."""
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
-        """Return the sampling configuration of a recipe with this painter."""
+        """Return the sampling configuration of a recipe with this painter.
+
+        ``scheduler`` is never None: it is the one that the model ships where the recipe has none.
+        """
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Generate ``options.pictures`` pictures, one after another.
 
+        ``prompt`` may have weights, as ``weighted`` of :class:`marsam.results.Prompt`.
         Picture ``i`` depends only on the prompt, the options and ``seed + i``. Closing the iterator
         cancels the work between two steps.
 

@@ -70,6 +70,6 @@ def error_message(error: MarsamError) -> Bilingual:
     if isinstance(error, errors.UnknownWords) and error.words:
         sentence = unknown_words_sentence(error.words)
         return Bilingual(sentence.en, sentence.ar)
-    if isinstance(error, errors.PictureError) and error.arabic:
+    if isinstance(error, errors.InputError) and error.arabic:
         return Bilingual(str(error), error.arabic)
     return next(message for kind, message in ERROR_MESSAGES.items() if isinstance(error, kind))

@@ -8,21 +8,22 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.errors import MarsamError, PictureError, UnknownWords
+from marsam.errors import MarsamError, OptionError, PictureError, UnknownWords
 from marsam.imaging import metadata
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.imaging.metadata import Record
 from marsam.journal.records import NewRun
-from marsam.options import CaptionOptions, PaintOptions, RunOptions
+from marsam.options import CaptionOptions, RunOptions
 from marsam.results import Captioned, Prompted, Translated
 from marsam.runs.execution import RunRecorder, create_run, execute_run
+from marsam.runs.repeat import repeat_options, repeat_prompt, require_same_sampling
 from marsam.text import languages
 from marsam.ui.i18n import ARABIC, ENGLISH
 from marsam.ui.updates import Update, merge
 from marsam.web import render
 from marsam.web.layout import EXAMPLES
 from marsam.web.session import Session, Sessions, sha256_of, uploaded_path
-from marsam.web.settings import RECIPES_BY_NAME, SIZES
+from marsam.web.settings import SIZES
 from marsam.web.strings import STRINGS
 from marsam.web.view import QUEUED, UNQUEUED, View, candidates_update, notes_update
 
@@ -116,7 +117,6 @@ class DescribeHandlers:
                         case Prompted():
                             session.prompt = event.prompt
                             break
-            session.described.set()
             yield merge(self.view.show_prompt(session), self.view.show_history(session)) | {
                 parts.status: render.status_panel(STRINGS.html("captions_ready"))
             }
@@ -146,6 +146,7 @@ class DescribeHandlers:
     def select_candidate(self, index: int | None, request: gr.Request) -> Update:
         """Use another caption as the prompt."""
         session = self.sessions.of(request)
+        session.described.wait()  # it makes the first caption the prompt when it ends
         if index is None or not 0 <= index < len(session.captions):
             return {self.components.status: gr.skip()}
         return self.translate_edited(ENGLISH, session.captions[index].text, "", request)
@@ -179,19 +180,15 @@ class DescribeHandlers:
         """Load the prompt and the settings that are stored in one of Marsam's pictures."""
         # A size that the page does not offer was the model's default.
         offered = f"{record.width}×{record.height}" in SIZES
-        session.options = PaintOptions(
-            pictures=1,
-            seed=record.seed,
-            recipe=RECIPES_BY_NAME.get(record.recipe, PaintOptions().recipe),
-            steps=record.steps,
-            guidance_scale=record.guidance_scale,
-            negative_prompt=record.negative_prompt,
-            width=record.width if offered else None,
-            height=record.height if offered else None,
-        )
-        session.prompt = metadata.prompt_of(record, self.studio.painter.measure(record.prompt))
+        options = repeat_options(record)
+        session.options = options if offered else replace(options, width=None, height=None)
+        session.prompt = repeat_prompt(record, self.studio.painter)
         session.image, session.image_sha256, session.run = path, sha256_of(path), None
         session.captions, session.pictures, session.edited = (), [], ""
+        try:
+            require_same_sampling(record, self.studio.painter)
+        except OptionError as error:  # the settings are worth having all the same
+            self.view.warn(session, error)
         return self.view.show_session(session, image=False) | {
             self.components.status: render.status_panel(STRINGS.html("restored"))
         }
@@ -209,4 +206,5 @@ def _is_edited(session: Session, language: str, english: str, arabic: str) -> bo
     prompt, text = session.prompt, (arabic if language == ARABIC else english).strip()
     if prompt is None or not text:
         return bool(text)
-    return text not in ((prompt.arabic, prompt.given) if language == ARABIC else (prompt.english,))
+    own = (prompt.arabic, prompt.given) if language == ARABIC else (prompt.english, prompt.weighted)
+    return text not in own

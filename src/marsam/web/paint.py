@@ -12,7 +12,7 @@ from markupsafe import Markup
 from marsam.errors import MarsamError
 from marsam.journal.records import NewRun
 from marsam.options import PaintOptions, RunOptions, new_seed
-from marsam.results import Checked, Painted, Previewed
+from marsam.results import Checked, Painted, Previewed, Prompted
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.ui.html import EMPTY
 from marsam.ui.i18n import ARABIC, pictures, runs
@@ -164,7 +164,7 @@ class PaintHandlers:
         events: "queue.SimpleQueue[RunEvent]",
         options: PaintOptions,
     ) -> Iterator[Update]:
-        parts = self.components
+        parts, prompt = self.components, session.prompt
         yield self.view.show_prompt(session) | {
             parts.paint: gr.update(interactive=False),
             parts.stop: gr.update(visible=True),
@@ -184,6 +184,10 @@ class PaintHandlers:
                     if event.image is not None or now - reported > MIN_REPORT_INTERVAL_S:
                         reported = now
                         yield {parts.status: self._step_panel(event, options, now - started)}
+                case Prompted():
+                    if session.run == run and session.prompt == prompt:
+                        session.prompt = event.prompt
+                        yield self.view.show_notes(session)
                 case Painted() | Checked():
                     # Another run may have been opened on the page meanwhile.
                     if session.run == run and self._load_pictures(session, run):

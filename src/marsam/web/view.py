@@ -74,9 +74,10 @@ class View:
         english, arabic = (prompt.english, prompt.arabic) if prompt else ("", "")
         if prompt and prompt.language == languages.ARABIC.code:
             arabic = prompt.given
+        shown = prompt.for_painter if prompt else ""
         found = prompt.warnings if prompt else ()
         return self.show_notes(session) | {
-            parts.english: gr.update(value=english),
+            parts.english: gr.update(value=shown),
             parts.arabic: gr.update(value=arabic),
             parts.candidates: candidates_update(session),
             parts.fetch_models: self.fetch_models_update(OUTSIDE.intersection(found)),
