@@ -161,23 +161,60 @@ class Studio:
         return self._workflow(checked_text(clean(prompt or "")), options)
 
     def describe(
-        self, image: ImageSource, options: CaptionOptions | None = None
+        self,
+        image: ImageSource,
+        options: CaptionOptions | None = None,
+        translate: TranslateOptions | None = None,
     ) -> tuple[tuple[Caption, Translation], ...]:
-        """Caption an image without painting: the best caption first, each with its Arabic.
+        """Caption an image without painting: the best caption first, each with its translation.
+
+        Args:
+            image: as in :meth:`stream`.
+            options: how it is captioned.
+            translate: how the captions are translated; into Arabic by default.
 
         Raises:
             PictureError: when the picture cannot be read.
+            LanguageError: when the translator does not know the language.
             ModelError: when a model cannot be loaded.
         """
         picture = open_picture(image, side=CAPTION_SIDE)
         captions = self.captioner.caption(picture, options or CaptionOptions())
-        return tuple((caption, self._in_arabic(caption)) for caption in captions)
+        translate = translate or TranslateOptions()
+        return tuple((caption, self._translated(caption, translate)) for caption in captions)
 
-    def _in_arabic(self, caption: Caption, options: TranslateOptions | None = None) -> Translation:
+    def _translated(self, caption: Caption, options: TranslateOptions) -> Translation:
         """Translate a caption; of an empty one the translation is empty, too."""
         if not caption.text:
-            return Translation(text="", source=ENGLISH.code, target=ARABIC.code)
-        return self.translator.translate(caption.text, options or TranslateOptions())
+            return Translation(text="", source=ENGLISH.code, target=options.target)
+        return self.translator.translate(caption.text, options)
+
+    def prepare_painting(
+        self, options: RunOptions, negative: str = ""
+    ) -> tuple[PaintOptions, tuple[Notice, ...]]:
+        """Return the options for the painter, which reads English only, and what has no effect.
+
+        Args:
+            options: with a negative prompt in English or Arabic.
+            negative: what else the pictures should not show.
+
+        Raises:
+            PromptError: when the negative prompt is too long, or has words that the models do not
+                know.
+        """
+        paint = options.paint
+        typed = ", ".join(filter(None, (clean(paint.negative_prompt), negative)))
+        plain = plain_prompt(checked_text(typed, "negative prompt")) if typed else PlainPrompt("")
+        english, warnings = plain.words, tuple[Notice, ...]()
+        if english:
+            english, _ = self._arabic_parts_translated(english, options)
+            weighted, warnings = self._weighted(english, plain, ENGLISH.code, options)
+            english = weighted or english
+        is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
+        wants_guidance = english or paint.guidance_scale not in (None, 1)
+        if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
+            warnings = (*warnings, Notice.NO_GUIDANCE)
+        return replace(paint, negative_prompt=english), warnings
 
     def _workflow(self, start: Image.Image | str | Prompt, options: RunOptions) -> Iterator[Event]:
         timer = StageTimer()
@@ -194,11 +231,11 @@ class Studio:
             caption = candidates[0]
             yield Captioned(caption=caption, candidates=candidates, seconds=timer.last)
             with timer.measure("translate"):
-                arabic = self._in_arabic(caption, options.translate)
+                arabic = self._translated(caption, options.translate)
             yield Translated(translation=arabic, seconds=timer.last)
             prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
         with timer.measure("translate"):
-            paint, warnings = self._paint_options(options, prompt)
+            paint, warnings = self.prepare_painting(options, prompt.negative)
             # The prompt of an earlier run may say what had no effect there.
             earlier = (one for one in prompt.warnings if one is not Notice.NO_GUIDANCE)
             prompt = replace(prompt, warnings=tuple(dict.fromkeys((*earlier, *warnings))))
@@ -324,24 +361,6 @@ class Studio:
                 part = translated.text.rstrip(".")
             parts.append(part)
         return checked_text("".join(parts), "translated prompt"), tuple(dict.fromkeys(warnings))
-
-    def _paint_options(
-        self, options: RunOptions, prompt: Prompt
-    ) -> tuple[PaintOptions, tuple[Notice, ...]]:
-        """The options for the painter, which reads English only, and what has no effect."""
-        paint = options.paint
-        typed = ", ".join(filter(None, (clean(paint.negative_prompt), prompt.negative)))
-        plain = plain_prompt(checked_text(typed, "negative prompt")) if typed else PlainPrompt("")
-        negative, warnings = plain.words, tuple[Notice, ...]()
-        if negative:
-            negative, _ = self._arabic_parts_translated(negative, options)
-            weighted, warnings = self._weighted(negative, plain, ENGLISH.code, options)
-            negative = weighted or negative
-        is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
-        wants_guidance = negative or paint.guidance_scale not in (None, 1)
-        if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
-            warnings = (*warnings, Notice.NO_GUIDANCE)
-        return replace(paint, negative_prompt=negative), warnings
 
     def _prompt(
         self,

@@ -665,8 +665,63 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     assert (record.english, record.arabic) == (CAT, QITTA)
 
 
+def test_new_pictures_with_other_options_are_painted_again(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    command = ["batch", "photos", "--out", "a.csv", "-n", "1", "--steps", "3", "--size", "64x64"]
+    command += ["--guidance", "5", "--negative", "(blurry:1.2)"]
+    assert marsam(*command) == 0
+    (path,) = Path("a-pictures").iterdir()
+    record = read_record(path)
+    assert record is not None
+    assert (record.steps, record.guidance_scale) == (3, 5.0)
+    assert record.negative_prompt == "(blurry:1.2)"
+    first = path.stat().st_mtime_ns
+    assert marsam(*command) == 0
+    assert path.stat().st_mtime_ns == first
+    assert marsam(*command[:-2]) == 0
+    again = read_record(path)
+    assert again is not None
+    assert again.negative_prompt == ""
+    capsys.readouterr()
+    assert marsam("batch", "photos", "--out", "a.csv", "--steps", "3") == 1
+    assert capsys.readouterr().err == (
+        "These options are for new pictures; ask for them with -n.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["batch", "photos", "--out", "nodir/a.csv"], "/nodir."),
+        (["batch", "photos", "--out", "nodir/a.html"], "/nodir."),
+        (["batch", "nowhere", "--out", "a.csv"], "Folder not found: nowhere."),
+        (
+            ["batch", "photos/0/picture 0.png", "--out", "a.csv"],
+            "photos/0/picture 0.png is a file. To caption single pictures, use: "
+            "marsam caption 'photos/0/picture 0.png'",
+        ),
+        (["paint", "a cat", "--out", "nodir/new"], "Folder not found: nodir."),
+        (
+            ["paint", "a cat", "--out", "cat.png"],
+            "--out names a folder, and cat.png is the name of a picture.",
+        ),
+    ],
+)
+def test_a_mistyped_path_makes_no_folder(
+    studio: Studio, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam(*command) == 1
+    assert capsys.readouterr().err.endswith(f"{said}\n")
+    assert not any(Path(name).exists() for name in ("nodir", "nowhere", "cat.png"))
+
+
 def test_a_contact_sheet_in_another_folder_shows_the_new_pictures(studio: Studio) -> None:
     make_folder(Path("photos"), 1)
+    Path("data").mkdir()
+    Path("web").mkdir()
     assert marsam("batch", "photos", "--out", "data/c.csv", "--out", "web/c.html", "-n", "1") == 0
     page = Path("web/c.html").read_text(encoding="utf-8")
     shown = [Path("web", unquote(one)) for one in re.findall('<img src="([^"]+)"', page)]

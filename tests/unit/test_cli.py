@@ -168,6 +168,18 @@ def test_captions_of_several_pictures_isolate_arabic(
     assert said.err == "File not found: missing.png.\n"  # its name once
 
 
+def test_caption_takes_a_language_and_a_glossary(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("caption", photo, photo, "--to", "fr") == 0
+    french = f"{photo}: [fra_Latn] a cat on a blue background"
+    assert capsys.readouterr().out.splitlines()[1::2] == [french] * 2
+    Path("terms.toml").write_text('[[term]]\nterm = "cat"\narabic = "هرة"\n', encoding="utf-8")
+    assert marsam("caption", photo, "--to", "fr", "--glossary", "terms.toml", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["captions"]
+    assert row["fr"] == "[fra_Latn] a cat on a blue background"
+
+
 def test_caption_returns_candidates(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("caption", photo, "--candidates", "3", "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["captions"]

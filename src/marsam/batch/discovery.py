@@ -1,6 +1,7 @@
 """Find the images in a folder and its subfolders, in a stable order."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -22,8 +23,12 @@ def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
     Raises:
         OptionError: while iterating, when there is no such folder, or one cannot be read.
     """
-    if not folder.is_dir():
-        raise OptionError(f"Folder not found: {folder}.")
+    if folder.is_file():
+        raise OptionError(
+            f"{folder} is a file. To caption single pictures, use: "
+            f"marsam caption {shlex.quote(str(folder))}"
+        )
+    require_folder(folder)
     # Resolved, since one of the two paths may be absolute or lead through a link.
     excluded = exclude and exclude.resolve()
     for parent, folders, files in os.walk(folder, onerror=_raise_unreadable):
@@ -35,6 +40,12 @@ def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(parent, name)
+
+
+def require_folder(folder: Path) -> None:
+    """Raise OptionError when there is no such folder."""
+    if not folder.is_dir():
+        raise OptionError(f"Folder not found: {folder}.")
 
 
 def _raise_unreadable(error: OSError) -> NoReturn:

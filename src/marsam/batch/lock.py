@@ -5,6 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from marsam.batch.discovery import require_folder
 from marsam.errors import OptionError
 
 
@@ -16,7 +17,7 @@ def lock_table(table: Path) -> FileLock:
     """
     lock = FileLock(table.with_name(f".{table.stem}.marsam.lock"), thread_local=False)
     try:
-        table.parent.mkdir(parents=True, exist_ok=True)
+        require_folder(table.parent)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OptionError(

@@ -150,9 +150,24 @@ class BatchPipeline:
             record = metadata.read_record(path)
         except PictureError:
             return False
-        return record is not None and (
-            (record.prompt, record.seed, record.recipe, record.painter)
-            == (row.english, options.seed, options.recipe, self.painter.name)
+        sampling = self.painter.sampling(options.recipe)
+        guided = sampling.classifier_free_guidance and options.guidance_scale != 1
+        wanted = {
+            "prompt": row.english,
+            "seed": options.seed,
+            "recipe": options.recipe,
+            "painter": self.painter.name,
+            "scheduler": (sampling.scheduler or "").removesuffix("Scheduler"),
+            "adapter": sampling.adapter,
+            "steps": options.steps or sampling.steps,
+            "guidance_scale": options.guidance_scale if guided else 1.0,
+            "negative_prompt": options.negative_prompt if guided else "",
+            "width": options.width,
+            "height": options.height,
+        }
+        # What is None is the painter's own.
+        return record is not None and all(
+            value in (None, getattr(record, name)) for name, value in wanted.items()
         )
 
 

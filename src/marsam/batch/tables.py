@@ -13,6 +13,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 from marsam.atomic import commit, partial_path
+from marsam.batch.discovery import require_folder
 from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
 from marsam.errors import DiskFull, LettersLost, OptionError, is_disk_full
 from marsam.text.languages import language
@@ -52,8 +53,8 @@ class AtomicOutput:
     def __init__(self, path: Path, make: Callable[[Path], Writer]) -> None:
         self.path = path
         self._partial = partial_path(path)
+        require_folder(path.parent)
         with map_write_errors(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = make(self._partial)
 
     def write(self, row: Row) -> None:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +21,15 @@ from marsam.batch.tables import AtomicOutput
 from marsam.cli import console
 from marsam.cli import options as shared
 from marsam.errors import OptionError
+from marsam.notices import notice_sentences
 from marsam.options import (
     MAX_PICTURES,
     TRANSLATOR_NOT_ON_CLUSTER,
     BatchOptions,
     PaintOptions,
+    RunOptions,
     TranslateOptions,
+    parse_size,
 )
 from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
@@ -63,6 +67,10 @@ def batch(
         ),
     ] = None,
     recipe: shared.RecipeOption = PaintOptions.recipe,
+    negative: shared.Negative = PaintOptions.negative_prompt,
+    steps: shared.Steps = PaintOptions.steps,
+    guidance: shared.Guidance = PaintOptions.guidance_scale,
+    size: shared.Size = None,
     sidecar: Annotated[
         Sidecar | None, typer.Option(help="Also write the texts to a file beside each picture.")
     ] = None,
@@ -88,8 +96,20 @@ def batch(
     options = BatchOptions(
         languages=tuple(code for code in codes if code != ENGLISH.code),
         translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
-        paint=PaintOptions(pictures=pictures, seed=seed, recipe=recipe) if pictures else None,
     )
+    width, height = parse_size(size)
+    paint = PaintOptions(
+        pictures=max(1, pictures),
+        seed=seed,
+        recipe=recipe,
+        negative_prompt=negative,
+        steps=steps,
+        guidance_scale=guidance,
+        width=width,
+        height=height,
+    )
+    if not pictures and paint != PaintOptions(pictures=1):
+        raise OptionError("These options are for new pictures; ask for them with -n.")
     reviewed = reviewed_rows(out)
     started = time.monotonic()
     reviewed_codes = (code for row in reviewed.values() for code in row.texts)
@@ -109,6 +129,10 @@ def batch(
         else:
             studio = Studio.load(models, translator=translator, device=device)
         console.warn_mini_models(studio, quiet=as_json)
+        if pictures:
+            paint, notices = studio.prepare_painting(RunOptions(paint=paint))
+            console.warn(notice_sentences(notices))
+            options = replace(options, paint=paint)
         context = BatchContext(
             cache=cache, options=options, models=models_of(studio), reviewed=reviewed
         )

@@ -16,7 +16,8 @@ from rich import progress as bars
 from rich.console import Console
 
 from marsam import results
-from marsam.errors import MarsamError
+from marsam.batch.discovery import IMAGE_SUFFIXES, require_folder
+from marsam.errors import MarsamError, OptionError
 from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
@@ -102,6 +103,19 @@ def interruptible() -> Iterator[Callable[[], None]]:
         yield check
 
 
+def create_folder(folder: Path) -> None:
+    """Create a folder for output if needed, but no folder above it: its path may be mistyped.
+
+    Raises:
+        OptionError: when it cannot be created, or has the name of a picture.
+    """
+    if folder.suffix.lower() in IMAGE_SUFFIXES and not folder.is_dir():
+        raise OptionError(f"--out names a folder, and {folder.name} is the name of a picture.")
+    require_folder(folder.parent)
+    with map_save_errors(folder):
+        folder.mkdir(exist_ok=True)
+
+
 Save = Callable[[results.Picture, results.Prompt | None], Path | None]
 """Saves a picture and returns its file; None for a picture that the safety checker blocked."""
 
@@ -112,10 +126,9 @@ def save_to(folder: Path) -> Save:
     A picture is named ``marsam-SEED.png``, or ``marsam-SEED-2.png``, … if there is such a file.
 
     Raises:
-        OptionError: when it cannot be created: better now than after hours of painting.
+        OptionError: as :func:`create_folder`: better now than after hours of painting.
     """
-    with map_save_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
 
     def save(picture: results.Picture, prompt: results.Prompt | None) -> Path | None:
         if picture.image is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from marsam import environment
-from marsam.cli.completion import model_sets
+from marsam.cli.completion import language_names, model_sets
 from marsam.recipes import Recipe
 
 Models = Annotated[
@@ -54,6 +54,14 @@ Size = Annotated[
     str | None,
     typer.Option(
         help="Width and height in pixels, for example 512x768.", show_default="the model's own"
+    ),
+]
+TargetLanguage = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        help="Language to translate into: a name, ar, arb_Arab…",
+        autocompletion=language_names,
     ),
 ]
 Cluster = Annotated[

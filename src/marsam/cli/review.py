@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from marsam.batch.cache import ResultCache
+from marsam.batch.discovery import require_folder
 from marsam.cli.options import Host, HostNames, Insecure, KeyFile, Port
-from marsam.errors import JournalError, OptionError
+from marsam.errors import JournalError
 from marsam.server.options import ServerOptions
 
 
@@ -50,8 +51,8 @@ def review(
 
     keys = load_keys(key_file)
     require_key(host, keys, insecure=insecure)
-    if folder is not None and not folder.is_dir():
-        raise OptionError(f"Folder not found: {folder}.")
+    if folder is not None:
+        require_folder(folder)
     table = Review(file)
     try:
         # Slow to import: wrong options are reported before.

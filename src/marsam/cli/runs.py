@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marsam.cli.completion import model_sets
-from marsam.cli.console import isolate, print_fields, print_json, render_events
+from marsam.cli.console import create_folder, isolate, print_fields, print_json, render_events
 from marsam.cli.options import DeviceOption, Json, StageModel, Translator
 from marsam.errors import OptionError
 from marsam.hub.catalog import SETS
@@ -114,7 +114,7 @@ def export_run(
     """Copy the pictures of a run to a folder, with its data in run.json."""
     run = _journal().run(None, run_id)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        create_folder(out)
         for picture in run.pictures:
             if picture.path is not None:
                 shutil.copyfile(picture.path, out / picture.path.name)

@@ -9,15 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from marsam.cli.completion import language_names
-from marsam.cli.console import complain, isolate, print_json, shown_name, warn, warn_mini_models
-from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, Translator
+from marsam.cli.console import (
+    RIGHT_TO_LEFT,
+    complain,
+    isolate,
+    print_json,
+    shown_name,
+    warn,
+    warn_mini_models,
+)
+from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, TargetLanguage, Translator
 from marsam.errors import MarsamError, PictureError, PromptError
 from marsam.imaging.file_kinds import READABLE
 from marsam.notices import notice_sentences
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
-from marsam.text.languages import language
+from marsam.text.languages import language, script_of
 
 
 def refuse_folder(path: Path) -> None:
@@ -41,6 +49,8 @@ def caption(
         bool, typer.Option("--sampling", help="Sample captions at random instead of beam search.")
     ] = CaptionOptions.sampling,
     seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CaptionOptions.seed,
+    target: TargetLanguage = "ar",
+    glossary: GlossaryFile = None,
     models: Models = None,
     translator: Translator = None,
     device: DeviceOption = None,
@@ -48,13 +58,17 @@ def caption(
 ) -> None:
     """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
     options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
+    into = language(target)
+    translate = TranslateOptions(
+        target=into.code, glossary=load_glossary(glossary) if glossary else Glossary()
+    )
     studio = Studio.load(models, translator=translator, device=device)
     warn_mini_models(studio, quiet=as_json)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
             refuse_folder(path)
-            captions = studio.describe(path, options)
+            captions = studio.describe(path, options, translate)
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
@@ -64,22 +78,24 @@ def caption(
         texts = [
             {
                 "en": english.text,
-                "ar": arabic.text,
+                into.tag: other.text,
                 "score": round(english.score, 4),
-                "warnings": [str(notice) for notice in (*english.warnings, *arabic.warnings)],
+                "warnings": [str(notice) for notice in (*english.warnings, *other.warnings)],
             }
-            for english, arabic in captions
+            for english, other in captions
         ]
-        row = {"path": str(path)} | {name: texts[0][name] for name in ("en", "ar", "warnings")}
+        row = {"path": str(path)} | {name: texts[0][name] for name in ("en", into.tag, "warnings")}
         rows.append(row | ({"candidates": texts} if candidates > 1 else {}))
-        for english, arabic in captions:
-            notices = (*english.warnings, *arabic.warnings)
-            warn(notice_sentences(notices, arabic.unknown_words))
+        for english, other in captions:
+            notices = (*english.warnings, *other.warnings)
+            warn(notice_sentences(notices, other.unknown_words))
             if not as_json and len(images) > 1:
                 name = shown_name(path)
-                typer.echo(f"{name}: {english.text}\n{name}: {isolate(arabic.text)}")
+                is_reversed = script_of(other.text) in RIGHT_TO_LEFT
+                text = isolate(other.text) if is_reversed else other.text
+                typer.echo(f"{name}: {english.text}\n{name}: {text}")
             elif not as_json:
-                typer.echo(f"{english.text}\n{arabic.text}")
+                typer.echo(f"{english.text}\n{other.text}")
     if as_json:
         print_json({"captions": rows})
     if any("error" in row for row in rows):
@@ -106,14 +122,7 @@ def translate(
             autocompletion=language_names,
         ),
     ] = "en",
-    target: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            help="Language to translate into: a name, ar, arb_Arab…",
-            autocompletion=language_names,
-        ),
-    ] = "ar",
+    target: TargetLanguage = "ar",
     back: Annotated[bool, typer.Option("--back", help="Also translate the result back.")] = False,
     glossary: GlossaryFile = None,
     models: Models = None,
