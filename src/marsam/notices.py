@@ -31,6 +31,10 @@ class Notice(Enum):
         "There is nothing to see in this image: it has only one colour.",
         "لا شيء يُرى في هذه الصورة: لونها واحد.",
     )
+    ALT_TEXT_KEPT = (
+        "This image already carries an alt text, which was kept.",
+        "في ملف الصورة نص بديل من قبل، فأُبقي كما هو.",
+    )
     PROMPT_CUT = (
         "The prompt is too long for the painter; its end was not painted.",
         "الطلب أطول مما يستوعبه الرسام، فلم يُرسم آخره.",

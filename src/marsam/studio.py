@@ -179,14 +179,36 @@ class Studio:
             ModelError: when a model cannot be loaded.
         """
         picture = open_picture(image, side=CAPTION_SIDE)
-        captions = self.captioner.caption(picture, options or CaptionOptions())
+        captions = self._captions(picture, options or CaptionOptions())
         translate = translate or TranslateOptions()
-        return tuple((caption, self._translated(caption, translate)) for caption in captions)
+        best = self._translated(captions[0], translate, picture)
+        others = ((one, self._translated(one, translate)) for one in captions[1:])
+        return ((captions[0], best), *others)
 
-    def _translated(self, caption: Caption, options: TranslateOptions) -> Translation:
-        """Translate a caption; of an empty one the translation is empty, too."""
-        if not caption.text:
-            return Translation(text="", source=ENGLISH.code, target=options.target)
+    def _captions(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        """Caption an image; an alt text that it carries comes first."""
+        kept = image.info.get("alt_texts", {}).get(ENGLISH.code)
+        if not kept:
+            return self.captioner.caption(image, options)
+        own = Caption(text=kept, warnings=(Notice.ALT_TEXT_KEPT,))
+        if options.candidates == 1:
+            return (own,)
+        others = replace(options, candidates=options.candidates - 1)
+        return (own, *self.captioner.caption(image, others))
+
+    def _translated(
+        self, caption: Caption, options: TranslateOptions, image: Image.Image | None = None
+    ) -> Translation:
+        """Translate a caption; an alt text that the image carries in that language is kept.
+
+        Of an empty caption the translation is empty, too.
+        """
+        kept = image.info.get("alt_texts", {}).get(options.target) if image else None
+        if kept or not caption.text:
+            warnings = (Notice.ALT_TEXT_KEPT,) if kept else ()
+            return Translation(
+                text=kept or "", source=ENGLISH.code, target=options.target, warnings=warnings
+            )
         return self.translator.translate(caption.text, options)
 
     def prepare_painting(
@@ -227,11 +249,11 @@ class Studio:
                 prompt = self._bilingual_prompt(start, options)
         else:
             with timer.measure("caption"):
-                candidates = self.captioner.caption(start, options.caption)
+                candidates = self._captions(start, options.caption)
             caption = candidates[0]
             yield Captioned(caption=caption, candidates=candidates, seconds=timer.last)
             with timer.measure("translate"):
-                arabic = self._translated(caption, options.translate)
+                arabic = self._translated(caption, options.translate, start)
             yield Translated(translation=arabic, seconds=timer.last)
             prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
         with timer.measure("translate"):

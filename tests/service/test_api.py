@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from marsam.imaging.metadata import read_record
+from marsam.imaging.metadata import read_record, xmp_packet
 from tests.service.api_client import image_bytes, post_run, read_events, wait_for_end
 from tests.service.conftest import Service
 
@@ -98,6 +99,20 @@ def test_concurrent_requests_with_one_idempotency_key_create_one_run(client: htt
         thread.join()
     assert len(found) == 8
     assert len(set(found)) == 1
+
+
+def test_the_alt_text_of_an_uploaded_image_is_its_caption(client: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    info = PngInfo()
+    info.add_itxt(
+        "XML:com.adobe.xmp", xmp_packet([("en", "Mishmish"), ("ar", "مشمش")]), "en", "xmp"
+    )
+    Image.effect_noise((90, 60), 80).save(buffer, "PNG", pnginfo=info)
+    said = client.post("/v1/captions", files={"picture": buffer.getvalue()}).json()
+    assert (said["en"], said["ar"]) == ("Mishmish", "مشمش")
+    assert "alt_text_kept" in said["candidates"][0]["warnings"]
+    run = post_run(client, image=buffer.getvalue(), pictures=1).json()["id"]
+    assert wait_for_end(client, run)["caption"] == {"en": "Mishmish", "ar": "مشمش"}
 
 
 def test_captions_and_translations(client: httpx.Client) -> None:

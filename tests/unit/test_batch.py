@@ -620,12 +620,119 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_batch(
     messages = capsys.readouterr().err.splitlines()
     sidecars = [path.with_name(f"{path.name}.txt") for path in made]
     assert messages[0] == f"Cannot write {sidecars[1]}: Read-only file system."
-    assert messages[-1] == "Sidecars that could not be written: 1."
+    assert messages[-1] == "Sidecars or copies that could not be written: 1."
     assert [path.exists() for path in sidecars] == [True, False, True]
     assert [row.error for row in read_rows(Path("a.csv"))] == [""] * 3
     assert marsam(*command, "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["failed"], report["sidecars_failed"]) == (0, 1)
+
+
+def test_sidecars_are_named_by_a_pattern(studio: Studio) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    command = ("batch", "photos", "--out", "a.csv", "--sidecar")
+    assert marsam(*command, "{stem}.txt", "--sidecar-language", "en") == 0
+    assert path.with_suffix(".txt").read_text(encoding="utf-8") == f"{CAT}\n"
+    assert marsam(*command, "{stem}.xmp") == 0
+    assert QITTA in path.with_suffix(".xmp").read_text(encoding="utf-8")
+    assert marsam(*command, "{stem}.{language}.txt") == 0
+    for tag, text in (("en", CAT), ("ar", QITTA)):
+        assert path.with_suffix(f".{tag}.txt").read_text(encoding="utf-8") == f"{text}\n"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["photo.txt", "{stem}.csv", "../{stem}.txt", "{stem}/a.txt", "{nope}.txt", "{name", "{0}.txt"],
+)
+def test_a_pattern_of_sidecars_names_the_image(
+    studio: Studio, pattern: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", pattern) == 1
+    assert capsys.readouterr().err.startswith("--sidecar is txt, xmp or a file name such as")
+
+
+def test_two_images_do_not_share_a_sidecar(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path,) = make_folder(Path("photos"), 1)
+    Image.effect_noise((90, 90), 80).save(path.with_suffix(".gif"))
+    assert marsam("batch", "photos", "--out", "a.csv", "--sidecar", "{stem}.txt") == 1
+    said = capsys.readouterr().err
+    assert "would belong to picture 0.gif and picture 0.png" in said
+    assert path.with_suffix(".txt").read_text(encoding="utf-8") == f"{CAT}\n{QITTA}\n"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".gif"])
+def test_copies_carry_the_texts_and_keep_all_else(
+    studio: Studio, suffix: str, exiftool: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("photos/deep/صورة" + suffix)
+    path.parent.mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    options: dict[str, Any] = {} if suffix == ".gif" else {"exif": exif}
+    image.save(path, **options)
+    before = path.read_bytes()
+    command = ["batch", "photos", "--out", "a.csv", "--embed", "photos/copies"]
+    for _ in range(2):  # the copies are no images of the folder, and are written again
+        assert marsam(*command) == 0
+        assert "Captioned 1 of 1" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    copy = Path("photos/copies/deep", path.name)
+    assert open_picture(copy).tobytes() == open_picture(path).tobytes()
+    done = subprocess.run([exiftool, "-j", "-G1", str(copy)], capture_output=True, check=True)
+    (found,) = json.loads(done.stdout)
+    for name in ("XMP-dc:Description", "XMP-iptcCore:AltTextAccessibility"):
+        assert (found[name], found[f"{name}-en"], found[f"{name}-ar"]) == (CAT, CAT, QITTA)
+    assert suffix == ".gif" or found["IFD0:Make"] == "A camera"
+    copy.write_bytes(before)  # by a person
+    assert marsam(*command) == 0
+    assert "Sidecars or copies kept that another program wrote: 1." in capsys.readouterr().err
+    assert copy.read_bytes() == before
+
+
+def test_copies_never_replace_the_images(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    assert marsam("batch", "photos", "--out", "a.csv", "--embed", "photos/.") == 1
+    assert "Choose another folder" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", "")
+    assert marsam("batch", "photos", "--out", "a.csv", "--embed", "copies") == 1
+    assert capsys.readouterr().err == "--embed needs ExifTool; install it from exiftool.org.\n"
+
+
+def test_an_alt_text_that_an_image_carries_is_kept(
+    studio: Studio, exiftool: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both, english, arabic, plain = make_folder(Path("photos"), 4)
+    tag = "-XMP-iptcCore:AltTextAccessibility"
+    for path, *texts in (
+        (both, f"{tag}-en=Mishmish", f"{tag}-ar=مشمش"),
+        (english, f"{tag}={CAT}, Mishmish"),
+        (arabic, f"{tag}-ar=قطتي مشمش"),
+    ):
+        command = [exiftool, "-q", "-overwrite_original", *texts, str(path)]
+        subprocess.run(command, check=True)
+    for _ in range(2):  # the second time from the cache
+        assert marsam("batch", "photos", "--out", "a.csv") == 0
+        rows = {Path("photos", row.path): row for row in read_rows(Path("a.csv"))}
+        found = {path: (row.english, row.texts["arb_Arab"]) for path, row in rows.items()}
+        assert found == {
+            both: ("Mishmish", "مشمش"),
+            english: (f"{CAT}, Mishmish", f"[arb_Arab] {CAT}, Mishmish"),
+            arabic: (CAT, "قطتي مشمش"),
+            plain: (CAT, QITTA),
+        }
+        assert [rows[path].reviewed for path in (both, english, arabic, plain)] == [
+            *(True, False, False, False)
+        ]
+        assert rows[english].warnings == ("alt_text_kept",)
+        assert (rows[english].models["captioner"], rows[plain].warnings) == ("", ())
+        said = capsys.readouterr().err
+        assert "Pictures whose texts a person wrote or approved, and that were kept: 3." in said
 
 
 @pytest.mark.parametrize(("letters", "fits"), [(244, True), (248, False)])

@@ -13,16 +13,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
-from marsam.imaging.image_io import save_picture
+from marsam.imaging.image_io import open_picture, save_picture
 from marsam.imaging.metadata import (
     DIGITAL_SOURCE_TYPE,
-    MAX_XMP_BYTES,
-    XMP_NAMESPACE,
     Record,
     infotext,
     read_record,
     save_with_record,
 )
+from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, alt_texts
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp"]
 RECORD = Record(
@@ -409,3 +408,51 @@ def test_exiftool_reads_all_metadata(
     name = "PNG:Parameters" if suffix == ".png" else "ExifIFD:UserComment"
     assert found[name] == infotext(record)
     assert not [name for name in found if "GPS" in name or name.endswith(("Warning", "Error"))]
+
+
+def packet(*items: tuple[str, str], more: str = "") -> bytes:
+    """XMP with alt texts by language tag, as other programs write it."""
+    values = "".join(f'<rdf:li xml:lang="{tag}">{text}</rdf:li>' for tag, text in items)
+    return f"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+ xmlns:Iptc4xmpCore="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/" xmlns:marsam="urn:marsam:1.0">
+<Iptc4xmpCore:AltTextAccessibility><rdf:Alt>{values}</rdf:Alt></Iptc4xmpCore:AltTextAccessibility>
+{more}</rdf:Description></rdf:RDF></x:xmpmeta>""".encode()
+
+
+@pytest.mark.parametrize(
+    ("xmp", "found"),
+    [
+        (packet(("x-default", "My  cat\nMishmish")), {"eng_Latn": "My cat Mishmish"}),
+        (packet(("x-default", "قطتي مشمش")), {"arb_Arab": "قطتي مشمش"}),
+        (
+            packet(("x-default", "A"), ("en-GB", "A"), ("ar-EG", "ب"), ("fr", "C")),
+            {"eng_Latn": "A", "arb_Arab": "ب", "fra_Latn": "C"},
+        ),
+        (packet(("en", ""), ("tlh", "nuqneH")), {}),
+        (packet(("en", "A"), more="<marsam:record>{}</marsam:record>"), {}),
+        (b"<!DOCTYPE x>" + packet(("en", "A")), {}),
+        (packet(("en", "A"))[:-9], {}),
+        ("AltTextAccessibility", {}),
+        (None, {}),
+    ],
+)
+def test_the_alt_text_of_other_programs_is_read(xmp: object, found: dict[str, str]) -> None:
+    assert alt_texts(xmp) == found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_an_opened_image_keeps_its_alt_text_and_no_other_metadata(kind: str) -> None:
+    buffer = io.BytesIO()
+    noise = Image.effect_noise((400, 300), 80).convert("RGB")
+    written: dict[str, Any] = {"xmp": packet(("en", "My cat"))}
+    if kind == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", written.pop("xmp"))
+        written = {"pnginfo": info}
+    elif kind == "TIFF":
+        written = {"tiffinfo": {700: written["xmp"]}}
+    noise.save(buffer, kind, **written)
+    image = open_picture(buffer.getvalue(), side=100)
+    assert image.info == {"alt_texts": {"eng_Latn": "My cat"}}
+    assert open_picture(image).info == image.info

@@ -233,6 +233,31 @@ def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
     )
 
 
+def test_an_alt_text_that_the_image_carries_is_the_caption() -> None:
+    image = PHOTO.copy()
+    image.info["alt_texts"] = {"eng_Latn": "Mishmish", "arb_Arab": "مشمش"}
+    studio = fake_studio()
+    options = RunOptions(
+        caption=CaptionOptions(candidates=3), paint=PaintOptions(pictures=1), check=False
+    )
+    events = list(studio.stream(image, options))
+    (captioned,) = [event for event in events if isinstance(event, Captioned)]
+    own = Caption(text="Mishmish", warnings=(Notice.ALT_TEXT_KEPT,))
+    assert captioned.candidates == (
+        own,
+        *studio.captioner.caption(PHOTO, CaptionOptions(candidates=2)),
+    )
+    (prompted,) = [event for event in events if isinstance(event, Prompted)]
+    assert (prompted.prompt.english, prompted.prompt.arabic) == ("Mishmish", "مشمش")
+    assert prompted.prompt.warnings == (Notice.ALT_TEXT_KEPT,)
+    ((caption, arabic),) = studio.describe(image)
+    assert (caption, arabic.text) == (own, "مشمش")
+    image.info["alt_texts"] = {"arb_Arab": "مشمش"}
+    ((caption, arabic), (_, other)) = studio.describe(image, CaptionOptions(candidates=2))
+    assert (caption.text, arabic.text) == ("a cat on a blue background", "مشمش")
+    assert other.text != "مشمش"
+
+
 def test_a_latin_name_stays_in_its_arabic_sentence() -> None:
     text = "قطة اسمها Lulu في الحديقة"
     studio = fake_studio(translations={text: "A cat called Lulu in the garden"})

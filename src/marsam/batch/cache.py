@@ -199,6 +199,10 @@ class BatchContext:
         """Return the cache key of an image's caption."""
         return _key("caption", sha256, self.models["captioner"], asdict(self.options.caption))
 
+    def alt_texts_key(self, sha256: str) -> str:
+        """Return the cache key of the alt texts that an image carries; their text is JSON."""
+        return _key("alt texts", sha256)
+
     def translation_key(self, text: str, code: str) -> str:
         """Return the cache key of a text's translation from English."""
         options = self.options.translate_into(code)

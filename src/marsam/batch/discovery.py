@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,10 +15,10 @@ IMAGE_SUFFIXES = (
 """Suffixes of image files. Those of formats that Marsam does not read become rows with an error."""
 
 
-def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
+def find_images(folder: Path, *, exclude: Sequence[Path] = ()) -> Iterator[Path]:
     """Yield every image below a folder, except hidden files and links to other folders.
 
-    The subfolder ``exclude`` is not searched either.
+    The subfolders in ``exclude`` are not searched either.
 
     Raises:
         OptionError: while iterating, when there is no such folder, or one cannot be read.
@@ -30,12 +30,12 @@ def find_images(folder: Path, *, exclude: Path | None = None) -> Iterator[Path]:
         )
     require_folder(folder)
     # Resolved, since one of the two paths may be absolute or lead through a link.
-    excluded = exclude and exclude.resolve()
+    excluded = {path.resolve() for path in exclude}
     for parent, folders, files in os.walk(folder, onerror=_raise_unreadable):
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and Path(parent, name).resolve() != excluded
+            if not name.startswith(".") and Path(parent, name).resolve() not in excluded
         )
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:

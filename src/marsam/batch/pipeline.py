@@ -1,6 +1,8 @@
 """The batch pipeline: scan, caption, translate and paint, all at the same time."""
 
+import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -8,12 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from marsam.background import prefetch
-from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile
+from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile, TextResult
 from marsam.batch.engine import Engine
 from marsam.batch.rows import Row, printable_name
 from marsam.errors import MarsamError, PictureError
-from marsam.imaging import metadata
-from marsam.imaging.image_io import map_save_errors
+from marsam.imaging import metadata, xmp
+from marsam.imaging.image_io import map_save_errors, open_header
+from marsam.notices import Notice
 from marsam.options import PaintOptions
 from marsam.results import Painted
 from marsam.stages.protocols import Painter
@@ -63,12 +66,31 @@ class BatchPipeline:
         context = self.context
         for files in chunks:
             context.cache.record_files(files)
+            kept = self._alt_texts(files)
             wanted: dict[str, ScannedFile] = {}  # by key: a folder may have copies of an image
             for file in files:
-                if file.info and file.info.sha256 not in context.reviewed:
+                if (
+                    file.info
+                    and file.info.sha256 not in context.reviewed
+                    and ENGLISH.code not in kept[file.info.sha256]
+                ):
                     wanted[context.caption_key(file.info.sha256)] = file
             captions = self._outcomes(wanted, self.engine.caption)
-            yield [self._captioned_row(file, captions) for file in files]
+            yield [self._captioned_row(file, captions, kept) for file in files]
+
+    def _alt_texts(self, files: Sequence[ScannedFile]) -> dict[str, dict[str, str]]:
+        """Read the alt texts that the images carry, by checksum."""
+        context = self.context
+        keys = {
+            one.info.sha256: context.alt_texts_key(one.info.sha256) for one in files if one.info
+        }
+        known = context.cache.get(keys.values())
+        new: dict[str, Outcome] = {}
+        for file in files:
+            if file.info and (key := keys[file.info.sha256]) not in known:
+                new[key] = known[key] = TextResult(json.dumps(_alt_texts_of(file)))
+        context.cache.put(new)
+        return {sha256: json.loads(known[key].text) for sha256, key in keys.items()}
 
     def _outcomes(
         self, inputs: Mapping[str, Item], compute: Callable[[Mapping[str, Item]], Errors]
@@ -79,7 +101,12 @@ class BatchPipeline:
         errors = compute(missing) if missing else {}
         return cached | self.context.cache.get(missing) | errors
 
-    def _captioned_row(self, file: ScannedFile, captions: Mapping[str, Outcome]) -> Row:
+    def _captioned_row(
+        self,
+        file: ScannedFile,
+        captions: Mapping[str, Outcome],
+        alt_texts: Mapping[str, Mapping[str, str]],
+    ) -> Row:
         path = file.path.relative_to(self.folder).as_posix()
         row = Row(path=printable_name(path), models=self.context.models)
         if file.info is None:
@@ -88,10 +115,19 @@ class BatchPipeline:
         row = replace(row, sha256=sha256, width=width, height=height)
         if reviewed := self.context.reviewed.get(sha256):
             return replace(row, texts=reviewed.texts, models=reviewed.models, reviewed=True)
+        wanted = (ENGLISH.code, *self.context.options.languages)
+        kept = {code: alt_texts[sha256][code] for code in wanted if code in alt_texts[sha256]}
+        notices = (str(Notice.ALT_TEXT_KEPT),) if kept else ()
+        if ENGLISH.code in kept:
+            # A person wrote it, not the captioner.
+            models = {**row.models, "captioner": ""}
+            is_complete = len(kept) == len(wanted)
+            return replace(row, texts=kept, warnings=notices, models=models, reviewed=is_complete)
         caption = captions[self.context.caption_key(sha256)]
         if isinstance(caption, MarsamError):
             return row.with_error(caption)
-        return replace(row, texts={ENGLISH.code: caption.text}, warnings=caption.warnings)
+        texts = {ENGLISH.code: caption.text, **kept}
+        return replace(row, texts=texts, warnings=(*caption.warnings, *notices))
 
     def _translate(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
         for rows in chunks:
@@ -169,6 +205,15 @@ class BatchPipeline:
         return record is not None and all(
             value in (None, getattr(record, name)) for name, value in wanted.items()
         )
+
+
+def _alt_texts_of(file: ScannedFile) -> dict[str, str]:
+    if file.image is not None:
+        found: dict[str, str] = file.image.info.get("alt_texts", {})
+        return found
+    with suppress(PictureError), open_header(file.path) as image:
+        return xmp.alt_texts(image.info.get("xmp"))
+    return {}
 
 
 def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

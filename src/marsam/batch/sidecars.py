@@ -1,11 +1,12 @@
-"""Texts beside the images: ``photo.jpg.txt``, or ``photo.jpg.xmp`` for photo programs.
+"""Texts beside the images, such as ``photo.jpg.txt`` or, for photo programs, ``photo.xmp``.
 
-The sidecar's name contains the image's whole name, so that ``photo.jpg`` and ``photo.png`` do not
-share one. A file that Marsam did not write is never overwritten.
+By default the sidecar's name contains the image's whole name, so that ``photo.jpg`` and
+``photo.png`` do not share one. A file that Marsam did not write is never overwritten.
 """
 
 import hashlib
-from enum import StrEnum
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from marsam.atomic import atomic_path, partial_path
@@ -16,40 +17,99 @@ from marsam.imaging.metadata import xmp_packet
 from marsam.notices import Notice
 from marsam.text.languages import language
 
+FORMATS = ("txt", "xmp")
+_FIELD = re.compile(r"\{(?:name|stem|language)\}")
+_PATTERN = re.compile(
+    rf"(?=.*\{{(?:name|stem)\}})(?:{_FIELD.pattern}|[^{{}}/\\\x00-\x1f])+\.(?:{'|'.join(FORMATS)})"
+)
 
-class Sidecar(StrEnum):
-    """Format of the sidecars."""
 
-    TXT = "txt"
-    XMP = "xmp"
+@dataclass(frozen=True)
+class Sidecars:
+    """Where and how sidecars are written.
+
+    Attributes:
+        pattern: a file name that ends in ``.txt`` or ``.xmp``. ``{name}`` is the image's name,
+            ``{stem}`` its name without the suffix. ``{language}`` is the tag of a language, such as
+            ``en``: each language gets a file of its own.
+        only: NLLB code of the only language that is written; None for all of them.
+    """
+
+    pattern: str
+    only: str | None = None
+    _owners: dict[Path, Path] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, pattern: str, only: str | None = None) -> "Sidecars":
+        """Read a pattern, or one of ``FORMATS``, which stands for ``{name}.FORMAT``.
+
+        Raises:
+            OptionError: for anything else.
+        """
+        pattern = f"{{name}}.{pattern}" if pattern in FORMATS else pattern
+        if not _PATTERN.fullmatch(pattern):
+            raise OptionError(
+                "--sidecar is txt, xmp or a file name such as {stem}.txt, {stem}.xmp or "
+                "{stem}.{language}.txt."
+            )
+        return cls(pattern, only)
+
+    def write(self, image: Path, row: Row, cache: ResultCache) -> bool:
+        """Write an image's texts beside it; False when a foreign file has a sidecar's name.
+
+        Raises:
+            OptionError: when a sidecar cannot be written, or belongs to another image, too.
+        """
+        texts = {
+            language(code).tag: text
+            for code, text in row.texts.items()
+            if self.only in (None, code)
+        }
+        groups = [{tag: text} for tag, text in texts.items()]
+        written = [
+            self._write(image, group, row, cache)
+            for group in (groups if "{language}" in self.pattern else [texts])
+        ]
+        return all(written)
+
+    def _write(self, image: Path, texts: dict[str, str], row: Row, cache: ResultCache) -> bool:
+        path = image.with_name(self._name(image, next(iter(texts), "")))
+        if self._owners.setdefault(path, image) != image:
+            raise OptionError(
+                f"{path} would belong to {self._owners[path].name} and {image.name}; "
+                "use a pattern with {name}."
+            )
+        if path.suffix == ".xmp":
+            text = xmp_packet(texts.items(), warnings=row.warnings)
+        else:  # one line for each language, English first
+            text = "".join(f"{' '.join(text.split())}\n" for text in texts.values() if text)
+            if str(Notice.OUT_OF_WORLD) in row.warnings:
+                text += f"({Notice.OUT_OF_WORLD.en})\n({Notice.OUT_OF_WORLD.ar})\n"
+        return write_owned(path, text.encode(), cache)
+
+    def _name(self, image: Path, tag: str) -> str:
+        values = {"{name}": image.name, "{stem}": image.stem, "{language}": tag}
+        return _FIELD.sub(lambda found: values[found[0]], self.pattern)
 
 
-def write_sidecar(kind: Sidecar, image: Path, row: Row, cache: ResultCache) -> Path | None:
-    """Write an image's texts beside it; None when a foreign file has that name.
+def write_owned(path: Path, content: bytes, cache: ResultCache) -> bool:
+    """Write a file that only Marsam writes; False when a foreign file has that name.
 
     Raises:
-        OptionError: when the sidecar cannot be written.
+        OptionError: when it cannot be written.
     """
-    path = image.with_name(f"{image.name}.{kind}")
-    if kind is Sidecar.XMP:
-        texts = ((language(code).tag, text) for code, text in row.texts.items())
-        text = xmp_packet(texts, warnings=row.warnings)
-    else:  # one line for each language, English first
-        text = "".join(f"{' '.join(text.split())}\n" for text in row.texts.values() if text)
-        if str(Notice.OUT_OF_WORLD) in row.warnings:
-            text += f"({Notice.OUT_OF_WORLD.en})\n({Notice.OUT_OF_WORLD.ar})\n"
-    content = text.encode()
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
         if path.exists():
             existing = path.read_bytes()
             if existing == content:
-                return path
+                return True
             if not cache.owns_sidecar(path, hashlib.sha256(existing).hexdigest()):
-                return None
+                return False
         # Recorded first: after a crash in between, the file still counts as Marsam's.
-        cache.record_sidecar(path, hashlib.sha256(content).hexdigest())
-        with atomic_path(path, partial_path(path, name=f"{row.sha256[:16]}.{kind}")) as partial:
+        cache.record_sidecar(path, sha256)
+        with atomic_path(path, partial_path(path, name=sha256[:16] + path.suffix)) as partial:
             partial.write_bytes(content)
     except OSError as error:
         raise OptionError(f"Cannot write {path}: {error.strerror}.") from error
-    return path
+    return True

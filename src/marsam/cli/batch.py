@@ -13,15 +13,17 @@ import typer
 
 from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.discovery import find_images
+from marsam.batch.embedding import EmbeddedCopies
 from marsam.batch.engine import Engine, LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
-from marsam.batch.sidecars import Sidecar, write_sidecar
+from marsam.batch.sidecars import Sidecars
 from marsam.batch.tables import AtomicOutput
 from marsam.cli import console
 from marsam.cli import options as shared
+from marsam.cli.completion import language_names
 from marsam.errors import OptionError
-from marsam.notices import notice_sentences
+from marsam.notices import Notice, notice_sentences
 from marsam.options import (
     MAX_PICTURES,
     TRANSLATOR_NOT_ON_CLUSTER,
@@ -72,7 +74,27 @@ def batch(
     guidance: shared.Guidance = PaintOptions.guidance_scale,
     size: shared.Size = None,
     sidecar: Annotated[
-        Sidecar | None, typer.Option(help="Also write the texts to a file beside each picture.")
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Also write the texts to a file beside each picture: txt, xmp, or a name such as "
+            "{stem}.txt or {stem}.{language}.txt.",
+        ),
+    ] = None,
+    sidecar_language: Annotated[
+        str | None,
+        typer.Option(
+            help="The only language of the sidecars.",
+            show_default="all",
+            autocompletion=language_names,
+        ),
+    ] = None,
+    embed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also write copies of the pictures with the texts in their metadata (alt text).",
+        ),
     ] = None,
     glossary: shared.GlossaryFile = None,
     models: shared.Models = None,
@@ -115,7 +137,17 @@ def batch(
     reviewed_codes = (code for row in reviewed.values() for code in row.texts)
     columns = list(dict.fromkeys((ENGLISH.code, *options.languages, *reviewed_codes)))
     pictures_folder = out[0].with_name(f"{out[0].stem}-pictures")
-    find = partial(find_images, folder, exclude=pictures_folder)
+    beside: list[Sidecars | EmbeddedCopies] = []
+    if sidecar is not None:
+        only = language(sidecar_language).code if sidecar_language else None
+        beside.append(Sidecars.parse(sidecar, only))
+    elif sidecar_language is not None:
+        raise OptionError("--sidecar-language needs --sidecar.")
+    if embed is not None:
+        beside.append(EmbeddedCopies.into(embed, folder))
+        console.create_folder(embed)
+    excluded = [path for path in (pictures_folder, embed) if path is not None]
+    find = partial(find_images, folder, exclude=excluded)
     total = sum(1 for _ in find())
     with ExitStack() as stack:
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
@@ -148,10 +180,11 @@ def batch(
         )
         rows = stack.enter_context(closing(pipeline.rows(find())))
 
-        def save_sidecar(row: Row) -> bool:
-            return sidecar is None or bool(write_sidecar(sidecar, folder / row.path, row, cache))
+        def save_beside(row: Row) -> bool:
+            written = [one.write(folder / row.path, row, cache) for one in beside]
+            return all(written)
 
-        counts = _write(rows, outputs, save_sidecar, total=total, quiet=as_json)
+        counts = _write(rows, outputs, save_beside, total=total, quiet=as_json)
     _report(counts, out, time.monotonic() - started, as_json=as_json)
     if counts["failed"] or counts["sidecars_failed"]:
         raise typer.Exit(1)
@@ -160,14 +193,15 @@ def batch(
 def _write(
     rows: Iterable[Row],
     outputs: Sequence[AtomicOutput],
-    save_sidecar: Callable[[Row], bool],
+    save_beside: Callable[[Row], bool],
     *,
     total: int,
     quiet: bool,
 ) -> Counter[str]:
     """Write each row as it arrives, print its error, and count what happened.
 
-    ``save_sidecar`` returns False when a file that Marsam did not write has the sidecar's name.
+    ``save_beside`` writes sidecars and copies; it returns False when a file that Marsam did not
+    write has such a name.
     """
     counts = Counter[str]()
     with (
@@ -187,12 +221,12 @@ def _write(
                 for output in outputs:
                     output.write(row)
                 counts["done"] += 1
-                counts["kept"] += row.reviewed
+                counts["kept"] += row.reviewed or str(Notice.ALT_TEXT_KEPT) in row.warnings
                 if row.error:
                     fail("failed", f"{console.shown_name(row.path)}: {row.error}")
                 else:
                     try:
-                        counts["sidecars_skipped"] += not save_sidecar(row)
+                        counts["sidecars_skipped"] += not save_beside(row)
                     except OptionError as error:  # of this folder or name only
                         fail("sidecars_failed", str(error))
                 advance()
@@ -230,8 +264,8 @@ def _report(counts: Counter[str], out: Sequence[Path], seconds: float, *, as_jso
     typer.echo(f"Captioned {done - failed} of {done} pictures in {seconds:.0f} s.", err=True)
     for kind, sentence in (
         ("kept", "Pictures whose texts a person wrote or approved, and that were kept"),
-        ("sidecars_skipped", "Sidecars kept that another program wrote"),
-        ("sidecars_failed", "Sidecars that could not be written"),
+        ("sidecars_skipped", "Sidecars or copies kept that another program wrote"),
+        ("sidecars_failed", "Sidecars or copies that could not be written"),
     ):
         if counts[kind]:
             typer.echo(f"{sentence}: {counts[kind]}.", err=True)

@@ -14,6 +14,7 @@ from PIL.ExifTags import Base
 from marsam.atomic import atomic_path
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.file_kinds import AVIF_FILE, DAMAGED, EMPTY, HEIC, RAW, Refusal, refusal
+from marsam.imaging.xmp import alt_texts
 
 try:
     from pi_heif import register_heif_opener
@@ -70,7 +71,8 @@ ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 def open_picture(source: ImageSource, *, side: int | None = None) -> Image.Image:
     """Open an image as RGB: upright, in sRGB, on a ground on which it is seen.
 
-    Of an animation it is the first frame that shows something; of a document the first page.
+    Of an animation it is the first frame that shows something; of a document the first page. Of its
+    metadata only the alt text is kept: ``image.info["alt_texts"]`` has it by NLLB code.
 
     Args:
         source: a path, the bytes of a file, an open binary file, or a PIL image.
@@ -194,6 +196,7 @@ def _extrema(band: Image.Image) -> tuple[int, int]:
 def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
     transpose = _TRANSPOSE_BY_ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
     profile = image.info.get("icc_profile")
+    kept = image.info.get("alt_texts") or alt_texts(image.info.get("xmp"))
     if side and (factor := min(image.size) // side) > 1 and image.mode in ("L", "RGB", "CMYK"):
         image = image.reduce(factor)
     if transpose is not None:
@@ -206,7 +209,7 @@ def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
         ground = Image.new("RGB", rgb.size, _ground(rgb, alpha))
         ground.paste(rgb, (0, 0), alpha)
         rgb = ground
-    rgb.info = {}  # no metadata of the source
+    rgb.info = {"alt_texts": kept} if kept else {}  # no other metadata of the source
     return rgb
 
 

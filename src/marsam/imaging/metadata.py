@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from PIL import Image
@@ -25,15 +24,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
+from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, parse_xmp
 from marsam.notices import Notice
 from marsam.results import Picture, Prompt
 from marsam.text.prompt_syntax import weighted_parts
 from marsam.version import __version__
 
 RECORD_FORMAT = 1  # increases when an older Marsam would misread a newer file
-XMP_NAMESPACE = "urn:marsam:1.0"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-MAX_XMP_BYTES = 250_000  # several times what the longest prompts and captions need
 MAX_JPEG_SEGMENT_BYTES = 65_000  # of metadata; the length field of a segment has 16 bits
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -289,13 +287,9 @@ def read_record(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | N
     # Pillow returns a PNG text chunk named "xmp" as a str.
     if not isinstance(xmp, bytes) or XMP_NAMESPACE.encode() not in xmp:
         return None  # no record, so nothing is parsed
-    # Without a document type there are no entities to expand (XML bombs, external files).
-    if len(xmp) > MAX_XMP_BYTES or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
-        raise PictureError(_DAMAGED)
     try:
-        # Decoded here, so that the parser ignores the encoding that the file declares.
-        root = ElementTree.fromstring(xmp.decode("utf-8-sig"))  # noqa: S314
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
+        root = parse_xmp(xmp)
+    except ValueError as error:
         raise PictureError(_DAMAGED) from error
     name = f"{{{XMP_NAMESPACE}}}record"
     for element in root.iter():
