@@ -214,7 +214,15 @@ def map_model_errors(doing: str) -> Iterator[None]:
     except MarsamError:
         raise
     except Exception as error:
-        known = OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError
+        known = (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            MemoryError,
+        )
         # SafetensorError has no standard base class, and importing safetensors here would slow
         # down every start.
         if not (isinstance(error, known) or type(error).__name__ == "SafetensorError"):

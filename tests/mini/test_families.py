@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
+import torch
 from transformers import (
     M2M100Config,
     M2M100ForConditionalGeneration,
@@ -18,6 +19,7 @@ from transformers import (
 )
 
 from marsam import LanguageError, TranslateOptions, choose_device
+from marsam.device import Device
 from marsam.stages.translator import Seq2SeqTranslator
 from marsam.text.languages import language
 
@@ -58,6 +60,7 @@ def m2m100(tmp_path: Path) -> Path:
         str(tmp_path / "vocab.json"), str(tmp_path / "sentencepiece.bpe.model")
     )
     tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
     size = 1 + max(tokenizer.get_lang_id(code) for code in tokenizer.lang_code_to_token)
     M2M100ForConditionalGeneration(M2M100Config(vocab_size=size, **SMALL)).save_pretrained(tmp_path)
     return tmp_path
@@ -107,6 +110,30 @@ def test_m2m100(m2m100: Path) -> None:
         assert language(target).matches_script(re.sub("__[a-z]+__", "", answer.text))
     with pytest.raises(LanguageError, match="Bambara"):
         translator.translate("three lions", TranslateOptions(target="bam_Latn"))
+
+
+@pytest.mark.parametrize("is_cpu", [True, False], ids=["cpu", "other device"])
+def test_only_names_keep_the_letters_of_another_script(
+    m2m100: Path, is_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Device, "is_cpu", property(lambda _: is_cpu))
+    translator = Seq2SeqTranslator(m2m100, device=choose_device("cpu"))
+
+    def has_latin_letters(text: str) -> bool:
+        answer = translator.translate(text, TranslateOptions()).text
+        return re.search("[a-z]", re.sub("__[a-z]+__", "", answer)) is not None
+
+    assert not has_latin_letters("three lions")
+    # The weights are random, so the output has letters of both scripts where it may.
+    assert has_latin_letters("three lions on a blue background, a cat on the BBC, and an iPhone")
+
+
+def test_marian_never_passes_its_last_position(marian: Path) -> None:
+    translator = Seq2SeqTranslator(marian, device=choose_device("cpu"))
+    model, tokenizer = translator._loaded
+    model.final_logits_bias[0, tokenizer.eos_token_id] = -1e9  # it never ends by itself
+    text = "three lions on a blue background and " * 20
+    assert translator.translate(text, TranslateOptions()).text
 
 
 def test_marian(marian: Path) -> None:

@@ -111,17 +111,34 @@ def test_fix_arabic_punctuation(raw: str, fixed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("capitals", "lowered"),
+    ("capitals", "changed"),
     [
-        ("A CAT ON A MAT.", "A cat on a mat."),
+        ("A CAT ON A MAT.", "A Cat on a Mat."),
         ("NASA", "NASA"),
-        ("SEE THE CAT AT HTTPS://A.ORG/B", "See the cat at HTTPS://A.ORG/B"),
+        ("I AM AHMED FROM CAIRO", "I Am Ahmed from Cairo"),
+        ("THE UAE FLAG ON BBC TV", "The UAE Flag on BBC TV"),
+        ("O'BRIEN'S CAT", "O'brien's Cat"),
+        ("SEE THE CAT AT HTTPS://A.ORG/B", "See the Cat at HTTPS://A.ORG/B"),
         ("a Cat", "a Cat"),
         ("قطة على خلفية", "قطة على خلفية"),
     ],
 )
-def test_lower_if_all_caps(capitals: str, lowered: str) -> None:
-    assert cleaning.lower_if_all_caps(capitals) == lowered
+def test_title_case_if_all_caps(capitals: str, changed: str) -> None:
+    assert cleaning.title_case_if_all_caps(capitals) == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "names"),
+    [
+        ("The BBC shows a 3D film on an iPhone.", "eng_Latn", {"bbc", "3d", "iphone"}),
+        ("A new YouTube video (COVID-19)", "eng_Latn", {"youtube", "covid-19", "covid"}),
+        ("A cat called Lulu in Paris, at 5 o'clock.", "eng_Latn", set()),
+        ("I saw it on https://BBC.com", "eng_Latn", set()),
+        ("قطة اسمها Lulu", "arb_Arab", {"lulu"}),
+    ],
+)
+def test_latin_names(text: str, code: str, names: set[str]) -> None:
+    assert cleaning.latin_names(text, language(code)) == names
 
 
 @given(st.text())

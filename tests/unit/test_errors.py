@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from marsam.batch.cache import ResultCache
-from marsam.errors import JournalError, is_disk_full
+from marsam.errors import JournalError, ModelDamaged, is_disk_full, map_model_errors
 from marsam.journal.journal import Journal
 
 
@@ -37,3 +37,11 @@ def test_a_path_with_such_a_word_in_it_is_not_a_full_disk(tmp_path: Path, name: 
         with pytest.raises(JournalError) as caught:
             storage(tmp_path / name)
         assert type(caught.value) is JournalError
+
+
+def test_an_index_out_of_range_in_a_model_is_one_sentence() -> None:
+    with (
+        pytest.raises(ModelDamaged, match="translating: index out of range"),
+        map_model_errors("translating"),
+    ):
+        raise IndexError("index out of range in self")

@@ -314,17 +314,39 @@ def test_arabic_sentence_without_translated_names(
     assert compare(prompt, caption, arabic=translator).ar == sentence  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "caption"),
+    [("a hare", "a rabbit"), ("a ship and a cat", "a boat and a dog"), ("a cat break", "a cat")],
+)
+def test_words_with_the_same_arabic_name_are_not_named(prompt: str, caption: str) -> None:
+    same = {"a hare": "أرنب", "a rabbit": "أرنب", "a ship": "سفينة", "a boat": "سفينة"}
+
+    def translate(phrase: str) -> str:
+        return same.get(phrase) or ARABIC[phrase.removesuffix(" break")]
+
+    unnamed = {
+        "بعض ما طُلب غير ظاهر في الصورة، وفيها ما لم يُطلب.",
+        "لم يظهر في الصورة شيء مما طُلب، وفيها ما لم يُطلب.",
+    }
+    assert compare(prompt, caption, arabic=translate).ar in unnamed
+
+
+def test_two_missing_words_with_one_arabic_name_are_one() -> None:
+    fidelity = compare("a rat, a mouse and a cat", "", arabic=lambda p: ARABIC.get(p, "فأر"))
+    assert fidelity.ar == "غاب عن الصورة: فأر وقطة."
+
+
 def test_only_four_phrases_are_translated_and_named() -> None:
     phrases: list[str] = []
 
     def translate(phrase: str) -> str:
         phrases.append(phrase)
-        return "\u200fشيء."
+        return f"\u200f{'أبجد'[len(phrases) - 1]}."
 
     fidelity = compare("a car, a bus, an ear of corn, two owls, a unicorn", "", arabic=translate)
     assert phrases == ["a car", "a bus", "an ear of corn", "two owls"]
     assert fidelity.en == "Not visible: a car, a bus, an ear of corn, two owls and more."
-    assert fidelity.ar == "غاب عن الصورة: شيء وشيء وشيء وشيء وغيرها."
+    assert fidelity.ar == "غاب عن الصورة: أ وب وج ود وغيرها."
 
 
 def test_right_to_left_phrases_are_isolated_in_english() -> None:

@@ -211,10 +211,11 @@ def test_unsupported_model_families_are_refused(tmp_path: Path) -> None:
 
 
 def test_only_tokens_of_the_target_script_are_allowed() -> None:
-    pieces = ["<s>", "▁cat", "▁قطة", "eng_Latn", "،", "▁12", "▁é", "قط-cat", "ۋ"]
+    pieces = ["<s>", "▁cat", "▁قطة", "eng_Latn", "،", "▁12", "▁é", "قط-cat", "<unk>", "ۋ"]
 
     class Tokenizer:
-        all_special_ids = (0, 3)
+        all_special_ids = (0, 3, 8)
+        unk_token_id = 8
 
         def __len__(self) -> int:
             return len(pieces)
@@ -223,7 +224,7 @@ def test_only_tokens_of_the_target_script_are_allowed() -> None:
             return [pieces[i] for i in ids]
 
     def allowed(target: Language) -> list[str]:
-        return [pieces[i] for i in _in_script(Tokenizer(), 9, target)]
+        return [pieces[i] for i in _in_script(Tokenizer(), 10, target)]
 
     assert allowed(ARABIC) == ["<s>", "▁قطة", "eng_Latn", "،", "▁12", "ۋ"]
     assert allowed(ENGLISH) == ["<s>", "▁cat", "eng_Latn", "،", "▁12", "▁é"]

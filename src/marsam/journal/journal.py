@@ -42,7 +42,7 @@ IS_ACTIVE = runs.c.state.in_(ACTIVE_STATES)
 def data_folder() -> Path:
     """The folder of runs: ``MARSAM_DATA``, else the system's folder for a user's data."""
     folder = environment.DATA.get()
-    return Path(folder) if folder else Path(platformdirs.user_data_dir("marsam"))
+    return Path(folder).expanduser() if folder else Path(platformdirs.user_data_dir("marsam"))
 
 
 class Journal:

@@ -172,7 +172,10 @@ def _shared_image_cache(config: Any) -> Any:
 
 
 def _junk_token_ids(tokenizer: Any) -> list[list[int]] | None:
-    rows = [tokenizer(word, add_special_tokens=False).input_ids for word in JUNK_WORDS]
+    # BLIP's vocabulary writes them as "ara" and an ending, of which there are more; words such as
+    # "arabic" are tokens of their own.
+    words = ("ara", *JUNK_WORDS)
+    rows = [tokenizer(word, add_special_tokens=False).input_ids for word in words]
     return [row for row in rows if row and tokenizer.unk_token_id not in row] or None
 
 

@@ -150,11 +150,11 @@ class DiffusionPainter:
         tokenizer = self._tokenizer
         if tokenizer is None:
             return PromptLength(tokens=0, limit=0)
-        tokens = tokenizer(prompt).input_ids
-        limit = tokenizer.model_max_length
-        # The last token is the end-of-text token.
-        cut = tokenizer.decode(tokens[limit - 1 : -1]) if len(tokens) > limit else ""
-        return PromptLength(tokens=len(tokens), limit=limit, cut=cut.strip())
+        encoded = tokenizer(prompt, return_offsets_mapping=True)
+        tokens, limit = encoded.input_ids, tokenizer.model_max_length
+        # The last token that is read is the end-of-text token.
+        start = encoded.offset_mapping[limit - 1][0] if len(tokens) > limit else len(prompt)
+        return PromptLength(tokens=len(tokens), limit=limit, cut=prompt[start:].strip())
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """See :meth:`marsam.stages.Painter.sampling`."""

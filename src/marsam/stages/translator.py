@@ -16,7 +16,7 @@ from marsam.cpu.mmap_embedding import mmap_embeddings
 from marsam.cpu.prepacked import prepack_weights
 from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
-from marsam.cpu.vocabulary_reduction import ReducedVocabulary
+from marsam.cpu.vocabulary_reduction import MaskedVocabulary, ReducedVocabulary
 from marsam.device import Device
 from marsam.errors import LanguageError, ModelUnsupported, map_model_errors
 from marsam.notices import Notice
@@ -27,10 +27,11 @@ from marsam.stages.loading import import_lock, loading_model, read_config
 from marsam.text.cleaning import (
     clean,
     fix_arabic_punctuation,
+    latin_names,
     latin_words,
-    lower_if_all_caps,
     normalize,
     split_in_two,
+    title_case_if_all_caps,
 )
 from marsam.text.glossary import Required, missing, replace_word
 from marsam.text.languages import ARABIC, Language, language
@@ -109,7 +110,7 @@ class Seq2SeqTranslator:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # the tokenizer's source language is state
-        self._vocabularies: dict[str, Any] = {}  # reduced vocabularies, by script
+        self._vocabularies: dict[str, ReducedVocabulary | MaskedVocabulary] = {}  # by script
         self._closed = ClosedVocabulary.in_folder(folder)
         self._family = str(read_config(folder).get("model_type"))
         if self._family not in FAMILIES:
@@ -215,7 +216,7 @@ class Seq2SeqTranslator:
         split = [[self._pieces(line, job) for line in text.split("\n")] for text in texts]
         every = (piece for lines in split for line in lines for piece in line)
         sentences = list(dict.fromkeys(piece.text for piece in every if piece.has_words))
-        inputs = [lower_if_all_caps(sentence) for sentence in sentences]
+        inputs = [title_case_if_all_caps(sentence) for sentence in sentences]
         rows = zip(inputs, self._generate(inputs, job), strict=True)
         checked = [self._retry_if_bad(*row, job) for row in rows]
         by_sentence = dict(zip(sentences, checked, strict=True))
@@ -261,6 +262,7 @@ class Seq2SeqTranslator:
         """Check the translation of a sentence; try other ways where it fails a check."""
         required = job.required(sentence)
         allowed = {word for one in required for word in latin_words(one.translation)}
+        allowed |= latin_names(sentence, job.source)
 
         def checked(output: str) -> Checked:
             return output, quality_issues(sentence, output, job.source, job.target, allowed)
@@ -334,14 +336,14 @@ class Seq2SeqTranslator:
         batches: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
         for index, sentence in enumerate(sentences):
             text = prefix + (fold(sentence) if self._closed else sentence)
-            tokens = tokenizer(text, truncation=True, max_length=MAX_INPUT_TOKENS).input_ids
-            own_script = all(
+            tokens = tokenizer(text, truncation=True, max_length=self._max_tokens(model)).input_ids
+            own_script = not latin_names(sentence, job.source) and all(
                 job.target.matches_script(one.translation) for one in job.required(sentence)
             )
             batches.setdefault((len(tokens), own_script), []).append((index, tokens))
         outputs = [""] * len(sentences)
         for (length, own_script), rows in batches.items():
-            # A term of the glossary may need letters of another script.
+            # A name or a term of the glossary may need letters of another script.
             vocabulary = self._vocabulary(job.target) if own_script else None
             for start in range(0, len(rows), TRANSLATION_BATCH_SIZE):
                 batch = rows[start : start + TRANSLATION_BATCH_SIZE]
@@ -351,7 +353,7 @@ class Seq2SeqTranslator:
                     "attention_mask": torch.ones_like(ids),
                     "num_beams": job.options.beams,
                     # Languages differ in length, but within a bound.
-                    "max_new_tokens": 16 + 3 * length,
+                    "max_new_tokens": min(16 + 3 * length, self._max_tokens(model) - 1),
                     **language_options,
                     **generation,
                 }
@@ -366,19 +368,23 @@ class Seq2SeqTranslator:
                     outputs[index] = clean(text)
         return outputs
 
-    def _vocabulary(self, target: Language) -> Any:
-        """Return the LM head reduced to the target's script, or None where that is no faster."""
-        if not self.device.is_cpu:
-            return None
+    def _max_tokens(self, model: Any) -> int:
+        """Tokens that the model can read or write: Marian's positions end at 512."""
+        positions = getattr(model.config, "max_position_embeddings", MAX_INPUT_TOKENS)
+        return min(MAX_INPUT_TOKENS, positions) if self._family == "marian" else MAX_INPUT_TOKENS
+
+    def _vocabulary(self, target: Language) -> ReducedVocabulary | MaskedVocabulary:
+        """Return the tokens of the target's script: reduced where that is faster, else masked."""
         if target.script not in self._vocabularies:
             model, tokenizer = self._loaded
             rows = model.lm_head.out_features
             tokens = _in_script(tokenizer, rows, target)
-            is_faster = uses_fbgemm(self.device) or self.device.has_bf16 or len(tokens) < rows / 2
+            is_faster = self.device.is_cpu and (
+                uses_fbgemm(self.device) or self.device.has_bf16 or len(tokens) < rows / 2
+            )
+            kind = ReducedVocabulary if is_faster else MaskedVocabulary
             with import_lock:  # it creates a layer
-                self._vocabularies[target.script] = (
-                    ReducedVocabulary(model, tokens, self.device) if is_faster else None
-                )
+                self._vocabularies[target.script] = kind(model, tokens, self.device)
                 self._mmap_embeddings(model)
                 trim_memory()
         return self._vocabularies[target.script]
@@ -397,4 +403,5 @@ def _in_script(tokenizer: Any, rows: int, target: Language) -> list[int]:
         if all(matches_script(letter) for letter in piece if letter.isalpha())
     }
     special = {i for i in (*tokenizer.all_special_ids, *languages) if i < rows}
-    return sorted(in_script | special)
+    # A decoded text would not show that the model wrote an unknown token.
+    return sorted((in_script | special) - {tokenizer.unk_token_id})

@@ -93,15 +93,38 @@ def _compatible(match: re.Match[str]) -> str:
     )
 
 
-def lower_if_all_caps(sentence: str) -> str:
-    """``A CAT ON A MAT.`` → ``A cat on a mat.``, as translation models handle capitals badly.
+def title_case_if_all_caps(sentence: str) -> str:
+    """``AHMED FROM CAIRO`` → ``Ahmed from Cairo``, as translation models handle capitals badly.
 
-    A single word may be an abbreviation and stays.
+    Nobody can tell the names from the other words, so words begin with a capital, as in a headline.
+    A single word may be an abbreviation and stays; so do known abbreviations, and words without
+    vowels.
     """
     words = without_protected(sentence)
-    if len(words.split()) > 1 and words.isupper():
-        return sentence[:1] + change_outside_protected(sentence, str.lower)[1:]
-    return sentence
+    if len(words.split()) < 2 or not words.isupper():
+        return sentence
+    changed = change_outside_protected(
+        sentence, lambda part: re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)*", _in_title_case, part)
+    )
+    return changed[:1].upper() + changed[1:]
+
+
+def _in_title_case(word: re.Match[str]) -> str:
+    text = word[0]
+    if text in _ABBREVIATIONS or (len(text) > 1 and not re.search("[AEIOUYÀ-ÿ]", text)):
+        return text
+    return text.lower() if text.lower() in _SMALL_WORDS else text.capitalize()
+
+
+_SMALL_WORDS = {
+    *("a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "is", "it"),
+    *("its", "of", "on", "or", "over", "the", "to", "under", "with"),
+}
+_ABBREVIATIONS = {
+    *("AI", "ATM", "COVID", "EU", "FIFA", "GCC", "ID", "IMF", "IOT", "IQ", "KSA", "NASA"),
+    *("NATO", "OPEC", "PIN", "RAM", "SIM", "UAE", "UEFA", "UFO", "UK", "UN", "UNESCO"),
+    *("UNHCR", "UNICEF", "USA", "USB"),
+}
 
 
 def split_in_two(sentence: str) -> tuple[str, str]:
@@ -178,6 +201,24 @@ def _fix_marks(text: str) -> str:
     text = re.sub(r"[^\S\n]+([،؛؟])", r"\1", text)
     text = re.sub(r"([،؛؟])(?:\1|(?<=؟)\?)+", r"\1", text)
     return re.sub(rf"([،؛])(?=[^\s\d،؛؟.!{_CLOSERS}])", r"\1 ", text)
+
+
+_LATIN_NAME = re.compile(
+    r"(?:[A-Z]{2,}|[A-Za-z]*[a-z][A-Z]|[A-Za-z]+-?\d|\d+[A-Za-z])[A-Za-z0-9-]*"
+)
+"""An abbreviation, capitals within a word, or letters and digits: BBC, iPhone, COVID-19, 3D."""
+
+
+def latin_names(text: str, language: Language) -> set[str]:
+    """Return the Latin words of a text that languages of other scripts often leave as they are.
+
+    In a text of another script these are all of them.
+    """
+    if language.script != "Latn":
+        return latin_words(text)
+    words = (word.strip(".,;:!?()[]\"'«»“”") for word in without_protected(text).split())
+    names = {word.casefold() for word in words if _LATIN_NAME.fullmatch(word)}
+    return names | latin_words(" ".join(names))
 
 
 def latin_words(text: str) -> set[str]:

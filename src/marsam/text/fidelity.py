@@ -195,6 +195,8 @@ def _arabic(
 ) -> str:
     """The sentence in Arabic; in front of a list the verb stays masculine, right for any gender."""
     absent, present = (_arabic_names(phrases, arabic) for phrases in (missing, added))
+    if set(absent) & set(present):  # two English words with one Arabic name, such as ship and boat
+        absent, present = [], []
     if not missing:
         more = f"أيضًا: {_arabic_list(present)}" if present else "أيضًا ما لم يُطلب"
         return f"كل ما طُلب ظاهر في الصورة{f'، وفيها {more}' if added else ''}."
@@ -221,7 +223,8 @@ def _arabic_names(phrases: list[NounPhrase], arabic: Callable[[str], str] | None
         letters = [letter for letter in name if letter.isalpha()]
         if not letters or any(not "\u0620" <= letter <= "\u06ff" for letter in letters):
             return []
-        names.append(name)
+        if name not in names:
+            names.append(name)
     return [*names, "غيرها"] if len(phrases) > MAX_NAMED else names
 
 
