@@ -21,6 +21,7 @@ from marsam.ui.i18n import GRADIO_LABELS
 from marsam.web.render import known_things
 from marsam.web.strings import STRINGS
 from tests.browser.conftest import Visit, arabic_first, both_languages, visits
+from tests.helpers.photographs import write_photographs
 from tests.helpers.serving import served
 from tests.hub.fake_hub import FakeHub, Repository
 from tests.hub.tiny_models import standard_repositories
@@ -232,6 +233,31 @@ def test_a_dropped_picture_is_described(visit: Visit, examples: Path, language: 
     expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
     expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
     expect(page.locator("#candidates")).to_be_hidden()  # no other caption is nearly as good
+
+
+def test_of_two_pictures_the_last_is_described(visit: Visit, examples: Path) -> None:
+    page = visit("en")
+    for name in ("car", "cat", "cat", "car", "cat"):  # each while the one before is described
+        drop(page, examples / f"{name}.png")
+        page.wait_for_timeout(100)
+    expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
+    expect(page.locator("#status")).to_contain_text(STRINGS["captions_ready"].en)
+    expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
+    expect(page.locator("#picture img")).to_have_attribute("src", re.compile("cat"))
+
+
+def test_files_of_cameras_phones_scanners_and_websites(
+    visit: Visit, examples: Path, tmp_path: Path
+) -> None:
+    page = visit("ar")
+    for path in write_photographs(open_picture(examples / "cat.png"), tmp_path):
+        drop(page, path)
+        expect(page.locator("#english textarea")).to_have_value("a cat on a blue background")
+        expect(page.locator("#arabic textarea")).to_have_value("قطة على خلفية زرقاء")
+        # The browser shows what it was given, in whatever format.
+        page.wait_for_function("document.querySelector('#picture img')?.naturalWidth > 0")
+        drop(page, examples / "car.png")
+        expect(page.locator("#arabic textarea")).to_have_value("سيارة على خلفية خضراء")
 
 
 @arabic_first

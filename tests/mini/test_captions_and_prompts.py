@@ -10,6 +10,7 @@ from marsam import CaptionOptions, Notice, PaintOptions, RunOptions, Studio, ope
 from marsam.cli import main
 from marsam.imaging.metadata import read_record, record_of, save_with_record
 from marsam.web.layout import EXAMPLES
+from tests.helpers.photographs import write_photographs
 
 CAT = open_picture(EXAMPLES[1])
 
@@ -78,6 +79,17 @@ def test_a_record_reproduces_the_picture(
     main.app(["run", "--like", str(path), "--json"], standalone_mode=False)
     with Image.open(path) as before, Image.open("pictures/marsam-42.png") as after:
         assert before.convert("RGB").tobytes() == after.convert("RGB").tobytes()
+
+
+def test_files_of_cameras_phones_scanners_and_websites(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = write_photographs(CAT, tmp_path)
+    arguments = ["caption", *map(str, paths), "--models", "mini", "--json"]
+    main.app(arguments, standalone_mode=False)
+    rows = json.loads(capsys.readouterr().out)["captions"]
+    texts = {"en": "a cat on a blue background", "ar": "قطة على خلفية زرقاء", "warnings": []}
+    assert rows == [{"path": str(path), **texts} for path in paths]
 
 
 def test_json_of_a_prompt(

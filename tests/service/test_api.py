@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from marsam.imaging.metadata import read_record, xmp_packet
+from tests.helpers.photographs import write_photographs
 from tests.service.api_client import image_bytes, post_run, read_events, wait_for_end
 from tests.service.conftest import Service
 
@@ -113,6 +115,19 @@ def test_the_alt_text_of_an_uploaded_image_is_its_caption(client: httpx.Client) 
     assert "alt_text_kept" in said["candidates"][0]["warnings"]
     run = post_run(client, image=buffer.getvalue(), pictures=1).json()["id"]
     assert wait_for_end(client, run)["caption"] == {"en": "Mishmish", "ar": "مشمش"}
+
+
+def test_files_of_cameras_phones_scanners_and_websites(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    image = Image.new("RGB", (144, 144), (200, 120, 40))
+    image.paste("black", (60, 60, 80, 80))
+    for path in write_photographs(image, tmp_path):
+        with path.open("rb") as file:
+            said = client.post("/v1/captions", files={"picture": (path.name, file)}).json()
+        colour = map(int, said["en"].removeprefix("a square of ").split())
+        near = zip(colour, (200, 120, 40), strict=True)
+        assert all(abs(one - other) < 25 for one, other in near), (path.name, said["en"])
 
 
 def test_captions_and_translations(client: httpx.Client) -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from marsam.errors import MarsamError, OptionError, PictureError, UnknownWords
 from marsam.imaging import metadata
-from marsam.imaging.image_io import CAPTION_SIDE, open_picture
+from marsam.imaging.image_io import CAPTION_SIDE, open_header, open_picture
 from marsam.imaging.metadata import Record
 from marsam.journal.records import NewRun
 from marsam.options import CaptionOptions, RunOptions
@@ -43,11 +43,19 @@ class DescribeHandlers:
         parts = self.components
         # The file as it was uploaded: if Gradio opened it and failed, its message would not help.
         image = QUEUED | {"inputs": [parts.image], "outputs": parts.run, "preprocess": False}
+        # By default, Gradio drops an event while an earlier one is being answered.
+        image["trigger_mode"] = "always_last"
         parts.image.input(self.describe, **image)
         parts.examples.select(self.select_example, None, [parts.image], **UNQUEUED).then(
             self.describe, **image
         )
-        parts.candidates.input(self.select_candidate, [parts.candidates], parts.prompt, **QUEUED)
+        parts.candidates.input(
+            self.select_candidate,
+            [parts.candidates],
+            parts.prompt,
+            trigger_mode="always_last",
+            **QUEUED,
+        )
         for language, text_box, update in (
             (ENGLISH, parts.english, parts.from_english),
             (ARABIC, parts.arabic, parts.from_arabic),
@@ -82,20 +90,21 @@ class DescribeHandlers:
             self.view.warn(session, error)
             yield self.view.show_image(session)
             return
-        yield from self._describe(session, image)
+        yield from self._describe(session, image, show=not _is_shown_by_browsers(path))
 
     def select_example(self, event: gr.SelectData) -> Update:
         """Put an example into the picture box."""
         return {self.components.image: EXAMPLES[event.index]}
 
-    def _describe(self, session: Session, image: Any) -> Iterator[Update]:
+    def _describe(self, session: Session, image: Any, *, show: bool) -> Iterator[Update]:
+        """Describe a picture; ``show`` replaces the file on the page, which shows the upload."""
         parts = self.components
         session.described.clear()
         try:
             run = create_run(self.studio, self.journal, NewRun(client=session.client, image=image))
             session.load_run(run)
             with RunRecorder(self.journal, run) as recorder:
-                yield self.view.show_session(session, image=False) | {
+                yield self.view.show_session(session, image=show) | {
                     parts.status: render.status_panel(STRINGS.html("reading")),
                     parts.english: "",
                     parts.arabic: "",
@@ -192,6 +201,12 @@ class DescribeHandlers:
         return self.view.show_session(session, image=False) | {
             self.components.status: render.status_panel(STRINGS.html("restored"))
         }
+
+
+def _is_shown_by_browsers(path: Path) -> bool:
+    """Whether the file of a picture is shown by browsers: they do not show HEIC and TIFF."""
+    with open_header(path) as image:
+        return image.format in ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
 
 
 def edited_language(session: Session, english: str, arabic: str) -> str:
