@@ -41,11 +41,11 @@ class Notice(Enum):
     )
     PROMPT_SYNTAX = (
         "Adapters, alternatives or commands of another program were taken out of the prompt.",
-        "حُذفت من الطلب ملحقات أو بدائل أو أوامر يفهمها برنامج آخر.",
+        "حُذفت من الطلب ملحقات أو بدائل أو أوامر تخص برنامجًا آخر.",
     )
     WEIGHTS_LOST = (
         "Not all weights of the prompt could be applied as they were written.",
-        "لم يمكن تطبيق كل أوزان الطلب كما كُتبت.",
+        "تعذّر تطبيق بعض أوزان الطلب كما كُتبت.",
     )
     NO_GUIDANCE = (
         "Guidance scale and negative prompt have no effect on these pictures; "

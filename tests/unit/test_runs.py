@@ -27,6 +27,7 @@ from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.owner_lock import FileOwnerLock
 from marsam.journal.records import NewRun
+from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Checked, Painted, Prompted, Translation
 from marsam.runs.execution import (
     RunRecorder,
@@ -336,6 +337,19 @@ def test_a_run_is_resumed_by_the_same_models_only(journal: Journal) -> None:
     )
     with pytest.raises(OptionError, match="fake-painter"):
         require_same_models(journal.run(None, run.id), other)
+
+
+def test_a_run_is_resumed_by_the_same_scheduler_only(journal: Journal) -> None:
+    class OtherPainter(FakePainter):
+        def sampling(self, recipe: Recipe) -> SamplingConfig:
+            return replace(super().sampling(recipe), scheduler="LCMScheduler")
+
+    studio = fake_studio()
+    stopped = journal.run(None, interrupted(journal))
+    assert stopped.pictures
+    require_same_models(stopped, studio)
+    with pytest.raises(OptionError, match="painted with Fake. The painter here would use LCM"):
+        require_same_models(stopped, replace(studio, painter=OtherPainter()))
 
 
 def test_a_run_created_from_a_finished_prompt_stores_its_models(journal: Journal) -> None:

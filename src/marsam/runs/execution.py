@@ -9,6 +9,7 @@ from typing import Self
 
 from marsam.errors import Cancelled, MarsamError, OptionError, OutOfMemory
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
 from marsam.options import RunOptions, checked_text, new_seed
@@ -24,6 +25,7 @@ from marsam.results import (
     Prompted,
     Translated,
 )
+from marsam.runs.repeat import require_same_sampling
 from marsam.studio import Studio
 from marsam.text.cleaning import clean
 
@@ -136,10 +138,13 @@ def _remaining_options(options: RunOptions, done: int) -> RunOptions:
 
 
 def require_same_models(run: Run, studio: Studio) -> None:
-    """Raise OptionError when a run was started with other models, and so with other pixels."""
+    """Raise OptionError when a run was started with other models or another way of sampling."""
     if run.models and dict(run.models) != studio.names:
         other = ", ".join(name for name in run.models.values() if name not in studio.names.values())
         raise OptionError(f"This run was started with other models: {other}.")
+    for picture in run.pictures[:1]:
+        if (path := picture.find()) is not None and (record := read_record(path)) is not None:
+            require_same_sampling(record, studio.painter)
 
 
 @dataclass(frozen=True)
