@@ -126,9 +126,7 @@ class FakePainter:
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return the settings without a LoRA adapter."""
-        return replace(
-            recipes()[recipe], steps=self.steps, scheduler="FakeScheduler", prompt_weights=True
-        )
+        return replace(recipes()[recipe], scheduler="FakeScheduler", prompt_weights=True)
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
         """Yield the steps of each picture and the picture, or raise ``error`` before the first."""

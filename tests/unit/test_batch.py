@@ -21,7 +21,7 @@ from openpyxl import load_workbook
 from PIL import Image
 from pyarrow import parquet
 
-from marsam import CaptionOptions, Studio
+from marsam import CaptionOptions, PaintOptions, Studio
 from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.discovery import find_images
 from marsam.batch.engine import CAPTION_BATCH_SIZE, LocalEngine, bisect_on_error
@@ -40,9 +40,10 @@ from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
 from marsam.notices import Notice
 from marsam.options import BatchOptions
+from marsam.recipes import recipes
 from marsam.results import Caption
 from marsam.review.table import Review, digest
-from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
+from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from tests.helpers.commands import marsam
 from tests.helpers.folders import make_folder
 
@@ -57,7 +58,8 @@ def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
-    one = fake_studio()
+    steps = recipes()[PaintOptions.recipe].steps  # of a real painter
+    one = replace(fake_studio(), painter=FakePainter(steps=steps))
     monkeypatch.setattr(Studio, "load", lambda *a, **k: one)
     return one
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from marsam import PaintOptions, Picture, Recipe
-from marsam.recipes import SamplingConfig, recipes
+from marsam.recipes import recipes
 from marsam.runs.eta import TimeEstimator
-from marsam.testing import FakePainter, fake_studio
+from marsam.testing import fake_studio
 
 
 def painted(steps: int) -> Picture:
@@ -30,15 +30,8 @@ def test_there_is_no_estimate_before_the_first_measurement() -> None:
     assert TimeEstimator(fake_studio()).estimate(PaintOptions()) is None
 
 
-class RecipePainter(FakePainter):
-    """Has the steps of the real recipes."""
-
-    def sampling(self, recipe: Recipe) -> SamplingConfig:
-        return recipes()[recipe]
-
-
 def test_one_picture_gives_an_estimate_for_every_recipe() -> None:
-    estimator = TimeEstimator(dataclasses.replace(fake_studio(), painter=RecipePainter()))
+    estimator = TimeEstimator(fake_studio())
     samplings = recipes()
     balanced = samplings[Recipe.BALANCED]
     estimator.update(painted(balanced.steps), 10.0)
