@@ -33,7 +33,7 @@ class Notice(Enum):
     )
     ALT_TEXT_KEPT = (
         "This image already carries an alt text, which was kept.",
-        "في ملف الصورة نص بديل من قبل، فأُبقي كما هو.",
+        "تحمل الصورة نصًا بديلًا من قبل، فأُبقي عليه كما هو.",
     )
     PROMPT_CUT = (
         "The prompt is too long for the painter; its end was not painted.",

@@ -43,7 +43,12 @@ from marsam.text.languages import (
     language,
     script_of,
 )
-from marsam.text.prompt_syntax import PlainPrompt, plain_prompt, weighted_prompt
+from marsam.text.prompt_syntax import (
+    PlainPrompt,
+    plain_negative_prompt,
+    plain_prompt,
+    weighted_prompt,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,14 +184,17 @@ class Studio:
             ModelError: when a model cannot be loaded.
         """
         picture = open_picture(image, side=CAPTION_SIDE)
-        captions = self._captions(picture, options or CaptionOptions())
+        captions = self.caption(picture, options)
         translate = translate or TranslateOptions()
         best = self._translated(captions[0], translate, picture)
         others = ((one, self._translated(one, translate)) for one in captions[1:])
         return ((captions[0], best), *others)
 
-    def _captions(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Caption an image; an alt text that it carries comes first."""
+    def caption(
+        self, image: Image.Image, options: CaptionOptions | None = None
+    ) -> tuple[Caption, ...]:
+        """Caption an opened image in English; an alt text that it carries comes first."""
+        options = options or CaptionOptions()
         kept = image.info.get("alt_texts", {}).get(ENGLISH.code)
         if not kept:
             return self.captioner.caption(image, options)
@@ -226,12 +234,15 @@ class Studio:
         """
         paint = options.paint
         typed = ", ".join(filter(None, (clean(paint.negative_prompt), negative)))
-        plain = plain_prompt(checked_text(typed, "negative prompt")) if typed else PlainPrompt("")
+        typed = checked_text(typed, "negative prompt") if typed else ""
+        plain = plain_negative_prompt(typed)
         english, warnings = plain.words, tuple[Notice, ...]()
         if english:
             english, _ = self._arabic_parts_translated(english, options)
             weighted, warnings = self._weighted(english, plain, ENGLISH.code, options)
             english = weighted or english
+        if plain.is_changed:
+            warnings = (*warnings, Notice.PROMPT_SYNTAX)
         is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
         wants_guidance = english or paint.guidance_scale not in (None, 1)
         if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
@@ -249,13 +260,15 @@ class Studio:
                 prompt = self._bilingual_prompt(start, options)
         else:
             with timer.measure("caption"):
-                candidates = self._captions(start, options.caption)
+                candidates = self.caption(start, options.caption)
             caption = candidates[0]
             yield Captioned(caption=caption, candidates=candidates, seconds=timer.last)
             with timer.measure("translate"):
                 arabic = self._translated(caption, options.translate, start)
             yield Translated(translation=arabic, seconds=timer.last)
             prompt = self._prompt(caption.text, arabic, warnings=caption.warnings)
+            # What looks like a weight in a caption is text.
+            prompt = replace(prompt, weighted=weighted_prompt(caption.text, ())[0])
         with timer.measure("translate"):
             paint, warnings = self.prepare_painting(options, prompt.negative)
             # The prompt of an earlier run may say what had no effect there.

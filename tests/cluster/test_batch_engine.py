@@ -21,6 +21,7 @@ from marsam.batch.rows import Row
 from marsam.cluster import ClusterError, Plan, StageResources
 from marsam.cluster.batch_engine import ClusterEngine
 from marsam.errors import Cancelled
+from marsam.imaging.metadata import save_input_image
 from marsam.options import BatchOptions
 from marsam.testing import fake_studio
 from tests.helpers.folders import make_folder
@@ -65,6 +66,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     made = make_folder(Path("photos"), 12, bad=0.25)
     Path("photos/copy.png").write_bytes(made[1].read_bytes())
+    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    for name, texts in (("en", {"eng_Latn": "Mishmish"}), ("ar", {"arb_Arab": "مشمش"})):
+        image.info["alt_texts"] = texts
+        save_input_image(image, Path(f"photos/{name}.png"))
+        image = image.rotate(180)
     return Path("photos")
 
 
@@ -92,7 +98,10 @@ def rows(engine: Engine, context: BatchContext) -> Iterator[Row]:
 def test_cluster_rows_equal_local_rows(photos: Path, datasets: SimpleNamespace) -> None:
     here, far = context("here"), context("far")
     alone = list(rows(LocalEngine(studio=fake_studio(), context=here), here))
-    assert len(alone) == 13
+    assert len(alone) == 15
+    kept = {row.path: row for row in alone if "alt_text_kept" in row.warnings}
+    assert kept["en.png"].texts["fra_Latn"] == "[fra_Latn] Mishmish"
+    assert kept["ar.png"].texts["arb_Arab"] == "مشمش"
     assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == alone
     # Cached results need no cluster.
     datasets.dataset = None
@@ -120,7 +129,7 @@ def test_reviewed_text_is_kept_and_a_new_language_needs_no_captions(
         read, texts={**texts, "fra_Latn": "[fra_Latn] a tom cat"}
     )
     results = [row.texts["fra_Latn"] for row in again.values() if row.state == "draft"]
-    assert set(results) == {"[fra_Latn] a cat on a blue background"}
+    assert set(results) == {"[fra_Latn] a cat on a blue background", "[fra_Latn] Mishmish"}
 
 
 def test_a_folder_that_a_machine_cannot_read_is_an_error(

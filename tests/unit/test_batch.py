@@ -678,6 +678,11 @@ def test_copies_carry_the_texts_and_keep_all_else(
     image.save(path, **options)
     before = path.read_bytes()
     command = ["batch", "photos", "--out", "a.csv", "--embed", "photos/copies"]
+    subprocess.run(
+        [exiftool, "-q", "-overwrite_original", "-XMP-dc:Description-de=Katze", str(path)],
+        check=True,
+    )
+    before = path.read_bytes()
     for _ in range(2):  # the copies are no images of the folder, and are written again
         assert marsam(*command) == 0
         assert "Captioned 1 of 1" in capsys.readouterr().err
@@ -689,10 +694,25 @@ def test_copies_carry_the_texts_and_keep_all_else(
     for name in ("XMP-dc:Description", "XMP-iptcCore:AltTextAccessibility"):
         assert (found[name], found[f"{name}-en"], found[f"{name}-ar"]) == (CAT, CAT, QITTA)
     assert suffix == ".gif" or found["IFD0:Make"] == "A camera"
+    assert found["XMP-dc:Description-de"] == "Katze"
+    assert "alt_texts" not in open_picture(copy).info  # a model wrote it, no person
+    edit = [exiftool, "-q", "-overwrite_original", "-XMP-iptcCore:AltTextAccessibility-en=Mine"]
+    subprocess.run([*edit, str(copy)], check=True)
+    kept = open_picture(copy).info.get("alt_texts", {})
+    assert suffix == ".gif" or kept["eng_Latn"] == "Mine"  # Pillow reads no XMP of a GIF
     copy.write_bytes(before)  # by a person
     assert marsam(*command) == 0
     assert "Sidecars or copies kept that another program wrote: 1." in capsys.readouterr().err
     assert copy.read_bytes() == before
+
+
+def test_a_language_that_no_text_has_is_no_sidecar(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(Path("photos"), 1)
+    command = ["batch", "photos", "--out", "a.csv", "--sidecar", "txt", "--sidecar-language", "fr"]
+    assert marsam(*command) == 1
+    assert "add it with --to" in capsys.readouterr().err
 
 
 def test_copies_never_replace_the_images(
@@ -774,27 +794,31 @@ def test_new_pictures_are_painted_once(studio: Studio) -> None:
     assert (record.english, record.arabic) == (CAT, QITTA)
 
 
-def test_new_pictures_with_other_options_are_painted_again(
+def test_new_pictures_with_other_options_are_other_pictures(
     studio: Studio, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_folder(Path("photos"), 1)
-    command = ["batch", "photos", "--out", "a.csv", "-n", "1", "--steps", "3", "--size", "64x64"]
-    command += ["--guidance", "5", "--negative", "(blurry:1.2)"]
-    assert marsam(*command) == 0
+    command = ["batch", "photos", "--out", "a.csv", "-n", "1"]
+    options = ["--steps", "3", "--size", "64x64", "--guidance", "5", "--negative", "(blurry:1.2)"]
+    assert marsam(*command, *options) == 0
     (path,) = Path("a-pictures").iterdir()
     record = read_record(path)
     assert record is not None
     assert (record.steps, record.guidance_scale) == (3, 5.0)
     assert record.negative_prompt == "(blurry:1.2)"
     first = path.stat().st_mtime_ns
-    assert marsam(*command) == 0
+    assert marsam(*command, *options) == 0
     assert path.stat().st_mtime_ns == first
-    assert marsam(*command[:-2]) == 0
-    again = read_record(path)
-    assert again is not None
-    assert again.negative_prompt == ""
+    for fewer in (options[:-2], options[2:], []):
+        assert marsam(*command, *fewer) == 0
+        (row,) = read_rows(Path("a.csv"))
+        (shown,) = row.pictures
+        again = read_record(Path(shown))
+        assert again is not None
+        assert (again.steps, again.negative_prompt) != (3, "(blurry:1.2)")
+    assert len(list(Path("a-pictures").iterdir())) == 4
     capsys.readouterr()
-    assert marsam("batch", "photos", "--out", "a.csv", "--steps", "3") == 1
+    assert marsam(*command[:-2], "--steps", "3") == 1
     assert capsys.readouterr().err == (
         "These options are for new pictures; ask for them with -n.\n"
     )

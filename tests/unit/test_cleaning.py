@@ -118,6 +118,8 @@ def test_fix_arabic_punctuation(raw: str, fixed: str) -> None:
         ("I AM AHMED FROM CAIRO", "I Am Ahmed from Cairo"),
         ("THE UAE FLAG ON BBC TV", "The UAE Flag on BBC TV"),
         ("O'BRIEN'S CAT", "O'brien's Cat"),
+        ("КОТ НА КОВРЕ", "Кот На Ковре"),
+        ("MỘT CON MÈO", "Một Con Mèo"),
         ("SEE THE CAT AT HTTPS://A.ORG/B", "See the Cat at HTTPS://A.ORG/B"),
         ("a Cat", "a Cat"),
         ("قطة على خلفية", "قطة على خلفية"),
@@ -134,6 +136,7 @@ def test_title_case_if_all_caps(capitals: str, changed: str) -> None:
         ("A new YouTube video (COVID-19)", "eng_Latn", {"youtube", "covid-19", "covid"}),
         ("A cat called Lulu in Paris, at 5 o'clock.", "eng_Latn", set()),
         ("I saw it on https://BBC.com", "eng_Latn", set()),
+        ("the 2nd cat in the 1990s at 5pm, 3km away", "eng_Latn", set()),
         ("قطة اسمها Lulu", "arb_Arab", {"lulu"}),
     ],
 )

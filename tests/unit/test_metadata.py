@@ -19,6 +19,7 @@ from marsam.imaging.metadata import (
     Record,
     infotext,
     read_record,
+    save_input_image,
     save_with_record,
 )
 from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, alt_texts
@@ -431,6 +432,9 @@ def packet(*items: tuple[str, str], more: str = "") -> bytes:
         ),
         (packet(("en", ""), ("tlh", "nuqneH")), {}),
         (packet(("en", "A"), more="<marsam:record>{}</marsam:record>"), {}),
+        (packet(("en", "A")).replace(b"Description\n", b"Description marsam:record='{}'\n"), {}),
+        (packet(*((f"q{number}-zz", "A") for number in range(5000))), {}),
+        (packet(("q" * 9000, "A"), ("en", "B")), {"eng_Latn": "B"}),
         (b"<!DOCTYPE x>" + packet(("en", "A")), {}),
         (packet(("en", "A"))[:-9], {}),
         ("AltTextAccessibility", {}),
@@ -442,7 +446,7 @@ def test_the_alt_text_of_other_programs_is_read(xmp: object, found: dict[str, st
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_an_opened_image_keeps_its_alt_text_and_no_other_metadata(kind: str) -> None:
+def test_an_opened_image_keeps_only_its_alt_text(kind: str, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     noise = Image.effect_noise((400, 300), 80).convert("RGB")
     written: dict[str, Any] = {"xmp": packet(("en", "My cat"))}
@@ -456,3 +460,12 @@ def test_an_opened_image_keeps_its_alt_text_and_no_other_metadata(kind: str) -> 
     image = open_picture(buffer.getvalue(), side=100)
     assert image.info == {"alt_texts": {"eng_Latn": "My cat"}}
     assert open_picture(image).info == image.info
+    saved = save_input_image(image, tmp_path / "source.png")
+    assert open_picture(saved).info == image.info
+
+
+def test_a_text_chunk_is_no_alt_text() -> None:
+    buffer, info = io.BytesIO(), PngInfo()
+    info.add_text("alt_texts", "hello")
+    Image.new("RGB", (9, 9)).save(buffer, "PNG", pnginfo=info)
+    assert open_picture(buffer.getvalue()).info == {}

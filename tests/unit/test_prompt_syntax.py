@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from marsam.text.prompt_syntax import (
     MAX_WEIGHT,
     WeightedPhrase,
+    plain_negative_prompt,
     plain_prompt,
     weighted_parts,
     weighted_prompt,
@@ -35,6 +37,7 @@ def weights(phrases: Iterable[WeightedPhrase]) -> dict[str, float]:
         ("قطة (بيضاء:1.2)", "قطة بيضاء", {"بيضاء": 1.2}),
         ("((قطة)) على سجادة", "قطة على سجادة", {"قطة": UP**2}),
         ("(.5:.5) ( a cat : 1.3 )", ".5 a cat", {".5": 0.5, "a cat": 1.3}),
+        ("(قطة:١٫٣)، [كلب]", "قطة، كلب", {"قطة": 1.3, "كلب": DOWN}),
     ],
 )
 def test_weights_are_read(typed: str, words: str, weighted: dict[str, float]) -> None:
@@ -48,6 +51,7 @@ def test_weights_are_read(typed: str, words: str, weighted: dict[str, float]) ->
     ("typed", "words", "negative"),
     [
         ("a cat <lora:pixelart_v2:0.8>, 8k", "a cat, 8k", ""),
+        ("قطة، <lora:x:1>، كلب", "قطة، كلب", ""),
         ("a cat BREAK a blue background", "a cat, a blue background", ""),
         ("a cat AND a dog", "a cat and a dog", ""),
         ("a {cat|dog} on a {red|blue} sofa", "a cat on a red sofa", ""),
@@ -58,7 +62,7 @@ def test_weights_are_read(typed: str, words: str, weighted: dict[str, float]) ->
         (
             "a cat\nNegative prompt: dog, (blurry:1.2)\nSteps: 20, Sampler: Euler a, Seed: 1",
             "a cat",
-            "dog, blurry",
+            "dog, (blurry:1.2)",
         ),
         ("a cat. Negative prompt: dog. Steps: 20", "a cat.", "dog."),
         ("a cat, Steps: 20, CFG scale: 7", "a cat", ""),
@@ -82,6 +86,7 @@ def test_the_syntax_of_other_programs_is_taken_out(typed: str, words: str, negat
         "قطة، كلب (أسود)",
         "10:30 in the morning",
         "a cat (black, from 10:30)",
+        "a cat (aspect ratio 16:9), football score (2:1)",
         "(unfinished: a cat",
         "a cat :) and a dog :(",
         "either | or",
@@ -111,6 +116,36 @@ def test_the_second_of_two_equal_words_has_the_weight() -> None:
     weighted, complete = weighted_prompt(plain.words, plain.weights)
     assert (weighted, complete) == ("a cat and a (cat:1.3)", True)
     assert weighted_parts(weighted) == (("a cat and a ", 1.0), ("cat", 1.3))
+
+
+def test_the_weight_is_on_the_word_that_has_it() -> None:
+    for typed in ("Red flowers and a (red:1.3) car", "category, a cat, (cat:1.3), cat"):
+        plain = plain_prompt(typed)
+        assert weighted_prompt(plain.words, plain.weights) == (typed, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "is_changed"),
+    [
+        ("Negative prompt: blurry, low quality", "blurry, low quality", False),
+        ("ugly --no hands", "ugly, hands", False),
+        ("ugly <lora:x:1>", "ugly", True),
+    ],
+)
+def test_nothing_of_a_negative_prompt_is_lost(typed: str, words: str, is_changed: bool) -> None:
+    plain = plain_negative_prompt(typed)
+    assert (plain.words, plain.negative, plain.is_changed) == (words, "", is_changed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" + "\n" * 1998 + "b", "(" * 1000 + ")" * 1000, "[(" * 500 + ":1.1)]" * 99, "\\(" * 999],
+)
+def test_a_long_prompt_is_read_at_once(text: str) -> None:
+    started = time.process_time()
+    plain = plain_prompt(text)
+    weighted_prompt(plain.words, plain.weights)
+    assert time.process_time() - started < 5  # it was minutes
 
 
 def test_weights_have_a_limit() -> None:

@@ -12,9 +12,10 @@ from marsam.errors import PictureError
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
 from marsam.options import PaintOptions, RunOptions
-from marsam.results import Caption, Captioned, Prompted
+from marsam.results import Caption, Captioned, Prompt, Prompted, PromptLength
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import fake_studio
+from marsam.web.describe import edited_language
 from marsam.web.session import Session, uploaded_path
 from marsam.web.view import View
 
@@ -80,3 +81,26 @@ def test_only_uploaded_files_are_opened(tmp_path: Path) -> None:
     for bad in (other, cache / ".." / "other.png", cache / "link.png", "/dev/zero", ""):
         with pytest.raises(PictureError):
             uploaded_path({"path": str(bad)}, component)
+
+
+@pytest.mark.parametrize(
+    ("language", "english", "arabic", "edited"),
+    [
+        ("en", "(a cat:1.21)", "((قطة))", ""),
+        ("en", "a cat", "((قطة))", "en"),
+        ("ar", "(a cat:1.21)", "قطة", "ar"),
+    ],
+)
+def test_weights_can_be_removed(language: str, english: str, arabic: str, edited: str) -> None:
+    """The boxes show the weights, so a text without them is edited."""
+    prompt = Prompt(
+        english="a cat",
+        weighted="(a cat:1.21)",
+        arabic="قطة",
+        given="((قطة))",
+        language="arb_Arab",
+        back=None,
+        length=PromptLength(tokens=4, limit=77),
+    )
+    session = Session(prompt=prompt, edited=language)
+    assert edited_language(session, english, arabic) == edited

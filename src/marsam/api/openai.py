@@ -50,7 +50,7 @@ async def generate(body: ImageRequest, service: ServiceDep, request: Request) ->
     width, height = parse_size(body.size)
     options = PaintOptions(pictures=body.n or 1, seed=body.seed, width=width, height=height)
     run = await service.generate(request, options, prompt=body.prompt)
-    english = run.prompt.english if run.prompt else body.prompt
+    english = run.prompt.for_painter if run.prompt else body.prompt
 
     def image(picture: StoredPicture) -> GeneratedImage:
         if body.response_format == "url":

@@ -11,7 +11,7 @@ from marsam.api.fields import LongText, Side
 from marsam.api.responses import base64_file, errors
 from marsam.imaging.metadata import infotext, read_record
 from marsam.journal.records import StoredPicture
-from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions
+from marsam.options import MAX_TEXT_CHARACTERS, PaintOptions
 
 router = APIRouter(prefix="/sdapi/v1", tags=["Stable Diffusion web UI"])
 
@@ -79,7 +79,7 @@ def interrogate(body: InterrogateRequest, service: ServiceDep) -> InterrogateRes
     """For clients of the web UI."""
     image = decode_base64_image(body.image)
     with service.text_slot() as studio:
-        caption = studio.captioner.caption(image, CaptionOptions())[0]
+        caption = studio.caption(image)[0]
     return InterrogateResponse(caption=caption.text)
 
 

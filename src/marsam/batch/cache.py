@@ -23,6 +23,7 @@ from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
 from marsam.options import BatchOptions
 from marsam.studio import Studio
+from marsam.text.languages import ENGLISH
 
 SCHEMA_VERSION = 1
 _TABLES = """
@@ -72,6 +73,7 @@ class ScannedFile:
         image: the decoded image, if it is to be captioned in this process.
         stat: size in bytes and modification time in ns, if the cache does not have them yet.
         unreadable_on: the other machine that scanned the file, if it could not read it.
+        alt_texts: the alt texts that the image carries, by NLLB code.
     """
 
     path: Path
@@ -80,6 +82,7 @@ class ScannedFile:
     image: Image.Image | None = None
     stat: tuple[int, int] | None = None
     unreadable_on: str = ""
+    alt_texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class ResultCache:
@@ -121,7 +124,7 @@ class ResultCache:
         )
         return FileInfo(*rows[0]) if rows else None
 
-    def record_files(self, files: Iterable[ScannedFile]) -> None:
+    def record_files(self, files: Sequence[ScannedFile]) -> None:
         """Store what is known of readable files that were not stored before."""
         rows = [
             (_path_text(file.path), *file.stat, *file.info)
@@ -129,6 +132,20 @@ class ResultCache:
             if file.stat and file.info
         ]
         self._store("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self.put(
+            {
+                _key("alt texts", file.info.sha256): TextResult(json.dumps(dict(file.alt_texts)))
+                for file in files
+                if file.info and file.alt_texts
+            }
+        )
+
+    def alt_texts(self, sha256: str) -> dict[str, str]:
+        """Return the alt texts that an image carries, by NLLB code."""
+        key = _key("alt texts", sha256)
+        found = self.get([key]).get(key)
+        texts: dict[str, str] = json.loads(found.text) if found else {}
+        return texts
 
     def paths_of(self, sha256: str) -> list[Path]:
         """Return the paths at which files with this checksum were read."""
@@ -199,19 +216,17 @@ class BatchContext:
         """Return the cache key of an image's caption."""
         return _key("caption", sha256, self.models["captioner"], asdict(self.options.caption))
 
-    def alt_texts_key(self, sha256: str) -> str:
-        """Return the cache key of the alt texts that an image carries; their text is JSON."""
-        return _key("alt texts", sha256)
-
     def translation_key(self, text: str, code: str) -> str:
         """Return the cache key of a text's translation from English."""
         options = self.options.translate_into(code)
         return _key("translation", text, self.models["translator"], asdict(options))
 
     def english(self, sha256: str) -> str | None:
-        """Return the reviewed or cached English text of an image; None if it has none yet."""
+        """Return the English text of an image: reviewed, carried by it or cached; or None."""
         if row := self.reviewed.get(sha256):
             return row.english
+        if kept := self.cache.alt_texts(sha256).get(ENGLISH.code):
+            return kept
         key = self.caption_key(sha256)
         caption = self.cache.get([key]).get(key)
         return caption.text if caption else None

@@ -14,6 +14,7 @@ from marsam.batch.rows import Row
 from marsam.batch.sidecars import write_owned
 from marsam.errors import OptionError
 from marsam.imaging.image_io import read_bytes
+from marsam.imaging.xmp import writer_mark
 from marsam.notices import Notice
 from marsam.text.languages import language
 
@@ -55,26 +56,29 @@ class EmbeddedCopies:
         Raises:
             OptionError: when it cannot be written, or ExifTool does not write its format.
         """
-        texts = [(language(code).tag, text) for code, text in row.texts.items() if text]
         tags = ["XMP-dc:Description"]
         if str(Notice.OUT_OF_WORLD) not in row.warnings:
             tags.append("XMP-iptcCore:AltTextAccessibility")
-        values = [("", texts[0][1])] if texts else []  # the default language
-        values += [(f"-{tag}", text) for tag, text in texts]
-        arguments = [
-            f"-{name}{tag}={' '.join(text.split())}" for name in tags for tag, text in values
-        ]
+        # An empty text was cleared; without a language the other languages would be deleted, too.
+        values = {language(code).tag: " ".join(text.split()) for code, text in row.texts.items()}
+        values["x-default"] = next(filter(None, values.values()), "")
+        arguments = [f"-{name}-{tag}={text}" for name in tags for tag, text in values.items()]
+        if not row.reviewed:
+            arguments.append(f"-XMP-photoshop:CaptionWriter={writer_mark(row.texts)}")
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, f"image{image.suffix.lower()}")
             source.write_bytes(read_bytes(image))
             command = [self.program, "-q", "-overwrite_original", "-@", "-", str(source)]
-            done = subprocess.run(  # noqa: S603 - the texts are read from stdin
-                command,
-                input="\n".join(arguments).encode(),
-                capture_output=True,
-                timeout=SECONDS_PER_IMAGE,
-                check=False,
-            )
+            try:
+                done = subprocess.run(  # noqa: S603 - the texts are read from stdin
+                    command,
+                    input="\n".join(arguments).encode(),
+                    capture_output=True,
+                    timeout=SECONDS_PER_IMAGE,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise OptionError(f"ExifTool did not end with {image.name}.") from error
             if done.returncode != 0:
                 reason = done.stderr.decode("utf-8", "replace").partition(" - ")[0].strip()
                 raise OptionError(f"ExifTool cannot write {image.name}: {reason}.")

@@ -106,7 +106,13 @@ def scan_file(path: Path) -> ScannedFile:
         unreadable = PictureError(f"Cannot read {path.name}: {error.strerror}.")
         return ScannedFile(path=path, error=unreadable)
     info = FileInfo(hashlib.sha256(data).hexdigest(), *upright_size(data))
-    return ScannedFile(path=path, info=info, image=image, stat=(stat.st_size, stat.st_mtime_ns))
+    return ScannedFile(
+        path=path,
+        info=info,
+        image=image,
+        stat=(stat.st_size, stat.st_mtime_ns),
+        alt_texts=image.info.get("alt_texts", {}),
+    )
 
 
 def caption_all(

@@ -1,8 +1,8 @@
 """The batch pipeline: scan, caption, translate and paint, all at the same time."""
 
+import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from marsam.background import prefetch
-from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile, TextResult
+from marsam.batch.cache import BatchContext, Errors, Outcome, ScannedFile
 from marsam.batch.engine import Engine
 from marsam.batch.rows import Row, printable_name
 from marsam.errors import MarsamError, PictureError
-from marsam.imaging import metadata, xmp
-from marsam.imaging.image_io import map_save_errors, open_header
+from marsam.imaging import metadata
+from marsam.imaging.image_io import map_save_errors
 from marsam.notices import Notice
 from marsam.options import PaintOptions
 from marsam.results import Painted
 from marsam.stages.protocols import Painter
 from marsam.text.languages import ARABIC, ENGLISH
+from marsam.text.prompt_syntax import weighted_prompt
 
 Item = TypeVar("Item")
 
@@ -66,7 +67,8 @@ class BatchPipeline:
         context = self.context
         for files in chunks:
             context.cache.record_files(files)
-            kept = self._alt_texts(files)
+            hashes = {file.info.sha256 for file in files if file.info}
+            kept = {sha256: context.cache.alt_texts(sha256) for sha256 in hashes}
             wanted: dict[str, ScannedFile] = {}  # by key: a folder may have copies of an image
             for file in files:
                 if (
@@ -77,20 +79,6 @@ class BatchPipeline:
                     wanted[context.caption_key(file.info.sha256)] = file
             captions = self._outcomes(wanted, self.engine.caption)
             yield [self._captioned_row(file, captions, kept) for file in files]
-
-    def _alt_texts(self, files: Sequence[ScannedFile]) -> dict[str, dict[str, str]]:
-        """Read the alt texts that the images carry, by checksum."""
-        context = self.context
-        keys = {
-            one.info.sha256: context.alt_texts_key(one.info.sha256) for one in files if one.info
-        }
-        known = context.cache.get(keys.values())
-        new: dict[str, Outcome] = {}
-        for file in files:
-            if file.info and (key := keys[file.info.sha256]) not in known:
-                new[key] = known[key] = TextResult(json.dumps(_alt_texts_of(file)))
-        context.cache.put(new)
-        return {sha256: json.loads(known[key].text) for sha256, key in keys.items()}
 
     def _outcomes(
         self, inputs: Mapping[str, Item], compute: Callable[[Mapping[str, Item]], Errors]
@@ -163,7 +151,7 @@ class BatchPipeline:
         first = int(row.sha256[:7], 16) if options.seed is None else options.seed
         names = []
         for seed in range(first, first + options.pictures):
-            path = self.pictures_folder / f"{row.sha256[:16]}-{seed}.png"
+            path = self.pictures_folder / f"{row.sha256[:16]}-{seed}{_options_suffix(options)}.png"
             one = replace(options, pictures=1, seed=seed)
             if self._is_painted(path, row, one) or self._paint_one(path, row, one):
                 names.append(path.relative_to(self.pictures_folder.parent).as_posix())
@@ -171,11 +159,12 @@ class BatchPipeline:
 
     def _paint_one(self, path: Path, row: Row, options: PaintOptions) -> bool:
         """Paint and save one picture; False when the safety checker blocked it."""
-        for event in self.painter.paint(row.english, options):
+        for event in self.painter.paint(_prompt(row), options):
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
                 arabic = row.texts.get(ARABIC.code, "")
-                record = replace(record, arabic=arabic, warnings=" ".join(row.warnings))
+                warnings = " ".join(row.warnings)
+                record = replace(record, english=row.english, arabic=arabic, warnings=warnings)
                 with map_save_errors(self.pictures_folder):
                     metadata.save_with_record(event.picture.image, record, path)
                 return True
@@ -187,33 +176,32 @@ class BatchPipeline:
         except PictureError:
             return False
         sampling = self.painter.sampling(options.recipe)
-        guided = sampling.classifier_free_guidance and options.guidance_scale != 1
         wanted = {
-            "prompt": row.english,
+            "prompt": _prompt(row),
             "seed": options.seed,
             "recipe": options.recipe,
             "painter": self.painter.name,
             "scheduler": (sampling.scheduler or "").removesuffix("Scheduler"),
             "adapter": sampling.adapter,
-            "steps": options.steps or sampling.steps,
-            "guidance_scale": options.guidance_scale if guided else 1.0,
-            "negative_prompt": options.negative_prompt if guided else "",
-            "width": options.width,
-            "height": options.height,
         }
-        # What is None is the painter's own.
         return record is not None and all(
-            value in (None, getattr(record, name)) for name, value in wanted.items()
+            value == getattr(record, name) for name, value in wanted.items()
         )
 
 
-def _alt_texts_of(file: ScannedFile) -> dict[str, str]:
-    if file.image is not None:
-        found: dict[str, str] = file.image.info.get("alt_texts", {})
-        return found
-    with suppress(PictureError), open_header(file.path) as image:
-        return xmp.alt_texts(image.info.get("xmp"))
-    return {}
+def _prompt(row: Row) -> str:
+    """The caption for the painter: what looks like a weight in it is text."""
+    return weighted_prompt(row.english, ())[0] or row.english
+
+
+def _options_suffix(options: PaintOptions) -> str:
+    """What tells the pictures of other options apart, by their names; nothing for the defaults."""
+    defaults = PaintOptions()
+    names = ("steps", "guidance_scale", "negative_prompt", "width", "height")
+    given = {name: getattr(options, name) for name in names}
+    if all(value == getattr(defaults, name) for name, value in given.items()):
+        return ""
+    return f"-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"
 
 
 def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

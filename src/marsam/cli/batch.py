@@ -22,7 +22,7 @@ from marsam.batch.tables import AtomicOutput
 from marsam.cli import console
 from marsam.cli import options as shared
 from marsam.cli.completion import language_names
-from marsam.errors import OptionError
+from marsam.errors import OptionError, PictureError
 from marsam.notices import Notice, notice_sentences
 from marsam.options import (
     MAX_PICTURES,
@@ -140,12 +140,14 @@ def batch(
     beside: list[Sidecars | EmbeddedCopies] = []
     if sidecar is not None:
         only = language(sidecar_language).code if sidecar_language else None
+        if only not in (None, *columns):
+            raise OptionError("--sidecar-language is none of the languages; add it with --to.")
         beside.append(Sidecars.parse(sidecar, only))
     elif sidecar_language is not None:
         raise OptionError("--sidecar-language needs --sidecar.")
     if embed is not None:
         beside.append(EmbeddedCopies.into(embed, folder))
-        console.create_folder(embed)
+        console.create_folder(embed, option="--embed")
     excluded = [path for path in (pictures_folder, embed) if path is not None]
     find = partial(find_images, folder, exclude=excluded)
     total = sum(1 for _ in find())
@@ -162,7 +164,8 @@ def batch(
             studio = Studio.load(models, translator=translator, device=device)
         console.warn_mini_models(studio, quiet=as_json)
         if pictures:
-            paint, notices = studio.prepare_painting(RunOptions(paint=paint))
+            run = RunOptions(paint=paint, translate=options.translate)
+            paint, notices = studio.prepare_painting(run)
             console.warn(notice_sentences(notices))
             options = replace(options, paint=paint)
         context = BatchContext(
@@ -227,7 +230,7 @@ def _write(
                 else:
                     try:
                         counts["sidecars_skipped"] += not save_beside(row)
-                    except OptionError as error:  # of this folder or name only
+                    except (OptionError, PictureError) as error:  # of this folder or name only
                         fail("sidecars_failed", str(error))
                 advance()
         except KeyboardInterrupt:

@@ -103,14 +103,14 @@ def interruptible() -> Iterator[Callable[[], None]]:
         yield check
 
 
-def create_folder(folder: Path) -> None:
+def create_folder(folder: Path, *, option: str = "--out") -> None:
     """Create a folder for output if needed, but no folder above it: its path may be mistyped.
 
     Raises:
         OptionError: when it cannot be created, or has the name of a picture.
     """
     if folder.suffix.lower() in IMAGE_SUFFIXES and not folder.is_dir():
-        raise OptionError(f"--out names a folder, and {folder.name} is the name of a picture.")
+        raise OptionError(f"{option} names a folder, and {folder.name} is the name of a picture.")
     require_folder(folder.parent)
     with map_save_errors(folder):
         folder.mkdir(exist_ok=True)

@@ -160,14 +160,17 @@ class ClusterEngine:
             if info is None or info.sha256 in started:
                 continue
             started.add(info.sha256)
+            kept = context.cache.alt_texts(info.sha256)
             if (english := context.english(info.sha256)) is None:
-                yield Job(path=path.absolute(), sha256=info.sha256, codes=context.options.languages)
+                codes = tuple(code for code in context.options.languages if code not in kept)
+                yield Job(path=path.absolute(), sha256=info.sha256, codes=codes)
                 continue
             row = context.reviewed.get(info.sha256)
+            own = row.texts if row else kept
             keys = {
                 context.translation_key(english, code): code
                 for code in context.options.languages
-                if english and not (row and code in row.texts)
+                if english and code not in own
             }
             new = keys.keys() - started - context.cache.get(keys).keys()
             started |= new

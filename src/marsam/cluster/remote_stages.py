@@ -18,6 +18,7 @@ from marsam.cluster.calls import RetryingCall, ordered_concurrent
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text, new_seed
 from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
+from marsam.text.prompt_syntax import plain_text
 
 
 @dataclass(kw_only=True)
@@ -78,7 +79,7 @@ class RemotePainter(_RemoteStage):
         Each picture is a request of its own with its own seed. When a replica is lost, another
         one paints only this picture again, to the same pixels.
         """
-        prompt = checked_text(prompt)
+        checked_text(plain_text(prompt))
         first = options.seed if options.seed is not None else new_seed()
         paint = self.handle.options(stream=True).paint.remote
         calls = [

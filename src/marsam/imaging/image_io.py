@@ -196,7 +196,9 @@ def _extrema(band: Image.Image) -> tuple[int, int]:
 def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
     transpose = _TRANSPOSE_BY_ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
     profile = image.info.get("icc_profile")
-    kept = image.info.get("alt_texts") or alt_texts(image.info.get("xmp"))
+    kept = image.info.get("alt_texts")
+    if not isinstance(kept, dict):  # a text chunk of a PNG may have any name
+        kept = alt_texts(image.info.get("xmp"))
     if side and (factor := min(image.size) // side) > 1 and image.mode in ("L", "RGB", "CMYK"):
         image = image.reduce(factor)
     if transpose is not None:

@@ -5,7 +5,8 @@
 - ``parameters`` as in the Stable Diffusion web UI: a PNG text chunk, or the EXIF user comment.
 - ``marsam:record`` in the XMP, the same in all formats: all settings needed to repeat the picture.
 
-Nothing of the input image is saved: no pixels, no file name, no place.
+Nothing of the input image is saved but an alt text that it carries: no pixels, no file name, no
+place.
 """
 
 import json
@@ -24,9 +25,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
-from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, parse_xmp
+from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, parse_xmp, xmp_property
 from marsam.notices import Notice
 from marsam.results import Picture, Prompt
+from marsam.text.languages import language
 from marsam.text.prompt_syntax import weighted_parts
 from marsam.version import __version__
 
@@ -242,6 +244,16 @@ def _escape(text: str) -> str:
     return escape(_UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip())
 
 
+def save_input_image(image: Image.Image, path: Path) -> Path:
+    """Save an opened image as PNG, with the alt texts that it carries and nothing else."""
+    kept: dict[str, str] = image.info.get("alt_texts", {})
+    info = PngInfo()
+    if kept:
+        texts = ((language(code).tag, text) for code, text in kept.items())
+        info.add_itxt("XML:com.adobe.xmp", xmp_packet(texts))
+    return save_picture(image, path, "PNG", pnginfo=info)
+
+
 def save_with_record(image: Image.Image, record: Record, path: Path) -> Path:
     """Save a picture atomically with its record; PNG and WebP are lossless, JPEG has quality 95.
 
@@ -291,10 +303,5 @@ def read_record(source: str | os.PathLike[str] | bytes | BinaryIO) -> Record | N
         root = parse_xmp(xmp)
     except ValueError as error:
         raise PictureError(_DAMAGED) from error
-    name = f"{{{XMP_NAMESPACE}}}record"
-    for element in root.iter():
-        # Tools that rewrite XMP may write a simple property as an attribute.
-        text = element.text if element.tag == name else element.get(name)
-        if text is not None:
-            return Record.from_json(text)
-    return None
+    text = xmp_property(root, f"{{{XMP_NAMESPACE}}}record")
+    return None if text is None else Record.from_json(text)

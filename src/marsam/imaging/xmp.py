@@ -1,16 +1,24 @@
 """XMP metadata in images: parsed as untrusted input, and the alt text in it."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from itertools import islice
 from xml.etree import ElementTree
 
-from marsam.errors import LanguageError
 from marsam.text.cleaning import clean
-from marsam.text.languages import detect_language, language
+from marsam.text.languages import detect_language, known_language
 
 MAX_XMP_BYTES = 250_000
 """Several times what the longest prompts and captions need."""
 XMP_NAMESPACE = "urn:marsam:1.0"
 """The namespace of Marsam's own properties."""
 MAX_ALT_TEXT_CHARACTERS = 2000
+MAX_LANGUAGES = 250
+"""More than there are."""
+MAX_TAG_CHARACTERS = 35
+"""Of a language, by RFC 5646."""
+_CAPTION_WRITER = "{http://ns.adobe.com/photoshop/1.0/}CaptionWriter"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _ALT_TEXT = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}AltTextAccessibility"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -32,8 +40,9 @@ def parse_xmp(data: bytes) -> ElementTree.Element:
 def alt_texts(xmp: object) -> dict[str, str]:
     """Return the alt text that an image carries (IPTC, AltTextAccessibility), by NLLB code.
 
-    There is none in images that Marsam painted: their alt text is their prompt. Languages that
-    Marsam does not know are left out, and so is metadata that cannot be read.
+    There is none where Marsam wrote it: in images that it painted, and in copies with captions by
+    the models. Languages that Marsam does not know are left out, and so is metadata that cannot be
+    read.
     """
     # Pillow returns a PNG text chunk named "xmp" as a str.
     if not isinstance(xmp, bytes) or _ALT_TEXT.partition("}")[2].encode() not in xmp:
@@ -42,11 +51,12 @@ def alt_texts(xmp: object) -> dict[str, str]:
         root = parse_xmp(xmp)
     except ValueError:
         return {}
-    if any(element.tag == f"{{{XMP_NAMESPACE}}}record" for element in root.iter()):
+    if xmp_property(root, f"{{{XMP_NAMESPACE}}}record") is not None:
         return {}
     found: dict[str, str] = {}
     default = ""
-    for item in root.iterfind(f".//{_ALT_TEXT}/{_RDF}Alt/{_RDF}li"):
+    items = root.iterfind(f".//{_ALT_TEXT}/{_RDF}Alt/{_RDF}li")
+    for item in islice(items, MAX_LANGUAGES):
         text = " ".join(clean(item.text or "").split())[:MAX_ALT_TEXT_CHARACTERS]
         tag = item.get(_LANGUAGE, _DEFAULT)
         if text and tag.lower() == _DEFAULT:
@@ -55,14 +65,30 @@ def alt_texts(xmp: object) -> dict[str, str]:
             found.setdefault(code, text)
     if default and default not in found.values():
         found.setdefault(detect_language(default).code, default)
-    return found
+    return {} if xmp_property(root, _CAPTION_WRITER) == writer_mark(found) else found
+
+
+def xmp_property(root: ElementTree.Element, name: str) -> str | None:
+    """A simple property, which tools that rewrite XMP may write as an attribute."""
+    for element in root.iter():
+        text = element.text if element.tag == name else element.get(name)
+        if text is not None:
+            return text
+    return None
 
 
 def _code(tag: str) -> str:
     """The NLLB code of a language tag such as ``en-US``; nothing for an unknown language."""
-    for name in (tag, tag.partition("-")[0]):
-        try:
-            return language(name).code
-        except LanguageError:
-            continue
-    return ""
+    if len(tag) > MAX_TAG_CHARACTERS:
+        return ""
+    found = known_language(tag) or known_language(tag.partition("-")[0])
+    return found.code if found else ""
+
+
+def writer_mark(texts: Mapping[str, str]) -> str:
+    """The caption writer of texts that models wrote, by NLLB code.
+
+    It holds for these texts only: whoever changes one of them is its writer.
+    """
+    written = sorted((code, " ".join(text.split())) for code, text in texts.items() if text)
+    return f"Marsam {hashlib.sha256(json.dumps(written).encode()).hexdigest()[:16]}"

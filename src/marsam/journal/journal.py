@@ -21,8 +21,7 @@ from PIL import Image
 
 from marsam import environment
 from marsam.errors import MarsamError, RunExists, RunMissing
-from marsam.imaging.image_io import save_picture
-from marsam.imaging.metadata import record_of, save_with_record
+from marsam.imaging.metadata import record_of, save_input_image, save_with_record
 from marsam.journal.database import migrate, open_engine, pictures, runs, storage_error
 from marsam.journal.file_store import RunFileStore
 from marsam.journal.owner_lock import FileOwnerLock, PostgresOwnerLock
@@ -124,7 +123,7 @@ class Journal:
             self._store.create(run_id)
             if image is not None:
                 file = self._store.file(run_id, IMAGE_FILE).local_path
-                self._store.upload(save_picture(image, file, "PNG"))
+                self._store.upload(save_input_image(image, file))
             row = {
                 "id": run_id,
                 "client": new.client,

@@ -27,6 +27,7 @@ from marsam.results import Painted, Picture, Previewed, PromptLength
 from marsam.stages import weighted_prompt
 from marsam.stages.loading import import_lock, loading_model, read_config, require_files, silence
 from marsam.stages.lora import LoraFusion
+from marsam.text.prompt_syntax import plain_text
 
 PREVIEW_LATENTS = 16
 """Latents per side that a preview is decoded from, at most: cheap, and large enough to see."""
@@ -169,7 +170,7 @@ class DiffusionPainter:
 
     def paint(self, prompt: str, options: PaintOptions) -> Iterator[PaintEvent]:
         """See :meth:`marsam.stages.Painter.paint`."""
-        prompt = checked_text(prompt)
+        checked_text(plain_text(prompt))
         first = options.seed if options.seed is not None else new_seed()
         try:
             for index in range(options.pictures):

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from marsam.text.prompt_syntax import weighted_parts
+from marsam.text.prompt_syntax import plain_text, weighted_parts
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 """Pipelines of diffusers in which weights work."""
@@ -35,11 +35,6 @@ def encode_prompts(pipe: Any, prompt: str, negative: str) -> dict[str, Any]:
         "negative_prompt_embeds": no_embeds,
         "negative_pooled_prompt_embeds": no_pooled,
     }
-
-
-def plain_text(prompt: str) -> str:
-    """Return a weighted prompt without its weights."""
-    return "".join(part for part, _ in weighted_parts(prompt))
 
 
 def _last_layer(pipe: Any, prompt: str) -> Tensor:

@@ -111,7 +111,8 @@ def title_case_if_all_caps(sentence: str) -> str:
 
 def _in_title_case(word: re.Match[str]) -> str:
     text = word[0]
-    if text in _ABBREVIATIONS or (len(text) > 1 and not re.search("[AEIOUYÀ-ÿ]", text)):
+    has_no_vowel = text.isascii() and not re.search("[AEIOUY]", text)
+    if text in _ABBREVIATIONS or (len(text) > 1 and has_no_vowel):
         return text
     return text.lower() if text.lower() in _SMALL_WORDS else text.capitalize()
 
@@ -204,9 +205,11 @@ def _fix_marks(text: str) -> str:
 
 
 _LATIN_NAME = re.compile(
+    r"(?!\d+(?:st|nd|rd|th|s|am|pm|[cm]?m|k[gm])$)"
     r"(?:[A-Z]{2,}|[A-Za-z]*[a-z][A-Z]|[A-Za-z]+-?\d|\d+[A-Za-z])[A-Za-z0-9-]*"
 )
-"""An abbreviation, capitals within a word, or letters and digits: BBC, iPhone, COVID-19, 3D."""
+"""An abbreviation, capitals within a word, or letters and digits: BBC, iPhone, COVID-19, 3D; but
+no ordinal, time or measure such as 2nd and 5pm."""
 
 
 def latin_names(text: str, language: Language) -> set[str]:

@@ -129,14 +129,19 @@ def language(name: str) -> Language:
     Raises:
         LanguageError: the name is unknown; the message suggests up to three similar languages.
     """
-    key = _normalise(name)
-    if found := _by_name().get(key):
+    if found := known_language(name):
         return found
+    key = _normalise(name)
     hint = "give its name, a tag such as en, or an NLLB code such as arb_Arab."
     names = [f"{one.code} ({one.en.replace(' (', ', ').rstrip(')')})" for one in _similar(key)]
     if names:
         hint = f"did you mean {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}?"
     raise LanguageError(f"Unknown language {name!r}; {hint}")
+
+
+def known_language(name: str) -> Language | None:
+    """Find a language as :func:`language` does; None, at once, when the name is unknown."""
+    return _by_name().get(_normalise(name))
 
 
 def script_of(text: str) -> str | None:

@@ -13,21 +13,23 @@ from dataclasses import dataclass, field
 MAX_WEIGHT = 2.0
 """Above it a picture falls apart."""
 
-_NEGATIVE = re.compile(r"\s*\bNegative prompt:\s*", re.IGNORECASE)
-_SETTINGS = re.compile(r"\s*\bSteps:\s*\d+\b.*", re.IGNORECASE | re.DOTALL)
+_NEGATIVE = re.compile(r"(?<!\s)\s*\bNegative prompt:\s*", re.IGNORECASE)
+_SETTINGS = re.compile(r"(?<!\s)\s*\bSteps:\s*\d+\b.*", re.IGNORECASE | re.DOTALL)
 """Below a picture in the web UI of AUTOMATIC1111."""
 _NO = re.compile(r"\s--no\s+(.+?)(?=\s--[a-z]|$)", re.DOTALL)
+_NO_MARK = re.compile(r"\s--no\s+")
 _FLAG = re.compile(r"\s--[a-z]+(?:\s+[\d.:/]+|\s+(?:raw|low|high|hot)\b)?")
 """Commands of Midjourney."""
-_ADAPTER = re.compile(r"\s*<(?:lora|lyco|hypernet|embedding|ti):[^<>]*>", re.IGNORECASE)
-_BREAK, _AND = re.compile(r"\s*,?\s*\bBREAK\b\s*,?\s*"), re.compile(r"(?<=\S)\s+AND\s+(?=\S)")
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)"
+_ADAPTER = re.compile(r"(?<!\s)\s*<(?:lora|lyco|hypernet|embedding|ti):[^<>]*>", re.IGNORECASE)
+_BREAK = re.compile(r"(?<!\s)\s*(?:,\s*)?\bBREAK\b\s*(?:,\s*)?")
+_AND = re.compile(r"(?<=\S)\s+AND\s+(?=\S)")
+_NUMBER = r"(?:\d+[.٫]?\d*|[.٫]\d+)"
 _RAISED_WORD = re.compile(r"\b([^\W\d_]{2,})(\+{2,})(?!\w)")
 """``cat++``, but not ``C++``."""
 _TOKEN = re.compile(
     rf"""(?P<escaped>\\[()\[\]{{}}\\])
     | (?P<open>[(\[{{])
-    | (?!(?<=\d):\d\d\b):\s*(?P<weight>-?{_NUMBER})\s*(?=\))  # but not the time 10:30
+    | (?!(?<=\d):\s*\d+\s*\)):\s*(?P<weight>-?{_NUMBER})\s*(?=\))  # not 10:30, 16:9
     | (?P<round>\))(?:(?P<suffix>{_NUMBER})|(?P<signs>\++|-+(?=[\s,.]|$)))?
     | (?P<close>[\]}}])
     | (?P<or>[:|])""",
@@ -38,6 +40,8 @@ _IMPLICIT = {"(": 1.1, "[": 1 / 1.1, "{": 1.05}
 """The weight of a bracket without a number."""
 _WEIGHTED = re.compile(r"\(((?:\\.|[^()\\])+):([012](?:\.\d+)?)\)", re.DOTALL)
 
+MAX_DEPTH = 20
+"""Brackets in brackets; those further inside are text."""
 Part = tuple[str, float]
 """A part of a prompt, and its weight."""
 
@@ -61,7 +65,7 @@ class PlainPrompt:
 
     Attributes:
         words: what to paint.
-        negative: what not to paint; its weights are taken out.
+        negative: what not to paint, as it is written.
         is_changed: whether anything but weights was taken out.
         weights: the words that have a weight.
     """
@@ -85,9 +89,19 @@ def plain_prompt(text: str) -> PlainPrompt:
     without = _AND.sub(" and ", _BREAK.sub(", ", _ADAPTER.sub("", rest)))
     parts, has_alternatives = _read_weights(without)
     words = _tidy("".join(part for part, _ in parts))
-    negative = ", ".join(filter(None, (plain_prompt(one).words for one in negatives)))
+    negative = ", ".join(filter(None, map(_tidy, negatives)))
     is_changed = has_alternatives or _tidy(without) != _tidy(text)
     return PlainPrompt(words, negative, is_changed, tuple(_phrases(parts)))
+
+
+def plain_negative_prompt(text: str) -> PlainPrompt:
+    """Read a negative prompt, in which ``Negative prompt:`` and ``--no`` say nothing more."""
+    return plain_prompt(_NO_MARK.sub(", ", _NEGATIVE.sub(", ", f" {text}")))
+
+
+def plain_text(prompt: str) -> str:
+    """Return a weighted prompt without its weights."""
+    return "".join(part for part, _ in weighted_parts(prompt))
 
 
 def _phrases(parts: Iterable[Part]) -> Iterable[WeightedPhrase]:
@@ -95,7 +109,7 @@ def _phrases(parts: Iterable[Part]) -> Iterable[WeightedPhrase]:
     for part, weight in parts:
         phrase = _tidy(part)
         if weight != 1 and re.search(r"\w", phrase):
-            yield WeightedPhrase(phrase, weight, _tidy(before).count(phrase))
+            yield WeightedPhrase(phrase, weight, len(_occurrences(phrase, _tidy(before))))
         before += part
 
 
@@ -134,11 +148,11 @@ def _parse(text: str, *, round_is_weight: bool) -> tuple[list[Part], bool, bool]
         closed = token["round"] or token["close"]
         if token["escaped"]:
             literal = literal[1]
-        elif token["open"]:
+        elif token["open"] and len(stack) <= MAX_DEPTH:
             stack.append(_Bracket(literal, token.start()))
             literal = ""
         elif token["weight"] and top.kind == "(":
-            top.weight = float(token["weight"])
+            top.weight = _number(token["weight"])
             literal = ""
         elif (top.kind == "[" and literal[0] in ":|") or (top.kind == "{" and literal == "|"):
             has_alternatives = True
@@ -148,7 +162,7 @@ def _parse(text: str, *, round_is_weight: bool) -> tuple[list[Part], bool, bool]
         elif closed and top.kind == _OPENED_BY[closed]:
             stack.pop()
             if token["suffix"]:
-                top.weight = float(token["suffix"])
+                top.weight = _number(token["suffix"])
             elif token["signs"]:
                 top.weight = (1.1 if "+" in token["signs"] else 0.9) ** len(token["signs"])
             inside = text[top.start + 1 : token.start()].strip()
@@ -219,10 +233,18 @@ def weighted_prompt(
 def _find(words: str, phrase: str, index: int) -> tuple[int, int] | None:
     """Where a phrase stands in a text, also without its article."""
     for wanted in (phrase, re.sub(r"^(?:an?|the)\s+", "", phrase, flags=re.IGNORECASE)):
-        pattern = rf"(?<!\w){re.escape(wanted)}(?!\w)" if wanted else r"(?!)"
-        if found := [match.span() for match in re.finditer(pattern, words, re.IGNORECASE)]:
+        if found := _occurrences(wanted, words):
             return found[min(index, len(found) - 1)]
     return None
+
+
+def _occurrences(phrase: str, text: str) -> list[tuple[int, int]]:
+    pattern = rf"(?<!\w){re.escape(phrase)}(?!\w)" if phrase else r"(?!)"
+    return [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]
+
+
+def _number(text: str) -> float:
+    return float(text.replace("٫", "."))
 
 
 def weighted_parts(prompt: str) -> tuple[Part, ...]:
@@ -253,5 +275,5 @@ def _is_escaped(prompt: str) -> bool:
 
 def _tidy(text: str) -> str:
     """Remove spaces and commas that separate nothing."""
-    text = re.sub(r"\s+([,.])", r"\1", re.sub(r"[^\S\n]+", " ", text))
-    return re.sub(r"(?:,\s*){2,}", ", ", text).strip(" ,\n")
+    text = re.sub(r"(?<!\s)\s+([,.،])", r"\1", re.sub(r"[^\S\n]+", " ", text))
+    return re.sub(r"([,،])\s*(?:[,،]\s*)+", r"\1 ", text).strip(" ,،\n")

@@ -221,5 +221,6 @@ def _is_edited(session: Session, language: str, english: str, arabic: str) -> bo
     prompt, text = session.prompt, (arabic if language == ARABIC else english).strip()
     if prompt is None or not text:
         return bool(text)
-    own = (prompt.arabic, prompt.given) if language == ARABIC else (prompt.english, prompt.weighted)
-    return text not in own
+    is_arabic = prompt.language == languages.ARABIC.code
+    own = prompt.given if is_arabic else prompt.arabic
+    return text != (own if language == ARABIC else prompt.for_painter)
