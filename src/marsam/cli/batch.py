@@ -165,7 +165,7 @@ def batch(
         console.warn_mini_models(studio, quiet=as_json)
         if pictures:
             run = RunOptions(paint=paint, translate=options.translate)
-            paint, notices = studio.prepare_painting(run)
+            paint, notices = studio.prompts.prepare_painting(run)
             console.warn(notice_sentences(notices))
             options = replace(options, paint=paint)
         context = BatchContext(

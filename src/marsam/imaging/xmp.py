@@ -88,7 +88,7 @@ def _code(tag: str) -> str:
 def writer_mark(texts: Mapping[str, str]) -> str:
     """The caption writer of texts that models wrote, by NLLB code.
 
-    It holds for these texts only: whoever changes one of them is its writer.
+    It has a checksum of the texts, so that it is not valid any more when a person changes one.
     """
     written = sorted((code, " ".join(text.split())) for code, text in texts.items() if text)
     return f"Marsam {hashlib.sha256(json.dumps(written).encode()).hexdigest()[:16]}"

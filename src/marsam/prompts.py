@@ -1,0 +1,163 @@
+"""Prompts for the painter: typed texts in English and Arabic, with weights and what to avoid."""
+
+from dataclasses import dataclass, replace
+
+from marsam.notices import Notice
+from marsam.options import PaintOptions, RunOptions, TranslateOptions, checked_text
+from marsam.results import Prompt, Translation
+from marsam.stages.protocols import Painter, Translator
+from marsam.text.cleaning import clean
+from marsam.text.languages import (
+    ARABIC,
+    ENGLISH,
+    Language,
+    arabic_parts,
+    detect_language,
+    language,
+    script_of,
+)
+from marsam.text.prompt_syntax import (
+    PlainPrompt,
+    plain_negative_prompt,
+    plain_prompt,
+    weighted_prompt,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptBuilder:
+    """Translates prompts for a painter, which reads English only."""
+
+    translator: Translator
+    painter: Painter
+
+    def bilingual(self, text: str, options: RunOptions) -> Prompt:
+        """Return a typed prompt in English and Arabic, whatever its language."""
+        plain = plain_prompt(text)
+        prompt = self._translated_prompt(checked_text(plain.words), options)
+        weighted, warnings = self._weighted(prompt.english, plain, prompt.language, options)
+        if plain.is_changed:
+            warnings = (*warnings, Notice.PROMPT_SYNTAX)
+        return replace(
+            prompt,
+            given=text,
+            weighted=weighted,
+            negative=plain.negative,
+            warnings=(*prompt.warnings, *warnings),
+        )
+
+    def _weighted(
+        self, english: str, plain: PlainPrompt, source: str, options: RunOptions
+    ) -> tuple[str, tuple[Notice, ...]]:
+        """Put the weights of a typed text into its translation, where the painter reads them."""
+
+        def in_english(phrase: str) -> str:
+            if source in (ENGLISH.code, ARABIC.code):
+                return self._arabic_parts_translated(phrase, options)[0]
+            to_english = TranslateOptions(source=source, target=ENGLISH.code)
+            return self.translator.translate(phrase, to_english).text.rstrip(".")
+
+        readable = self.painter.sampling(options.paint.recipe).prompt_weights
+        weighted, is_complete = weighted_prompt(
+            english, plain.weights if readable else (), in_english
+        )
+        is_complete &= readable or not plain.weights
+        return weighted, () if is_complete else (Notice.WEIGHTS_LOST,)
+
+    def _translated_prompt(self, text: str, options: RunOptions) -> Prompt:
+        source = language(options.language) if options.language else detect_language(text)
+        to_arabic = replace(options.translate, source=ENGLISH.code, target=ARABIC.code)
+        if source == ENGLISH or (not options.language and _is_mixed(text)):
+            english, warnings = self._arabic_parts_translated(text, options)
+            arabic = self.translator.translate(english, to_arabic)
+            return self.measured(english, arabic, given=text, warnings=warnings)
+        if source == ARABIC and _is_mixed(text):
+            english, warnings = self._arabic_parts_translated(text, options)
+            own = Translation(text=text, source=ENGLISH.code, target=ARABIC.code)
+            return self.measured(english, own, given=text, source=source, warnings=warnings)
+        to_english = TranslateOptions(
+            source=source.code, target=ENGLISH.code, back=True, glossary=options.translate.glossary
+        )
+        sent = self.translator.translate(text, to_english).checked()
+        # The translation may be empty, and then there is nothing to paint.
+        english = checked_text(sent.text, "translated prompt")
+        if source == ARABIC:
+            arabic = Translation(text=text, source=ENGLISH.code, target=ARABIC.code)
+        else:
+            arabic = self.translator.translate(english, to_arabic)
+        return self.measured(
+            english, arabic, given=text, source=source, back=sent.back, warnings=sent.warnings
+        )
+
+    def _arabic_parts_translated(
+        self, text: str, options: RunOptions
+    ) -> tuple[str, tuple[Notice, ...]]:
+        """An English text whose Arabic parts are translated, and the notices about these."""
+        to_english = replace(options.translate, source=ARABIC.code, target=ENGLISH.code)
+        parts, warnings = [], list[Notice]()
+        for part, is_arabic in arabic_parts(text):
+            if is_arabic:
+                translated = self.translator.translate(part, to_english).checked()
+                warnings += translated.warnings
+                part = translated.text.rstrip(".")
+            parts.append(part)
+        return checked_text("".join(parts), "translated prompt"), tuple(dict.fromkeys(warnings))
+
+    def measured(
+        self,
+        english: str,
+        arabic: Translation,
+        *,
+        given: str | None = None,
+        source: Language = ENGLISH,
+        back: str | None = None,
+        warnings: tuple[Notice, ...] = (),
+    ) -> Prompt:
+        """Return a prompt with its length; ``warnings`` are those about ``english``."""
+        length = self.painter.measure(english)
+        cut = (Notice.PROMPT_CUT,) if length.cut else ()
+        return Prompt(
+            english=english,
+            arabic=arabic.text,
+            given=given or english,
+            language=source.code,
+            back=back,
+            length=length,
+            warnings=tuple(dict.fromkeys((*warnings, *arabic.warnings, *cut))),
+            unknown_words=arabic.unknown_words,
+        )
+
+    def prepare_painting(
+        self, options: RunOptions, negative: str = ""
+    ) -> tuple[PaintOptions, tuple[Notice, ...]]:
+        """Return the options for the painter, which reads English only, and what has no effect.
+
+        Args:
+            options: with a negative prompt in English or Arabic.
+            negative: what else the pictures should not show.
+
+        Raises:
+            PromptError: when the negative prompt is too long, or has words that the models do not
+                know.
+        """
+        paint = options.paint
+        typed = ", ".join(filter(None, (clean(paint.negative_prompt), negative)))
+        typed = checked_text(typed, "negative prompt") if typed else ""
+        plain = plain_negative_prompt(typed)
+        english, warnings = plain.words, tuple[Notice, ...]()
+        if english:
+            english, _ = self._arabic_parts_translated(english, options)
+            weighted, warnings = self._weighted(english, plain, ENGLISH.code, options)
+            english = weighted or english
+        if plain.is_changed:
+            warnings = (*warnings, Notice.PROMPT_SYNTAX)
+        is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
+        wants_guidance = english or paint.guidance_scale not in (None, 1)
+        if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
+            warnings = (*warnings, Notice.NO_GUIDANCE)
+        return replace(paint, negative_prompt=english), warnings
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether a text has Arabic parts and others with words, such as English tags."""
+    return any(script_of(part) and not is_arabic for part, is_arabic in arabic_parts(text))
