@@ -49,6 +49,7 @@ def alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         here.setattr(Studio, "load", lambda *a, **k: recording())
         here.setenv("MARSAM_DATA", str(photos.parent / "alone-data"))
         here.setenv("MARSAM_TEST_RECORD", os.devnull)
+        Path("alone").mkdir()
         assert batch(*(f"alone/{name}" for name in OUT)) == 1
     return photos.parent / "alone"
 
@@ -80,6 +81,7 @@ def test_lost_workers_and_machines_do_not_change_the_files(
 ) -> None:
     """Killed, resumed while a worker and a machine are lost, then run again."""
     options = ("--cluster", far, "--sidecar", "txt", "--json")
+    Path("far").mkdir()
     files = [f"far/{name}" for name in OUT]
     capsys.readouterr()
     losses: list[tuple[int, set[str]]] = []
