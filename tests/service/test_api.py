@@ -272,7 +272,7 @@ def test_openapi_describes_fields_errors_and_security_schemes(client: httpx.Clie
             for status, response in operation["responses"].items():
                 if status[0] in "45" and path != "/readyz":
                     body = response["content"]["application/json"]["schema"]
-                    assert body == {"$ref": "#/components/schemas/ErrorBody"}, (path, status)
+                    assert body["$ref"].endswith("ErrorBody"), (path, status)
     assert len(fields) > 80
     assert [name for name, described in fields.items() if not described.get("description")] == []
     assert list(models["ErrorBody"]["properties"]) == ["code", "message", "request_id"]

@@ -171,7 +171,7 @@ async def test_texts(scheduler: Scheduler, figure: Figure) -> None:
                 response = await client.post("/v1/runs", data={"prompt": text, "pictures": "1"})
             found[response.status_code] += 1
             if response.status_code == 422:
-                assert set(response.json()) == {"code", "message", "request_id"}
+                assert set(response.json()) >= {"code", "message", "request_id"}
     figure(f"{count} texts, seed {SEED}: {dict(found)}")
     assert set(found) <= {200, 202, 422, 503}
     assert found[200] > count // 3
@@ -235,7 +235,7 @@ def test_requests_generated_from_the_openapi_schema(
             found[response.status_code] += 1
             assert response.status_code not in (500, 501, 502)
             if response.status_code >= 400:
-                assert set(response.json()) == {"code", "message", "request_id"}
+                assert set(response.json()) >= {"code", "message", "request_id"}
 
         given(operation.as_strategy())(ask)()
     figure(f"{found.total()} requests made from the schema: {dict(sorted(found.items()))}")

@@ -9,7 +9,8 @@ from starlette.datastructures import UploadFile
 
 from marsam.api.dependencies import RunService, ServiceDep
 from marsam.api.fields import LanguageName
-from marsam.api.responses import errors
+from marsam.api.responses import LibreTranslateErrorBody, errors
+from marsam.api.validation import invalid_sentence
 from marsam.errors import OptionError
 from marsam.options import TranslateOptions
 from marsam.text.languages import detect_language, language, languages
@@ -67,7 +68,7 @@ def list_languages() -> list[LanguageView]:
     "/translate",
     summary="Translate texts",
     response_model_exclude_none=True,
-    responses=errors(422, 503, 507),
+    responses=errors(422, 503, 507, body=LibreTranslateErrorBody),
     openapi_extra={
         "requestBody": {
             "content": {
@@ -95,9 +96,7 @@ async def _read_body(request: Request) -> TranslateRequest:
         fields = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
         return TranslateRequest.model_validate({**request.query_params, **fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the request"
-        raise OptionError(f"{field}: {first['msg']}.") from error
+        raise OptionError(invalid_sentence(error.errors())) from error
 
 
 def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse:

@@ -8,11 +8,15 @@ from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ServiceDep
 from marsam.api.fields import LongText, Seed
-from marsam.api.responses import base64_file, errors
+from marsam.api.responses import OpenAIErrorBody, base64_file, errors
 from marsam.journal.records import StoredPicture
 from marsam.options import PaintOptions, parse_size
 
-router = APIRouter(prefix="/v1/images", tags=["OpenAI"], responses=errors(409, 422, 503, 504, 507))
+router = APIRouter(
+    prefix="/v1/images",
+    tags=["OpenAI"],
+    responses=errors(409, 422, 503, 504, 507, body=OpenAIErrorBody),
+)
 
 
 class ImageRequest(BaseModel, use_attribute_docstrings=True):

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 from starlette.exceptions import HTTPException
 
 from marsam import errors as kinds
+from marsam.api.validation import invalid_field, invalid_sentence
 from marsam.errors import MarsamError, error_from_code, public_message_of
 from marsam.journal.records import Run, StoredPicture
 
@@ -49,37 +50,121 @@ class FailureView(BaseModel, use_attribute_docstrings=True):
     """What is wrong, in one or two sentences for people."""
 
 
-class ErrorBody(FailureView):
-    """The body of every error response."""
+class ErrorBody(FailureView, use_attribute_docstrings=True):
+    """The body of an error response."""
 
     request_id: str = Field(examples=["9f86d081884c7d65"])
     """ID of the request, also sent as `X-Request-ID`."""
+    status: int = Field(exclude=True)
+    field: str | None = Field(default=None, exclude=True)
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+class OpenAIError(BaseModel):
+    """An error as OpenAI's clients read it."""
+
+    message: str = Field(description="What is wrong.")
+    type: str = Field(description="Kind of error.", examples=["invalid_request_error"])
+    code: str = Field(description="Kind of error, for programs.", examples=["option_error"])
+    param: str | None = Field(description="Field of the request that is wrong, if it is one.")
+
+
+class OpenAIErrorBody(ErrorBody):
+    """The body of an error response to OpenAI's clients."""
+
+    @computed_field
+    def error(self) -> OpenAIError:
+        """The error as OpenAI's clients read it."""
+        known = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return OpenAIError(
+            message=self.message,
+            type=known.get(self.status, kind),
+            code=self.code,
+            param=self.field,
+        )
+
+
+class LibreTranslateErrorBody(ErrorBody):
+    """The body of an error response to LibreTranslate's clients."""
+
+    @computed_field
+    def error(self) -> str:
+        """What is wrong."""
+        return self.message
+
+
+class WebUIErrorBody(ErrorBody):
+    """The body of an error response to the web UI's clients."""
+
+    @computed_field
+    def error(self) -> str:
+        """Kind of error."""
+        return self.code
+
+    @computed_field
+    def detail(self) -> str:
+        """What is wrong."""
+        return self.message
+
+    @computed_field
+    def errors(self) -> str:
+        """What is wrong."""
+        return self.message
+
+
+_DIALECTS: tuple[tuple[tuple[str, ...], type[ErrorBody]], ...] = (
+    (("/v1/runs", "/v1/pictures", "/v1/captions", "/v1/translations"), ErrorBody),
+    (("/v1/",), OpenAIErrorBody),
+    (("/sdapi/",), WebUIErrorBody),
+    (
+        ("/translate", "/languages", "/detect", "/frontend/", "/download_file"),
+        LibreTranslateErrorBody,
+    ),
+)
+"""Errors by the beginning of the path; the first that fits decides."""
+
+
+def error_body(
+    path: str, status: int, code: str, message: str, request_id: str, *, field: str | None = None
+) -> dict[str, Any]:
+    """The body of an error response, so that the clients of the path's dialect show the message.
+
+    The keys of :class:`ErrorBody` are in all dialects. ``field`` is the one that is wrong, if any.
+    """
+    fitting = (kind for prefixes, kind in _DIALECTS if path.startswith(prefixes))
+    body = next(fitting, ErrorBody)(
+        code=code, message=message, request_id=request_id, status=status, field=field
+    )
+    return body.model_dump()
+
+
+def errors(*statuses: int, body: type[ErrorBody] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The error responses of a route, for its OpenAPI description."""
-    return {
-        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses
-    }
+    return {status: {"model": body, "description": _DESCRIPTIONS[status]} for status in statuses}
+
+
+def status_of(error: MarsamError) -> int:
+    """The HTTP status of an error."""
+    return next(status for status, classes in _STATUS.items() if isinstance(error, classes))
 
 
 def add_errors(app: FastAPI) -> None:
-    """Make every error of the app a response with an :class:`ErrorBody`."""
+    """Make every error of the app a response with an :func:`error_body`."""
 
     @app.exception_handler(MarsamError)
     def _marsam_error(request: Request, error: MarsamError) -> JSONResponse:
-        status = next(status for status, classes in _STATUS.items() if isinstance(error, classes))
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, kinds.RetryLater) else {}
         if isinstance(error, (kinds.Cancelled, kinds.OutOfMemory, kinds.StepTimeout)):
             # OpenAI's clients retry by themselves, and the same would happen again.
             headers["X-Should-Retry"] = "false"
-        return _error_response(request, status, error.code, public_message_of(error), headers)
+        message = public_message_of(error)
+        return _error_response(request, status_of(error), error.code, message, headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return _error_response(request, 422, "invalid_request", f"{field}: {first['msg']}.")
+        found = error.errors()
+        sentence, field = invalid_sentence(found), invalid_field(found)
+        return _error_response(request, 422, "invalid_request", sentence, field=field)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -92,11 +177,17 @@ def add_errors(app: FastAPI) -> None:
 
 
 def _error_response(
-    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    field: str | None = None,
 ) -> JSONResponse:
     request_id = str(getattr(request.state, "request_id", ""))
-    body = ErrorBody(code=code, message=message, request_id=request_id)
-    return JSONResponse(body.model_dump(), status, headers)
+    body = error_body(request.url.path, status, code, message, request_id, field=field)
+    return JSONResponse(body, status, headers)
 
 
 class Bilingual(BaseModel):

@@ -7,10 +7,25 @@ from fastapi import APIRouter, FastAPI
 from marsam.api import libretranslate, mcp, metrics, openai, runs, sdwebui, text
 from marsam.api.dependencies import RunService
 from marsam.api.metrics import Metrics, MetricsMiddleware
-from marsam.api.responses import add_errors, errors
+from marsam.api.responses import (
+    ErrorBody,
+    LibreTranslateErrorBody,
+    OpenAIErrorBody,
+    WebUIErrorBody,
+    add_errors,
+    errors,
+)
 from marsam.runs.scheduler import Scheduler
 
 _KEY_NOTE = "An API key. Not needed if the server runs without keys."
+ROUTERS = (
+    (runs.router, ErrorBody),
+    (text.router, ErrorBody),
+    (openai.router, OpenAIErrorBody),
+    (libretranslate.router, LibreTranslateErrorBody),
+    (sdwebui.router, WebUIErrorBody),
+    (metrics.router, ErrorBody),
+)
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": _KEY_NOTE},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _KEY_NOTE},
@@ -28,8 +43,8 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     add_errors(app)
     _complete_openapi(app)
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)
-    for module in (runs, text, openai, libretranslate, sdwebui, metrics):
-        app.include_router(module.router, responses=errors(401, 403, 429))
+    for router, body in ROUTERS:
+        app.include_router(router, responses=errors(401, 403, 429, body=body))
     server = mcp.mcp_server()
     app.router.routes.extend(server.streamable_http_app().routes)
     app.include_router(APIRouter(lifespan=lambda _app: server.session_manager.run()))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ServiceDep, decode_base64_image
 from marsam.api.fields import LongText, Side
-from marsam.api.responses import base64_file, errors
+from marsam.api.responses import WebUIErrorBody, base64_file, errors
 from marsam.imaging.metadata import infotext, read_record
 from marsam.journal.records import StoredPicture
 from marsam.options import MAX_TEXT_CHARACTERS, PaintOptions
@@ -57,7 +57,11 @@ class InterrogateResponse(BaseModel):
     caption: str = Field(description="Caption in English.")
 
 
-@router.post("/txt2img", summary="Generate images", responses=errors(409, 422, 503, 504, 507))
+@router.post(
+    "/txt2img",
+    summary="Generate images",
+    responses=errors(409, 422, 503, 504, 507, body=WebUIErrorBody),
+)
 async def txt2img(body: PaintRequest, service: ServiceDep, request: Request) -> PaintResponse:
     """For clients of the web UI. The response comes when all images are finished."""
     options = PaintOptions(
@@ -74,7 +78,9 @@ async def txt2img(body: PaintRequest, service: ServiceDep, request: Request) -> 
     return await anyio.to_thread.run_sync(_paint_response, body, pictures)
 
 
-@router.post("/interrogate", summary="Caption an image", responses=errors(422, 503, 507))
+@router.post(
+    "/interrogate", summary="Caption an image", responses=errors(422, 503, 507, body=WebUIErrorBody)
+)
 def interrogate(body: InterrogateRequest, service: ServiceDep) -> InterrogateResponse:
     """For clients of the web UI."""
     image = decode_base64_image(body.image)
