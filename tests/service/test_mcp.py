@@ -1,7 +1,8 @@
 """The MCP tools, called by the protocol's own client."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -11,53 +12,131 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ImageContent, TextContent
 
-from marsam.api.dependencies import decode_base64_image
+from marsam.api.dependencies import MAX_BASE64_CHARACTERS, decode_base64, decode_base64_image
 from marsam.errors import PictureError
-from marsam.imaging.image_io import MAX_BYTES
-from tests.service.api_client import image_bytes
+from marsam.version import __version__
+from tests.service.api_client import image_bytes, wait_for_end
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"
 
 
-async def _call(url: str, name: str, key: str = KEY, **arguments: Any) -> Any:
+@asynccontextmanager
+async def _session(url: str, key: str = KEY) -> AsyncIterator[ClientSession]:
     headers = {"Authorization": f"Bearer {key}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=30) as http,
-        streamable_http_client(f"{url}/mcp", http_client=http) as (reading, writing, _),
+        streamable_http_client(url, http_client=http) as (reading, writing, _),
         ClientSession(reading, writing) as session,
     ):
-        await session.initialize()
-        if name == "list":
-            return await session.list_tools()
-        return await session.call_tool(name, arguments)
+        started = await session.initialize()
+        assert (started.serverInfo.name, started.serverInfo.version) == ("marsam", __version__)
+        yield session
+
+
+async def _error(session: ClientSession, name: str, **arguments: Any) -> str:
+    result = await session.call_tool(name, arguments)
+    assert result.isError
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
 
 
 async def test_mcp_tools(serve: Callable[..., Service]) -> None:
-    url = serve(KEYS=KEY).url
-    listed = await _call(url, "list")
-    assert {tool.name for tool in listed.tools} == {"caption", "translate", "paint", "run"}
-    assert all(tool.description for tool in listed.tools)
-    arguments = [a for tool in listed.tools for a in tool.inputSchema["properties"].values()]
+    image = base64.b64encode(image_bytes(1, 2, 3)).decode()
+    async with _session(f"{serve(KEYS=KEY).url}/mcp") as session:
+        said = await session.call_tool("caption", {"picture": image})
+        assert said.structuredContent is not None
+        assert said.structuredContent["en"] == "a square of 1 2 3"
+        result = await session.call_tool("translate", {"text": "two fish"})
+        assert result.structuredContent is not None
+        assert result.structuredContent["text"] == "[arb_Arab] two fish"
+        arguments = {"prompt": "قطة", "pictures": 2, "seed": 5}
+        painted = await session.call_tool("paint", arguments)
+        text, *images = painted.content
+        assert isinstance(text, TextContent)
+        assert "قطة" in text.text
+        assert "5, 6" in text.text
+        assert [type(one) for one in images] == [ImageContent, ImageContent]
+        done = await session.call_tool("run", {"picture": image, "pictures": 1})
+        assert isinstance(done.content[0], TextContent)
+        assert "a square of 1 2 3" in done.content[0].text
+        for result in (painted, done):  # or the assistant would read the image as text, too
+            assert result.structuredContent is None
+        assert await _error(session, "paint", prompt="x", pictures=11) == (
+            "pictures must be between 1 and 10 (got 11)."
+        )
+        assert await _error(session, "paint", prompt="x", pictures="many") == (
+            "pictures must be a whole number."
+        )
+        assert await _error(session, "paint", prompt="x", picturs=1) == (
+            "paint has no argument picturs; it takes prompt, pictures, seed, recipe."
+        )
+        assert await _error(session, "caption", picture="/tmp/cat.png") == (
+            "This is not an image in base64."
+        )
+        assert await _error(session, "draw") == "Unknown tool: draw."
+
+
+async def test_mcp_tools_are_described_by_the_limits_of_the_server(
+    serve: Callable[..., Service],
+) -> None:
+    async with _session(f"{serve(KEYS=KEY).url}/mcp/") as session:
+        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+    assert set(tools) == {"caption", "translate", "paint", "run"}
+    arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
     assert len(arguments) == 12
     assert all(argument["description"] for argument in arguments)
-    assert all("seconds" in tool.description for tool in listed.tools)
-    image = base64.b64encode(image_bytes(1, 2, 3)).decode()
-    said = await _call(url, "caption", picture=image)
-    assert said.structuredContent["en"] == "a square of 1 2 3"
-    result = await _call(url, "translate", text="two fish")
-    assert result.structuredContent["text"] == "[arb_Arab] two fish"
-    painted = await _call(url, "paint", prompt="قطة", pictures=2, seed=5)
-    text, *images = painted.content
-    assert isinstance(text, TextContent)
-    assert "قطة" in text.text
-    assert "5, 6" in text.text
-    assert [type(one) for one in images] == [ImageContent, ImageContent]
-    done = await _call(url, "run", picture=image, pictures=1)
-    assert "a square of 1 2 3" in done.content[0].text
-    bad = await _call(url, "paint", prompt="x", pictures=11)
-    assert bad.isError
-    assert "between 1 and 10" in bad.content[0].text
+    says = {name: tool.description or "" for name, tool in tools.items()}
+    assert all("seconds" in text and "{" not in text for text in says.values())
+    assert "1 to 10 images" in says["paint"]
+    assert "2000 characters" in says["translate"]
+    assert "20 MB" in tools["run"].inputSchema["properties"]["picture"]["description"]
+
+
+async def test_mcp_reports_progress(serve: Callable[..., Service]) -> None:
+    reported: list[tuple[float, float | None, str | None]] = []
+
+    async def on_progress(done: float, total: float | None, message: str | None) -> None:
+        reported.append((done, total, message))
+
+    async with _session(f"{serve(KEYS=KEY).url}/mcp") as session:
+        arguments = {"prompt": "a cat", "pictures": 2}
+        await session.call_tool("paint", arguments, progress_callback=on_progress)
+    values = [value for value, _, _ in reported]
+    assert values == sorted(set(values))
+    assert {total for _, total, _ in reported} == {2}
+    assert [message for _, _, message in reported] == [
+        "Waiting for the models.",
+        *("Image 1 of 2: step 1 of 2.", "Image 1 of 2: step 2 of 2.", "Image 1 of 2 is finished."),
+        *("Image 2 of 2: step 1 of 2.", "Image 2 of 2: step 2 of 2.", "Image 2 of 2 is finished."),
+    ]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
+def test_mcp_answers_in_json_if_the_client_reads_no_events(
+    shared: Service, accept: str | None
+) -> None:
+    call = {"name": "translate", "arguments": {"text": "two fish"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    with httpx.Client() as client:
+        del client.headers["Accept"]
+        headers = {"Accept": accept} if accept else {}
+        response = client.post(f"{shared.url}/mcp", json=message, headers=headers)
+    result = response.raise_for_status().json()["result"]
+    assert result["structuredContent"]["text"] == "[arb_Arab] two fish"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/json, text/event-stream"])
+def test_mcp_stops_a_run_whose_client_left(serve: Callable[..., Service], accept: str) -> None:
+    url = serve(SLOW="0.5").url
+    call = {"name": "paint", "arguments": {"prompt": "a cat", "pictures": 10}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/mcp", json=message, headers={"Accept": accept}, timeout=1)
+    with httpx.Client(base_url=url, timeout=30) as client:
+        (run,) = client.get("/v1/runs").json()["runs"]
+        assert wait_for_end(client, run["id"])["state"] == "stopped"
 
 
 async def test_mcp_requires_a_key(serve: Callable[..., Service]) -> None:
@@ -65,10 +144,29 @@ async def test_mcp_requires_a_key(serve: Callable[..., Service]) -> None:
     response = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     assert response.status_code == 401
     with pytest.raises(BaseExceptionGroup):
-        await _call(url, "list", key="wrong")
+        async with _session(f"{url}/mcp", key="wrong"):
+            pass
 
 
 def test_a_large_image_is_refused_before_it_is_decoded() -> None:
     with patch("base64.b64decode") as decode, pytest.raises(PictureError, match="larger than"):
-        decode_base64_image("A" * (MAX_BYTES * 4 // 3 + 5))
+        decode_base64_image("A" * (MAX_BASE64_CHARACTERS + 1))
     decode.assert_not_called()
+
+
+def test_base64_is_accepted_as_clients_write_it() -> None:
+    data = next(  # with both letters in which the alphabets differ, and padding
+        data
+        for number in range(1000)
+        if {*"+/="}
+        <= {*base64.b64encode(data := image_bytes(number % 256, number // 256)).decode()}
+    )
+    text = base64.b64encode(data).decode()
+    in_lines = base64.encodebytes(data).decode().replace("\n", "\r\n")
+    for_urls = base64.urlsafe_b64encode(data).decode()
+    url = "data:image/png;base64,"
+    for one in (text, in_lines, for_urls, text.rstrip("="), url + text, f"{url}\n{in_lines}\n"):
+        assert decode_base64(one) == data
+    for wrong in ("/tmp/cat.png", "https://example.org/cat.png", "ق", "A", "data:image/png;base64"):
+        with pytest.raises(PictureError, match="not an image in base64|empty"):
+            decode_base64_image(wrong)

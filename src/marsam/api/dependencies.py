@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
+import string
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -24,6 +25,9 @@ MAX_CONCURRENT_TEXT_REQUESTS = 8
 """Captions and translations that may wait for the models; further requests get status 503."""
 DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
+MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
+"""The largest file in base64, with two characters after each line of 76, and a data URL around."""
+_STANDARD_BASE64 = str.maketrans("-_", "+/", string.whitespace)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,11 @@ class RunService:
         *,
         prompt: str | None = None,
         image: Image.Image | None = None,
+        on_event: Callable[[RunEvent | None], Awaitable[None]] | None = None,
     ) -> Run:
         """Create a run and wait until it has ended; cancel it when the client disconnects.
+
+        ``on_event`` gets each event of the run, and None at first and after a second without one.
 
         Raises:
             MarsamError: when the run failed, with the reason.
@@ -83,21 +90,28 @@ class RunService:
         options = RunOptions(paint=paint)
         new = NewRun(client=client_id(request), options=options, prompt=prompt, image=image)
         run, _ = await anyio.to_thread.run_sync(self.create, new)
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[RunEnded] = loop.create_future()
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[RunEvent]()
 
-        def on_event(event: RunEvent) -> None:
-            if isinstance(event, RunEnded) and event.state in FINAL_STATES:
-                loop.call_soon_threadsafe(ended.set_result, event)
+        def listen(event: RunEvent) -> None:
+            loop.call_soon_threadsafe(events.put_nowait, event)
 
-        unsubscribe = await anyio.to_thread.run_sync(self.scheduler.subscribe, run.id, on_event)
+        unsubscribe = await anyio.to_thread.run_sync(self.scheduler.subscribe, run.id, listen)
+        event: RunEvent | None = None
         try:
-            while not (await asyncio.wait([ended], timeout=DISCONNECT_POLL_S))[0]:
+            while not (isinstance(event, RunEnded) and event.state in FINAL_STATES):
+                if on_event is not None:
+                    await on_event(event)
                 if await request.is_disconnected():
                     await anyio.to_thread.run_sync(self.scheduler.cancel, run.id)
+                try:
+                    event = await asyncio.wait_for(events.get(), DISCONNECT_POLL_S)
+                except TimeoutError:
+                    event = None
         finally:
             unsubscribe()
-        return await anyio.to_thread.run_sync(self.scheduler.result, run.id, ended.result())
+            with anyio.CancelScope(shield=True):  # unless it has ended, nobody waits for it now
+                await anyio.to_thread.run_sync(self.scheduler.cancel, run.id)
+        return await anyio.to_thread.run_sync(self.scheduler.result, run.id, event)
 
 
 def get_service(request: Request) -> RunService:
@@ -125,11 +139,20 @@ RunDep = Annotated[Run, Depends(get_run)]
 
 
 def decode_base64_image(text: str) -> Image.Image:
-    """An image in base64, with or without a data URL around it; PictureError for anything else."""
-    data = text.partition(",")[2] if text.startswith("data:") else text
-    if len(data) > MAX_BYTES * 4 // 3 + 4:
+    """An image in base64; see :func:`decode_base64`."""
+    return open_picture(decode_base64(text), side=CAPTION_SIDE)
+
+
+def decode_base64(text: str) -> bytes:
+    """A file in base64, with or without a data URL around it; PictureError for anything else.
+
+    White space, missing padding and the alphabet for URLs are accepted, as clients send them.
+    """
+    if len(text) > MAX_BASE64_CHARACTERS:
         raise PictureError(FILE_TOO_LARGE)
+    data = text.partition(",")[2] if text.startswith("data:") else text
+    data = data.translate(_STANDARD_BASE64).rstrip("=")
     try:
-        return open_picture(base64.b64decode(data, validate=True), side=CAPTION_SIDE)
+        return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except ValueError as error:
         raise PictureError("This is not an image in base64.") from error

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 
 from marsam.api import libretranslate, mcp, metrics, openai, runs, sdwebui, text
 from marsam.api.dependencies import RunService
@@ -45,9 +46,9 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)
     for router, body in ROUTERS:
         app.include_router(router, responses=errors(401, 403, 429, body=body))
-    server = mcp.mcp_server()
-    app.router.routes.extend(server.streamable_http_app().routes)
-    app.include_router(APIRouter(lifespan=lambda _app: server.session_manager.run()))
+    endpoint = mcp.McpEndpoint(scheduler)
+    app.router.routes.append(Route("/mcp", endpoint, methods=["POST"]))
+    app.include_router(APIRouter(lifespan=lambda _app: endpoint.run()))
 
 
 def _complete_openapi(app: FastAPI) -> None:
