@@ -1,18 +1,16 @@
-"""Health checks, and metrics for Prometheus."""
+"""Metrics for Prometheus."""
 
 from functools import partial
+from typing import cast
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, exposition
-from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marsam.api.dependencies import ServiceDep
-from marsam.errors import MarsamError
+from marsam.api.dependencies import get_service
+from marsam.api.fallback import METHODS
 from marsam.results import Painted
 from marsam.runs.execution import RunEnded, RunEvent, add_seconds
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Metrics:
@@ -72,56 +70,20 @@ class MetricsMiddleware:
         await self.app(scope, receive, send_counted if scope["type"] == "http" else send)
 
 
-class Health(BaseModel):
-    """The server responds."""
-
-    status: str = Field(default="ok", description="Always `ok`.")
-
-
-class Readiness(BaseModel):
-    """Whether new runs are executed."""
-
-    ready: bool = Field(description="False if runs cannot be stored, or a step hangs.")
-    models: str = Field(description="Name of the model set.", examples=["standard"])
-    waiting: int = Field(description="Number of queued runs.")
-
-
 router = APIRouter(tags=["Health"])
 
 
-@router.get("/healthz", summary="Check that the server responds")
-def health() -> Health:
-    """Does not look at models or storage."""
-    return Health()
-
-
-@router.get(
-    "/readyz",
-    summary="Check that new runs are executed",
-    responses={503: {"model": Readiness, "description": "New runs are not executed."}},
-)
-def readiness(service: ServiceDep, response: Response) -> Readiness:
-    """Status 503 if runs cannot be stored, or a step of a run hangs."""
-    scheduler = service.scheduler
-    ready = scheduler.is_ready
-    try:
-        scheduler.journal.runs(None, limit=1)
-    except MarsamError:
-        ready = False
-    response.status_code = 200 if ready else 503
-    return Readiness(ready=ready, models=scheduler.studio.models, waiting=scheduler.queued_count())
-
-
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Get metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
 )
-def prometheus(service: ServiceDep, request: Request) -> Response:
+async def prometheus(request: Request) -> Response:
     """Requests, runs, pictures and the time of each stage."""
-    metrics: Metrics = request.app.state.metrics
-    metrics.waiting.set(service.scheduler.queued_count())
-    metrics.ready.set(service.scheduler.is_ready)
+    metrics, scheduler = cast("Metrics", request.app.state.metrics), get_service(request).scheduler
+    metrics.waiting.set(scheduler.queued_count())
+    metrics.ready.set(scheduler.is_ready)
     text = exposition.generate_latest(metrics.registry)
     return Response(text, media_type=exposition.CONTENT_TYPE_LATEST)

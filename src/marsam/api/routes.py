@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
-from marsam.api import libretranslate, mcp, metrics, openai, runs, sdwebui, text
+from marsam.api import health, libretranslate, mcp, metrics, openai, runs, sdwebui, text
 from marsam.api.dependencies import RunService
+from marsam.api.fallback import Fallback
 from marsam.api.metrics import Metrics, MetricsMiddleware
 from marsam.api.responses import (
     ErrorBody,
@@ -25,6 +26,8 @@ ROUTERS = (
     (openai.router, OpenAIErrorBody),
     (libretranslate.router, LibreTranslateErrorBody),
     (sdwebui.router, WebUIErrorBody),
+    (health.live_router, ErrorBody),
+    (health.ready_router, ErrorBody),
     (metrics.router, ErrorBody),
 )
 SECURITY_SCHEMES = {
@@ -41,6 +44,7 @@ SECURITY_SCHEMES = {
 def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     """Add the API's routes, the MCP tools, error responses and metrics to an app."""
     app.state.service, app.state.metrics = RunService(scheduler), app_metrics
+    app.state.journal_probe = health.JournalProbe(scheduler.journal)
     add_errors(app)
     _complete_openapi(app)
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)
@@ -49,6 +53,13 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     endpoint = mcp.McpEndpoint(scheduler)
     app.router.routes.append(Route("/mcp", endpoint, methods=["POST"]))
     app.include_router(APIRouter(lifespan=lambda _app: endpoint.run()))
+    app.router.routes.append(Fallback(app.router))
+
+
+def add_health(app: FastAPI) -> None:
+    """Add the liveness check alone, for a server without the API."""
+    app.include_router(health.live_router)
+    app.router.routes.append(Fallback(app.router))
 
 
 def _complete_openapi(app: FastAPI) -> None:

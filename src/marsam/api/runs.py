@@ -120,6 +120,7 @@ def create(
     return _view(service, run)
 
 
+@router.head("/runs", include_in_schema=False)
 @router.get("/runs", summary="List your runs")
 def list_runs(
     service: ServiceDep,
@@ -131,6 +132,7 @@ def list_runs(
     return RunList(runs=[_view(service, run) for run in runs])
 
 
+@router.head("/runs/{run_id}", include_in_schema=False)
 @router.get("/runs/{run_id}", summary="Get a run", responses=errors(404))
 def show(run: RunDep, service: ServiceDep) -> RunView:
     """The run and its results so far."""
