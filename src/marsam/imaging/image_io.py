@@ -14,6 +14,7 @@ from PIL.ExifTags import Base
 from marsam.atomic import atomic_path
 from marsam.errors import OptionError, PictureError
 from marsam.imaging.file_kinds import AVIF_FILE, DAMAGED, EMPTY, HEIC, RAW, Refusal, refusal
+from marsam.imaging.file_structure import is_excessive
 from marsam.imaging.xmp import alt_texts
 
 try:
@@ -100,6 +101,8 @@ def open_header(
     data = read_bytes(source)
     if (kind := refusal(data)) in (EMPTY, RAW):
         raise picture_error(kind)  # Pillow would read the small preview of a raw file
+    if is_excessive(data):
+        raise picture_error(DAMAGED)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _prepare(image, side)
@@ -118,7 +121,7 @@ def open_header(
 def upright_size(data: bytes) -> tuple[int, int]:
     """Width and height of an image that can be read, as it is shown."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        turned = image.getexif().get(Base.Orientation, 1) in TURNED_ORIENTATIONS
+        turned = _orientation(image) in TURNED_ORIENTATIONS
         return (image.height, image.width) if turned else image.size
 
 
@@ -172,11 +175,13 @@ def _prepare(image: Any, side: int | None) -> None:
 
 def _seek_first_content(image: Any) -> None:
     """Go to the first frame of an animation that is not of one colour."""
-    if image.format not in ("GIF", "WEBP", "PNG", "AVIF") or getattr(image, "n_frames", 1) == 1:
+    if image.format not in ("GIF", "WEBP", "PNG", "AVIF") or not image.is_animated:
         return
-    limit = min(image.n_frames, MAX_FRAMES, max(1, 4 * MAX_PIXELS // (image.width * image.height)))
-    for frame in range(limit):
-        image.seek(frame)
+    for frame in range(min(MAX_FRAMES, max(1, MAX_PIXELS // (image.width * image.height)))):
+        try:
+            image.seek(frame)  # not n_frames, which reads a whole GIF
+        except EOFError:
+            break
         if not is_uniform(image):
             return
     image.seek(0)
@@ -194,7 +199,7 @@ def _extrema(band: Image.Image) -> tuple[int, int]:
 
 
 def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
-    transpose = _TRANSPOSE_BY_ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
+    transpose = _TRANSPOSE_BY_ORIENTATION.get(_orientation(image))
     profile = image.info.get("icc_profile")
     kept = image.info.get("alt_texts")
     if not isinstance(kept, dict):  # a text chunk of a PNG may have any name
@@ -213,6 +218,19 @@ def _to_upright_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
         rgb = ground
     rgb.info = {"alt_texts": kept} if kept else {}  # no other metadata of the source
     return rgb
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none that can be read."""
+    # A PNG may have EXIF as compressed text, which was not checked with the file.
+    if isinstance(profile := image.info.get("Raw profile type exif"), str):
+        try:
+            exif = bytes.fromhex("".join(profile.split("\n")[3:]))
+        except ValueError:
+            return 1
+        if is_excessive(exif.removeprefix(b"Exif\0\0")):
+            return 1
+    return int(image.getexif().get(Base.Orientation, 1))
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
