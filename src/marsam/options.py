@@ -7,11 +7,14 @@ from typing import Any
 
 from marsam.errors import OptionError, PromptError
 from marsam.recipes import Recipe, recipe_named
+from marsam.text.cleaning import clean
 from marsam.text.glossary import Glossary, Term
 
 MAX_PICTURES = 10
 MAX_TEXT_CHARACTERS = 2000
 """Most characters of a prompt or of a text to translate."""
+MAX_RAW_CHARACTERS = 5 * MAX_TEXT_CHARACTERS
+"""The same before white space and control characters are removed."""
 SEED_LIMIT = 2**32
 MAX_QUEUED_RUNS = 100
 MAX_RUNS_PER_CLIENT = 20
@@ -45,19 +48,20 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
 
 
 def checked_text(text: str, what: str = "prompt") -> str:
-    """Return the text without surrounding white space.
+    """Return a text cleaned (:func:`marsam.text.cleaning.clean`).
 
     Raises:
         PromptError: when nothing is left, or more than ``MAX_TEXT_CHARACTERS`` characters.
     """
-    stripped = text.strip()
-    if not stripped:
+    if len(text) <= MAX_RAW_CHARACTERS:  # cleaning takes time
+        text = clean(text)
+    if not text:
         raise PromptError(f"The {what} is empty; write a few words.")
-    if len(stripped) > MAX_TEXT_CHARACTERS:
+    if len(text) > MAX_TEXT_CHARACTERS:
         raise PromptError(
-            f"The {what} has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} fit."
+            f"The {what} has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} fit."
         )
-    return stripped
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +148,7 @@ class PaintOptions:
         # The last picture's seed must fit, too.
         _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
         recipe_named(self.recipe)
+        _within("the length of negative_prompt", len(self.negative_prompt), 0, MAX_RAW_CHARACTERS)
         _within("steps", self.steps, 1, 200)
         _within("guidance_scale", self.guidance_scale, 1, 30)
         for name, pixels in (("width", self.width), ("height", self.height)):

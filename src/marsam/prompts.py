@@ -6,7 +6,6 @@ from marsam.notices import Notice
 from marsam.options import PaintOptions, RunOptions, TranslateOptions, checked_text
 from marsam.results import Prompt, Translation
 from marsam.stages.protocols import Painter, Translator
-from marsam.text.cleaning import clean
 from marsam.text.languages import (
     ARABIC,
     ENGLISH,
@@ -141,8 +140,8 @@ class PromptBuilder:
                 know.
         """
         paint = options.paint
-        typed = ", ".join(filter(None, (clean(paint.negative_prompt), negative)))
-        typed = checked_text(typed, "negative prompt") if typed else ""
+        typed = ", ".join(filter(None, (paint.negative_prompt, negative)))
+        typed = checked_text(typed, "negative prompt") if typed.strip() else ""
         plain = plain_negative_prompt(typed)
         english, warnings = plain.words, tuple[Notice, ...]()
         if english:

@@ -33,7 +33,6 @@ from marsam.results import (
     Translation,
 )
 from marsam.stages.protocols import Captioner, Painter, Translator
-from marsam.text.cleaning import clean
 from marsam.text.fidelity import Fidelity, best_indices, compare
 from marsam.text.languages import ENGLISH
 from marsam.text.prompt_syntax import weighted_prompt
@@ -156,7 +155,7 @@ class Studio:
             return self._workflow(open_picture(image, side=CAPTION_SIDE), options)
         if isinstance(prompt, Prompt):
             return self._workflow(prompt, options)
-        return self._workflow(checked_text(clean(prompt or "")), options)
+        return self._workflow(checked_text(prompt or ""), options)
 
     def describe(
         self,

@@ -175,3 +175,9 @@ def test_notices_are_sentences_in_both_languages() -> None:
         assert notice.en.endswith(".")
         assert notice.ar.endswith(".")
         assert not cleaning.latin_words(notice.ar)
+
+
+def test_an_endless_run_of_marks_is_cut_before_it_is_sorted() -> None:
+    """Normalising it takes quadratic time: minutes for the longest text of a request."""
+    assert len(cleaning.clean("a" + "\u0315\u0300" * 200_000 + "b")) <= 32
+    assert cleaning.clean("قِطَّةٌ") == "قِطَّةٌ"

@@ -17,6 +17,7 @@ from marsam.options import MAX_TEXT_CHARACTERS, checked_text
         ("height", 32),
         ("preview_every", -1),
         ("recipe", "hasty"),
+        ("negative_prompt", "x" * 10_001),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(name: str, value: object) -> None:
@@ -36,3 +37,11 @@ def test_text_is_trimmed_and_bounded() -> None:
         checked_text(" \n ")
     with pytest.raises(PromptError, match=str(MAX_TEXT_CHARACTERS)):
         checked_text("x" * (MAX_TEXT_CHARACTERS + 1))
+
+
+def test_a_text_is_not_cleaned_before_its_length_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("marsam.options.clean", lambda _text: pytest.fail("was cleaned"))
+    with pytest.raises(PromptError, match="has 240001 characters"):
+        checked_text("a" + "\u0315\u0300" * 120_000)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from marsam.options import MAX_PICTURES, MAX_TEXT_CHARACTERS
+from marsam.options import MAX_PICTURES, MAX_RAW_CHARACTERS
 
 LongText = Annotated[
-    str, Field(max_length=5 * MAX_TEXT_CHARACTERS, examples=["a cat on a blue background"])
+    str, Field(max_length=MAX_RAW_CHARACTERS, examples=["a cat on a blue background"])
 ]
 PictureCount = Annotated[
     int, Field(description=f"Number of pictures to generate, 1 to {MAX_PICTURES}.")

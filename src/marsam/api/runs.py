@@ -21,7 +21,13 @@ from marsam.api.responses import RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing
 from marsam.imaging.image_io import read_bytes
 from marsam.journal.records import FINAL_STATES, NewRun, Run, RunFailure
-from marsam.options import MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions, RunOptions
+from marsam.options import (
+    MAX_RAW_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    CaptionOptions,
+    PaintOptions,
+    RunOptions,
+)
 from marsam.recipes import recipe_named
 from marsam.results import Previewed
 from marsam.runs.execution import RunEnded, RunEvent
@@ -44,7 +50,7 @@ class RunForm(BaseModel, use_attribute_docstrings=True):
     Or send `prompt`.
     """
     prompt: str | None = Field(
-        default=None, max_length=5 * MAX_TEXT_CHARACTERS, examples=["a cat on a blue background"]
+        default=None, max_length=MAX_RAW_CHARACTERS, examples=["a cat on a blue background"]
     )
     """Prompt in any language, at most 2000 characters. Or send `picture`."""
     pictures: PictureCount = PaintOptions.pictures

@@ -27,7 +27,6 @@ from marsam.results import (
 )
 from marsam.runs.repeat import require_same_sampling
 from marsam.studio import Studio
-from marsam.text.cleaning import clean
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def create_run(
     if not isinstance(prompt, Prompt) and (new.image is None) == (prompt is None):
         raise OptionError("Give either an image or a prompt.")
     if isinstance(prompt, str):
-        prompt = checked_text(clean(prompt))
+        prompt = checked_text(prompt)
     if options is not None and options.paint.seed is None:
         options = replace(options, paint=replace(options.paint, seed=new_seed()))
     new = replace(new, prompt=prompt, options=options, models=studio.names)

@@ -162,7 +162,7 @@ class Seq2SeqTranslator:
                 that the model does not know.
         """
         job = _Job(language(options.source), language(options.target), options)
-        cleaned = [checked_text(clean(text), "text") for text in texts]
+        cleaned = [checked_text(text, "text") for text in texts]
         for text in cleaned:
             if not job.source.matches_script(without_protected(text)):
                 raise LanguageError(

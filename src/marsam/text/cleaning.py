@@ -37,6 +37,8 @@ _COMPATIBILITY = re.compile(
     "\U0001d400-\U0001d7ff\U0001ee00-\U0001eeff]+"
 )
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
+_MARK_RUN = regex.compile(r"(\p{M}{30})\p{M}+")
+"""More marks on one letter than any language writes; 30 is the limit of Unicode's Annex 15."""
 _IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}--[\u200c\u200d]]", regex.V1)
 # Between two words, where the first ends in a letter that only ends words.
 _ZERO_WIDTH_SPACE = re.compile("(?<=[ةى])\u200b(?=\\w)")
@@ -56,6 +58,8 @@ def clean(text: str) -> str:
 
     Line breaks stay. The function is idempotent.
     """
+    # Sorting a long run of marks takes quadratic time.
+    text = _MARK_RUN.sub(r"\1", text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = "".join(
         character

@@ -57,6 +57,11 @@ _SCRIPTS = {
     "TIFINAGH": "Tfng",
 }
 
+MAX_NAME_CHARACTERS = 100
+"""Of the name of a language; what is longer is none."""
+MAX_SAMPLE_CHARACTERS = 2_000
+"""How much of a text shows its script."""
+
 # Other names and tags that users type.
 _ALIASES = {
     "arb_Arab": ("Arabic", "العربية", "العربية الفصحى الحديثة"),
@@ -136,7 +141,7 @@ def language(name: str) -> Language:
     names = [f"{one.code} ({one.en.replace(' (', ', ').rstrip(')')})" for one in _similar(key)]
     if names:
         hint = f"did you mean {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}?"
-    raise LanguageError(f"Unknown language {name!r}; {hint}")
+    raise LanguageError(f"Unknown language {name[:MAX_NAME_CHARACTERS]!r}; {hint}")
 
 
 def known_language(name: str) -> Language | None:
@@ -150,7 +155,7 @@ def script_of(text: str) -> str | None:
     Chinese is ``Hani``, ideographs with kana are ``Jpan``, a script that NLLB lacks is ``Zzzz``.
     """
     counts: Counter[str] = Counter()
-    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text)):
+    for letter in filter(str.isalpha, unicodedata.normalize("NFKC", text[:MAX_SAMPLE_CHARACTERS])):
         word = unicodedata.name(letter, "").replace("-", " ").partition(" ")[0]
         if word != "MODIFIER":  # such as apostrophes, which many scripts share
             counts[_SCRIPTS.get(word, "Zzzz")] += 1
@@ -199,7 +204,8 @@ def _by_name() -> dict[str, Language]:
 
 def _normalise(name: str) -> str:
     """Remove case, accents, vowel marks and hamzas, which are often left out in typing."""
-    letters = unicodedata.normalize("NFKD", name.casefold().replace("_", "-"))
+    name = name[:MAX_NAME_CHARACTERS].casefold().replace("_", "-")
+    letters = unicodedata.normalize("NFKD", name)
     return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
 
 
