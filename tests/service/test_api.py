@@ -237,6 +237,7 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
         "/v1/runs/{run_id}/events",
         "/v1/runs/{run_id}/resume",
         "/v1/pictures/{picture_id}",
+        "/v1/pictures/{picture_id}/link",
         "/v1/captions",
         "/v1/translations",
         "/v1/images/generations",

@@ -26,13 +26,14 @@ _STATUS: dict[int, tuple[type[MarsamError], ...]] = {
     503: (kinds.QueueFull, kinds.JournalError, kinds.ModelError, kinds.ClusterError),
     500: (MarsamError,),
 }
-_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type"}
 _DESCRIPTIONS = {
     401: "A valid API key is required.",
     403: "The Host or Origin header is not allowed.",
     404: "There is no such run or picture, or it is another client's.",
     409: "The run was cancelled, or the idempotency key was used for another request.",
     413: "The request is too large.",
+    415: "The body is neither JSON nor a form.",
     422: "The request is invalid; the message says why.",
     429: "The client has too many unfinished runs, or sent too many wrong keys.",
     503: "The queue is full, or a model or the storage cannot be used at the moment.",

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
-from marsam.api import health, libretranslate, mcp, metrics, openai, runs, sdwebui, text
+from marsam.api import health, libretranslate, mcp, metrics, openai, pictures, runs, sdwebui, text
 from marsam.api.dependencies import RunService
 from marsam.api.fallback import Fallback
 from marsam.api.metrics import Metrics, MetricsMiddleware
@@ -22,6 +22,7 @@ from marsam.runs.scheduler import Scheduler
 _KEY_NOTE = "An API key. Not needed if the server runs without keys."
 ROUTERS = (
     (runs.router, ErrorBody),
+    (pictures.router, ErrorBody),
     (text.router, ErrorBody),
     (openai.router, OpenAIErrorBody),
     (libretranslate.router, LibreTranslateErrorBody),

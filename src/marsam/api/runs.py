@@ -1,4 +1,4 @@
-"""Runs: create, list, follow, cancel and resume them, and download their pictures."""
+"""Runs: create, list, follow, cancel and resume them."""
 
 import asyncio
 import hashlib
@@ -9,17 +9,16 @@ from dataclasses import fields, replace
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, File, Header, Path, Query, Response, UploadFile
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 
+from marsam.api.bodies import Body, File, body_of, request_body
 from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep
 from marsam.api.fields import Candidates, PictureCount, Prefix, RecipeName, Seed, Side
 from marsam.api.responses import RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing
-from marsam.imaging.image_io import read_bytes
 from marsam.journal.records import FINAL_STATES, NewRun, Run, RunFailure
 from marsam.options import (
     MAX_RAW_CHARACTERS,
@@ -35,19 +34,20 @@ from marsam.text.languages import language
 
 EVENT_POLL_S = 1.0
 """How often a run without events is read from the journal: another process may execute it."""
+MAX_LISTED_RUNS = 200
 END_EVENT_ID_BASE = 1_000_000
 """ID of the last event of a run, minus the number of its pictures by then."""
 
 router = APIRouter(prefix="/v1", tags=["Runs"], responses=errors(422, 503))
 
 
-class RunForm(BaseModel, use_attribute_docstrings=True):
-    """Form that creates a run: a picture or a prompt, and options."""
+class RunRequest(Body):
+    """What a run does: an image or a prompt, and options."""
 
-    picture: UploadFile | None = None
+    picture: File | None = None
     """Input image: JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP, at most 20 MB.
 
-    Or send `prompt`.
+    A file in a form, base64 in JSON. Or send `prompt`.
     """
     prompt: str | None = Field(
         default=None, max_length=MAX_RAW_CHARACTERS, examples=["a cat on a blue background"]
@@ -56,11 +56,13 @@ class RunForm(BaseModel, use_attribute_docstrings=True):
     pictures: PictureCount = PaintOptions.pictures
     seed: Seed = None
     recipe: RecipeName = str(PaintOptions.recipe)
-    steps: int | None = None
+    steps: int | None = Field(default=None, examples=[12])
     """Denoising steps, 1 to 200. Default: the preset's."""
     guidance_scale: float | None = Field(default=None, examples=[7.5])
     """How closely to follow the prompt, 1 to 30. Default: the model's."""
-    negative_prompt: str = Field(default="", max_length=MAX_TEXT_CHARACTERS)
+    negative_prompt: str = Field(
+        default="", max_length=MAX_TEXT_CHARACTERS, examples=["a red background"]
+    )
     """What the pictures should not show, in English."""
     width: Side = None
     height: Side = None
@@ -71,9 +73,9 @@ class RunForm(BaseModel, use_attribute_docstrings=True):
         default=None, max_length=100, examples=["ar", "French", "fra_Latn"]
     )
     """Prompt's language: a name, BCP 47 tag or NLLB code. Default: Arabic or English, by script."""
-    check: bool = RunOptions.check
+    check: bool = Field(default=RunOptions.check, examples=[True])
     """Caption every picture again and compare it with the prompt."""
-    keep_best: int | None = None
+    keep_best: int | None = Field(default=None, examples=[2])
     """Keep only this many pictures, those that match the prompt best. Default: all."""
 
     def options(self) -> RunOptions:
@@ -94,9 +96,15 @@ class RunList(BaseModel):
     runs: list[RunView] = Field(description="The newest first.")
 
 
-@router.post("/runs", status_code=202, summary="Create a run", responses=errors(409, 413, 507))
+@router.post(
+    "/runs",
+    status_code=202,
+    summary="Create a run",
+    responses=errors(409, 413, 415, 507),
+    openapi_extra=request_body(RunRequest),
+)
 def create(
-    form: Annotated[RunForm, File()],
+    body: Annotated[RunRequest, Depends(body_of(RunRequest))],
     service: ServiceDep,
     client: ClientDep,
     response: Response,
@@ -109,15 +117,14 @@ def create(
 
     The response comes at once. Follow the run with its events, or request it again.
     """
-    options = form.options()
-    data = read_bytes(form.picture.file) if form.picture else None
+    options = body.options()
     new = NewRun(
         client=client,
         options=options,
-        image=data,
-        prompt=form.prompt,
+        image=body.picture,
+        prompt=body.prompt,
         idempotency_key=idempotency_key or None,
-        request_digest=request_digest(options, data, form.prompt),
+        request_digest=request_digest(options, body.picture, body.prompt),
     )
     run, is_new = service.create(new)
     response.headers["Location"] = f"/v1/runs/{run.id}"
@@ -131,10 +138,12 @@ def create(
 def list_runs(
     service: ServiceDep,
     client: ClientDep,
-    limit: Annotated[int, Query(description="Number of runs, at most 200.")] = 50,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_LISTED_RUNS, description="Number of runs, at most 200.")
+    ] = 50,
 ) -> RunList:
     """The newest runs first."""
-    runs = service.scheduler.journal.runs(client, limit=min(max(limit, 1), 200))
+    runs = service.scheduler.journal.runs(client, limit=limit)
     return RunList(runs=[_view(service, run) for run in runs])
 
 
@@ -224,29 +233,6 @@ async def events(
         return  # deleted meanwhile
     finally:
         unsubscribe()
-
-
-@router.head("/pictures/{picture_id}", include_in_schema=False)
-@router.get(
-    "/pictures/{picture_id}",
-    response_class=FileResponse,
-    summary="Download a picture",
-    responses={
-        200: {"content": {"image/png": {}}, "description": "PNG file with Marsam metadata."},
-        **errors(404),
-    },
-)
-def picture(
-    service: ServiceDep,
-    client: ClientDep,
-    picture_id: Annotated[str, Path(description="ID of a picture of one of your runs.")],
-) -> FileResponse:
-    """The PNG file, with its prompt, seed and settings in the metadata."""
-    run_id, _, index = picture_id.rpartition("-")
-    for one in service.scheduler.journal.run(client, run_id).pictures:
-        if str(one.index) == index and one.path is not None and one.path.is_file():
-            return FileResponse(one.path, media_type="image/png", filename=one.path.name)
-    raise RunMissing("There is no such picture.")
 
 
 def request_digest(options: RunOptions, image: bytes | None, prompt: str | None) -> str:

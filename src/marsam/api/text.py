@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from marsam.api.bodies import Body, File, body_of, request_body
 from marsam.api.dependencies import ServiceDep
 from marsam.api.fields import Candidates, LanguageName, LongText, Prefix
 from marsam.api.responses import errors
@@ -12,14 +13,17 @@ from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
-router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(422, 503, 507))
+router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(413, 415, 422, 503, 507))
 
 
-class CaptionForm(BaseModel, use_attribute_docstrings=True):
-    """Form of a caption request."""
+class CaptionRequest(Body):
+    """An image to caption, and how."""
 
-    picture: UploadFile
-    """JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP image, at most 20 MB."""
+    picture: File
+    """JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP image, at most 20 MB.
+
+    A file in a form, base64 in JSON.
+    """
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
     """Words every caption starts with."""
@@ -45,14 +49,14 @@ class Captions(BaseModel):
     candidates: list[CaptionCandidate] = Field(description="All captions, best first.")
 
 
-class TranslationRequest(BaseModel, use_attribute_docstrings=True):
-    """Body of a translation request."""
+class TranslationRequest(Body):
+    """A text to translate, and how."""
 
     text: LongText
     """Text to translate, at most 2000 characters."""
     source: LanguageName = ENGLISH.tag
     target: LanguageName = ARABIC.tag
-    back: bool = False
+    back: bool = Field(default=False, examples=[True])
     """Also translate the result back into the source language."""
 
 
@@ -72,11 +76,17 @@ class TranslationView(BaseModel):
     )
 
 
-@router.post("/captions", summary="Caption an image in English and Arabic")
-def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captions:
+@router.post(
+    "/captions",
+    summary="Caption an image in English and Arabic",
+    openapi_extra=request_body(CaptionRequest),
+)
+def caption(
+    body: Annotated[CaptionRequest, Depends(body_of(CaptionRequest))], service: ServiceDep
+) -> Captions:
     """The response comes at once; no run is created."""
-    options = CaptionOptions(candidates=form.candidates, prefix=form.prefix)
-    image = open_picture(form.picture.file, side=CAPTION_SIDE)
+    options = CaptionOptions(candidates=body.candidates, prefix=body.prefix)
+    image = open_picture(body.picture, side=CAPTION_SIDE)
     with service.text_slot() as studio:
         pairs = studio.describe(image, options)
     candidates = [
@@ -92,8 +102,15 @@ def caption(form: Annotated[CaptionForm, File()], service: ServiceDep) -> Captio
     return Captions(en=candidates[0].text, ar=candidates[0].ar, candidates=candidates)
 
 
-@router.post("/translations", summary="Translate a text", response_model=TranslationView)
-def translate(body: TranslationRequest, service: ServiceDep) -> dict[str, Any]:
+@router.post(
+    "/translations",
+    summary="Translate a text",
+    response_model=TranslationView,
+    openapi_extra=request_body(TranslationRequest),
+)
+def translate(
+    body: Annotated[TranslationRequest, Depends(body_of(TranslationRequest))], service: ServiceDep
+) -> dict[str, Any]:
     """Between any two of the translator's languages. The response comes at once."""
     options = TranslateOptions(
         source=language(body.source).code, target=language(body.target).code, back=body.back

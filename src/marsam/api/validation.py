@@ -8,15 +8,20 @@ from typing import Any
 JSON_WANTED = "The body must be a JSON object, sent with Content-Type: application/json."
 _SENTENCES = {
     "missing": "{field} is missing.",
+    "repeated": "{field} was sent more than once.",
     "json_invalid": "The body is not valid JSON.",
     "model_attributes_type": "{field} must be a JSON object.",
     "model_type": "{field} must be a JSON object.",
     "dict_type": "{field} must be a JSON object.",
     "list_type": "{field} must be a list.",
     "string_type": "{field} must be a text.",
+    "bytes_type": "{field} must be a file in base64.",
     "string_unicode": "{field} has characters that are not valid Unicode.",
     "string_too_long": "{field} must have at most {max_length} characters.",
     "too_long": "{field} must have at most {max_length} items.",
+    "string_too_short": "{field} must have at least {min_length} characters.",
+    "greater_than_equal": "{field} must be at least {ge}.",
+    "less_than_equal": "{field} must be at most {le}.",
     "literal_error": "{field} must be {expected}.",
     "enum": "{field} must be {expected}.",
     "int_type": "{field} must be a whole number.",
@@ -47,6 +52,8 @@ def invalid_sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     error, field = errors[0], invalid_field(errors)
     if error["type"] == "json_invalid":
         return _SENTENCES["json_invalid"]
+    if error["type"] == "extra_forbidden":
+        return f"There is no field {str(error['loc'][-1])[:50]!r}; check its name."
     if field is None:
         return JSON_WANTED
     if "UploadFile" in error["msg"]:
