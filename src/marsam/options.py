@@ -17,6 +17,8 @@ MAX_RAW_CHARACTERS = 5 * MAX_TEXT_CHARACTERS
 """The same before white space and control characters are removed."""
 SEED_LIMIT = 2**32
 MAX_QUEUED_RUNS = 100
+MAX_TEXT_REQUESTS = 100
+"""Requests for captions and translations that are handled or wait; half of that of one client."""
 MAX_RUNS_PER_CLIENT = 20
 """Queued runs of one client, at most."""
 TRANSLATOR_NOT_ON_CLUSTER = (

@@ -3,51 +3,72 @@
 import asyncio
 import base64
 import string
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 import anyio.to_thread
 from fastapi import Depends, Path, Request
 from PIL import Image
 
-from marsam.errors import PictureError, QueueFull, RunExists
+from marsam.api.slots import Slots
+from marsam.errors import PictureError, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run
-from marsam.options import PaintOptions, RunOptions
+from marsam.options import MAX_TEXT_REQUESTS, PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 
-MAX_CONCURRENT_TEXT_REQUESTS = 8
-"""Captions and translations that may wait for the models; further requests get status 503."""
+CONCURRENT_TEXT_REQUESTS, CONCURRENT_UPLOADS = 8, 2
+MAX_UPLOADS = 24
+"""Images that are decoded, or wait for that."""
 DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
 MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
 """The largest file in base64, with two characters after each line of 76, and a data URL around."""
+Result = TypeVar("Result")
 _STANDARD_BASE64 = str.maketrans("-_", "+/", string.whitespace)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunService:
     """Start runs and wait for them; limit the requests that need text models only."""
 
     scheduler: Scheduler
-    _text_slots: BoundedSemaphore = field(
-        default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_TEXT_REQUESTS)
+    max_text_requests: int = MAX_TEXT_REQUESTS
+    _uploads: Slots = field(
+        init=False,
+        default_factory=lambda: Slots(concurrent=CONCURRENT_UPLOADS, max_requests=MAX_UPLOADS),
     )
+    _text_requests: Slots = field(init=False)
 
-    @contextmanager
-    def text_slot(self) -> Iterator[Studio]:
-        """The models, for a request that does not queue; QueueFull when all slots are taken."""
-        if not self._text_slots.acquire(blocking=False):
-            raise QueueFull("Too many text requests at the moment. Try again in a few seconds.")
-        try:
-            yield self.scheduler.studio
-        finally:
-            self._text_slots.release()
+    def __post_init__(self) -> None:
+        self._text_requests = Slots(
+            concurrent=CONCURRENT_TEXT_REQUESTS, max_requests=self.max_text_requests
+        )
+
+    async def with_models(self, client: str, call: Callable[[Studio], Result]) -> Result:
+        """Call a function with the models in a thread, in the client's turn.
+
+        Raises:
+            QueueFull: when too many requests for captions and translations wait.
+            QuotaExceeded: when too many of the client wait.
+        """
+        async with self._text_requests.slot(client):
+            return await anyio.to_thread.run_sync(call, self.scheduler.studio)
+
+    async def decode(self, client: str, read: Callable[[], Result]) -> Result:
+        """Call a function that decodes or stores an image in a thread, in the client's turn.
+
+        A decoded image takes up to 100 MB. Until then a request holds neither that nor a thread.
+
+        Raises:
+            QueueFull: when too many images wait.
+            QuotaExceeded: when too many of the client wait.
+        """
+        async with self._uploads.slot(client):
+            return await anyio.to_thread.run_sync(read)
 
     def create(self, new: NewRun) -> tuple[Run, bool]:
         """Create a run and enqueue it, or find the run that the same request created before.

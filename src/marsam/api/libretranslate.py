@@ -2,17 +2,17 @@
 
 from typing import Literal
 
-import anyio.to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
-from marsam.api.dependencies import RunService, ServiceDep
+from marsam.api.dependencies import ClientDep, ServiceDep
 from marsam.api.fields import LanguageName
 from marsam.api.responses import LibreTranslateErrorBody, errors
 from marsam.api.validation import invalid_sentence
 from marsam.errors import OptionError
 from marsam.options import TranslateOptions
+from marsam.studio import Studio
 from marsam.text.languages import detect_language, language, languages
 
 AUTO = "auto"
@@ -78,13 +78,13 @@ def list_languages() -> list[LanguageView]:
         }
     },
 )
-async def translate(request: Request, service: ServiceDep) -> TranslateResponse:
+async def translate(request: Request, service: ServiceDep, client: ClientDep) -> TranslateResponse:
     """For LibreTranslate's clients.
 
     The fields may also be sent in the query, and the API key as the field `api_key`.
     """
     body = await _read_body(request)
-    return await anyio.to_thread.run_sync(_translate, service, body)
+    return await service.with_models(client, lambda studio: _translate(studio, body))
 
 
 async def _read_body(request: Request) -> TranslateRequest:
@@ -99,7 +99,7 @@ async def _read_body(request: Request) -> TranslateRequest:
         raise OptionError(invalid_sentence(error.errors())) from error
 
 
-def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse:
+def _translate(studio: Studio, body: TranslateRequest) -> TranslateResponse:
     texts = [body.q] if isinstance(body.q, str) else body.q
     if len(texts) > MAX_TEXTS:
         raise OptionError(f"q must have at most {MAX_TEXTS} texts (got {len(texts)}).")
@@ -111,8 +111,7 @@ def _translate(service: RunService, body: TranslateRequest) -> TranslateResponse
     ]
     options = [TranslateOptions(source=source.code, target=target) for source in sources]
     rows = zip(texts, options, strict=True)
-    with service.text_slot() as studio:
-        translated = [studio.translator.translate(*row).checked().text for row in rows]
+    translated = [studio.translator.translate(*row).checked().text for row in rows]
     detected = None
     if body.source == AUTO:  # 50 percent: the language is detected by the script alone
         detected = [DetectedLanguage(confidence=50.0, language=source.tag) for source in sources]

@@ -1,10 +1,9 @@
 """Tools for AI assistants, by the Model Context Protocol, at ``/mcp``."""
 
-import functools
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
@@ -18,7 +17,13 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from marsam.api.dependencies import MAX_BASE64_CHARACTERS, decode_base64_image, get_service
+from marsam.api.dependencies import (
+    MAX_BASE64_CHARACTERS,
+    RunService,
+    client_id,
+    decode_base64_image,
+    get_service,
+)
 from marsam.api.fields import LanguageName, PictureCount, RecipeName, Seed
 from marsam.api.responses import base64_file
 from marsam.api.validation import invalid_sentence
@@ -97,7 +102,7 @@ class ToolServer(FastMCP[Any]):
         for tool in (caption, translate, paint, run):
             is_text = tool in (caption, translate)
             self.add_tool(
-                _in_thread(tool),
+                tool,
                 annotations=ToolAnnotations(
                     readOnlyHint=is_text, destructiveHint=False, openWorldHint=False
                 ),
@@ -138,20 +143,20 @@ class ToolServer(FastMCP[Any]):
         }
 
 
-def caption(picture: Image, context: ToolContext) -> dict[str, Any]:
+async def caption(picture: Image, context: ToolContext) -> dict[str, Any]:
     """Caption an image in English and Arabic; the notes say what is wrong with the captions.
 
     Use it to learn what an image shows, or for an alt text. Takes a few seconds. Does not read text
     in the image, and does not answer questions about it.
     """
-    image = decode_base64_image(picture)
-    with get_service(_request(context)).text_slot() as studio:
-        english, arabic = studio.describe(image)[0]
+    service, client = _service_and_client(context)
+    image = await service.decode(client, lambda: decode_base64_image(picture))
+    english, arabic = await service.with_models(client, lambda studio: studio.describe(image)[0])
     notices = notice_sentences((*english.warnings, *arabic.warnings), arabic.unknown_words)
     return {"en": english.text, "ar": arabic.text, "notes": [notice.en for notice in notices]}
 
 
-def translate(
+async def translate(
     context: ToolContext,
     text: Annotated[
         str, Field(description=f"Text to translate, at most {MAX_TEXT_CHARACTERS} characters.")
@@ -164,8 +169,10 @@ def translate(
     Takes a few seconds. Not needed before paint, which accepts Arabic prompts.
     """
     options = TranslateOptions(source=language(source).code, target=language(target).code)
-    with get_service(_request(context)).text_slot() as studio:
-        return studio.translator.translate(text, options).to_dict()
+    service, client = _service_and_client(context)
+    return await service.with_models(
+        client, lambda studio: studio.translator.translate(text, options).to_dict()
+    )
 
 
 async def paint(
@@ -203,7 +210,8 @@ async def run(
     the caption in both languages, and the seeds. Slow, {time}, and it waits for other runs; it
     reports its progress. Use caption if no new images are wanted.
     """
-    image = await anyio.to_thread.run_sync(decode_base64_image, picture)
+    service, client = _service_and_client(context)
+    image = await service.decode(client, lambda: decode_base64_image(picture))
     return await _generate(context, pictures, seed, recipe, image=image)
 
 
@@ -244,18 +252,6 @@ class _ProgressReporter:
         await self.context.report_progress(self.done, self.pictures, self.message)
 
 
-def _in_thread(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """A tool that blocks, as a coroutine."""
-    if inspect.iscoroutinefunction(tool):
-        return tool
-
-    @functools.wraps(tool)
-    async def call(**arguments: Any) -> Any:
-        return await anyio.to_thread.run_sync(functools.partial(tool, **arguments))
-
-    return call
-
-
 def _sentence(error: ToolError) -> str:
     """What an assistant reads of an error."""
     match error.__cause__:
@@ -272,6 +268,11 @@ def _sentence(error: ToolError) -> str:
 
 def _request(context: ToolContext) -> Request:
     return cast("Request", context.request_context.request)
+
+
+def _service_and_client(context: ToolContext) -> tuple[RunService, str]:
+    request = _request(context)
+    return get_service(request), client_id(request)
 
 
 def _content(run: Run) -> Content:

@@ -103,7 +103,7 @@ class RunList(BaseModel):
     responses=errors(409, 413, 415, 507),
     openapi_extra=request_body(RunRequest),
 )
-def create(
+async def create(
     body: Annotated[RunRequest, Depends(body_of(RunRequest))],
     service: ServiceDep,
     client: ClientDep,
@@ -118,15 +118,22 @@ def create(
     The response comes at once. Follow the run with its events, or request it again.
     """
     options = body.options()
-    new = NewRun(
-        client=client,
-        options=options,
-        image=body.picture,
-        prompt=body.prompt,
-        idempotency_key=idempotency_key or None,
-        request_digest=request_digest(options, body.picture, body.prompt),
-    )
-    run, is_new = service.create(new)
+
+    def create_run() -> tuple[Run, bool]:
+        new = NewRun(
+            client=client,
+            options=options,
+            image=body.picture,
+            prompt=body.prompt,
+            idempotency_key=idempotency_key or None,
+            request_digest=request_digest(options, body.picture, body.prompt),
+        )
+        return service.create(new)
+
+    if body.picture is not None:
+        run, is_new = await service.decode(client, create_run)
+    else:
+        run, is_new = await anyio.to_thread.run_sync(create_run)
     response.headers["Location"] = f"/v1/runs/{run.id}"
     if not is_new:
         response.headers["Idempotent-Replayed"] = "true"

@@ -6,7 +6,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import ServiceDep, decode_base64_image
+from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
 from marsam.api.fields import LongText, Side
 from marsam.api.responses import WebUIErrorBody, base64_file, errors
 from marsam.imaging.metadata import infotext, read_record
@@ -81,11 +81,12 @@ async def txt2img(body: PaintRequest, service: ServiceDep, request: Request) -> 
 @router.post(
     "/interrogate", summary="Caption an image", responses=errors(422, 503, 507, body=WebUIErrorBody)
 )
-def interrogate(body: InterrogateRequest, service: ServiceDep) -> InterrogateResponse:
+async def interrogate(
+    body: InterrogateRequest, service: ServiceDep, client: ClientDep
+) -> InterrogateResponse:
     """For clients of the web UI."""
-    image = decode_base64_image(body.image)
-    with service.text_slot() as studio:
-        caption = studio.caption(image)[0]
+    image = await service.decode(client, lambda: decode_base64_image(body.image))
+    caption = await service.with_models(client, lambda studio: studio.caption(image)[0])
     return InterrogateResponse(caption=caption.text)
 
 

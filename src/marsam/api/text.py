@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from marsam.api.bodies import Body, File, body_of, request_body
-from marsam.api.dependencies import ServiceDep
+from marsam.api.dependencies import ClientDep, ServiceDep
 from marsam.api.fields import Candidates, LanguageName, LongText, Prefix
 from marsam.api.responses import errors
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
@@ -81,14 +81,15 @@ class TranslationView(BaseModel):
     summary="Caption an image in English and Arabic",
     openapi_extra=request_body(CaptionRequest),
 )
-def caption(
-    body: Annotated[CaptionRequest, Depends(body_of(CaptionRequest))], service: ServiceDep
+async def caption(
+    body: Annotated[CaptionRequest, Depends(body_of(CaptionRequest))],
+    service: ServiceDep,
+    client: ClientDep,
 ) -> Captions:
     """The response comes at once; no run is created."""
     options = CaptionOptions(candidates=body.candidates, prefix=body.prefix)
-    image = open_picture(body.picture, side=CAPTION_SIDE)
-    with service.text_slot() as studio:
-        pairs = studio.describe(image, options)
+    image = await service.decode(client, lambda: open_picture(body.picture, side=CAPTION_SIDE))
+    pairs = await service.with_models(client, lambda studio: studio.describe(image, options))
     candidates = [
         CaptionCandidate(
             text=english.text,
@@ -108,12 +109,15 @@ def caption(
     response_model=TranslationView,
     openapi_extra=request_body(TranslationRequest),
 )
-def translate(
-    body: Annotated[TranslationRequest, Depends(body_of(TranslationRequest))], service: ServiceDep
+async def translate(
+    body: Annotated[TranslationRequest, Depends(body_of(TranslationRequest))],
+    service: ServiceDep,
+    client: ClientDep,
 ) -> dict[str, Any]:
     """Between any two of the translator's languages. The response comes at once."""
     options = TranslateOptions(
         source=language(body.source).code, target=language(body.target).code, back=body.back
     )
-    with service.text_slot() as studio:
-        return studio.translator.translate(body.text, options).to_dict()
+    return await service.with_models(
+        client, lambda studio: studio.translator.translate(body.text, options).to_dict()
+    )
