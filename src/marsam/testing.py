@@ -138,7 +138,9 @@ class FakePainter:
             if self.error:
                 raise self.error
             for step in range(1, steps + 1):
-                yield Previewed(index=index, step=step, steps=steps)
+                due = options.preview_every and step % options.preview_every == 0 and step < steps
+                preview = _flat(f"{prompt} {step}", seed) if due else None
+                yield Previewed(index=index, step=step, steps=steps, image=preview)
             blocked = seed in self.blocked_seeds
             picture = Picture(
                 index=index,

@@ -17,6 +17,12 @@ from tests.helpers.photographs import write_photographs
 from tests.service.api_client import image_bytes, post_run, read_events, wait_for_end
 from tests.service.conftest import Service
 
+SDAPI = (
+    "cmd-flags embeddings extensions face-restorers hypernetworks img2img interrogate interrupt "
+    "latent-upscale-modes loras options png-info progress prompt-styles refresh-checkpoints "
+    "samplers schedulers script-info scripts sd-models sd-vae txt2img upscalers"
+)
+
 
 @pytest.fixture
 def client(shared: Service) -> Iterator[httpx.Client]:
@@ -243,8 +249,7 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
         "/v1/images/generations",
         "/translate",
         "/languages",
-        "/sdapi/v1/txt2img",
-        "/sdapi/v1/interrogate",
+        *(f"/sdapi/v1/{name}" for name in SDAPI.split()),
         "/healthz",
         "/readyz",
         "/metrics",

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar, cast
 
@@ -12,9 +13,9 @@ from fastapi import Depends, Path, Request
 from PIL import Image
 
 from marsam.api.slots import Slots
-from marsam.errors import PictureError, RunExists
+from marsam.errors import OptionError, PictureError, PromptError, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
-from marsam.journal.records import FINAL_STATES, NewRun, Run
+from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
 from marsam.options import MAX_TEXT_REQUESTS, PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.runs.scheduler import Scheduler
@@ -27,6 +28,8 @@ DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
 MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
 """The largest file in base64, with two characters after each line of 76, and a data URL around."""
+BLOCKED = "The safety checker blocked the pictures; change the prompt or the seed."
+OnEvent = Callable[[RunEvent | None], Awaitable[None]]
 Result = TypeVar("Result")
 _STANDARD_BASE64 = str.maketrans("-_", "+/", string.whitespace)
 
@@ -98,9 +101,30 @@ class RunService:
         *,
         prompt: str | None = None,
         image: Image.Image | None = None,
-        on_event: Callable[[RunEvent | None], Awaitable[None]] | None = None,
+        on_event: OnEvent | None = None,
     ) -> Run:
-        """Create a run and wait until it has ended; cancel it when the client disconnects.
+        """Create a run and wait until it has ended: :meth:`start` and :meth:`finish`."""
+        run = await self.start(request, paint, prompt=prompt, image=image)
+        return await self.finish(request, run.id, on_event=on_event)
+
+    async def start(
+        self,
+        request: Request,
+        paint: PaintOptions,
+        *,
+        prompt: str | None = None,
+        image: Image.Image | None = None,
+    ) -> Run:
+        """Create a run of the client's; MarsamError when it cannot be accepted."""
+        options = RunOptions(paint=paint)
+        new = NewRun(client=client_id(request), options=options, prompt=prompt, image=image)
+        run, _ = await anyio.to_thread.run_sync(self.create, new)
+        return run
+
+    async def finish(
+        self, request: Request, run_id: str, *, on_event: OnEvent | None = None
+    ) -> Run:
+        """Wait until a run has ended; cancel it when the client disconnects.
 
         ``on_event`` gets each event of the run, and None at first and after a second without one.
 
@@ -108,31 +132,41 @@ class RunService:
             MarsamError: when the run failed, with the reason.
             Cancelled: when it was cancelled.
         """
-        options = RunOptions(paint=paint)
-        new = NewRun(client=client_id(request), options=options, prompt=prompt, image=image)
-        run, _ = await anyio.to_thread.run_sync(self.create, new)
-        loop, events = asyncio.get_running_loop(), asyncio.Queue[RunEvent]()
-
-        def listen(event: RunEvent) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, event)
-
-        unsubscribe = await anyio.to_thread.run_sync(self.scheduler.subscribe, run.id, listen)
-        event: RunEvent | None = None
-        try:
-            while not (isinstance(event, RunEnded) and event.state in FINAL_STATES):
+        async with aclosing(self.follow(run_id)) as events:
+            async for event in events:
+                if isinstance(event, RunEnded):
+                    return await anyio.to_thread.run_sync(self.scheduler.result, run_id, event)
                 if on_event is not None:
                     await on_event(event)
                 if await request.is_disconnected():
-                    await anyio.to_thread.run_sync(self.scheduler.cancel, run.id)
+                    await anyio.to_thread.run_sync(self.scheduler.cancel, run_id)
+        raise AssertionError("the events of a run end with RunEnded")
+
+    async def follow(self, run_id: str) -> AsyncGenerator[RunEvent | None]:
+        """The events of a run from now on; the last is its end.
+
+        None comes at first and after a second without an event. Closing the iterator cancels the
+        run, as nobody waits for it then.
+        """
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[RunEvent]()
+
+        def listen(event: RunEvent) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        unsubscribe = await anyio.to_thread.run_sync(self.scheduler.subscribe, run_id, listen)
+        event: RunEvent | None = None
+        try:
+            while not (isinstance(event, RunEnded) and event.state in FINAL_STATES):
+                yield None if isinstance(event, RunEnded) else event
                 try:
-                    event = await asyncio.wait_for(events.get(), DISCONNECT_POLL_S)
+                    event = await asyncio.wait_for(queue.get(), DISCONNECT_POLL_S)
                 except TimeoutError:
                     event = None
+            yield event
         finally:
             unsubscribe()
-            with anyio.CancelScope(shield=True):  # unless it has ended, nobody waits for it now
-                await anyio.to_thread.run_sync(self.scheduler.cancel, run.id)
-        return await anyio.to_thread.run_sync(self.scheduler.result, run.id, event)
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.scheduler.cancel, run_id)
 
 
 def get_service(request: Request) -> RunService:
@@ -177,3 +211,21 @@ def decode_base64(text: str) -> bytes:
         return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except ValueError as error:
         raise PictureError("This is not an image in base64.") from error
+
+
+@contextmanager
+def renamed_options(**names: str) -> Iterator[None]:
+    """Name options in an error's sentence as the dialect does; ``names`` by our own."""
+    try:
+        yield
+    except OptionError as error:
+        own, _, rest = str(error).partition(" ")
+        raise OptionError(f"{names.get(own, own)} {rest}") from error
+
+
+def visible_pictures(run: Run) -> list[StoredPicture]:
+    """The pictures of a run that were not blocked; PromptError when all of them were."""
+    pictures = [picture for picture in run.pictures if not picture.blocked]
+    if run.pictures and not pictures:
+        raise PromptError(BLOCKED)
+    return pictures

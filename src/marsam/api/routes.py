@@ -46,6 +46,7 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     """Add the API's routes, the MCP tools, error responses and metrics to an app."""
     app.state.service, app.state.metrics = RunService(scheduler), app_metrics
     app.state.journal_probe = health.JournalProbe(scheduler.journal)
+    app.state.progress_board = sdwebui.ProgressBoard()
     add_errors(app)
     _complete_openapi(app)
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)
