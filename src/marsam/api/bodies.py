@@ -42,7 +42,9 @@ def _read_file(value: Any, info: ValidationInfo) -> Any:
 File = Annotated[
     bytes,
     BeforeValidator(_read_file),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+    WithJsonSchema(
+        {"type": "string", "contentEncoding": "base64", "examples": ["iVBORw0KGgoAAAANSUhEUg…"]}
+    ),
 ]
 """A file of at most 20 MB: uploaded in a form, or in base64 in JSON."""
 

@@ -184,7 +184,9 @@ ClientDep = Annotated[str, Depends(client_id)]
 
 
 def get_run(
-    service: ServiceDep, client: ClientDep, run_id: Annotated[str, Path(description="ID of a run.")]
+    service: ServiceDep,
+    client: ClientDep,
+    run_id: Annotated[str, Path(description="ID of a run.", examples=["5d41402abc4b2a76"])],
 ) -> Run:
     """The run in the path; RunMissing when there is none, or it is another client's."""
     return service.scheduler.journal.run(client, run_id)

@@ -10,7 +10,7 @@ LongText = Annotated[
     str, Field(max_length=MAX_RAW_CHARACTERS, examples=["a cat on a blue background"])
 ]
 PictureCount = Annotated[
-    int, Field(description=f"Number of pictures to generate, 1 to {MAX_PICTURES}.")
+    int, Field(description=f"Number of pictures to generate, 1 to {MAX_PICTURES}.", examples=[2])
 ]
 Seed = Annotated[
     int | None,
@@ -21,13 +21,17 @@ Seed = Annotated[
     ),
 ]
 RecipeName = Annotated[
-    str, Field(description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).")
+    str,
+    Field(
+        description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).",
+        examples=["balanced"],
+    ),
 ]
 Side = Annotated[
     int | None,
     Field(description="Pixels: a multiple of 8, 64 to 2048. Default: the model's.", examples=[512]),
 ]
-Candidates = Annotated[int, Field(description="Captions to return, at most; 1 to 5.")]
+Candidates = Annotated[int, Field(description="Captions to return, at most; 1 to 5.", examples=[3])]
 Prefix = Annotated[str, Field(max_length=200, examples=["a photograph of"])]
 LanguageName = Annotated[
     str,

@@ -24,7 +24,9 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether new runs are executed."""
 
-    ready: bool = Field(description="False if runs cannot be stored, or a step hangs.")
+    ready: bool = Field(
+        description="False if runs cannot be stored, or a step hangs.", examples=[True]
+    )
     models: str = Field(description="Name of the model set.", examples=["standard"])
     waiting: int = Field(description="Number of queued runs.", examples=[0])
 

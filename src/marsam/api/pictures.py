@@ -41,7 +41,10 @@ class PictureLink(BaseModel):
     response_class=FileResponse,
     summary="Download a picture",
     responses={
-        200: {"content": {"image/png": {}}, "description": "PNG file with Marsam metadata."},
+        200: {
+            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "PNG file with Marsam metadata.",
+        },
         304: {"description": "The picture of the ETag in `If-None-Match`."},
     },
 )
@@ -51,7 +54,8 @@ def picture(
     request: Request,
     picture_id: PictureId,
     download: Annotated[
-        bool, Query(description="Have browsers save the file instead of showing it.")
+        bool,
+        Query(description="Have browsers save the file instead of showing it.", examples=[True]),
     ] = False,
 ) -> Response:
     """The PNG file, with its prompt, seed and settings in the metadata."""

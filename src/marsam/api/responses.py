@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from marsam import errors as kinds
 from marsam.api.validation import invalid_field, invalid_sentence
+from marsam.api.views import CaptionView, FidelityView, PromptView, RunOptionsView
 from marsam.errors import MarsamError, error_from_code, public_message_of
 from marsam.journal.records import Run, StoredPicture
 
@@ -194,19 +195,22 @@ def _error_response(
 class Bilingual(BaseModel):
     """A text in English and Arabic."""
 
-    en: str = Field(description="English.")
-    ar: str = Field(description="Arabic.")
+    en: str = Field(description="English.", examples=["a cat"])
+    ar: str = Field(description="Arabic.", examples=["قطة"])
 
 
 class PictureView(BaseModel):
     """A generated image."""
 
     id: str = Field(description="ID of the picture.", examples=["5d41402abc4b2a76-0"])
-    index: int = Field(description="Position in the run, from 0.")
-    seed: int = Field(description="Seed it was generated from.")
-    url: str | None = Field(description="Path to download the PNG file; null if it was blocked.")
-    blocked: bool = Field(description="The safety checker blocked the picture.")
-    fidelity: dict[str, Any] | None = Field(
+    index: int = Field(description="Position in the run, from 0.", examples=[0])
+    seed: int = Field(description="Seed it was generated from.", examples=[7])
+    url: str | None = Field(
+        description="Path to download the PNG file; null if it was blocked.",
+        examples=["/v1/pictures/5d41402abc4b2a76-0"],
+    )
+    blocked: bool = Field(description="The safety checker blocked the picture.", examples=[False])
+    fidelity: FidelityView | None = Field(
         description="How well the picture matches the prompt; null if not checked."
     )
 
@@ -215,25 +219,35 @@ class RunView(BaseModel):
     """A run and its results so far."""
 
     id: str = Field(description="ID of the run.", examples=["5d41402abc4b2a76"])
-    state: str = Field(
-        description="`queued`, `running`, `finished`, `stopped`, `failed` or `interrupted`."
+    state: Literal["queued", "running", "finished", "stopped", "failed", "interrupted"] = Field(
+        description="What happens to it: `stopped` is cancelled, `interrupted` with the server.",
+        examples=["finished"],
     )
     position: int | None = Field(
-        description="Queue position from 1; 0 while the run is executed, null after its end."
+        description="Queue position from 1; 0 while the run is executed, null after its end.",
+        examples=[1],
     )
-    created: float = Field(description="Unix time of its creation, in seconds.")
+    created: float = Field(
+        description="Unix time of its creation, in seconds.", examples=[1790000000.123]
+    )
     caption: Bilingual | None = Field(description="Prompt in both languages; null until known.")
-    captions: list[dict[str, Any]] = Field(description="English captions of the image, best first.")
-    prompt: dict[str, Any] | None = Field(
+    captions: list[CaptionView] = Field(description="English captions of the image, best first.")
+    prompt: PromptView | None = Field(
         description="Prompt sent to the painter, its translations, and how much of it fits."
     )
     pictures: list[PictureView] = Field(description="Pictures generated so far.")
     kept: list[int] = Field(
-        description="Indices of the pictures to keep: all, or the best if `keep_best` was set."
+        description="Indices of the pictures to keep: all, or the best if `keep_best` was set.",
+        examples=[[0, 1]],
     )
-    options: dict[str, Any] | None = Field(description="Options of the run.")
-    models: dict[str, str] = Field(description="Model of each stage.")
-    seconds: dict[str, float] = Field(description="Seconds spent in each stage.")
+    options: RunOptionsView | None = Field(description="Options of the run.")
+    models: dict[str, str] = Field(
+        description="Model of each stage.",
+        examples=[{"captioner": "mini-captioner", "translator": "mini-translator"}],
+    )
+    seconds: dict[str, float] = Field(
+        description="Seconds spent in each stage.", examples=[{"caption": 0.4, "paint": 12.5}]
+    )
     error: FailureView | None = Field(description="Why the run failed; null if it did not fail.")
 
 

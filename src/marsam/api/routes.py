@@ -77,6 +77,8 @@ def _complete_openapi(app: FastAPI) -> None:
         for response in schema["paths"]["/v1/runs/{run_id}/events"]["get"]["responses"].values():
             if (body := response["content"].get("text/event-stream", {})).get("schema"):
                 response["content"] = {"application/json": body}
+            elif body.pop("itemSchema", None):  # of OpenAPI 3.2; the document is 3.1
+                body["schema"] = {"type": "string"}
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
         return schema

@@ -110,7 +110,11 @@ async def create(
     response: Response,
     idempotency_key: Annotated[
         str | None,
-        Header(max_length=255, description="Of your choice; a repeated key creates no second run."),
+        Header(
+            max_length=255,
+            description="Of your choice; a repeated key creates no second run.",
+            examples=["order-1"],
+        ),
     ] = None,
 ) -> RunView:
     """Caption an image, or translate a prompt, and generate pictures from the text.
@@ -146,7 +150,8 @@ def list_runs(
     service: ServiceDep,
     client: ClientDep,
     limit: Annotated[
-        int, Query(ge=1, le=MAX_LISTED_RUNS, description="Number of runs, at most 200.")
+        int,
+        Query(ge=1, le=MAX_LISTED_RUNS, description="Number of runs, at most 200.", examples=[10]),
     ] = 50,
 ) -> RunList:
     """The newest runs first."""
@@ -188,7 +193,10 @@ async def events(
     run: RunDep,
     service: ServiceDep,
     last_event_id: Annotated[
-        int, Header(description="ID of the last event received; earlier ones are left out.")
+        int,
+        Header(
+            description="ID of the last event received; earlier ones are left out.", examples=[2]
+        ),
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events about a run and its results.

@@ -32,20 +32,26 @@ class CaptionRequest(Body):
 class CaptionCandidate(BaseModel):
     """A caption in English and Arabic."""
 
-    text: str = Field(description="Caption in English.")
-    score: float = Field(description="Mean log-probability per token, at most 0; higher is better.")
-    warnings: list[str] = Field(description="Codes of what to check, in either language.")
-    ar: str = Field(description="Caption in Arabic.")
+    text: str = Field(description="Caption in English.", examples=["a cat"])
+    score: float = Field(
+        description="Mean log-probability per token, at most 0; higher is better.",
+        examples=[-0.0484],
+    )
+    warnings: list[str] = Field(
+        description="Codes of what to check, in either language.", examples=[["loop_collapsed"]]
+    )
+    ar: str = Field(description="Caption in Arabic.", examples=["قطة"])
     unknown_words: list[str] = Field(
-        description="Words that the translator does not know; if there are any, ar is empty."
+        description="Words that the translator does not know; if there are any, ar is empty.",
+        examples=[["dragon"]],
     )
 
 
 class Captions(BaseModel):
     """Captions of an image."""
 
-    en: str = Field(description="Best caption in English.")
-    ar: str = Field(description="Best caption in Arabic.")
+    en: str = Field(description="Best caption in English.", examples=["a cat"])
+    ar: str = Field(description="Best caption in Arabic.", examples=["قطة"])
     candidates: list[CaptionCandidate] = Field(description="All captions, best first.")
 
 
@@ -63,16 +69,20 @@ class TranslationRequest(Body):
 class TranslationView(BaseModel):
     """A translated text."""
 
-    text: str = Field(description="Translation.")
+    text: str = Field(description="Translation.", examples=["سمكتان"])
     source: str = Field(description="NLLB code of the source language.", examples=["eng_Latn"])
     target: str = Field(description="NLLB code of the target language.", examples=["arb_Arab"])
-    back: str | None = Field(description="Back translation; null unless requested.")
-    standard: str | None = Field(
-        description="Modern Standard Arabic; null unless the target is an experimental variety."
+    back: str | None = Field(
+        description="Back translation; null unless requested.", examples=["two fish"]
     )
-    warnings: list[str] = Field(description="Codes of what to check.")
+    standard: str | None = Field(
+        description="Modern Standard Arabic; null unless the target is an experimental variety.",
+        examples=["سمكتان"],
+    )
+    warnings: list[str] = Field(description="Codes of what to check.", examples=[["held"]])
     unknown_words: list[str] = Field(
-        description="Words that the translator does not know; if there are any, text is empty."
+        description="Words that the translator does not know; if there are any, text is empty.",
+        examples=[["dragon"]],
     )
 
 
