@@ -17,7 +17,7 @@ by :func:`map_model_errors`.
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -236,21 +236,31 @@ def map_model_errors(doing: str) -> Iterator[None]:
         raise ModelDamaged(f"Failed while {doing}: {reason}") from error
 
 
-_DISK_FULL = (
-    ("errno", errno.ENOSPC),
-    ("errno", errno.EDQUOT),
-    ("sqlite_errorcode", 13),  # sqlite3.SQLITE_FULL, without importing sqlite3 at every start
-    ("sqlstate", "53100"),  # of PostgreSQL
-)
+_DISK_FULL = {"errno": {errno.ENOSPC, errno.EDQUOT}, "sqlite": {13}, "sqlstate": {"53100"}}
+_READ_ONLY = {"errno": {errno.EROFS, errno.EACCES, errno.EPERM}, "sqlite": {3, 8, 14}}
+"""Codes of the system, of SQLite (FULL; PERM, READONLY, CANTOPEN) and of PostgreSQL."""
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or one of its causes, means that the disk or a quota is full.
+    """Whether an error, or one of its causes, means that the disk or a quota is full."""
+    return _has_code(error, _DISK_FULL)
 
-    Decided by error codes alone: an error's text contains paths, and a path may contain any word.
-    """
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Whether an error, or one of its causes, means that a file or folder cannot be written."""
+    return _has_code(error, _READ_ONLY)
+
+
+def _has_code(error: BaseException | None, codes: Mapping[str, Container[object]]) -> bool:
+    """Decide by codes alone: an error's text contains paths, and a path may contain any word."""
     while error is not None:
-        if any(getattr(error, name, None) == code for name, code in _DISK_FULL):
+        sqlite = getattr(error, "sqlite_errorcode", None)
+        found = {
+            "errno": getattr(error, "errno", None),
+            "sqlite": None if sqlite is None else sqlite & 0xFF,  # without the details
+            "sqlstate": getattr(error, "sqlstate", None),
+        }
+        if any(found[name] in known for name, known in codes.items()):
             return True
         error = error.__cause__
     return False

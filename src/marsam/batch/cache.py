@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from marsam.batch.rows import Row, printable_name
-from marsam.errors import DiskFull, JournalError, MarsamError, PictureError, is_disk_full
+from marsam.errors import (
+    DiskFull,
+    JournalError,
+    MarsamError,
+    PictureError,
+    is_disk_full,
+    is_read_only,
+)
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
 from marsam.options import BatchOptions
@@ -190,6 +197,11 @@ class ResultCache:
             if is_disk_full(error):
                 raise DiskFull(
                     f"The disk with {self.file.parent} is full; free some space and try again."
+                ) from error
+            if is_read_only(error):
+                raise JournalError(
+                    f"The caption cache {self.file} cannot be written: check who owns it and that "
+                    "its disk is not mounted read-only."
                 ) from error
             raise JournalError(
                 f"The caption cache {self.file} cannot be used; move that file away."

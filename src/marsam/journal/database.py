@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from marsam import environment
-from marsam.errors import DiskFull, JournalError, is_disk_full
+from marsam.errors import DiskFull, JournalError, is_disk_full, is_read_only
 from marsam.journal.sqlite import open_sqlite, require_version
 
 SCHEMA_VERSION = 1
@@ -120,6 +120,11 @@ def storage_error(folder: Path, error: Exception) -> JournalError:
         return error
     if is_disk_full(error):
         return DiskFull(f"The disk with {folder} is full; free some space and try again.")
+    if is_read_only(error):
+        return JournalError(
+            f"Runs cannot be written in {folder}: check who owns it and that its disk is not "
+            f"mounted read-only, or set {environment.DATA.name} to another folder."
+        )
     if isinstance(error, OSError):
         return JournalError(f"Runs cannot be saved in {folder}.")
     if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):

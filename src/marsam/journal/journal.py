@@ -331,7 +331,7 @@ class Journal:
         try:
             with lock, (self._read_engine if reads else self._engine).begin() as database:
                 yield database
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise storage_error(self.folder, error) from error
 
     def _read(self) -> AbstractContextManager[sa.Connection]:
