@@ -73,7 +73,8 @@ class OpenAIError(BaseModel):
 class OpenAIErrorBody(ErrorBody):
     """The body of an error response to OpenAI's clients."""
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def error(self) -> OpenAIError:
         """The error as OpenAI's clients read it."""
         known = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}

@@ -110,7 +110,7 @@ class Progress(BaseModel):
 
     progress: float = Field(default=0.0, description="From 0 to 1; 0 when nothing is to be done.")
     eta_relative: float = Field(default=0.0, description="Seconds left; 0 while unknown.")
-    state: ProgressState | None = Field(description="What is being done.")
+    state: ProgressState = Field(description="What is being done.")
     current_image: str | None = Field(default=None, description="Preview, PNG in base64.")
     textinfo: str | None = Field(default=None, description="Position in the queue.")
 

@@ -1,0 +1,206 @@
+"""Captions by chat: a message with a picture is answered with what the picture shows."""
+
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
+from marsam.api.openai.events import event, event_stream
+from marsam.api.responses import OpenAIErrorBody, errors
+from marsam.errors import OptionError, PictureError
+from marsam.notices import Notice
+from marsam.options import MAX_TEXT_CHARACTERS
+from marsam.studio import Studio
+from marsam.text.languages import ARABIC, script_of
+
+MAX_MESSAGES = 1000
+PICTURE_WANTED = (
+    "This server describes pictures and does not chat; send one picture in the last message."
+)
+
+router = APIRouter(prefix="/chat", responses=errors(503, 507, body=OpenAIErrorBody))
+
+
+class StreamOptions(BaseModel):
+    """Options of a stream."""
+
+    include_usage: bool | None = Field(default=None, description="End with a chunk of `usage`.")
+
+
+class ChatRequest(BaseModel, use_attribute_docstrings=True):
+    """Body of an OpenAI-compatible chat request.
+
+    The fields that steer the sampling of text, and `model`, have no effect.
+    """
+
+    messages: list[dict[str, Any]] = Field(
+        max_length=MAX_MESSAGES,
+        examples=[
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "What is this?"},
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}},
+                    ],
+                }
+            ]
+        ],
+    )
+    """The last message of role `user` has one picture, as a data URL in `image_url`.
+
+    If its text is mainly in Arabic script, the answer is in Arabic, otherwise in English.
+    """
+    n: int | None = None
+    """Must be 1."""
+    stream: bool | None = None
+    """Send the answer as server-sent events."""
+    stream_options: StreamOptions | None = None
+    """Options of the stream."""
+    tool_choice: Any = None
+    """Must not require a tool."""
+    response_format: dict[str, Any] | None = None
+    """Must be of type `text`."""
+    logprobs: bool | None = None
+    """Must be false."""
+
+
+class ChatMessage(BaseModel):
+    """The answer."""
+
+    role: Literal["assistant"] = Field(default="assistant", description="Always `assistant`.")
+    content: str = Field(description="What the picture shows.")
+    refusal: str | None = Field(default=None, description="Always null.")
+
+
+class Choice(BaseModel):
+    """The only answer."""
+
+    index: int = Field(default=0, description="Always 0.")
+    message: ChatMessage = Field(description="The answer.")
+    logprobs: str | None = Field(default=None, description="Always null.")
+    finish_reason: Literal["stop"] = Field(default="stop", description="Always `stop`.")
+
+
+class ChatUsage(BaseModel):
+    """Tokens, which are not counted."""
+
+    prompt_tokens: int = Field(default=0, description="Always 0.")
+    completion_tokens: int = Field(default=0, description="Always 0.")
+    total_tokens: int = Field(default=0, description="Always 0.")
+
+
+class ChatResponse(BaseModel):
+    """An answer."""
+
+    id: str = Field(description="ID of the answer.")
+    object: Literal["chat.completion"] = Field(
+        default="chat.completion", description="Always `chat.completion`."
+    )
+    created: int = Field(description="Unix time, in seconds.")
+    model: str = Field(description="Name of the captioner.")
+    choices: list[Choice] = Field(description="The only answer.")
+    usage: ChatUsage = Field(description="Tokens, which are not counted.")
+
+
+@router.post(
+    "/completions",
+    summary="Describe a picture",
+    response_model=ChatResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def complete(
+    body: ChatRequest, service: ServiceDep, client: ClientDep
+) -> ChatResponse | StreamingResponse:
+    """For OpenAI's clients: a caption, in Arabic if the question is in Arabic script.
+
+    Everything but one picture with a question is refused.
+    """
+    _require_supported(body)
+    url, text = _picture_and_text(body.messages)
+    is_arabic = script_of(text[:MAX_TEXT_CHARACTERS]) == ARABIC.script
+    image = await service.decode(client, lambda: decode_base64_image(url))
+    name = service.scheduler.studio.captioner.name
+    content = await service.with_models(client, lambda studio: _caption(studio, image, is_arabic))
+    answer: dict[str, Any] = {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "created": int(time.time()),
+        "model": name,
+    }
+    if body.stream:
+        with_usage = bool(body.stream_options and body.stream_options.include_usage)
+        return event_stream(_chunks(answer, content, with_usage=with_usage))
+    choices = [Choice(message=ChatMessage(content=content))]
+    return ChatResponse(**answer, choices=choices, usage=ChatUsage())
+
+
+def _require_supported(body: ChatRequest) -> None:
+    if body.n not in (None, 1):
+        raise OptionError("n must be 1.")
+    if body.logprobs:
+        raise OptionError("logprobs is not supported.")
+    if body.tool_choice not in (None, "none", "auto"):
+        raise OptionError("This server calls no tools; leave tool_choice out.")
+    if body.response_format and body.response_format.get("type") != "text":
+        raise OptionError("The answer is plain text; leave response_format out.")
+
+
+def _picture_and_text(messages: list[dict[str, Any]]) -> tuple[str, str]:
+    """The picture and the text of the last message of the user.
+
+    Raises:
+        OptionError: when there is not one picture, or something else.
+        PictureError: when the picture is a link.
+    """
+    asked = [one.get("content") for one in messages if one.get("role") == "user"]
+    parts = asked[-1] if asked else None
+    if not isinstance(parts, list):
+        raise OptionError(PICTURE_WANTED)
+    urls, texts = [], []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "text":
+            texts.append(str(part.get("text") or ""))
+        elif kind == "image_url":
+            url = part.get("image_url")
+            urls.append(url.get("url") if isinstance(url, dict) else url)
+        else:
+            raise OptionError("Only text and one picture can be read in a message.")
+    if len(urls) != 1 or not isinstance(urls[0], str):
+        raise OptionError(PICTURE_WANTED)
+    if not urls[0].startswith("data:"):
+        raise PictureError("This server fetches no links; send the picture as a data URL.")
+    return urls[0], " ".join(texts)
+
+
+def _caption(studio: Studio, image: Any, is_arabic: bool) -> str:
+    if not is_arabic:
+        caption = studio.caption(image)[0]
+        return caption.text or _why(caption.warnings).en
+    caption, arabic = studio.describe(image)[0]
+    return arabic.checked().text or _why(caption.warnings).ar
+
+
+def _why(warnings: tuple[Notice, ...]) -> Notice:
+    """Why a caption is empty."""
+    return warnings[0] if warnings else Notice.CAPTION_EMPTY
+
+
+async def _chunks(answer: dict[str, Any], content: str, *, with_usage: bool) -> AsyncGenerator[str]:
+    common = answer | {"object": "chat.completion.chunk"}
+    deltas: list[tuple[dict[str, str], str | None]] = [
+        ({"role": "assistant", "content": ""}, None),
+        ({"content": content}, None),
+        ({}, "stop"),
+    ]
+    for delta, reason in deltas:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        yield event(common | {"choices": [choice]})
+    if with_usage:
+        yield event(common | {"choices": [], "usage": ChatUsage().model_dump()})
+    yield "data: [DONE]\n\n"
