@@ -13,7 +13,7 @@ from fastapi import Depends, Path, Request
 from PIL import Image
 
 from marsam.api.slots import Slots
-from marsam.errors import OptionError, PictureError, PromptError, RunExists
+from marsam.errors import OptionError, PictureError, PromptError, RetryLater, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
 from marsam.options import MAX_TEXT_REQUESTS, PaintOptions, RunOptions
@@ -28,6 +28,7 @@ DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
 MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
 """The largest file in base64, with two characters after each line of 76, and a data URL around."""
+STOPPING = "The server is stopping. Send the request again in a few seconds."
 BLOCKED = "The safety checker blocked the pictures; change the prompt or the seed."
 OnEvent = Callable[[RunEvent | None], Awaitable[None]]
 Result = TypeVar("Result")
@@ -50,6 +51,11 @@ class RunService:
         self._text_requests = Slots(
             concurrent=CONCURRENT_TEXT_REQUESTS, max_requests=self.max_text_requests
         )
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the server stops: the runs in progress become interrupted."""
+        return self.scheduler._closing.is_set()
 
     async def with_models(self, client: str, call: Callable[[Studio], Result]) -> Result:
         """Call a function with the models in a thread, in the client's turn.
@@ -131,10 +137,13 @@ class RunService:
         Raises:
             MarsamError: when the run failed, with the reason.
             Cancelled: when it was cancelled.
+            RetryLater: when the server stops.
         """
         async with aclosing(self.follow(run_id)) as events:
             async for event in events:
                 if isinstance(event, RunEnded):
+                    if event.state == "interrupted":
+                        raise RetryLater(STOPPING)
                     return await anyio.to_thread.run_sync(self.scheduler.result, run_id, event)
                 if on_event is not None:
                     await on_event(event)
@@ -158,15 +167,17 @@ class RunService:
         try:
             while not (isinstance(event, RunEnded) and event.state in FINAL_STATES):
                 yield None if isinstance(event, RunEnded) else event
+                is_stopping = self.is_stopping
                 try:
                     event = await asyncio.wait_for(queue.get(), DISCONNECT_POLL_S)
-                except TimeoutError:
-                    event = None
+                except TimeoutError:  # the step may take longer than the server has to stop
+                    event = RunEnded("interrupted") if is_stopping else None
             yield event
         finally:
             unsubscribe()
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.scheduler.cancel, run_id)
+            if not self.is_stopping:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self.scheduler.cancel, run_id)
 
 
 def get_service(request: Request) -> RunService:

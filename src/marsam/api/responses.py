@@ -24,7 +24,7 @@ _STATUS: dict[int, tuple[type[MarsamError], ...]] = {
     429: (kinds.QuotaExceeded,),
     504: (kinds.StepTimeout,),
     507: (kinds.OutOfMemory, kinds.DiskFull),
-    503: (kinds.QueueFull, kinds.JournalError, kinds.ModelError, kinds.ClusterError),
+    503: (kinds.RetryLater, kinds.JournalError, kinds.ModelError, kinds.ClusterError),
     500: (MarsamError,),
 }
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type"}

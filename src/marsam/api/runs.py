@@ -213,7 +213,7 @@ async def events(
         with suppress(RuntimeError):  # the loop may be closed already
             loop.call_soon_threadsafe(changed.set)
 
-    last_id, last_position = last_event_id, None
+    last_id, last_position, is_stopping = last_event_id, None, False
     if last_id >= END_EVENT_ID_BASE:  # the client saw an end; the run may have been resumed since
         last_id = 9 + 2 * (last_id - END_EVENT_ID_BASE)
     unsubscribe = await anyio.to_thread.run_sync(service.scheduler.subscribe, run.id, on_event)
@@ -234,6 +234,10 @@ async def events(
                 yield _event("ended", run_view(replace(run, state=ended.state, error=failure)))
                 return
             position = service.scheduler.queue_position(run.id)
+            if is_stopping:  # the step may take longer than the server has to stop
+                if position is not None:
+                    yield _event("ended", run_view(replace(run, state="interrupted")))
+                return
             if position and position != last_position:
                 yield _event("queued", {"position": position})
             last_position = position
@@ -242,6 +246,7 @@ async def events(
             if isinstance(preview, Previewed) and preview.index >= len(run.pictures):
                 done = {"index": preview.index, "step": preview.step, "steps": preview.steps}
                 yield _event("previewed", done)
+            is_stopping = service.is_stopping
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), EVENT_POLL_S)
     except RunMissing:
