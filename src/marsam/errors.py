@@ -236,8 +236,9 @@ def map_model_errors(doing: str) -> Iterator[None]:
         raise ModelDamaged(f"Failed while {doing}: {reason}") from error
 
 
-_DISK_FULL = {"errno": {errno.ENOSPC, errno.EDQUOT}, "sqlite": {13}, "sqlstate": {"53100"}}
-_READ_ONLY = {"errno": {errno.EROFS, errno.EACCES, errno.EPERM}, "sqlite": {3, 8, 14}}
+_Codes = Mapping[str, Container[object]]
+_DISK_FULL: _Codes = {"errno": {errno.ENOSPC, errno.EDQUOT}, "sqlite": {13}, "sqlstate": {"53100"}}
+_READ_ONLY: _Codes = {"errno": {errno.EROFS, errno.EACCES, errno.EPERM}, "sqlite": {3, 8, 14}}
 """Codes of the system, of SQLite (FULL; PERM, READONLY, CANTOPEN) and of PostgreSQL."""
 
 
@@ -251,7 +252,7 @@ def is_read_only(error: BaseException | None) -> bool:
     return _has_code(error, _READ_ONLY)
 
 
-def _has_code(error: BaseException | None, codes: Mapping[str, Container[object]]) -> bool:
+def _has_code(error: BaseException | None, codes: _Codes) -> bool:
     """Decide by codes alone: an error's text contains paths, and a path may contain any word."""
     while error is not None:
         sqlite = getattr(error, "sqlite_errorcode", None)

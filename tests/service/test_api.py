@@ -1,5 +1,6 @@
 """The HTTP API, on fake stages."""
 
+import inspect
 import io
 import json
 import threading
@@ -11,7 +12,9 @@ import httpx
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pydantic import BaseModel
 
+from marsam.api import health, pictures, responses, runs, text, views
 from marsam.api.views import RunOptionsView
 from marsam.imaging.metadata import read_record, xmp_packet
 from marsam.options import RunOptions, TranslateOptions
@@ -267,6 +270,7 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
     assert all(
         operation["summary"] for path in schema["paths"].values() for operation in path.values()
     )
+    assert not [name for name in schema["components"]["schemas"] if "__" in name]  # name clashes
     assert "itemSchema" not in str(schema)  # which OpenAPI 3.1 does not know
     assert client.get("/docs").status_code == 404
 
@@ -300,6 +304,26 @@ def test_openapi_describes_fields_errors_and_security_schemes(client: httpx.Clie
         ("apiKey", "X-API-Key"),
         ("http", "basic"),
     }
+
+
+def test_our_own_fields_have_examples() -> None:
+    models = [
+        model
+        for module in (health, pictures, responses, runs, text, views)
+        for model in vars(module).values()
+        if inspect.isclass(model)
+        and issubclass(model, BaseModel)
+        and model.__module__.startswith("marsam.")
+    ]
+    lacking = [
+        f"{model.__name__}.{name}"
+        for model in models
+        for name, field in model.model_fields.items()
+        if not (field.examples or field.exclude or "marsam.api" in str(field.annotation))
+        and name != "picture"  # a file
+    ]
+    assert len(models) > 20
+    assert lacking == []
 
 
 def test_a_run_lacks_no_field_of_its_parts(client: httpx.Client) -> None:

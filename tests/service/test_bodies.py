@@ -34,8 +34,11 @@ def test_the_same_fields_as_json_or_as_a_form(client: httpx.Client) -> None:
     assert [one["text"] for one in said["candidates"]] == ["a square of 1 2 3"]
     text = {"text": "two fish", "target": "fr", "back": True}
     translations = [
-        client.post("/v1/translations", **{kind: text}).raise_for_status().json()
-        for kind in ("json", "data")
+        response.raise_for_status().json()
+        for response in (
+            client.post("/v1/translations", json=text),
+            client.post("/v1/translations", data=text),
+        )
     ]
     assert translations[0] == translations[1]
     assert translations[0]["back"] is not None

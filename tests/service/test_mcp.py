@@ -97,8 +97,8 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
 async def test_mcp_reports_progress(serve: Callable[..., Service]) -> None:
     reported: list[tuple[float, float | None, str | None]] = []
 
-    async def on_progress(done: float, total: float | None, message: str | None) -> None:
-        reported.append((done, total, message))
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        reported.append((progress, total, message))
 
     async with _session(f"{serve(KEYS=KEY).url}/mcp") as session:
         arguments = {"prompt": "a cat", "pictures": 2}

@@ -87,7 +87,8 @@ def test_a_signed_link_opens_another_clients_picture(scheduler: Scheduler) -> No
         for client in ("key:owner", "address:1.2.3.4")
     )
     run = owner.post("/v1/runs", json={"prompt": "a cat", "pictures": 2}).json()["id"]
-    url, other = (one["url"] for one in wait_for_end(owner, run)["pictures"])
+    scheduler.wait(run)
+    url, other = (one["url"] for one in owner.get(f"/v1/runs/{run}").json()["pictures"])
     link = owner.get(f"{url}/link?seconds=60").json()
     assert 0 < link["expires"] - time.time() <= 60
     assert stranger.get(link["url"]).content == owner.get(url).content

@@ -106,8 +106,12 @@ async def test_health_is_answered_while_every_thread_is_busy(scheduler: Schedule
     release = Event()
     async with _client(scheduler, page=False) as client, anyio.create_task_group() as busy:
         threads = int(anyio.to_thread.current_default_thread_limiter().total_tokens)
+
+        async def occupy() -> None:
+            await anyio.to_thread.run_sync(release.wait)
+
         for _ in range(threads):
-            busy.start_soon(anyio.to_thread.run_sync, release.wait)
+            busy.start_soon(occupy)
         try:
             for path in ("/healthz", "/readyz", "/metrics"):
                 assert (await client.get(path, timeout=20)).status_code == 200

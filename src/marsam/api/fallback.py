@@ -2,7 +2,7 @@
 
 from fastapi.routing import APIRouter, iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match, get_route_path
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -22,7 +22,8 @@ class Fallback(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a request to one of the API's paths, or below it."""
-        is_api = scope["type"] == "http" and get_route_path(scope).split("/")[1] in self.roots
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        is_api = scope["type"] == "http" and path.lstrip("/").split("/")[0] in self.roots
         return Match.FULL if is_api else Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

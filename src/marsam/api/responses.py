@@ -64,10 +64,12 @@ class ErrorBody(FailureView, use_attribute_docstrings=True):
 class OpenAIError(BaseModel):
     """An error as OpenAI's clients read it."""
 
-    message: str = Field(description="What is wrong.")
+    message: str = Field(description="What is wrong.", examples=["size must be like 512x512."])
     type: str = Field(description="Kind of error.", examples=["invalid_request_error"])
     code: str = Field(description="Kind of error, for programs.", examples=["option_error"])
-    param: str | None = Field(description="Field of the request that is wrong, if it is one.")
+    param: str | None = Field(
+        description="Field of the request that is wrong, if it is one.", examples=["size"]
+    )
 
 
 class OpenAIErrorBody(ErrorBody):

@@ -38,7 +38,7 @@ class PaintResponse(BaseModel):
     )
 
 
-class ImageRequest(BaseModel):
+class ImageToRead(BaseModel):
     """An image to caption or to read; ``model`` is ignored, as there is one captioner."""
 
     image: str = Field(description="Image in base64, with or without a data URL.")
@@ -89,7 +89,7 @@ def img2img() -> None:
     "/interrogate", summary="Caption an image", responses=errors(503, 507, body=WebUIErrorBody)
 )
 async def interrogate(
-    body: ImageRequest, service: ServiceDep, client: ClientDep
+    body: ImageToRead, service: ServiceDep, client: ClientDep
 ) -> InterrogateResponse:
     """For clients of the web UI."""
     image = await service.decode(client, lambda: decode_base64_image(body.image))
@@ -98,7 +98,7 @@ async def interrogate(
 
 
 @router.post("/png-info", summary="Read the metadata of an image")
-async def png_info(body: ImageRequest, service: ServiceDep, client: ClientDep) -> InfoResponse:
+async def png_info(body: ImageToRead, service: ServiceDep, client: ClientDep) -> InfoResponse:
     """Generation parameters of a picture of Marsam or of the web UI."""
     text = await service.decode(client, lambda: read_infotext(decode_base64(body.image)))
     items = {"parameters": text} if text else {}

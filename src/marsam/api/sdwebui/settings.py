@@ -36,7 +36,7 @@ class OptionsAnswer(BaseModel):
     ignored: list[str] = Field(description="Names of the options that have no effect here.")
 
 
-class Model(BaseModel):
+class Checkpoint(BaseModel):
     """A painter, as the web UI lists its checkpoints."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -120,10 +120,10 @@ def set_options(
 
 
 @router.get("/sd-models", summary="List models")
-def list_models(service: ServiceDep) -> list[Model]:
+def list_models(service: ServiceDep) -> list[Checkpoint]:
     """The painter, the only one."""
     name = service.scheduler.studio.painter.name
-    return [Model(title=name, model_name=name, filename=name)]
+    return [Checkpoint(title=name, model_name=name, filename=name)]
 
 
 @router.get("/samplers", summary="List samplers")
