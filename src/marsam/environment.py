@@ -51,6 +51,30 @@ KEY = Variable(
     "API key for `marsam serve`, `studio` and `review`, at least 16 characters",
     "none; the server then listens on this machine only",
 )
+HOST_NAMES = Variable(
+    "MARSAM_HOST_NAMES",
+    "host names to accept, separated by spaces, such as `marsam` for other containers",
+    "loopback names and IP addresses; with a key every name",
+)
+ORIGINS = Variable(
+    "MARSAM_ORIGINS",
+    "origins of other web sites and browser extensions that may use the API, separated by spaces",
+    "none",
+)
+PUBLIC_URL = Variable(
+    "MARSAM_PUBLIC_URL",
+    "where clients reach the server behind a proxy, such as `https://example.org/marsam`",
+    "the address of each request",
+)
+TRUSTED_PROXIES = Variable(
+    "MARSAM_TRUSTED_PROXIES",
+    "addresses and networks of proxies, separated by spaces, whose `X-Forwarded-For`, "
+    "`-Proto`, `-Host` and `-Prefix` are believed",
+    "none; `-Proto` of proxies on this machine",
+)
 PORT = Variable("PORT", "port of the server", "7860")
 
-VARIABLES = (MODELS, DEVICE, DATA, JOURNAL, PICTURES, MANIFEST, KEY, PORT)
+VARIABLES = (
+    *(MODELS, DEVICE, DATA, JOURNAL, PICTURES, MANIFEST),
+    *(KEY, HOST_NAMES, ORIGINS, PUBLIC_URL, TRUSTED_PROXIES, PORT),
+)

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import uvicorn
 from PIL import Image
 
-from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio
+from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio, environment
 from marsam.api.metrics import Metrics
 from marsam.journal.journal import Journal
 from marsam.results import Caption
 from marsam.runs.scheduler import Scheduler
+from marsam.server.addresses import PublicUrl
 from marsam.server.app import create_app
+from marsam.server.listen import listen
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
@@ -147,8 +148,18 @@ def main(port: int) -> None:
 
         patch.object(scheduler.journal, "run", leaking).start()
     keys = frozenset(filter(None, os.environ.get("KEYS", "").split(",")))
-    app = create_app(scheduler, page=False, keys=keys, metrics=metrics)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=2)
+    public_url = environment.PUBLIC_URL.get()
+    app = create_app(
+        scheduler,
+        page=bool(os.environ.get("PAGE")),
+        keys=keys,
+        hosts=(environment.HOST_NAMES.get() or "").split(),
+        origins=(environment.ORIGINS.get() or "").split(),
+        public_url=PublicUrl.parse(public_url) if public_url else None,
+        metrics=metrics,
+    )
+    proxies = (environment.TRUSTED_PROXIES.get() or "").split()
+    listen(app, host="127.0.0.1", port=port, trusted_proxies=proxies, on_stop=scheduler.close)
 
 
 if __name__ == "__main__":

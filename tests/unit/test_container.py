@@ -28,7 +28,7 @@ from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server import app
 from marsam.server.app import create_app
-from marsam.server.listen import load_keys
+from marsam.server.keys import load_keys
 from marsam.server.options import ServerOptions
 from marsam.server.security import require_key
 from marsam.testing import fake_studio

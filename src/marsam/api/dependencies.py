@@ -190,8 +190,14 @@ def client_id(request: Request) -> str:
     return str(getattr(request.state, "client", "local"))
 
 
+def root_path(request: Request) -> str:
+    """The path under which a proxy mounts the server; links begin with it."""
+    return str(request.scope.get("root_path", ""))
+
+
 ServiceDep = Annotated[RunService, Depends(get_service)]
 ClientDep = Annotated[str, Depends(client_id)]
+RootDep = Annotated[str, Depends(root_path)]
 
 
 def get_run(

@@ -90,7 +90,8 @@ async def translate(request: Request, service: ServiceDep, client: ClientDep) ->
 async def _read_body(request: Request) -> TranslateRequest:
     """The fields of a JSON body, or of a form and the query."""
     try:
-        if request.headers.get("content-type", "").startswith("application/json"):
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind.endswith("json"):
             return TranslateRequest.model_validate_json(await request.body())
         form = await request.form()
         fields = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}

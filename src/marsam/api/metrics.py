@@ -28,6 +28,9 @@ class Metrics:
             "HTTP requests, by method, route and status code.",
             ["method", "route", "status"],
         )
+        self.rejections = counter(
+            "marsam_rejections", "Requests that were rejected before a route, by reason.", ["code"]
+        )
         self.runs = counter("marsam_runs", "Runs that ended, by final state.", ["state"])
         self.pictures = counter("marsam_pictures", "Generated images.")
         self.seconds = counter(
@@ -35,6 +38,10 @@ class Metrics:
         )
         self.waiting = gauge("marsam_runs_waiting", "Queued runs.")
         self.ready = gauge("marsam_ready", "1 if new runs are executed, else 0.")
+
+    def count_rejection(self, code: str) -> None:
+        """Count a request without a valid key, from another site, or too large."""
+        self.rejections.labels(code).inc()
 
     def observe(self, _run_id: str, event: RunEvent) -> None:
         """Count an event of a run."""

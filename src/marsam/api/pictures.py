@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from marsam.api.dependencies import ClientDep, RunService, ServiceDep
+from marsam.api.dependencies import ClientDep, RunService, ServiceDep, root_path
 from marsam.api.links import LINK_S, MAX_LINK_S, Links
 from marsam.api.responses import errors
 from marsam.errors import RunMissing
@@ -93,11 +93,11 @@ def link(
 
 def picture_link(request: Request, picture_id: str, *, seconds: int = LINK_S) -> PictureLink:
     """A link to a picture that the client may read."""
-    links, path = _links(request), _path(picture_id)
+    links, path, root = _links(request), _path(picture_id), root_path(request)
     if links is None:
-        return PictureLink(url=path, expires=None)
+        return PictureLink(url=root + path, expires=None)
     expires = int(time.time()) + seconds
-    return PictureLink(url=links.sign(path, expires=expires), expires=expires)
+    return PictureLink(url=root + links.sign(path, expires=expires), expires=expires)
 
 
 def _links(request: Request) -> Links | None:

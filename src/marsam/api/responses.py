@@ -254,15 +254,18 @@ class RunView(BaseModel):
     error: FailureView | None = Field(description="Why the run failed; null if it did not fail.")
 
 
-def picture_view(run: Run, picture: StoredPicture) -> PictureView:
-    """One picture of a run."""
+def picture_view(run: Run, picture: StoredPicture, root: str) -> PictureView:
+    """One picture of a run; ``root`` is the path under which the server is mounted."""
     picture_id = f"{run.id}-{picture.index}"
-    url = None if picture.blocked else f"/v1/pictures/{picture_id}"
+    url = None if picture.blocked else f"{root}/v1/pictures/{picture_id}"
     return PictureView(id=picture_id, url=url, **picture.to_dict())
 
 
-def run_view(run: Run, *, position: int | None = None) -> RunView:
-    """A run and its results so far; ``position`` is as in :class:`RunView`."""
+def run_view(run: Run, root: str, *, position: int | None = None) -> RunView:
+    """A run and its results so far.
+
+    ``root`` is the path under which the server is mounted; ``position`` is as in :class:`RunView`.
+    """
     failure = run.error and FailureView(
         code=run.error.code, message=public_message_of(error_from_code(*run.error))
     )
@@ -271,7 +274,7 @@ def run_view(run: Run, *, position: int | None = None) -> RunView:
         "state": "running" if run.state == "queued" and position == 0 else run.state,
         "position": position,
         "created": round(run.created, 3),
-        "pictures": [picture_view(run, picture) for picture in run.pictures],
+        "pictures": [picture_view(run, picture, root) for picture in run.pictures],
         "error": failure,
     }
     return RunView.model_validate(run.to_dict() | changes)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 
 from marsam.api.bodies import Body, File, body_of, request_body
-from marsam.api.dependencies import ClientDep, RunDep, RunService, ServiceDep
+from marsam.api.dependencies import ClientDep, RootDep, RunDep, RunService, ServiceDep
 from marsam.api.fields import Candidates, PictureCount, Prefix, RecipeName, Seed, Side
 from marsam.api.responses import RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing
@@ -107,6 +107,7 @@ async def create(
     body: Annotated[RunRequest, Depends(body_of(RunRequest))],
     service: ServiceDep,
     client: ClientDep,
+    root: RootDep,
     response: Response,
     idempotency_key: Annotated[
         str | None,
@@ -138,10 +139,10 @@ async def create(
         run, is_new = await service.decode(client, create_run)
     else:
         run, is_new = await anyio.to_thread.run_sync(create_run)
-    response.headers["Location"] = f"/v1/runs/{run.id}"
+    response.headers["Location"] = f"{root}/v1/runs/{run.id}"
     if not is_new:
         response.headers["Idempotent-Replayed"] = "true"
-    return _view(service, run)
+    return _view(service, root, run)
 
 
 @router.head("/runs", include_in_schema=False)
@@ -149,6 +150,7 @@ async def create(
 def list_runs(
     service: ServiceDep,
     client: ClientDep,
+    root: RootDep,
     limit: Annotated[
         int,
         Query(ge=1, le=MAX_LISTED_RUNS, description="Number of runs, at most 200.", examples=[10]),
@@ -156,31 +158,31 @@ def list_runs(
 ) -> RunList:
     """The newest runs first."""
     runs = service.scheduler.journal.runs(client, limit=limit)
-    return RunList(runs=[_view(service, run) for run in runs])
+    return RunList(runs=[_view(service, root, run) for run in runs])
 
 
 @router.head("/runs/{run_id}", include_in_schema=False)
 @router.get("/runs/{run_id}", summary="Get a run", responses=errors(404))
-def show(run: RunDep, service: ServiceDep) -> RunView:
+def show(run: RunDep, service: ServiceDep, root: RootDep) -> RunView:
     """The run and its results so far."""
-    return _view(service, run)
+    return _view(service, root, run)
 
 
 @router.delete("/runs/{run_id}", summary="Cancel a run", responses=errors(404))
-def cancel(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
+def cancel(run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep) -> RunView:
     """Finished pictures are kept."""
     if not service.scheduler.cancel(run.id):  # another process may execute it
         service.scheduler.journal.request_cancel(run.id)
-    return _view(service, service.scheduler.journal.run(client, run.id))
+    return _view(service, root, service.scheduler.journal.run(client, run.id))
 
 
 @router.post(
     "/runs/{run_id}/resume", status_code=202, summary="Resume a run", responses=errors(404, 507)
 )
-def resume(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
+def resume(run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep) -> RunView:
     """Generate the missing pictures of a stopped, failed or interrupted run, from their seeds."""
     service.scheduler.resume(client, run.id)
-    return _view(service, service.scheduler.journal.run(client, run.id))
+    return _view(service, root, service.scheduler.journal.run(client, run.id))
 
 
 @router.get(
@@ -192,6 +194,7 @@ def resume(run: RunDep, service: ServiceDep, client: ClientDep) -> RunView:
 async def events(
     run: RunDep,
     service: ServiceDep,
+    root: RootDep,
     last_event_id: Annotated[
         int,
         Header(
@@ -222,7 +225,7 @@ async def events(
             changed.clear()
             ended = latest.get(RunEnded)
             run = await anyio.to_thread.run_sync(service.scheduler.journal.run, None, run.id)
-            for event_id, kind, data in _stored_events(run):
+            for event_id, kind, data in _stored_events(run, root):
                 if event_id > last_id:
                     yield _event(kind, data, event_id)
                     last_id = event_id
@@ -231,12 +234,14 @@ async def events(
             if isinstance(ended, RunEnded) and ended.state in FINAL_STATES:
                 # The journal cannot be written at the moment.
                 failure = RunFailure(ended.error.code, str(ended.error)) if ended.error else None
-                yield _event("ended", run_view(replace(run, state=ended.state, error=failure)))
+                yield _event(
+                    "ended", run_view(replace(run, state=ended.state, error=failure), root)
+                )
                 return
             position = service.scheduler.queue_position(run.id)
             if is_stopping:  # the step may take longer than the server has to stop
                 if position is not None:
-                    yield _event("ended", run_view(replace(run, state="interrupted")))
+                    yield _event("ended", run_view(replace(run, state="interrupted"), root))
                 return
             if position and position != last_position:
                 yield _event("queued", {"position": position})
@@ -261,8 +266,8 @@ def request_digest(options: RunOptions, image: bytes | None, prompt: str | None)
     return hashlib.sha256(text + b"\0" + (image or b"")).hexdigest()
 
 
-def _view(service: RunService, run: Run) -> RunView:
-    return run_view(run, position=service.scheduler.queue_position(run.id))
+def _view(service: RunService, root: str, run: Run) -> RunView:
+    return run_view(run, root, position=service.scheduler.queue_position(run.id))
 
 
 def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEvent:
@@ -270,16 +275,16 @@ def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEv
     return ServerSentEvent(raw_data=text, event=kind, id=str(event_id) if event_id else None)
 
 
-def _stored_events(run: Run) -> Iterator[tuple[int, str, object]]:
+def _stored_events(run: Run, root: str) -> Iterator[tuple[int, str, object]]:
     """The events of a run's stored results, with IDs that follow from the results alone."""
     if run.captions:
         yield 1, "captioned", {"captions": [caption.to_dict() for caption in run.captions]}
     if run.prompt is not None:
         yield 2, "prompted", run.prompt.to_dict()
     for picture in run.pictures:
-        view = picture_view(run, picture)
+        view = picture_view(run, picture, root)
         yield 10 + 2 * picture.index, "painted", view.model_copy(update={"fidelity": None})
         if picture.fidelity is not None:
             yield 11 + 2 * picture.index, "checked", view
     if run.ended:
-        yield END_EVENT_ID_BASE + len(run.pictures), "ended", run_view(run)
+        yield END_EVENT_ID_BASE + len(run.pictures), "ended", run_view(run, root)

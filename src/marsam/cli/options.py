@@ -78,7 +78,36 @@ KeyFile = Annotated[
     typer.Option(help="File of API keys, one per line.", show_default="one key from MARSAM_KEY"),
 ]
 HostNames = Annotated[
-    list[str] | None, typer.Option(help="Additional host name to accept (Host header). Repeatable.")
+    list[str] | None,
+    typer.Option(
+        envvar=environment.HOST_NAMES.name,
+        help="Additional host name to accept (Host header). Repeatable.",
+    ),
+]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        envvar=environment.ORIGINS.name,
+        help="Web site or browser extension that may use the API, such as https://example.org. "
+        "Repeatable.",
+    ),
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar=environment.PUBLIC_URL.name,
+        help="Where clients reach the server behind a proxy, such as https://example.org/marsam.",
+        show_default="the address of each request",
+    ),
+]
+TrustedProxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy",
+        envvar=environment.TRUSTED_PROXIES.name,
+        help="Address or network of a proxy whose X-Forwarded headers are believed. Repeatable.",
+    ),
 ]
 Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow other machines to connect without a key.")

@@ -7,7 +7,16 @@ import typer
 
 from marsam.batch.cache import ResultCache
 from marsam.batch.discovery import require_folder
-from marsam.cli.options import Host, HostNames, Insecure, KeyFile, Port
+from marsam.cli.options import (
+    Host,
+    HostNames,
+    Insecure,
+    KeyFile,
+    Origins,
+    Port,
+    PublicUrl,
+    TrustedProxies,
+)
 from marsam.errors import JournalError
 from marsam.server.options import ServerOptions
 
@@ -34,6 +43,9 @@ def review(
     port: Port = ServerOptions.port,
     key_file: KeyFile = None,
     host_name: HostNames = None,
+    origin: Origins = None,
+    public_url: PublicUrl = None,
+    trusted_proxy: TrustedProxies = None,
     insecure: Insecure = False,
 ) -> None:
     """Review a table of captions in the browser: correct both languages and mark what is done."""
@@ -46,7 +58,9 @@ def review(
 
     from marsam.review.images import RowImages
     from marsam.review.table import Review
-    from marsam.server.listen import listen, load_keys
+    from marsam.server import addresses
+    from marsam.server.keys import load_keys
+    from marsam.server.listen import listen
     from marsam.server.security import require_key
 
     keys = load_keys(key_file)
@@ -60,8 +74,15 @@ def review(
 
         folders = [table.table.parent] if folder is None else [folder, table.table.parent]
         images = RowImages(folders, _open_cache())
-        app = application(table, images, keys=keys, hosts=host_name or ())
-        listen(app, host=host, port=port)
+        app = application(
+            table,
+            images,
+            keys=keys,
+            hosts=host_name or (),
+            origins=origin or (),
+            public_url=addresses.PublicUrl.parse(public_url) if public_url else None,
+        )
+        listen(app, host=host, port=port, trusted_proxies=trusted_proxy or ())
     finally:
         table.close()
 

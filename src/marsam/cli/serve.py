@@ -17,6 +17,9 @@ def studio(
     device: shared.DeviceOption = None,
     key_file: shared.KeyFile = None,
     host_name: shared.HostNames = None,
+    origin: shared.Origins = None,
+    public_url: shared.PublicUrl = None,
+    trusted_proxy: shared.TrustedProxies = None,
     insecure: shared.Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
@@ -31,6 +34,9 @@ def studio(
         device=device,
         key_file=key_file,
         hosts=tuple(host_name or ()),
+        origins=tuple(origin or ()),
+        public_url=public_url,
+        trusted_proxies=tuple(trusted_proxy or ()),
         insecure=insecure,
     )
     app.serve(options)
@@ -44,6 +50,9 @@ def serve(
     device: shared.DeviceOption = None,
     key_file: shared.KeyFile = None,
     host_name: shared.HostNames = None,
+    origin: shared.Origins = None,
+    public_url: shared.PublicUrl = None,
+    trusted_proxy: shared.TrustedProxies = None,
     insecure: shared.Insecure = False,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve the studio page beside the API.")
@@ -86,6 +95,9 @@ def serve(
         cluster=cluster,
         key_file=key_file,
         hosts=tuple(host_name or ()),
+        origins=tuple(origin or ()),
+        public_url=public_url,
+        trusted_proxies=tuple(trusted_proxy or ()),
         insecure=insecure,
         max_queued=queue,
         max_per_client=share,

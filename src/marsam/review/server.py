@@ -13,6 +13,7 @@ from fastapi import FastAPI, Response
 from marsam.review.images import RowImages
 from marsam.review.page import build
 from marsam.review.table import Review
+from marsam.server.addresses import PublicUrl
 from marsam.server.security import SecurityMiddleware
 from marsam.ui.theme import launch_options
 
@@ -25,6 +26,8 @@ def application(
     *,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    public_url: PublicUrl | None = None,
 ) -> SecurityMiddleware:
     """Return the ASGI application, which closes ``review`` at the end."""
 
@@ -52,4 +55,4 @@ def application(
     gr.mount_gradio_app(app, page, path="/", **options)
     # As on the studio's page: otherwise a request could name any file of this machine.
     page.has_launched = True
-    return SecurityMiddleware(app, keys=keys, hosts=hosts)
+    return SecurityMiddleware(app, keys=keys, hosts=hosts, origins=origins, public_url=public_url)

@@ -13,9 +13,11 @@ from marsam.journal.retention import prune_hourly
 from marsam.options import MAX_RUNS_PER_CLIENT, TRANSLATOR_NOT_ON_CLUSTER
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
-from marsam.server.listen import listen, load_keys
+from marsam.server.addresses import PublicUrl, is_loopback
+from marsam.server.keys import load_keys
+from marsam.server.listen import listen
 from marsam.server.options import ServerOptions
-from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, is_loopback, require_key
+from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, require_key
 from marsam.studio import Studio
 from marsam.version import __version__
 
@@ -30,6 +32,9 @@ def create_app(
     metrics: Metrics | None = None,
     keys: frozenset[str] = frozenset(),
     hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    public_url: PublicUrl | None = None,
+    offer_download: bool = True,
 ) -> SecurityMiddleware:
     """Create the ASGI application.
 
@@ -40,6 +45,9 @@ def create_app(
             :meth:`marsam.api.metrics.Metrics.observe`. None serves no API.
         keys: API keys, one of which every request must carry; empty requires none.
         hosts: host names to accept, beside loopback names and IP addresses.
+        origins: origins of other web sites that may use the API and frame the page.
+        public_url: where clients reach the server, if that is not in their requests.
+        offer_download: visitors of the page may download the full size models.
     """
 
     @asynccontextmanager
@@ -64,8 +72,15 @@ def create_app(
     if page:
         from marsam.web.page import mount
 
-        mount(app, scheduler)
-    return SecurityMiddleware(app, keys=keys, hosts=hosts)
+        mount(app, scheduler, offer_download=offer_download)
+    return SecurityMiddleware(
+        app,
+        keys=keys,
+        hosts=hosts,
+        origins=origins,
+        public_url=public_url,
+        on_reject=metrics.count_rejection if metrics else lambda _code: None,
+    )
 
 
 def serve(options: ServerOptions) -> None:
@@ -88,7 +103,18 @@ def serve(options: ServerOptions) -> None:
         or (UNLIMITED_SHARE if one_client else MAX_RUNS_PER_CLIENT),
         observer=metrics.observe if metrics else None,
     )
-    app = create_app(scheduler, page=options.page, metrics=metrics, keys=keys, hosts=options.hosts)
+    public_url = PublicUrl.parse(options.public_url) if options.public_url else None
+    app = create_app(
+        scheduler,
+        page=options.page,
+        metrics=metrics,
+        keys=keys,
+        hosts=options.hosts,
+        origins=options.origins,
+        public_url=public_url,
+        # Several gigabytes: only for the person at this machine.
+        offer_download=one_client and public_url is None,
+    )
     limits = options.keep_days, options.keep_megabytes
     if limits != (None, None):
         Thread(target=prune_hourly, args=(journal, *limits), daemon=True).start()
@@ -96,7 +122,13 @@ def serve(options: ServerOptions) -> None:
         from marsam.web.page import warm_up
 
         Thread(target=warm_up, args=(studio, scheduler.estimator), daemon=True).start()
-    listen(app, host=options.host, port=options.port)
+    listen(
+        app,
+        host=options.host,
+        port=options.port,
+        trusted_proxies=options.trusted_proxies,
+        on_stop=scheduler.close,
+    )
 
 
 def _load_studio(options: ServerOptions) -> Studio:

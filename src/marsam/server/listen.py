@@ -1,58 +1,64 @@
-"""Listen on sockets, and read the API keys of a server."""
+"""Listen on sockets until the server is stopped."""
 
 import errno
+import signal
 import socket
-from pathlib import Path
+import sys
+from collections.abc import Callable, Sequence
+from threading import Thread
+from types import FrameType
 
 from starlette.types import ASGIApp
 
-from marsam import environment
 from marsam.errors import OptionError
+from marsam.server.addresses import ForwardedHeaders
 
-MIN_KEY_CHARACTERS = 16
-SHUTDOWN_TIMEOUT_S = 5
+SHUTDOWN_TIMEOUT_S = 3
 """Time that open requests get to finish after an interrupt."""
 
 
-def load_keys(file: Path | None) -> frozenset[str]:
-    """Read API keys from a file, one a line; without a file, the key in ``MARSAM_KEY``.
-
-    Raises:
-        OptionError: when the file cannot be read or holds no key, or when a key is too short.
-    """
-    if file is None:
-        lines = [environment.KEY.get() or ""]
-    else:
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise OptionError(f"The keys in {file.name} cannot be read.") from error
-    keys = frozenset(filter(None, (line.strip() for line in lines)))
-    if file is not None and not keys:
-        raise OptionError(f"{file.name} contains no key. Write one key on each line.")
-    if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
-        raise OptionError(
-            f"A key needs at least {MIN_KEY_CHARACTERS} characters. "
-            "Create one with: openssl rand -hex 16"
-        )
-    return keys
-
-
-def listen(app: ASGIApp, *, host: str, port: int) -> None:
+def listen(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    trusted_proxies: Sequence[str] = (),
+    on_stop: Callable[[], object] = lambda: None,
+) -> None:
     """Serve an application until it is interrupted.
+
+    Args:
+        app: the application.
+        host: address or name to listen on.
+        port: TCP port.
+        trusted_proxies: addresses and networks of proxies in front of the server.
+        on_stop: called in a thread at the first signal to stop, before open requests have ended.
 
     Raises:
         OptionError: when the address cannot be listened on.
     """
     import uvicorn
 
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:
+                Thread(target=on_stop, daemon=True).start()
+            super().handle_exit(sig, frame)
+
+    app = ForwardedHeaders(app, trusted_proxies)
     # Bound before the address is printed: another program may have the port.
     sockets = _bind(host, port)
     config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
+        app,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run(sockets=sockets)
+    # After the shutdown uvicorn sends itself the signal again; to be stopped is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    Server(config).run(sockets=sockets)
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:

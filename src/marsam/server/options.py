@@ -21,6 +21,9 @@ class ServerOptions:
         cluster: ``local``, ``auto`` or HOST:PORT of a Ray head whose machines run the models.
         key_file: file of API keys, one a line; None reads one key from ``MARSAM_KEY``.
         hosts: host names to accept in the Host header, beside loopback names and IP addresses.
+        origins: origins of other web sites that may use the API and frame the page.
+        public_url: where clients reach the server, if their requests do not say it.
+        trusted_proxies: addresses and networks of proxies, whose forwarded headers are believed.
         insecure: allow other machines to connect without a key.
         max_queued: runs that may wait.
         max_per_client: runs of one client that may wait or be in progress; None sets no limit for
@@ -39,6 +42,9 @@ class ServerOptions:
     cluster: str | None = None
     key_file: Path | None = None
     hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
     insecure: bool = False
     max_queued: int = MAX_QUEUED_RUNS
     max_per_client: int | None = None

@@ -1,44 +1,36 @@
 """Authentication and limits: the outermost middleware of every server, so no route is left out."""
 
-import base64
 import hashlib
-import hmac
-import ipaddress
-import json
 import re
 import secrets
-import time
-from collections import deque
-from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
+from collections import Counter
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from marsam.api.dependencies import MAX_BASE64_CHARACTERS
+from marsam.api.links import Links
+from marsam.api.responses import error_body
 from marsam.errors import OptionError
 from marsam.imaging.image_io import MAX_BYTES
+from marsam.server.addresses import LOOPBACK_NAMES, PublicUrl, ip_address, is_loopback
+from marsam.server.keys import WRONG_KEY_WINDOW_S, Keys, read_key
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-MAX_BODY_BYTES = MAX_BYTES + 100_000
-"""The largest image, and the other fields of its form."""
-MAX_WRONG_KEYS, WRONG_KEY_WINDOW_S = 10, 60.0
-"""Wrong keys from one address within this time; after that, its requests get status 429."""
-KEY_IN_BODY_PATHS = ("/translate", "/languages")
-"""Routes whose LibreTranslate clients send the key as ``api_key`` in the body or the query."""
-MAX_KEY_BODY_BYTES = 1_000_000
-"""How much of a body is read to find ``api_key``."""
-MAX_ADDRESSES = 10_000
-"""Addresses whose wrong keys are counted at the same time; this bounds the memory."""
+MAX_FORM_BYTES, MAX_BODY_BYTES = MAX_BYTES + 100_000, MAX_BASE64_CHARACTERS + 100_000
+"""The largest image in a form, or in base64, and the other fields of its request."""
+LARGE_BODY_BYTES = 1_000_000
+MAX_LARGE_BODIES, MAX_LARGE_BODIES_PER_CLIENT = 16, 8
+"""Requests with a larger body that are handled at the same time; they are in the memory."""
+OPEN_PATHS = ("/healthz",)
+"""Paths that need no key: a probe has none, and is told nothing but that the server responds."""
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 Rejection = tuple[int, str, str]
 """Status, code and message of the response to a request that is not passed on."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine only."""
-    address = _ip_address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def require_key(host: str, keys: Iterable[str], *, insecure: bool) -> None:
@@ -53,147 +45,180 @@ def require_key(host: str, keys: Iterable[str], *, insecure: bool) -> None:
 class SecurityMiddleware:
     """Check host, origin, body size and API key of every request, and give it an ID.
 
-    Sets ``state.client``, the key or (without keys) the address a request comes from, and
-    ``state.request_id``, which every response carries as ``X-Request-ID``.
+    Sets ``state.client``, the key or (without keys) the address a request comes from,
+    ``state.request_id``, which every response carries as ``X-Request-ID``, and ``state.links``.
 
     Args:
         app: the protected application.
         keys: API keys. A request carries one as bearer token, ``X-API-Key`` header, or password of
             basic authentication (which browsers ask for). Empty disables authentication.
-        hosts: names to accept in the Host header, beside loopback names and IP addresses.
+        hosts: names to accept in the Host header, beside loopback names and IP addresses. With
+            keys all are accepted: who has none is refused anyway.
+        origins: origins of other web sites and of browser extensions that may use the API and
+            frame the page.
+        public_url: where clients reach the server, if that is not in their requests.
+        on_reject: gets the code of every rejection; for metrics.
     """
 
     def __init__(
-        self, app: ASGIApp, *, keys: frozenset[str] = frozenset(), hosts: Iterable[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        keys: Iterable[str] = (),
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        public_url: PublicUrl | None = None,
+        on_reject: Callable[[str], None] = lambda _code: None,
     ) -> None:
-        self.app = app
-        self.keys = [key.encode() for key in sorted(keys)]
+        self.app, self.public_url, self.on_reject = app, public_url, on_reject
+        keys = list(keys)
+        self.keys, self.links = Keys(keys), Links(keys) if keys else None
         self.hosts = LOOPBACK_NAMES | {host.lower() for host in hosts}
-        self._wrong_keys: dict[str, deque[float]] = {}
+        self.origins = {origin.rstrip("/").lower() for origin in origins}
+        ancestors = " ".join(["'self'", *sorted(self.origins)])
+        self._headers = HEADERS | {"Content-Security-Policy": f"frame-ancestors {ancestors}"}
+        self._large_bodies: Counter[str] = Counter()
+        self._with_cors = CORSMiddleware(
+            self._handle,
+            allow_origins=self.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"],
+        )
+        if public_url is not None:
+            self.hosts |= {public_url.name}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or reject it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        origin = Headers(scope=scope).get("origin", "").lower()
+        handle = self._with_cors if origin in self.origins else self._handle
+        await handle(scope, receive, send)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("unknown", 0))[0]
         request_id = headers.get("x-request-id", "")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(8)
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        state["request_id"], state["links"] = request_id, self.links
         state["client"] = "local" if is_loopback(address) else f"address:{address}"
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                response = MutableHeaders(scope=message)
+                response["X-Request-ID"] = request_id
+                for name, value in self._headers.items():
+                    response.setdefault(name, value)
             await send(message)
 
-        rejection = self._check_host_and_origin(headers) or self._check_body_size(headers)
-        if rejection is None and self.keys:
-            key, receive = await _read_key(scope, headers, receive)
-            rejection = self._check_key(address, key)
+        rejection = self._check_origin(scope, headers) or _check_body_size(headers)
+        if rejection is None and self.keys and not self._is_open(scope):
+            key, receive = await read_key(scope, headers, receive)
+            if not self.keys.accept(key):
+                rejection = self._reject_key(address, key)
             # A hash, so that the journal holds no key.
             digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
             state["client"] = f"key:{digest[:12]}"
+        if rejection is None:
+            rejection = await self._pass_on(scope, receive, send_with_headers)
         if rejection is not None:
-            await _reject(scope, receive, send_with_id, rejection)
-        else:
-            await self.app(scope, receive, send_with_id)
+            self.on_reject(rejection[1])
+            await _reject(scope, receive, send_with_headers, rejection)
 
-    def _check_host_and_origin(self, headers: Headers) -> Rejection | None:
-        """Reject DNS rebinding and cross-site requests."""
-        host, name = _host_and_name(f"//{headers.get('host', '')}")
-        if name not in self.hosts and _ip_address(name) is None:
-            return 403, "foreign_host", "This host name is not allowed."
-        origin = headers.get("origin")
-        if origin is not None and _host_and_name(origin)[0] != host:
-            return 403, "foreign_origin", "Requests from other sites are not allowed."
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Rejection | None:
+        """Pass a request on, unless too many large bodies are being handled."""
+        client, is_large = scope["state"]["client"], _has_large_body(Headers(scope=scope))
+        if is_large:
+            if self._large_bodies[client] >= MAX_LARGE_BODIES_PER_CLIENT:
+                return (
+                    429,
+                    "too_many_uploads",
+                    "Too many of your uploads at a time; send them in turn.",
+                )
+            if self._large_bodies.total() >= MAX_LARGE_BODIES:
+                return 503, "too_many_uploads", "Too many uploads at the moment. Try again."
+            self._large_bodies[client] += 1
+        try:
+            if self.public_url is not None:
+                self.public_url.apply(scope)
+            await self.app(scope, receive, send)
+        finally:
+            if is_large:
+                self._large_bodies -= Counter([client])
         return None
 
-    def _check_body_size(self, headers: Headers) -> Rejection | None:
-        """Reject a body whose Content-Length is too large; FastAPI counts the bytes of others."""
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) <= MAX_BODY_BYTES:
-            return None
-        limit = MAX_BODY_BYTES // 1_000_000
-        return 413, "too_large", f"The request is too large: at most {limit} MB."
+    def _check_origin(self, scope: Scope, headers: Headers) -> Rejection | None:
+        """Reject DNS rebinding and requests from other sites."""
+        host, name = _host_and_name(headers.get("host", ""))
+        if not self.keys and name not in self.hosts and ip_address(name) is None:
+            return (
+                403,
+                "foreign_host",
+                ("This host name is not allowed. Name it with --host-name or MARSAM_HOST_NAMES."),
+            )
+        origin = headers.get("origin")
+        if origin is None:
+            # Pictures and frames of other pages have no Origin, but browsers tell where they are.
+            is_foreign = headers.get("sec-fetch-site") == "cross-site" and not (
+                headers.get("sec-fetch-mode") == "navigate"
+                and headers.get("sec-fetch-dest") == "document"
+                and scope.get("method") in ("GET", "HEAD")
+            )
+        else:
+            own = {f"http://{host}", f"https://{host}"}
+            own |= {self.public_url.origin} if self.public_url else set()
+            is_foreign = origin.lower() not in own | self.origins
+        if is_foreign:
+            return (
+                403,
+                "foreign_origin",
+                (
+                    "Requests from other sites are not allowed. Behind a proxy, set --public-url; "
+                    "to allow a site, use --origin."
+                ),
+            )
+        return None
 
-    def _check_key(self, address: str, key: str) -> Rejection | None:
-        now = time.monotonic()
-        times = self._wrong_keys.get(address, deque())
-        if len(times) == MAX_WRONG_KEYS and times[0] >= now - WRONG_KEY_WINDOW_S:
+    def _is_open(self, scope: Scope) -> bool:
+        """Whether a request needs no key: a health check, or a signed link to a picture."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path.startswith("/v1/pictures/") and scope.get("method") in ("GET", "HEAD"):
+            return self.links is not None and self.links.is_valid(path, scope["query_string"])
+        return path in OPEN_PATHS
+
+    def _reject_key(self, address: str, key: str) -> Rejection:
+        if key and self.keys.count_wrong(address):
             return 429, "too_many_attempts", "Too many wrong keys. Try again in a minute."
-        candidate = key.encode(errors="replace")
-        # A list, not a generator: comparing all keys takes the same time whichever one matches.
-        if any([hmac.compare_digest(candidate, known) for known in self.keys]):  # noqa: C419
-            return None
-        if key:
-            if len(self._wrong_keys) > MAX_ADDRESSES:
-                self._wrong_keys.clear()
-            self._wrong_keys.setdefault(address, deque(maxlen=MAX_WRONG_KEYS)).append(now)
         return 401, "unauthorized", "A valid API key is required."
 
 
-def _host_and_name(url: str) -> tuple[str, str]:
-    """Host with port, and host name alone; empty strings for an invalid URL."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "", ""
-    return parts.netloc, parts.hostname or ""
-
-
-def _ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(name)
-    except ValueError:
+def _check_body_size(headers: Headers) -> Rejection | None:
+    """Reject a body whose Content-Length is too large; FastAPI counts the bytes of others."""
+    length = headers.get("content-length", "0")
+    is_form = headers.get("content-type", "").lower().startswith("multipart/")
+    limit = MAX_FORM_BYTES if is_form else MAX_BODY_BYTES
+    if length.isdecimal() and int(length) <= limit:
         return None
+    return 413, "too_large", f"The request is too large: at most {limit // 1_000_000} MB."
 
 
-async def _read_key(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
-    """The key of a request, or ""; and a ``receive`` that still yields the whole body."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip(), receive
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[2], receive
-        except ValueError:
-            return "", receive
-    if key := headers.get("x-api-key"):
-        return key, receive
-    if scope["type"] == "http" and scope["path"] in KEY_IN_BODY_PATHS:
-        if key := _api_key(scope["query_string"]):
-            return key, receive
-        return await _key_from_body(headers, receive)
-    return "", receive
+def _has_large_body(headers: Headers) -> bool:
+    length = headers.get("content-length")
+    return int(length) > LARGE_BODY_BYTES if length else "transfer-encoding" in headers
 
 
-def _api_key(fields: bytes, *, is_json: bool = False) -> str:
-    """The field ``api_key`` of a form or of JSON; "" if there is none, or too many fields."""
+def _host_and_name(netloc: str) -> tuple[str, str]:
+    """Host with port, and host name alone; empty strings where it is not valid."""
     try:
-        if is_json:
-            return str(json.loads(fields).get("api_key") or "")
-        return parse_qs(fields.decode(errors="replace"), max_num_fields=20).get("api_key", [""])[0]
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-
-
-async def _key_from_body(headers: Headers, receive: Receive) -> tuple[str, Receive]:
-    body, more = b"", True
-    while more and len(body) < MAX_KEY_BODY_BYTES:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    is_json = headers.get("content-type", "").startswith("application/json")
-    read = [{"type": "http.request", "body": body, "more_body": more}]
-
-    async def replay() -> Message:
-        return read.pop() if read else await receive()
-
-    return _api_key(body, is_json=is_json), replay
+        parts = urlsplit(f"//{netloc}")
+        is_valid = parts.username is None and parts.netloc == netloc
+    except ValueError:
+        is_valid = False
+    return (netloc.lower(), parts.hostname or "") if is_valid else ("", "")
 
 
 async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejection) -> None:
@@ -202,7 +227,10 @@ async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejecti
         await send({"type": "websocket.close", "code": 1008, "reason": message})
         return
     headers = {"WWW-Authenticate": 'Basic realm="Marsam"'} if status == 401 else {}
-    if status == 429:
-        headers["Retry-After"] = str(round(WRONG_KEY_WINDOW_S))
-    body = {"code": code, "message": message, "request_id": scope["state"]["request_id"]}
+    if status in (429, 503):
+        headers["Retry-After"] = str(
+            round(WRONG_KEY_WINDOW_S) if code == "too_many_attempts" else 2
+        )
+    request_id = scope["state"]["request_id"]
+    body = error_body(scope["path"], status, code, message, request_id)
     await JSONResponse(body, status, headers)(scope, receive, send)

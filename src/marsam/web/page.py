@@ -117,9 +117,12 @@ def warm_up(studio: Studio, estimator: TimeEstimator) -> None:
             estimator.update(event.picture, event.seconds)
 
 
-def mount(app: Any, scheduler: Scheduler) -> None:
-    """Add the page to an app, at its root; routes that the app already has come first."""
-    page = build(scheduler)
+def mount(app: Any, scheduler: Scheduler, *, offer_download: bool = True) -> None:
+    """Add the page to an app, at its root; routes that the app already has come first.
+
+    ``offer_download`` is as in :func:`build`.
+    """
+    page = build(scheduler, offer_download=offer_download)
     gr.mount_gradio_app(app, page, path="/", **launch_options())
     # Before this is set, Gradio does not check the paths that a request names.
     page.has_launched = True
