@@ -1,12 +1,17 @@
 """Bodies of our own routes: JSON or forms, and what is wrong with them."""
 
 import base64
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from PIL import Image
 
+from marsam.imaging.image_io import MAX_BYTES
 from tests.service.api_client import image_bytes, wait_for_end
 from tests.service.conftest import Service
 
@@ -88,3 +93,28 @@ def test_another_type_of_body_is_415(client: httpx.Client) -> None:
     response = client.post("/v1/runs", content=b"a cat", headers={"Content-Type": "text/plain"})
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_type")
     assert response.json()["message"] == "The body must be JSON or a form."
+
+
+async def test_a_large_image_in_base64_is_accepted_where_its_file_is(shared: Service) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((4200, 4200), 100).save(buffer, "PNG", compress_level=1)
+    assert 15_000_000 < len(buffer.getvalue()) < MAX_BYTES
+    text = base64.b64encode(buffer.getvalue()).decode()
+    async with httpx.AsyncClient(base_url=shared.url, timeout=60) as client:
+        said = await client.post("/v1/captions", files={"picture": buffer.getvalue()})
+        caption = said.raise_for_status().json()["en"]
+        said = await client.post("/v1/captions", json={"picture": text})
+        assert said.raise_for_status().json()["en"] == caption
+        said = await client.post("/sdapi/v1/interrogate", json={"image": text})
+        assert said.raise_for_status().json()["caption"] == caption
+        async with (
+            streamable_http_client(f"{shared.url}/mcp", http_client=client) as (
+                reading,
+                writing,
+                _,
+            ),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            result = await session.call_tool("caption", {"picture": text})
+            assert (result.structuredContent or {})["en"] == caption

@@ -1,7 +1,7 @@
 """Downloads of pictures: caches, downloads, and links that need no key."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from marsam.testing import fake_studio
 from tests.service.api_client import wait_for_end
 from tests.service.conftest import Service
 
+KEY = "a secret of sixteen"
 PATH = "/v1/pictures/a-0"
 
 
@@ -81,7 +82,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
 
 def test_a_signed_link_opens_another_clients_picture(scheduler: Scheduler) -> None:
     app = create_app(scheduler, page=False, metrics=Metrics()).app
-    links = Links(["a secret of sixteen"])
+    links = Links([KEY])
     owner, stranger = (
         TestClient(_with_state(app, client=client, links=links))
         for client in ("key:owner", "address:1.2.3.4")
@@ -95,6 +96,23 @@ def test_a_signed_link_opens_another_clients_picture(scheduler: Scheduler) -> No
     query = link["url"].partition("?")[2]
     for wrong in (url, f"{other}?{query}", link["url"][:-1], f"{url}/link"):
         assert stranger.get(wrong).status_code == 404
+
+
+def test_a_signed_link_needs_no_key(serve: Callable[..., Service]) -> None:
+    service = serve(KEYS=KEY)
+    with (
+        httpx.Client(base_url=service.url, headers={"X-API-Key": KEY}, timeout=30) as client,
+        httpx.Client(base_url=service.url) as visitor,
+    ):
+        body = {"prompt": "a cat", "response_format": "url"}
+        image = client.post("/v1/images/generations", json=body).json()["data"][0]["url"]
+        assert visitor.get(image).headers["Content-Type"] == "image/png"
+        assert visitor.head(image).status_code == 200
+        url = image.partition("?")[0]
+        link = client.get(f"{url}/link").json()["url"]
+        assert visitor.get(link).content == client.get(url).content
+        for wrong in (url, image[:-1], f"{url}/link", f"{url}-1?{image.partition('?')[2]}"):
+            assert visitor.get(wrong).status_code == 401, wrong
 
 
 def test_signatures() -> None:
