@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from marsam.errors import LanguageError
 from marsam.notices import Notice
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
 from marsam.recipes import Recipe, SamplingConfig, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
+from marsam.text.languages import languages
 
 CAPTION = "a cat on a blue background"
 TRANSLATIONS: Mapping[str, str] = {CAPTION: "قطة على خلفية زرقاء"}
@@ -66,11 +68,13 @@ class FakeTranslator:
 
     Attributes:
         unknown_words: a text with one of them is not translated.
+        languages: codes of the known languages; none means all.
         calls: each text.
     """
 
     translations: Mapping[str, str] = field(default_factory=lambda: TRANSLATIONS)
     unknown_words: frozenset[str] = frozenset()
+    languages: tuple[str, ...] = ()
     error: Exception | None = None
     name: str = "fake-translator"
     calls: list[str] = field(default_factory=list)
@@ -81,6 +85,9 @@ class FakeTranslator:
         self.calls.append(text)
         if self.error:
             raise self.error
+        for code in (options.source, options.target) if self.languages else ():
+            if code not in self.languages:
+                raise LanguageError(f"{self.name} does not know {code}.")
         if unknown := tuple(word for word in text.split() if word in self.unknown_words):
             return Translation(
                 text="",
@@ -98,6 +105,11 @@ class FakeTranslator:
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate the texts one by one."""
         return [self.translate(text, options) for text in texts]
+
+    def targets(self) -> Mapping[str, Sequence[str]]:
+        """Return every pair of the known languages."""
+        codes = self.languages or tuple(one.code for one in languages())
+        return dict.fromkeys(codes, codes)
 
 
 @dataclass

@@ -110,6 +110,9 @@ def test_m2m100(m2m100: Path) -> None:
         assert language(target).matches_script(re.sub("__[a-z]+__", "", answer.text))
     with pytest.raises(LanguageError, match="Bambara"):
         translator.translate("three lions", TranslateOptions(target="bam_Latn"))
+    known = translator.targets()
+    assert {"arb_Arab", "eng_Latn"} <= set(known["eng_Latn"]) == set(known)
+    assert "bam_Latn" not in known
 
 
 @pytest.mark.parametrize("is_cpu", [True, False], ids=["cpu", "other device"])
@@ -143,3 +146,6 @@ def test_marian(marian: Path) -> None:
         translator.translate("three lions", TranslateOptions(target="fra_Latn"))
     with pytest.raises(LanguageError, match="French"):
         translator.translate("trois lions", TranslateOptions(source="fra_Latn"))
+    assert set(translator.targets()) == {"eng_Latn"}
+    assert "arb_Arab" in translator.targets()["eng_Latn"]
+    assert "fra_Latn" not in translator.targets()["eng_Latn"]

@@ -108,6 +108,8 @@ def test_every_background_of_the_hint_is_translated(studio: Studio) -> None:
 def test_an_unsupported_language_is_refused(studio: Studio) -> None:
     with pytest.raises(LanguageError, match="fra_Latn"):
         studio.translator.translate("a cat", TranslateOptions(target="fra_Latn"))
+    both = ("arb_Arab", "eng_Latn")
+    assert studio.translator.targets() == {"arb_Arab": both, "eng_Latn": both}
 
 
 def test_a_sentence_over_the_token_limit_is_translated_completely(

@@ -22,9 +22,11 @@ from marsam.testing import fake_studio
 from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
+KEY = "a secret of sixteen"
 
-def connect(service: Service) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{service.url}/v1", api_key="any", max_retries=0, timeout=30)
+
+def connect(service: Service, key: str = "any") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0, timeout=30)
 
 
 @pytest.fixture
@@ -103,6 +105,15 @@ def test_formats_keep_the_metadata(client: openai.OpenAI, kind: Any) -> None:
     assert sizes[0] == sizes[1]
     if kind == "jpeg":
         assert sizes[2] < sizes[0]
+
+
+def test_links_need_no_key(serve: Callable[..., Service]) -> None:
+    service = serve(KEYS=KEY)
+    with connect(service, KEY) as client:
+        said = client.images.generate(prompt="a cat", response_format="url").data
+    assert said is not None
+    image = httpx.get(str(said[0].url)).raise_for_status()
+    assert Image.open(io.BytesIO(image.content)).format == "PNG"
 
 
 @pytest.mark.parametrize(

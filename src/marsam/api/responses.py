@@ -191,7 +191,8 @@ def _error_response(
     field: str | None = None,
 ) -> JSONResponse:
     request_id = str(getattr(request.state, "request_id", ""))
-    body = error_body(request.url.path, status, code, message, request_id, field=field)
+    path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
+    body = error_body(path, status, code, message, request_id, field=field)
     return JSONResponse(body, status, headers)
 
 

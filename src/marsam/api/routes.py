@@ -47,6 +47,7 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     app.state.service, app.state.metrics = RunService(scheduler), app_metrics
     app.state.journal_probe = health.JournalProbe(scheduler.journal)
     app.state.progress_board = sdwebui.ProgressBoard()
+    app.state.translated_files = libretranslate.TranslatedFiles()
     add_errors(app)
     _complete_openapi(app)
     app.add_middleware(MetricsMiddleware, metrics=app_metrics)

@@ -69,7 +69,9 @@ def cluster_studio(
     info: ClusterInfo = RetryingCall(metadata.info.remote).result()
     return Studio(
         captioner=RemoteCaptioner(handle=captioner, name=info.names["captioner"]),
-        translator=RemoteTranslator(handle=translator, name=info.names["translator"]),
+        translator=RemoteTranslator(
+            handle=translator, metadata=metadata, name=info.names["translator"]
+        ),
         painter=RemotePainter(
             handle=painter,
             metadata=metadata,

@@ -175,7 +175,7 @@ class MetadataDeployment:
 
     def __init__(self, plan: Plan, painter: DeploymentHandle[Any], *_others: Any) -> None:
         self._painter = painter
-        # Only its tokenizer is used: it needs no GPU.
+        # Only tokenizers are used: they need no GPU.
         self._studio = plan.create_studio(device="cpu")
         self._info: ClusterInfo | None = None
 
@@ -184,6 +184,13 @@ class MetadataDeployment:
         if self._info is None:
             self._info = await self._painter.info.remote()
         return self._info
+
+    async def targets(self) -> Mapping[str, Sequence[str]] | MarsamError:
+        """Return the languages of the translator; errors are values."""
+        try:
+            return await asyncio.to_thread(self._studio.translator.targets)
+        except MarsamError as error:
+            return _returned(error)  # type: ignore[no-any-return]
 
     async def measure(self, prompt: str) -> PromptLength | MarsamError:
         """Count the tokens of a prompt; errors are values."""

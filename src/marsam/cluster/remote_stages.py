@@ -45,8 +45,11 @@ class RemoteCaptioner(_RemoteStage):
         return _compute(self, images, options)
 
 
+@dataclass(kw_only=True)
 class RemoteTranslator(_RemoteStage):
     """A translator in replicas."""
+
+    metadata: DeploymentHandle[Any]
 
     def translate(self, text: str, options: TranslateOptions) -> Translation:
         """See :meth:`marsam.stages.Translator.translate`."""
@@ -55,6 +58,11 @@ class RemoteTranslator(_RemoteStage):
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate several texts on all free replicas."""
         return _compute(self, texts, options)
+
+    def targets(self) -> Mapping[str, Sequence[str]]:
+        """See :meth:`marsam.stages.Translator.targets`."""
+        found: Mapping[str, Sequence[str]] = RetryingCall(self.metadata.targets.remote).result()
+        return found
 
 
 @dataclass(kw_only=True)

@@ -1,9 +1,10 @@
 """Source and target language tokens of each family of translation models."""
 
+from collections.abc import Callable
 from typing import Any
 
 from marsam.errors import LanguageError
-from marsam.text.languages import Language
+from marsam.text.languages import Language, languages
 
 
 def set_languages(
@@ -20,6 +21,32 @@ def set_languages(
     _, token = _code_and_token(tokenizer, name, target)
     tokenizer.src_lang = code
     return "", {"forced_bos_token_id": token}
+
+
+def known_targets(tokenizer: Any, name: str) -> dict[str, tuple[str, ...]]:
+    """Return the languages that each language can be translated into, by NLLB code."""
+    if hasattr(tokenizer, "spm_source"):
+        pairs = {
+            source.code: tuple(
+                target.code
+                for target in languages()
+                if _is_known(_marian_prefix, tokenizer, name, source, target)
+            )
+            for source in languages()
+        }
+        return {source: targets for source, targets in pairs.items() if targets}
+    known = tuple(
+        one.code for one in languages() if _is_known(_code_and_token, tokenizer, name, one)
+    )
+    return dict.fromkeys(known, known)
+
+
+def _is_known(find: Callable[..., object], *arguments: Any) -> bool:
+    try:
+        find(*arguments)
+    except LanguageError:
+        return False
+    return True
 
 
 def _code_and_token(tokenizer: Any, name: str, language: Language) -> tuple[str, int]:

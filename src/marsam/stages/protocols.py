@@ -1,6 +1,6 @@
 """Protocols of the three stages: captioner, translator and painter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from PIL import Image
@@ -43,6 +43,9 @@ class Translator(Protocol):
 
     def translate_many(self, texts: Sequence[str], options: TranslateOptions) -> list[Translation]:
         """Translate several texts, each as :meth:`translate` would, in less time."""
+
+    def targets(self) -> Mapping[str, Sequence[str]]:
+        """Return the languages that each known language can be translated into, as NLLB codes."""
 
 
 class Painter(Protocol):

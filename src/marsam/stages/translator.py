@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from marsam.errors import LanguageError, ModelUnsupported, map_model_errors
 from marsam.notices import Notice
 from marsam.options import TranslateOptions, checked_text
 from marsam.results import Translation
-from marsam.stages.language_tokens import set_languages
+from marsam.stages.language_tokens import known_targets, set_languages
 from marsam.stages.loading import import_lock, loading_model, read_config
 from marsam.text.cleaning import (
     clean,
@@ -120,15 +120,22 @@ class Seq2SeqTranslator:
             )
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        """The model and its tokenizer."""
+    def _tokenizer(self) -> Any:
         with loading_model(self.folder, "translator", self.name, "transformers"):
             import transformers
 
             with warnings.catch_warnings():
                 # Marian's tokenizer recommends a package that only normalises punctuation.
                 warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
-                tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+                return transformers.AutoTokenizer.from_pretrained(self.folder)
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        """The model and its tokenizer."""
+        with loading_model(self.folder, "translator", self.name, "transformers"):
+            import transformers
+
+            tokenizer = self._tokenizer
             model = getattr(transformers, FAMILIES[self._family]).from_pretrained(
                 self.folder, dtype=self.device.torch_dtype
             )
@@ -184,6 +191,17 @@ class Seq2SeqTranslator:
             else next(known)
             for words in unknown
         ]
+
+    def targets(self) -> Mapping[str, Sequence[str]]:
+        """Return the languages that each known language can be translated into, as NLLB codes.
+
+        Only the tokenizer is loaded.
+        """
+        return self._targets
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Sequence[str]]:
+        return known_targets(self._tokenizer, self.name)
 
     def _result(self, text: str, job: _Job, **details: Any) -> Translation:
         return Translation(text=text, source=job.source.code, target=job.target.code, **details)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import (
     BLOCKED,
+    STOPPING,
     RunService,
     ServiceDep,
     renamed_options,
@@ -24,7 +25,7 @@ from marsam.api.openai.encoding import Format, encode_picture, encode_preview
 from marsam.api.openai.events import KEEP_ALIVE, error_event, event, event_stream
 from marsam.api.pictures import picture_link
 from marsam.api.responses import OpenAIErrorBody, errors
-from marsam.errors import Cancelled, MarsamError, OptionError, PromptError
+from marsam.errors import Cancelled, MarsamError, OptionError, PromptError, RetryLater
 from marsam.imaging.metadata import read_record
 from marsam.journal.records import Run, StoredPicture
 from marsam.options import PaintOptions, parse_size
@@ -186,12 +187,12 @@ async def generate(
         for picture in pictures
         if body.response_format == "url"
     ]
-    base = str(request.base_url).rstrip("/")
+    origin = f"{request.base_url.scheme}://{request.base_url.netloc}"
     prompt = run.prompt.for_painter if run.prompt else body.prompt
 
     def respond() -> ImageResponse:
         images = (
-            [GeneratedImage(url=base + link, revised_prompt=prompt) for link in links]
+            [GeneratedImage(url=origin + link, revised_prompt=prompt) for link in links]
             if body.response_format == "url"
             else [
                 GeneratedImage(b64_json=_file(picture, body), revised_prompt=prompt)
@@ -275,6 +276,8 @@ def _completed(
 def _failure(ended: RunEnded, run: Run) -> MarsamError | None:
     if ended.error is not None:
         return ended.error
+    if ended.state == "interrupted":
+        return RetryLater(STOPPING)
     if ended.state != "finished":
         return Cancelled("The run was stopped; its finished pictures are kept.")
     is_blocked = bool(run.pictures) and all(picture.blocked for picture in run.pictures)
