@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from marsam import Caption, CaptionOptions, PaintOptions, RunOptions
-from marsam.errors import Cancelled, OutOfMemory, QueueFull
+from marsam.errors import Cancelled, OutOfMemory, QueueFull, QuotaExceeded
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
 from marsam.runs.execution import RunEnded, RunEvent
@@ -48,6 +48,19 @@ def test_a_run_is_executed_and_its_end_reported(scheduler: Scheduler) -> None:
     assert [p.seed for p in done.pictures] == [7, 8]
     assert _ended(scheduler, run) == RunEnded("finished")
     assert scheduler.queue_position(run) is None
+
+
+def test_visitors_with_one_key_share_its_turns(tmp_path: Path) -> None:
+    """A page's visitor is whoever its browser says; the key or address is not chosen freely."""
+    slow = replace(fake_studio(), painter=FakePainter(steps=200))
+    scheduler = Scheduler(slow, Journal(tmp_path), max_per_client=3)
+    for visitor in range(3):
+        scheduler.enqueue_run(replace(NEW, client=f"visitor {visitor}", account="key:b"))
+    with pytest.raises(QuotaExceeded):
+        scheduler.enqueue_run(replace(NEW, client="visitor 4", account="key:b"))
+    other = scheduler.enqueue_run(replace(NEW, client="visitor 5", account="key:a"))
+    assert (scheduler.queue_position(other) or 0) <= 2
+    scheduler.close()
 
 
 def test_a_failing_listener_stops_no_run(tmp_path: Path) -> None:

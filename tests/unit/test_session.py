@@ -16,7 +16,15 @@ from marsam.results import Caption, Captioned, Prompt, Prompted, PromptLength
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import fake_studio
 from marsam.web.describe import edited_language
-from marsam.web.session import Session, uploaded_path
+from marsam.web.session import (
+    MAX_SESSIONS,
+    MAX_SESSIONS_PER_ACCOUNT,
+    Session,
+    Sessions,
+    cached_path,
+    create_cache,
+    uploaded_path,
+)
 from marsam.web.view import View
 
 
@@ -104,3 +112,44 @@ def test_weights_can_be_removed(language: str, english: str, arabic: str, edited
     )
     session = Session(prompt=prompt, edited=language)
     assert edited_language(session, english, arabic) == edited
+
+
+def _request(name: str, account: str) -> Any:
+    state = SimpleNamespace(client=account)
+    return SimpleNamespace(session_hash=name, request=SimpleNamespace(state=state))
+
+
+def test_open_pages_of_one_client_are_bounded(tmp_path: Path) -> None:
+    """A client chooses the hash of its session, and may never close one."""
+    scheduler = Scheduler(fake_studio(), Journal(tmp_path))
+    sessions = Sessions(scheduler)
+    others = sessions.of(_request("others", "key:other"))
+    for i in range(10_000):
+        newest = sessions.of(_request(f"page {i}", "key:own"))
+    assert len(sessions._sessions) == 1 + MAX_SESSIONS_PER_ACCOUNT
+    assert sessions.of(_request("others", "key:other")) is others
+    assert sessions.of(_request("page 9999", "key:own")) is newest
+    for i in range(1_000):
+        sessions.of(_request("page", f"address:{i}"))
+        sessions.of(_request(f"page {i}", f"address:{i}"))
+    assert len(sessions._sessions) == MAX_SESSIONS
+    scheduler.close()
+
+
+def test_copies_for_the_page_are_deleted_with_the_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "data")
+    scheduler = Scheduler(fake_studio(), journal)
+    gallery = SimpleNamespace(GRADIO_CACHE=str(create_cache(journal.folder)))
+    run = scheduler.wait(
+        scheduler.enqueue_run(NewRun(client="amal", options=RunOptions(), prompt="a cat"))
+    )
+    scheduler.close()
+    copies = [Path(cached_path(picture.path, gallery)) for picture in run.pictures if picture.path]
+    archive = tmp_path / "marsam.zip"
+    archive.write_bytes(b"PK")
+    copies.append(Path(cached_path(archive, gallery, folder=run.id)))
+    assert all(copy.is_file() for copy in copies)
+    assert all(copy.is_relative_to(tmp_path / "data") for copy in copies)
+    assert (tmp_path / "data" / "page").stat().st_mode & 0o077 == 0
+    journal.delete("amal", run.id)
+    assert not any(copy.exists() for copy in copies)

@@ -12,6 +12,8 @@ from typing import Any
 from marsam.atomic import PARTIAL, atomic_path, partial_path
 from marsam.errors import JournalError
 
+PAGE_COPIES = "page"
+"""The folder of what the studio page shows and of uploads to it; a folder for each run."""
 ORPHAN_AGE_SECONDS = 3600.0  # from which a folder without a row is left over from a dead process
 
 
@@ -94,7 +96,8 @@ class RunFileStore:
         """Remove the files of a run; a later :meth:`collect_garbage` removes what is left."""
         with suppress(OSError):
             self._pending(run_id).touch()
-        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+        for folder in (self.run_folder(run_id), self.folder / PAGE_COPIES / run_id):
+            shutil.rmtree(folder, ignore_errors=True)
         with suppress(JournalError):
             if self._remote is not None:
                 with _store_errors(), suppress(FileNotFoundError):

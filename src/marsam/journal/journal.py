@@ -68,7 +68,7 @@ class Journal:
             store = store or environment.PICTURES.get()
         self.folder = folder or data_folder()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(self.folder, error) from error
         self._engine = open_engine(self.folder, url)

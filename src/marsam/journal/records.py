@@ -35,6 +35,7 @@ class NewRun:
     """A run to create with :func:`marsam.runs.execution.create_run`."""
 
     client: str  # who the run belongs to
+    account: str = ""  # whose turn in the queue it takes; the client's if empty
     options: RunOptions | None = None  # what to do, None when only text is wanted
     image: ImageSource | None = None  # the input image, or
     prompt: str | Prompt | None = None  # a prompt as it was typed, or that of an earlier run

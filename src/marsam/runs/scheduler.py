@@ -108,7 +108,8 @@ class Scheduler:
         """Create a run as :func:`marsam.runs.execution.create_run` does, and :meth:`enqueue` it."""
         new = replace(new, state="queued")
         return self.enqueue(
-            new.client, lambda: create_run(self.studio, self.journal, new, described=described)
+            new.account or new.client,
+            lambda: create_run(self.studio, self.journal, new, described=described),
         )
 
     def resume(self, client: str, run_id: str) -> str:

@@ -13,7 +13,7 @@ from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOpti
 from marsam.recipes import Recipe, recipe_named
 from marsam.runs.scheduler import Scheduler
 from marsam.text.languages import ARABIC, ENGLISH
-from marsam.web.session import cached_path
+from marsam.web.session import account_of, cached_path
 
 ENDPOINT_CONCURRENCY = 8
 """Requests of one endpoint that wait in the scheduler's queue at a time."""
@@ -56,7 +56,8 @@ def add_endpoints(scheduler: Scheduler) -> None:
                 recipe=recipe_named(recipe),
             )
             client = f"program:{request.session_hash}"
-            new = NewRun(client=client, options=RunOptions(paint=paint), **inputs)
+            options = RunOptions(paint=paint)
+            new = NewRun(client=client, account=account_of(request), options=options, **inputs)
             run = scheduler.wait(scheduler.enqueue_run(new))
             paths = [cached_path(p.path, files) for p in run.pictures if p.path is not None]
             prompt = run.prompt

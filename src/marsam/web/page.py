@@ -24,7 +24,7 @@ from marsam.web.downloads import DownloadHandlers
 from marsam.web.history import HistoryHandlers
 from marsam.web.layout import Components
 from marsam.web.paint import PaintHandlers
-from marsam.web.session import EXAMPLES_DIR, Sessions, example_run
+from marsam.web.session import EXAMPLES_DIR, MAX_SESSIONS, Sessions, create_cache, example_run
 from marsam.web.strings import STRINGS
 from marsam.web.view import UNQUEUED, View, gallery_update
 
@@ -42,6 +42,8 @@ def build(scheduler: Scheduler, *, offer_download: bool = True) -> gr.Blocks:
         scheduler: runs the models; tests pass one with fake models.
         offer_download: whether visitors may download the full size models to this machine.
     """
+    # Gradio has no other setting for it.
+    os.environ["GRADIO_TEMP_DIR"] = str(create_cache(scheduler.journal.folder))
     with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
         endpoints.add_endpoints(scheduler)  # first, so that they get the names without a suffix
         components = Components(scheduler.studio, offer_download=offer_download)
@@ -55,6 +57,7 @@ def build(scheduler: Scheduler, *, offer_download: bool = True) -> gr.Blocks:
         if offer_download:  # a client could send the event of a button that is only hidden
             DownloadHandlers(view, sessions).connect()
     page.queue(max_size=MAX_QUEUED_REQUESTS, api_open=False)
+    page.state_session_capacity = MAX_SESSIONS
     return page
 
 

@@ -133,6 +133,7 @@ class PaintHandlers:
         try:
             new = NewRun(
                 client=session.client,
+                account=session.account,
                 options=RunOptions(paint=options),
                 image=session.image,
                 captions=session.captions,

@@ -3,16 +3,17 @@
 import hashlib
 import json
 import secrets
+import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
 
+from marsam.atomic import atomic_path
 from marsam.errors import PictureError
-from marsam.journal.file_store import StoredFile
+from marsam.journal.file_store import PAGE_COPIES, StoredFile
 from marsam.journal.records import Run, StoredPicture
 from marsam.options import PaintOptions
 from marsam.results import Caption, Prompt
@@ -20,6 +21,8 @@ from marsam.runs.scheduler import Scheduler
 from marsam.ui.i18n import ENGLISH
 
 EXAMPLES_DIR = Path(__file__).with_name("examples")
+MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT = 500, 100
+"""Open pages whose state is kept, in all and of one key or address."""
 EXAMPLE_RUN_DIR = EXAMPLES_DIR / "finished"
 
 
@@ -29,6 +32,7 @@ class Session:
 
     Attributes:
         client: owner of the runs; the browser keeps it from one visit to the next.
+        account: whose turns in the queue its runs take: the key or address of its requests.
         image: file of the input picture; ``image_sha256`` is empty when that is an example.
         prompt: the translated prompt; a text box that differs from it was edited.
         edited: language of the text box that was edited last; empty when none was.
@@ -43,6 +47,7 @@ class Session:
     """
 
     client: str = field(default_factory=lambda: secrets.token_hex(16))
+    account: str = ""
     language: str = ENGLISH
     image: Path | None = None
     image_sha256: str = ""
@@ -81,15 +86,27 @@ class Session:
 
 
 class Sessions:
-    """The sessions of the open pages, by Gradio's session hash."""
+    """The sessions of the open pages, by Gradio's session hash.
+
+    A client chooses the hash, so their number is bounded: those of the account, then of all, that
+    were not used for longest are forgotten.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Session] = {}  # the least recently used first
+        self._lock = threading.Lock()
 
     def of(self, request: gr.Request) -> Session:
         """The session of the page that sent a request."""
-        return self._sessions.setdefault(str(request.session_hash), Session())
+        name, account = str(request.session_hash), account_of(request)
+        with self._lock:
+            session = self._sessions.pop(name, None) or Session(account=account)
+            self._sessions[name] = session
+            own = [key for key, one in self._sessions.items() if one.account == account]
+            for key in (*own[:-MAX_SESSIONS_PER_ACCOUNT], *list(self._sessions)[:-MAX_SESSIONS]):
+                self._sessions.pop(key, None)
+        return session
 
     def close(self, request: gr.Request) -> None:
         """Cancel the work of a page that was closed."""
@@ -98,6 +115,12 @@ class Sessions:
             session.cancel_download.set()
             if session.painting_run is not None:
                 self._scheduler.cancel(session.painting_run)
+
+
+def account_of(request: gr.Request) -> str:
+    """The key or address of a request, as the security middleware found out."""
+    state = getattr(request.request, "state", None)
+    return str(getattr(state, "client", "local"))
 
 
 def sha256_of(path: Path) -> str:
@@ -125,9 +148,25 @@ def uploaded_path(file: dict[str, Any] | None, component: Any) -> Path | None:
     return path
 
 
-def cached_path(path: Path, component: Any) -> str:
-    """A copy in Gradio's cache, which the page can load; it cannot read the journal's files."""
-    return str(save_file_to_cache(path, cache_dir=component.GRADIO_CACHE))
+def create_cache(data: Path) -> Path:
+    """Create the folder for copies of pictures and for uploads, which only this user can read."""
+    folder = data / PAGE_COPIES
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def cached_path(path: Path, component: Any, *, folder: str | None = None) -> str:
+    """A copy in Gradio's cache, which the page can load; it cannot read the journal's files.
+
+    ``folder`` is its folder there, by default that of the file: the copies of a run are in a folder
+    of its name, which is deleted with the run.
+    """
+    copy = Path(component.GRADIO_CACHE, folder or path.parent.name, path.name)
+    if not copy.is_file() or copy.stat().st_mtime_ns < path.stat().st_mtime_ns:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(copy) as partial:
+            shutil.copyfile(path, partial)
+    return str(copy)
 
 
 def example_run() -> Run:

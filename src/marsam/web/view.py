@@ -133,7 +133,8 @@ class View:
         component = self.components.download
         with tempfile.TemporaryDirectory() as folder:
             file = export_zip(session.pictures, session.prompt, Path(folder) / "marsam.zip")
-            return {component: gr.update(value=cached_path(file, component) if file else None)}
+            copy = cached_path(file, component, folder=session.run) if file else None
+            return {component: gr.update(value=copy)}
 
     def gallery_items(self, session: Session) -> list[tuple[str, str]]:
         """Files and captions of the new pictures."""
