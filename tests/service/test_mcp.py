@@ -1,8 +1,12 @@
 """The MCP tools, called by the protocol's own client."""
 
 import base64
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -13,7 +17,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ImageContent, TextContent
 
 from marsam.api.dependencies import MAX_BASE64_CHARACTERS, decode_base64, decode_base64_image
+from marsam.api.mcp import ProgressReporter, ToolServer
 from marsam.errors import PictureError
+from marsam.journal.journal import Journal
+from marsam.results import Painted, Previewed
+from marsam.runs.scheduler import Scheduler
+from marsam.testing import FakeTranslator, fake_studio
 from marsam.version import __version__
 from tests.service.api_client import image_bytes, wait_for_end
 from tests.service.conftest import Service
@@ -91,7 +100,22 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
     assert all("seconds" in text and "{" not in text for text in says.values())
     assert "1 to 10 images" in says["paint"]
     assert "2000 characters" in says["translate"]
+    assert "between 202 languages" in says["translate"]
     assert "20 MB" in tools["run"].inputSchema["properties"]["picture"]["description"]
+
+
+async def test_mcp_names_the_languages_and_the_speed_of_the_models(tmp_path: Path) -> None:
+    translator = FakeTranslator(languages=("arb_Arab", "eng_Latn"))
+    studio = replace(fake_studio(), translator=translator)
+    scheduler = Scheduler(studio, Journal(tmp_path))
+    tools = {tool.name: tool.description or "" for tool in await ToolServer(scheduler).list_tools()}
+    assert "between English and Modern Standard Arabic." in tools["translate"]
+    assert "seconds to minutes" in tools["paint"]
+    painted = [event for event in studio.stream(prompt="a cat") if isinstance(event, Painted)]
+    scheduler.estimator.update(painted[0].picture, 4.0)  # four steps
+    tools = {tool.name: tool.description or "" for tool in await ToolServer(scheduler).list_tools()}
+    assert re.search(r"time per image: draft about \d+ s, balanced about \d+ s", tools["paint"])
+    scheduler.close()
 
 
 async def test_mcp_reports_progress(serve: Callable[..., Service]) -> None:
@@ -111,6 +135,29 @@ async def test_mcp_reports_progress(serve: Callable[..., Service]) -> None:
         *("Image 1 of 2: step 1 of 2.", "Image 1 of 2: step 2 of 2.", "Image 1 of 2 is finished."),
         *("Image 2 of 2: step 1 of 2.", "Image 2 of 2: step 2 of 2.", "Image 2 of 2 is finished."),
     ]
+
+
+async def test_mcp_reports_progress_while_nothing_happens() -> None:
+    """A step may take longer than the client waits for a sign of life."""
+    reported: list[tuple[float, float, str]] = []
+
+    async def report_progress(*progress: Any) -> None:
+        reported.append(progress)
+
+    context: Any = SimpleNamespace(report_progress=report_progress)
+    report = ProgressReporter(context, pictures=2)
+    events = [None, Previewed(index=0, step=1, steps=4), None, None]
+    for event in events:
+        await report(event)
+    assert [value for value, _, _ in reported] == [0.0001, 0.25]
+    with patch("marsam.api.mcp.HEARTBEAT_S", 0):
+        for event in [None, None, Previewed(index=0, step=2, steps=4)]:
+            await report(event)
+    values = [value for value, _, _ in reported]
+    assert values == sorted(set(values))
+    assert len(values) == 5
+    assert values[-1] == 0.5
+    assert {message for _, _, message in reported[1:4]} == {"Image 1 of 2: step 1 of 4."}
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", None])

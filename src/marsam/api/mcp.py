@@ -37,11 +37,13 @@ from marsam.recipes import recipe_named
 from marsam.results import Painted, Previewed
 from marsam.runs.execution import RunEvent
 from marsam.runs.scheduler import Scheduler
+from marsam.stages.protocols import Translator
 from marsam.text.languages import language
 from marsam.version import __version__
 
 HEARTBEAT_S = 10.0
 """Time between two progress notifications, at most: clients give up after a minute without one."""
+MAX_NAMED_LANGUAGES = 5
 INSTRUCTIONS = """\
 Caption images and generate images from text, in English and Arabic. Use `caption` to describe an
 image, `paint` to generate images from a text, `run` to generate new images like a given one, and
@@ -135,9 +137,12 @@ class ToolServer(FastMCP[Any]):
     def _facts(self) -> dict[str, object]:
         """What the descriptions of the tools say about this server."""
         times = self.scheduler.estimator.seconds_per_picture()
-        known = [f"{recipe} about {time:.1g} s" for recipe, time in times.items() if time]
+        known = [
+            f"{recipe} about {max(1, round(time))} s" for recipe, time in times.items() if time
+        ]
         return {
             "time": f"time per image: {', '.join(known)}" if known else "seconds to minutes each",
+            "languages": _languages(self.scheduler.studio.translator),
             "pictures": MAX_PICTURES,
             "characters": MAX_TEXT_CHARACTERS,
         }
@@ -164,9 +169,10 @@ async def translate(
     source: LanguageName = "en",
     target: LanguageName = "ar",
 ) -> dict[str, Any]:
-    """Translate a text of at most {characters} characters.
+    """Translate a text between {languages}.
 
-    Takes a few seconds. Not needed before paint, which accepts Arabic prompts.
+    At most {characters} characters; takes a few seconds. Not needed before paint, which accepts
+    Arabic prompts.
     """
     options = TranslateOptions(source=language(source).code, target=language(target).code)
     service, client = _service_and_client(context)
@@ -221,12 +227,12 @@ async def _generate(
     """Execute a run for a prompt or an image, and report its progress."""
     request = _request(context)
     options = PaintOptions(pictures=pictures, seed=seed, recipe=recipe_named(recipe))
-    progress = _ProgressReporter(context, pictures)
+    progress = ProgressReporter(context, pictures)
     finished = await get_service(request).generate(request, options, on_event=progress, **given)
     return await anyio.to_thread.run_sync(_content, finished)
 
 
-class _ProgressReporter:
+class ProgressReporter:
     """Tells the client how many pictures are done, and that the run goes on if nothing happens."""
 
     def __init__(self, context: ToolContext, pictures: int) -> None:
@@ -234,6 +240,7 @@ class _ProgressReporter:
         self.done, self.message, self.sent = 0.0, "Waiting for the models.", float("-inf")
 
     async def __call__(self, event: RunEvent | None) -> None:
+        """Report an event, or after a while that there was none."""
         done, now = self.done, time.monotonic()
         match event:
             case Previewed():
@@ -250,6 +257,18 @@ class _ProgressReporter:
         # The protocol demands that each value is greater than the one before.
         self.done, self.sent = max(done, self.done + 0.0001), now
         await self.context.report_progress(self.done, self.pictures, self.message)
+
+
+def _languages(translator: Translator) -> str:
+    """The languages of a translator; if they are many, how many."""
+    try:
+        targets = translator.targets()
+    except MarsamError:  # the tools are listed all the same; a call says what is wrong
+        return "languages"
+    codes = set(targets).union(*targets.values())
+    if len(codes) > MAX_NAMED_LANGUAGES:
+        return f"{len(codes)} languages"
+    return " and ".join(sorted(language(code).en for code in codes))
 
 
 def _sentence(error: ToolError) -> str:
