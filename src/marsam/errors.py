@@ -16,6 +16,7 @@ by :func:`map_model_errors`.
 """
 
 import errno
+import pickle
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -222,6 +223,9 @@ def map_model_errors(doing: str) -> Iterator[None]:
             AttributeError,
             RuntimeError,
             MemoryError,
+            ImportError,  # a configuration that asks for another library
+            EOFError,
+            pickle.UnpicklingError,  # weights with code in them, which torch refuses to load
         )
         # SafetensorError has no standard base class, and importing safetensors here would slow
         # down every start.

@@ -1,14 +1,23 @@
 """Model loading: concurrent loads, and the libraries each stage imports."""
 
+import io
+import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import safetensors
+import torch
 from PIL import Image
 
 from marsam import CaptionOptions, PaintOptions, Studio, TranslateOptions
+from marsam.errors import ModelDamaged
+from marsam.hub.catalog import MINI, bundled_folder
 
 CODE = """
 import sys
@@ -49,3 +58,58 @@ def test_models_load_without_posix_fadvise(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delattr(os, "posix_fadvise", raising=False)
     studio = Studio.load("mini")
     assert studio.translator.translate("two fish", TranslateOptions()).text == "سمكتان"
+
+
+def _copy(stage: str, folder: Path) -> Path:
+    """A copy of a bundled model that a test may change."""
+    model = next(one for one in MINI.models if one.stage == stage)
+    return Path(shutil.copytree(bundled_folder(model), folder / stage))
+
+
+@pytest.mark.parametrize("stage", ["captioner", "translator", "painter"])
+def test_code_of_a_tokenizer_is_never_executed(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Transformers would ask on the terminal, and run the code after a "y"."""
+    folder = _copy(stage, tmp_path)
+    tokenizer = folder / "tokenizer" if stage == "painter" else folder
+    (tokenizer / "evil.py").write_text(
+        f"from pathlib import Path\nPath({str(tmp_path / 'executed')!r}).touch()\n"
+        "class Evil: pass\n"
+    )
+    file = tokenizer / "tokenizer_config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config |= {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}
+    file.write_text(json.dumps(config))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 10))
+    studio = Studio.load("mini", **{stage: folder})  # type: ignore[arg-type]
+    image = Image.effect_noise((64, 64), 80).convert("RGB")
+    use = {
+        "captioner": lambda: studio.captioner.caption(image, CaptionOptions()),
+        "translator": lambda: studio.translator.translate("two fish", TranslateOptions()),
+        "painter": lambda: studio.painter.measure("a cat"),
+    }
+    with suppress(ModelDamaged):  # or loaded without the code
+        use[stage]()
+    assert not (tmp_path / "executed").exists()
+
+
+def test_weights_with_code_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    folder = _copy("translator", tmp_path)
+    (folder / "model.safetensors").unlink()
+    torch.save({"weights": Path("a class that is no tensor")}, folder / "pytorch_model.bin")
+    studio = Studio.load("mini", translator=str(folder))
+    with pytest.raises(ModelDamaged):
+        studio.translator.translate("two fish", TranslateOptions())
+
+
+def test_weights_outside_of_the_folder_are_not_loaded(tmp_path: Path) -> None:
+    folder = _copy("translator", tmp_path)
+    (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
+    names = safetensors.safe_open(tmp_path / "outside.safetensors", "pt").keys()
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, "../outside.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    studio = Studio.load("mini", translator=str(folder))
+    with pytest.raises(ModelDamaged, match="incomplete"):
+        studio.translator.translate("two fish", TranslateOptions())

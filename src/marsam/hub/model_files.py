@@ -196,7 +196,9 @@ def _missing_weights(folder: Path) -> list[str]:
     for name in filter(_INDEX.fullmatch, names):
         index = _json(folder / name)
         parts = set(index.get("weight_map", {}).values()) if isinstance(index, dict) else set()
-        missing = sorted(part for part in parts if not _is_there(folder / part))
+        missing = sorted(
+            part for part in parts if Path(part).name != part or not _is_there(folder / part)
+        )
         if parts and not missing:
             return []
     return missing or ["model.safetensors"]

@@ -60,7 +60,9 @@ class BlipCaptioner:
         with loading_model(self.folder, "captioner", self.name, "transformers"):
             import transformers
 
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                self.folder, trust_remote_code=False
+            )
             images = transformers.BlipImageProcessorPil.from_pretrained(self.folder)
             model = transformers.BlipForConditionalGeneration.from_pretrained(
                 self.folder, dtype=self.device.torch_dtype

@@ -144,7 +144,7 @@ class DiffusionPainter:
             from transformers import AutoTokenizer
 
             require_files(self.folder, "painter", self.name)
-            return AutoTokenizer.from_pretrained(self.folder / "tokenizer")
+            return AutoTokenizer.from_pretrained(self.folder / "tokenizer", trust_remote_code=False)
 
     def measure(self, prompt: str) -> PromptLength:
         """See :meth:`marsam.stages.Painter.measure`."""

@@ -127,7 +127,9 @@ class Seq2SeqTranslator:
             with warnings.catch_warnings():
                 # Marian's tokenizer recommends a package that only normalises punctuation.
                 warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
-                return transformers.AutoTokenizer.from_pretrained(self.folder)
+                return transformers.AutoTokenizer.from_pretrained(
+                    self.folder, trust_remote_code=False
+                )
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
