@@ -27,7 +27,7 @@ from marsam import (
 )
 from marsam.cluster import ClusterError, Plan, StageResources
 from marsam.errors import QueueFull, QuotaExceeded
-from marsam.testing import FakePainter, fake_studio
+from marsam.testing import FakePainter, FakeTranslator, fake_studio
 from tests.cluster.conftest import FAKES, IDLE, NODE, Lines, pid_of, until
 from tests.cluster.fakes import DAMAGED, DEFECT, QUOTA, SlowPainter
 
@@ -81,8 +81,9 @@ def test_without_a_seed_the_pictures_have_consecutive_seeds(slow: Studio) -> Non
     assert results == pixels(slow, "by chance", PaintOptions(pictures=2, seed=results[0][1]))
 
 
-def test_prompts_are_measured_and_recipes_known(slow: Studio) -> None:
+def test_prompts_are_measured_and_recipes_and_languages_known(slow: Studio) -> None:
     assert slow.painter.measure("five words of a prompt").tokens == 7
+    assert slow.translator.targets() == FakeTranslator().targets()
     with pytest.raises(PromptError):
         next(slow.painter.paint("  ", PaintOptions()))
 
