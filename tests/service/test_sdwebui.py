@@ -293,6 +293,7 @@ def test_a_picture_says_what_the_answer_says(client: httpx.Client) -> None:
     assert record is not None
     assert infotext(record) == info["infotexts"][0]
     assert info["sd_model_name"] == MODEL
+    assert info["sampler_name"] == client.get("/samplers").json()[0]["name"]
     assert client.post("/options", json={"samples_format": "jpg", "x": 1}).json() == {
         "ignored": ["samples_format", "x"]
     }

@@ -19,6 +19,7 @@ from marsam.api.responses import WebUIErrorBody, base64_file, errors
 from marsam.api.sdwebui.infotext import parse_infotext, read_infotext
 from marsam.api.sdwebui.paint_request import PaintRequest
 from marsam.api.sdwebui.progress import BoardDep
+from marsam.api.sdwebui.settings import SAMPLER_NAMES
 from marsam.errors import Cancelled, OptionError
 from marsam.imaging.metadata import infotext, read_record
 from marsam.journal.records import Run
@@ -126,7 +127,7 @@ def _paint_response(
         "all_seeds": [picture.seed for picture in pictures],
         "steps": first.steps if first else body.steps,
         "cfg_scale": first.guidance_scale if first else body.cfg_scale,
-        "sampler_name": first.scheduler if first else "",
+        "sampler_name": SAMPLER_NAMES.get(first.scheduler, first.scheduler) if first else "",
         "width": first.width if first else body.width,
         "height": first.height if first else body.height,
         "batch_size": body.batch_size or 1,
