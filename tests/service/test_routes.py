@@ -1,6 +1,6 @@
 """Paths and methods: the API answers for its own paths, with the page beside it or without."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from threading import Event
 from unittest.mock import patch
@@ -17,6 +17,7 @@ from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import fake_studio
 from marsam.web.page import mount
+from tests.service.conftest import Service
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,20 @@ async def test_a_journal_that_does_not_answer_is_not_ready(scheduler: Scheduler)
             finally:
                 release.set()
     assert len(reads) == 1
+
+
+def test_a_server_stops_with_exit_code_0_during_a_long_step(
+    serve: Callable[..., Service],
+) -> None:
+    service = serve(SLOW="120")
+    with httpx.Client(base_url=service.url) as client:
+        run = client.post("/v1/runs", data={"prompt": "a cat", "pictures": "1"}).json()["id"]
+        with client.stream("GET", f"/v1/runs/{run}/events", timeout=60) as events:
+            lines = events.iter_lines()
+            assert any("previewed" in line for line in lines)
+            service.process.terminate()
+            assert any('"interrupted"' in line for line in lines)  # listeners are told
+    assert service.process.wait(timeout=60) == 0
+    service.start()
+    with httpx.Client(base_url=service.url) as client:
+        assert client.get(f"/v1/runs/{run}").json()["state"] == "interrupted"

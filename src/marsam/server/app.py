@@ -21,6 +21,8 @@ from marsam.server.security import MAX_BODY_BYTES, SecurityMiddleware, require_k
 from marsam.studio import Studio
 from marsam.version import __version__
 
+CLOSE_TIMEOUT_S = 1.5
+"""Time that the current step gets after the last request has ended."""
 UNLIMITED_SHARE = 1_000_000
 """Runs of one client where all requests come from this machine and count as one client."""
 
@@ -53,7 +55,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        scheduler.close()
+        # It has been closing since the signal; a long step is not waited for.
+        scheduler.close(timeout=CLOSE_TIMEOUT_S)
 
     app = FastAPI(
         title="Marsam",
