@@ -239,7 +239,8 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
     assert ours["depends_on"]["database"]["condition"] == "service_healthy"
     engine = open_engine(Path(), ours["environment"]["MARSAM_JOURNAL"])
     assert engine.dialect.driver == "psycopg"
-    assert {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"} == set(ours["environment"])
+    secrets = {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"}
+    assert secrets | {"MARSAM_TRUSTED_PROXIES", "MARSAM_PUBLIC_URL"} == set(ours["environment"])
 
 
 def test_compose_writes_to_its_volumes_only() -> None:
