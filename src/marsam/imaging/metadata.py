@@ -40,7 +40,7 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 # Characters that XML 1.0 does not allow, and the control characters that it does.
 _UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Sampler names of the web UI by scheduler of diffusers.
-_SAMPLERS = {
+SAMPLERS = {
     "DPMSolverMultistep": "DPM++ 2M",
     "EulerAncestralDiscrete": "Euler a",
     "EulerDiscrete": "Euler",
@@ -159,7 +159,7 @@ def infotext(record: Record) -> str:
         lines.append(f"Negative prompt: {negative}")
     settings = {
         "Steps": record.steps,
-        "Sampler": _SAMPLERS.get(record.scheduler, record.scheduler),
+        "Sampler": SAMPLERS.get(record.scheduler, record.scheduler),
         "CFG scale": f"{record.guidance_scale:g}",
         "Seed": record.seed,
         "Size": f"{record.width}x{record.height}",

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import ServiceDep
 from marsam.errors import OptionError
-from marsam.imaging.metadata import _SAMPLERS
+from marsam.imaging.metadata import SAMPLERS
 from marsam.recipes import Recipe
 from marsam.stages.protocols import Painter
 
-SAMPLER_NAMES = _SAMPLERS | {"LCM": "LCM"}
+SAMPLER_NAMES = SAMPLERS | {"LCM": "LCM"}
 """Samplers of the web UI by scheduler, as the metadata of pictures name them."""
 PREVIEW_EVERY = 10
 """Steps between two previews, as that program's default is."""
