@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from marsam.api.slots import Slots
+from marsam.api.slots import LOCAL_CLIENT, Slots
 from marsam.errors import QueueFull, QuotaExceeded
 
 
@@ -58,3 +58,14 @@ async def test_a_request_that_fails_or_is_cancelled_frees_its_slot() -> None:
     release.set()
     await asyncio.wait_for(hold(slots, "a", order, release), timeout=5)
     assert order == ["a", "a"]
+
+
+async def test_requests_of_this_machine_may_be_those_of_many_clients() -> None:
+    slots, order, release = Slots(concurrent=2, max_requests=4), list[str](), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(4):
+            tasks.create_task(hold(slots, LOCAL_CLIENT, order, release))
+        await asyncio.sleep(0.01)
+        assert len(order) == 2
+        release.set()
+    assert len(order) == 4

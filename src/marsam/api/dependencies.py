@@ -12,7 +12,7 @@ import anyio.to_thread
 from fastapi import Depends, Path, Request
 from PIL import Image
 
-from marsam.api.slots import Slots
+from marsam.api.slots import LOCAL_CLIENT, Slots
 from marsam.errors import OptionError, PictureError, PromptError, RetryLater, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
@@ -22,8 +22,8 @@ from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 
 CONCURRENT_TEXT_REQUESTS, CONCURRENT_UPLOADS = 8, 2
-MAX_UPLOADS = 24
-"""Images that are decoded, or wait for that."""
+MAX_UPLOADS = 200
+"""Images that are decoded, or wait for that; the security middleware bounds the large ones."""
 DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
 MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
@@ -55,7 +55,7 @@ class RunService:
     @property
     def is_stopping(self) -> bool:
         """Whether the server stops: the runs in progress become interrupted."""
-        return self.scheduler._closing.is_set()
+        return self.scheduler.is_closing
 
     async def with_models(self, client: str, call: Callable[[Studio], Result]) -> Result:
         """Call a function with the models in a thread, in the client's turn.
@@ -187,7 +187,7 @@ def get_service(request: Request) -> RunService:
 
 def client_id(request: Request) -> str:
     """Whose request it is, as the security middleware found out: a key or an address."""
-    return str(getattr(request.state, "client", "local"))
+    return str(getattr(request.state, "client", LOCAL_CLIENT))
 
 
 def root_path(request: Request) -> str:

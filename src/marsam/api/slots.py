@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from marsam.errors import QueueFull, QuotaExceeded
 
+LOCAL_CLIENT = "local"
+"""All requests from this machine without a key."""
+
 
 @dataclass
 class _Client:
@@ -19,7 +22,8 @@ class Slots:
     """A bounded number of requests of one kind; of a client, half of it.
 
     Requests wait without a thread. As no client has more than half of the slots, the next free one
-    goes to another client soon, however many requests wait.
+    goes to another client soon, however many requests wait. What comes from this machine without a
+    key may be many clients behind a proxy: it has all slots.
 
     Attributes:
         concurrent: requests that are handled at the same time.
@@ -47,9 +51,10 @@ class Slots:
         """
         if sum(client.requests for client in self._clients.values()) >= self.max_requests:
             raise QueueFull("Too many requests at the moment. Try again in a few seconds.")
-        half = asyncio.Semaphore(max(1, self.concurrent // 2))
-        client = self._clients.setdefault(name, _Client(half))
-        if client.requests >= max(1, self.max_requests // 2):
+        parts = 1 if name == LOCAL_CLIENT else 2
+        turns = asyncio.Semaphore(max(1, self.concurrent // parts))
+        client = self._clients.setdefault(name, _Client(turns))
+        if client.requests >= max(1, self.max_requests // parts):
             raise QuotaExceeded(
                 "Too many of your requests wait already. Try again in a few seconds."
             )

@@ -212,6 +212,11 @@ class Scheduler:
         return len(self._text_worker.queue) + len(self._paint_worker.queue)
 
     @property
+    def is_closing(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closing.is_set()
+
+    @property
     def is_ready(self) -> bool:
         """Whether new runs would be executed: no step hangs, and the scheduler is not closing."""
         hung = self._text_worker.hung or self._paint_worker.hung

@@ -72,6 +72,10 @@ def create_app(
         from marsam.api.routes import add_api
 
         add_api(app, scheduler, metrics)
+    else:
+        from marsam.api.routes import add_health
+
+        add_health(app)
     if page:
         from marsam.web.page import mount
 

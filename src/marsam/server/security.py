@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from marsam.api.dependencies import MAX_BASE64_CHARACTERS
 from marsam.api.links import Links
 from marsam.api.responses import error_body
+from marsam.api.slots import LOCAL_CLIENT
 from marsam.errors import OptionError
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.server.addresses import LOOPBACK_NAMES, PublicUrl, ip_address, is_loopback
@@ -105,7 +106,7 @@ class SecurityMiddleware:
             request_id = secrets.token_hex(8)
         state = scope.setdefault("state", {})
         state["request_id"], state["links"] = request_id, self.links
-        state["client"] = "local" if is_loopback(address) else f"address:{address}"
+        state["client"] = LOCAL_CLIENT if is_loopback(address) else f"address:{address}"
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -133,7 +134,8 @@ class SecurityMiddleware:
         """Pass a request on, unless too many large bodies are being handled."""
         client, is_large = scope["state"]["client"], _has_large_body(Headers(scope=scope))
         if is_large:
-            if self._large_bodies[client] >= MAX_LARGE_BODIES_PER_CLIENT:
+            own = MAX_LARGE_BODIES if client == LOCAL_CLIENT else MAX_LARGE_BODIES_PER_CLIENT
+            if self._large_bodies[client] >= own:
                 return (
                     429,
                     "too_many_uploads",
