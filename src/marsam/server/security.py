@@ -201,8 +201,8 @@ class SecurityMiddleware:
 def _check_body_size(headers: Headers) -> Rejection | None:
     """Reject a body whose Content-Length is too large; FastAPI counts the bytes of others."""
     length = headers.get("content-length", "0")
-    is_form = headers.get("content-type", "").lower().startswith("multipart/")
-    limit = MAX_FORM_BYTES if is_form else MAX_BODY_BYTES
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    limit = MAX_BODY_BYTES if kind.endswith("json") else MAX_FORM_BYTES
     if length.isdecimal() and int(length) <= limit:
         return None
     return 413, "too_large", f"The request is too large: at most {limit // 1_000_000} MB."
