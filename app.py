@@ -29,7 +29,7 @@ from marsam.journal.retention import prune_hourly
 from marsam.recipes import SamplingConfig
 from marsam.results import PromptLength
 from marsam.runs.scheduler import Scheduler
-from marsam.server.security import MAX_BODY_BYTES
+from marsam.server.security import MAX_FORM_BYTES
 from marsam.stages.protocols import Painter
 from marsam.web.layout import EXAMPLES
 from marsam.web.page import build, launch_options, warm_up
@@ -103,4 +103,4 @@ def open_studio() -> Scheduler:
 if __name__ == "__main__":
     os.environ.setdefault("MARSAM_DATA", tempfile.mkdtemp(prefix="marsam-"))
     page = build(open_studio(), offer_download=False)
-    page.launch(app_kwargs={"max_body_size": MAX_BODY_BYTES}, **launch_options())
+    page.launch(app_kwargs={"max_body_size": MAX_FORM_BYTES}, **launch_options())

@@ -142,9 +142,7 @@ async def test_a_journal_that_does_not_answer_is_not_ready(scheduler: Scheduler)
     assert len(reads) == 1
 
 
-def test_a_server_stops_with_exit_code_0_during_a_long_step(
-    serve: Callable[..., Service],
-) -> None:
+def test_a_server_stops_with_exit_code_0_during_a_long_step(serve: Callable[..., Service]) -> None:
     service = serve(SLOW="120")
     with httpx.Client(base_url=service.url) as client:
         run = client.post("/v1/runs", data={"prompt": "a cat", "pictures": "1"}).json()["id"]

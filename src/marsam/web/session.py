@@ -103,7 +103,7 @@ class Sessions:
         with self._lock:
             session = self._sessions.pop(name, None) or Session(account=account)
             self._sessions[name] = session
-            own = [key for key, one in self._sessions.items() if one.account == account]
+            own = [key for key, one in self._sessions.items() if account and one.account == account]
             for key in (*own[:-MAX_SESSIONS_PER_ACCOUNT], *list(self._sessions)[:-MAX_SESSIONS]):
                 self._sessions.pop(key, None)
         return session
@@ -118,9 +118,9 @@ class Sessions:
 
 
 def account_of(request: gr.Request) -> str:
-    """The key or address of a request, as the security middleware found out."""
+    """The key or address of a request; nothing without the security middleware, as in a Space."""
     state = getattr(request.request, "state", None)
-    return str(getattr(state, "client", "local"))
+    return str(getattr(state, "client", ""))
 
 
 def sha256_of(path: Path) -> str:
