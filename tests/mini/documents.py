@@ -23,7 +23,7 @@ RUN = {"sh", "python", "javascript", "json"}
 
 The ``javascript`` blocks of a document are one program, which runs after everything else.
 """
-SHOWN = {"text", "toml", "yaml", "powershell"}
+SHOWN = {"nginx", "text", "toml", "yaml", "powershell"}
 """Languages of blocks that are not run. ``text`` must be the output of the block before it."""
 PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
 """Programs that a line of ``sh`` may start with. ``make`` runs with ``--dry-run``."""
