@@ -127,7 +127,7 @@ def test_fp16_weight_storage_paints_the_same_picture(monkeypatch: pytest.MonkeyP
     device = Device(kind="cpu", dtype="float32", reason="for a test")
     ours = Studio.load("mini").painter
     assert isinstance(ours, DiffusionPainter)
-    options = PaintOptions(pictures=1, seed=3, steps=4)
+    options = PaintOptions(pictures=1, seed=3, steps=25)
 
     def painted() -> tuple[DiffusionPainter, np.ndarray]:
         painter = DiffusionPainter(ours.folder, device=device)
