@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
+from xml.sax.saxutils import escape
 
 from marsam.options import MAX_TEXT_CHARACTERS, TranslateOptions
 from marsam.stages.protocols import Translator
@@ -82,7 +82,7 @@ def _joined(piece: Piece, translated: dict[str, str], *, is_html: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(text, quote=False).replace("\u00a0", "&nbsp;")
+    return escape(text).replace("\u00a0", "&nbsp;")
 
 
 def _pieces(text: str, language: Language, *, is_html: bool) -> Iterator[Piece]:
