@@ -150,7 +150,7 @@ def test_a_server_stops_with_exit_code_0_during_a_long_step(serve: Callable[...,
             lines = events.iter_lines()
             assert any("previewed" in line for line in lines)
             service.process.terminate()
-            assert any('"interrupted"' in line for line in lines)  # listeners are told
+            assert any('"interrupted"' in line for line in lines)  # listeners get the end
     assert service.process.wait(timeout=60) == 0
     service.start()
     with httpx.Client(base_url=service.url) as client:

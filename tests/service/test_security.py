@@ -309,7 +309,7 @@ async def test_other_sites_can_neither_frame_the_page_nor_load_its_pictures(
         for fetch, status in (
             ({"Mode": "no-cors", "Dest": "image"}, 403),
             ({"Mode": "navigate", "Dest": "iframe"}, 403),
-            ({"Mode": "navigate", "Dest": "document"}, 200),  # somebody follows a link
+            ({"Mode": "navigate", "Dest": "document"}, 200),  # a person follows a link
         ):
             sent = {f"Sec-Fetch-{name}": value for name, value in fetch.items()}
             sent["Sec-Fetch-Site"] = "cross-site"

@@ -32,7 +32,7 @@ class Readiness(BaseModel):
 
 
 class JournalProbe:
-    """Reads the journal in a thread of its own: one read at a time, whoever waits for it."""
+    """Reads the journal in a thread of its own: one read at a time for all requests."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal

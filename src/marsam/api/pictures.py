@@ -86,7 +86,7 @@ def link(
         int, Query(ge=1, le=MAX_LINK_S, description="How long the link is valid.", examples=[600])
     ] = LINK_S,
 ) -> PictureLink:
-    """For `<img>` and for people without a key: whoever has the link can read this picture."""
+    """For `<img>` and for people without a key: anyone with the link can read this picture."""
     _find(service, client, picture_id)
     return picture_link(request, picture_id, seconds=seconds)
 

@@ -27,7 +27,7 @@ LARGE_BODY_BYTES = 1_000_000
 MAX_LARGE_BODIES, MAX_LARGE_BODIES_PER_CLIENT = 16, 8
 """Requests with a larger body that are handled at the same time; they are in the memory."""
 OPEN_PATHS = ("/healthz",)
-"""Paths that need no key: a probe has none, and is told nothing but that the server responds."""
+"""Paths that need no key: a probe has none, and learns only that the server responds."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 Rejection = tuple[int, str, str]
 """Status, code and message of the response to a request that is not passed on."""

@@ -1,4 +1,4 @@
-"""Texts and HTML in pieces that the translator takes, and back."""
+"""Split texts and HTML into parts of a length that the translator accepts, and join them."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -18,7 +18,7 @@ _NO_DIFFERENCE = {
     *("override_settings_restore_afterwards", "seed_resize_from_h", "seed_resize_from_w"),
     *("auth", "url"),
 }
-"""Fields that change no picture, or only together with another that is told."""
+"""Fields that change no picture, or only together with another field that is reported."""
 
 
 class PaintRequest(BaseModel, use_attribute_docstrings=True):
