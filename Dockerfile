@@ -1,6 +1,7 @@
 # Container image of `marsam serve`: CPU by default, CUDA with --build-arg TORCH=cuda.
 # See docs/docker.md.
-ARG PYTHON=3.11-slim-bookworm
+# The tag and the digest it had. A newer one: docker buildx imagetools inspect python:3.11-slim-bookworm
+ARG PYTHON=3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
 FROM python:${PYTHON} AS build
 RUN python -m venv /opt/marsam
@@ -12,14 +13,16 @@ RUN case "$TORCH" in \
         cuda) set -- ;; \
         *) echo "TORCH is cpu or cuda" >&2; exit 1 ;; \
     esac \
-    && pip install --no-cache-dir "$@" "torch>=2.9,<2.14"
+    && pip install --no-cache-dir "$@" "torch==2.13.0"
 WORKDIR /src
+# Every other version and its hash; tools/lock.py says why PyTorch has none. The last line finds what
+# does not fit together.
+COPY locks/container.txt locks/
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement locks/container.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY LICENSES LICENSES
 COPY src src
-# The versions are in pyproject.toml.
-# hadolint ignore=DL3013
-RUN pip install --no-cache-dir ".[parquet,postgres,s3]"
+RUN pip install --no-cache-dir --no-deps --no-build-isolation . && pip check
 
 FROM python:${PYTHON}
 # Pillow needs libfribidi to draw Arabic text; without it the letters are not joined.

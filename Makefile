@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 # --no-compile saves time: most installed modules are never imported. Python compiles and caches a
 # module on its first import, for which the shell must not set PYTHONDONTWRITEBYTECODE.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+# Exact versions, the same everywhere; `make lock` renews them.
+LOCKED := $(INSTALL) --constraint locks/check.txt
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check types test-mini test-browser test-service test-cluster test-others test-full
-.PHONY: stress bench bench-recipes bench-studio bench-folder
-.PHONY: train evaluate docs film notebook dist clean
+.PHONY: stress bench bench-families bench-recipes bench-studio bench-folder
+.PHONY: prove train evaluate docs film notebook dist lock audit clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -40,7 +42,7 @@ $(SLOW_TESTS): $(VENV)/.dev
 test-others: $(VENV)/.dev
 	$(BIN)/python -m pytest $(SLOW_TESTS:test-%=--ignore=tests/%)
 
-# Tests of the full-size architectures with random weights: five minutes once the weights exist, and
+# Tests of the full-size architectures with random weights: eight minutes once the weights exist, and
 # as much memory as generating an image.
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
@@ -53,9 +55,13 @@ stress: $(VENV)/.dev
 # Marsam, the baseline (the original code) and other programs with full-size models: one hour, 20 GB
 # of memory and 10 GB of disk. Compiles stable-diffusion.cpp; without a C++ compiler its row is missing.
 bench: $(VENV)/.dev
-	$(INSTALL) --editable '.[bench]'
+	$(LOCKED) --editable '.[bench]'
 	-$(INSTALL) 'stable-diffusion-cpp-python>=0.4'
 	$(BIN)/python -m benchmarks.full_size
+
+# Today's models at full size with random weights: half an hour and 35 GB of disk.
+bench-families: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.families
 
 # Image quality of the presets (recipes), measured with the trained mini painter.
 bench-recipes: $(VENV)/.train
@@ -68,6 +74,11 @@ bench-studio: $(VENV)/.dev
 # `marsam batch` compared with a simple loop, with the mini set.
 bench-folder: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.folder
+
+# Download a model set and compare what it does with known answers; the report is in build/prove-SET.
+SET ?= standard
+prove: $(VENV)/.dev
+	$(BIN)/python -m tools.prove '$(SET)'
 
 # Train the mini set: several hours; resumes after an interruption.
 train: $(VENV)/.train
@@ -98,20 +109,32 @@ notebook: $(VENV)/.dev
 dist: $(VENV)/.dev
 	$(BIN)/python -m tools.release --tag '$(TAG)'
 
+# Write the exact versions of locks/ and requirements.txt; UPGRADE=--upgrade takes the newest.
+lock: $(VENV)/.dev
+	$(INSTALL) 'uv>=0.11'
+	$(BIN)/python -m tools.lock $(UPGRADE)
+
+# Look the locked versions up in PyPI's list of vulnerabilities. A version without an answer, as behind
+# a mirror that lacks the list, is an error, not a success.
+audit: $(VENV)/.dev
+	$(LOCKED) 'pip-audit>=2.9'
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner=off --requirement locks/check.txt \
+	    || { echo "make audit: a vulnerability, or no answer from PyPI; see above." >&2; exit 1; }
+
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: pyproject.toml | $(VENV)/bin/pip
-	$(INSTALL) --editable .
+$(VENV)/.run: pyproject.toml locks/check.txt | $(VENV)/bin/pip
+	$(LOCKED) --editable .
 	touch $@
 
 # This installation includes everything that `make run` needs.
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
-	$(INSTALL) --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml locks/check.txt | $(VENV)/bin/pip
+	$(LOCKED) --editable '.[dev]'
 	touch $(VENV)/.run $@
 
 $(VENV)/.train: $(VENV)/.run
-	$(INSTALL) --editable '.[train]'
+	$(LOCKED) --editable '.[train]'
 	touch $@
 
 clean:

@@ -2,7 +2,8 @@
 
 It runs on a CPU, on a GPU and on ZeroGPU. It uses the standard set if the Space has preloaded it,
 otherwise the bundled mini set. Visitors see only their own runs, which are deleted after a day.
-``MARSAM_MODELS`` and ``MARSAM_DATA`` can be set as variables of the Space.
+``MARSAM_DATA`` and those that name models, such as ``MARSAM_MODELS``, can be set as variables of
+the Space.
 """
 
 import os
@@ -21,6 +22,7 @@ except ImportError:
 sys.path.insert(0, str(Path(__file__).parent / "src"))  # a Space installs only requirements.txt
 
 import gradio as gr
+from PIL import Image
 
 from marsam import OptionError, Painted, PaintOptions, Previewed, Prompted, Recipe, Studio
 from marsam.errors import RetryLater
@@ -28,11 +30,14 @@ from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
 from marsam.recipes import SamplingConfig
 from marsam.results import PromptLength
+from marsam.runs.cost import cost_of
 from marsam.runs.scheduler import Scheduler
-from marsam.server.security import MAX_FORM_BYTES
+from marsam.stages.loading import prepare_process
 from marsam.stages.protocols import Painter
+from marsam.ui.blocks import MAX_THREADS
 from marsam.web.layout import EXAMPLES
-from marsam.web.page import build, launch_options, warm_up
+from marsam.web.page import build, launch_options
+from marsam.web.warm_up import warm_up
 
 ZERO_GPU = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in (
     "1",
@@ -41,10 +46,10 @@ ZERO_GPU = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() 
 )
 WAITING, SHARE = 20, 2
 """Limits of queued runs: of all visitors, and of one visitor."""
-PASSES = 400
-"""Limit of U-Net forward passes at 512 x 512 pixels in one run: those of four faithful images."""
-START, PASS = 20.0, 0.05
-"""Estimated GPU seconds for loading and for one forward pass; high enough for slow starts."""
+PICTURES = 4
+"""Limit of the work of one run, in faithful images of 512 x 512 pixels."""
+START, PICTURE = 20.0, 5.0
+"""Estimated GPU seconds for loading and for one such image; high enough for slow starts."""
 
 
 class SpacePainter:
@@ -57,29 +62,27 @@ class SpacePainter:
         allocate = spaces.GPU(duration=self.seconds) if spaces else lambda work: work
         self._work = allocate(painter.paint)
 
-    def passes(self, options: PaintOptions) -> float:
-        """Return the work of a run in U-Net forward passes at 512 x 512 pixels."""
-        sampling = self.sampling(options.recipe)
-        area = (options.width or 512) * (options.height or 512) / 512**2
-        return options.pictures * sampling.forward_passes(options.steps or sampling.steps) * area
-
-    def seconds(self, _prompt: str, options: PaintOptions) -> float:
+    def seconds(
+        self, _prompt: str, options: PaintOptions, _start: Image.Image | None = None
+    ) -> float:
         """Return the GPU seconds to request from ZeroGPU."""
-        return START + PASS * self.passes(options)
+        return START + PICTURE * cost_of(options, self)
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         """Generate the images.
 
         Raises:
             OptionError: the run exceeds the limit of work.
             RetryLater: ZeroGPU has no GPU, or the visitor has no quota left.
         """
-        if self.passes(options) > PASSES:
+        if cost_of(options, self) > PICTURES:
             raise OptionError(
                 "This run is too large for a shared Space; choose fewer or smaller images."
             )
         try:
-            yield from self._work(prompt, options)
+            yield from self._work(prompt, options, start)
         except gr.Error as error:  # from ZeroGPU: no quota left, or no GPU available
             raise RetryLater(str(error.message), seconds=60) from error
 
@@ -101,6 +104,7 @@ def open_studio() -> Scheduler:
 
 
 if __name__ == "__main__":
+    prepare_process()
     os.environ.setdefault("MARSAM_DATA", tempfile.mkdtemp(prefix="marsam-"))
     page = build(open_studio(), offer_download=False)
-    page.launch(app_kwargs={"max_body_size": MAX_FORM_BYTES}, **launch_options())
+    page.launch(max_threads=MAX_THREADS, **launch_options(page))

@@ -44,9 +44,9 @@ PROMPT = "a cat on a blue background"
 class BlankPainter(FakePainter):
     """Returns a picture of the requested size immediately."""
 
-    def paint(self, prompt: str, options: PaintOptions) -> Any:
+    def paint(self, prompt: str, options: PaintOptions, start: Image.Image | None = None) -> Any:
         """One step, one picture."""
-        for event in super().paint(prompt, replace(options, steps=1)):
+        for event in super().paint(prompt, replace(options, steps=1), start):
             if isinstance(event, Painted):
                 image = Image.new("RGB", (options.width or 64, options.height or 64), (9, 9, 9))
                 event = replace(event, picture=replace(event.picture, image=image))
@@ -56,9 +56,9 @@ class BlankPainter(FakePainter):
 class SleepingPainter(FakePainter):
     """Takes one second per picture without using the CPU."""
 
-    def paint(self, prompt: str, options: PaintOptions) -> Any:
+    def paint(self, prompt: str, options: PaintOptions, start: Image.Image | None = None) -> Any:
         """Sixteen steps."""
-        for event in super().paint(prompt, replace(options, steps=16)):
+        for event in super().paint(prompt, replace(options, steps=16), start):
             time.sleep(0 if isinstance(event, Painted) else 1 / 16)
             yield event
 

@@ -306,9 +306,9 @@ class Marsam(Engine):
 
     @cached_property
     def translator(self) -> Any:
-        from marsam.stages.translator import Seq2SeqTranslator
+        from marsam.stages.seq2seq_model import Seq2SeqModel
 
-        return Seq2SeqTranslator(random_models.folder("translator"), device=self.device)
+        return Seq2SeqModel(random_models.folder("translator"), device=self.device)
 
     @cached_property
     def painter(self) -> Any:
@@ -417,12 +417,12 @@ class Marsam(Engine):
         """Decode one preview."""
         import torch
 
-        from marsam.stages.painter import _preview
+        from marsam.stages.preview import preview
 
         pipe, times = self.painter._loaded[0], dict[str, float]()
         latents = torch.randn(1, 4, 64, 64, dtype=self.device.torch_dtype)
         with torch.inference_mode(), timed(times, "total"):
-            _preview(pipe, self.painter._tiny_vae, latents)
+            preview(pipe, self.painter._tiny_vae, latents, width=None, height=None)
         return times
 
     def save(self) -> dict[str, float]:

@@ -32,7 +32,7 @@ def baseline(folder: Path) -> float:
 
     from marsam.hub.catalog import MINI, bundled_folder
 
-    blip, nllb = bundled_folder(MINI.captioner), bundled_folder(MINI.translator)
+    blip, nllb = bundled_folder(MINI.captioner), bundled_folder(MINI.translators[0])
     image_processor = BlipImageProcessorPil.from_pretrained(blip)
     caption_tokenizer = AutoTokenizer.from_pretrained(blip)
     captioner = BlipForConditionalGeneration.from_pretrained(blip)

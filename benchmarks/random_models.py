@@ -132,13 +132,15 @@ LORA_LAYERS = (
 )
 
 
-def random_model(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def random_model(
+    kind: Callable[..., Any], *args: Any, dtype: torch.dtype = torch.float32, **kwargs: Any
+) -> Any:
     """Build a model with normal weights; much faster than the libraries' own initialisation.
 
     A standard deviation of fan-in ** -0.5 keeps the scale of the activations.
     """
     with torch.device("meta"):
-        model = kind(*args, **kwargs)
+        model = kind(*args, **kwargs).to(dtype)
     buffers = {
         name: torch.arange(buffer.shape[-1]).expand(buffer.shape).clone()
         for name, buffer in model.named_buffers()
@@ -151,8 +153,7 @@ def random_model(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 parameter.normal_(std=parameter[0].numel() ** -0.5)
             else:
                 parameter.zero_()
-        norm = isinstance(module, nn.LayerNorm | nn.GroupNorm)
-        if norm and module.weight is not None:
+        if "Norm" in type(module).__name__ and getattr(module, "weight", None) is not None:
             module.weight.fill_(1)
     for name, values in buffers.items():
         model.get_buffer(name).copy_(values)
@@ -283,14 +284,14 @@ PARTS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
-def folder(part: str) -> Path:
+def folder(part: str, build: Callable[[Path], None] | None = None) -> Path:
     """The folder of a part, in the layout of the hub's cache; built if it does not exist."""
     path = CACHE / part / "snapshots" / "random"
     if not (path / "complete").is_file():
         shutil.rmtree(path, ignore_errors=True)
         torch.manual_seed(0)
         with torch.inference_mode():
-            PARTS[part](path)
+            (build or PARTS[part])(path)
         (path / "complete").write_text(json.dumps({"torch": torch.__version__}))
     return path
 

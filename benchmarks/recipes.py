@@ -47,7 +47,7 @@ def paint(studio: Studio, sampling: SamplingConfig, scenes: list[Scene]) -> list
             pictures += pipe(
                 [caption(scene) for scene in batch],
                 num_inference_steps=sampling.steps,
-                guidance_scale=painter.guidance_scale,
+                guidance_scale=painter.sampling(Recipe.FAITHFUL).guidance_scale,
                 generator=[
                     torch.Generator("cpu").manual_seed(start + i) for i in range(len(batch))
                 ],

@@ -136,7 +136,7 @@ def act(film: Film) -> None:
     )
     page.click("button#paint")
     film.record(0.4)
-    film.until("#results li", count=4)
+    film.until("#gallery .picture", count=4)
     film.until("#status", "Done")
     film.record(3.0)
     film.subtitle(
@@ -152,7 +152,7 @@ def act(film: Film) -> None:
     film.record(2.0)
     page.fill("#number input[type=number]", "3")
     page.click("button#paint")
-    film.until("#results li", count=3)
+    film.until("#gallery .picture", count=3)
     film.until("#status", "تمّ")
     film.record(2.5)
     film.subtitle("All of this runs on your own machine.", "وكل ذلك يعمل على جهازك.")

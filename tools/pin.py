@@ -37,7 +37,9 @@ def main(
     """Update the manifest of models."""
     document = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"models": {}}
     models: dict[str, Entry] = document["models"]
-    all_sources = [m.source for m in (*catalog.STANDARD.parts, *catalog.ALTERNATIVES)]
+    sets = (one for one in catalog.SETS.values() if not one.bundled)
+    known = (*(model for one in sets for model in one.parts), *catalog.ALTERNATIVES)
+    all_sources = list(dict.fromkeys(model.source for model in known))
     for name in names or [*all_sources, catalog.MINI.name]:
         if name == catalog.MINI.name:
             models |= pin_mini()

@@ -8,7 +8,7 @@ from marsam.imaging.metadata import record_of, save_with_record
 from marsam.web.layout import EXAMPLES
 from marsam.web.session import EXAMPLE_RUN_DIR
 
-SOURCE, SEED = EXAMPLES[2], 1
+SOURCE, SEED = EXAMPLES[2], 3
 
 
 def main() -> None:

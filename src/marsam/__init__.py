@@ -28,7 +28,14 @@ from marsam.errors import (
 )
 from marsam.imaging.image_io import open_picture
 from marsam.notices import Notice
-from marsam.options import CaptionOptions, PaintOptions, RunOptions, TranslateOptions
+from marsam.options import (
+    ArabicCaption,
+    CaptionLength,
+    CaptionOptions,
+    PaintOptions,
+    RunOptions,
+    TranslateOptions,
+)
 from marsam.recipes import Recipe
 from marsam.results import (
     Caption,
@@ -52,8 +59,10 @@ from marsam.text.fidelity import Fidelity
 from marsam.version import __version__
 
 __all__ = [
+    "ArabicCaption",
     "Cancelled",
     "Caption",
+    "CaptionLength",
     "CaptionOptions",
     "Captioned",
     "Captioner",

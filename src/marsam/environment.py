@@ -24,8 +24,21 @@ class Variable(NamedTuple):
 
 MODELS = Variable(
     "MARSAM_MODELS",
-    "model set: `standard` or `mini`",
+    "model set: `standard`, `free`, `modern` or `mini`",
     "`standard` if it is downloaded, otherwise `mini`",
+)
+_REPLACES = "other model for the {}: a model id or a folder; not with a set named by `--models`"
+CAPTIONER = Variable("MARSAM_CAPTIONER", _REPLACES.format("captioner"), "the set's")
+TRANSLATOR = Variable(
+    "MARSAM_TRANSLATOR",
+    f"{_REPLACES.format('translator')}; several, each for its direction, as `A + B`",
+    "the set's",
+)
+PAINTER = Variable("MARSAM_PAINTER", _REPLACES.format("painter"), "the set's")
+LANGUAGE = Variable(
+    "MARSAM_LANGUAGE",
+    "language of error messages on the terminal: `en` or `ar`",
+    "the locale: `LC_ALL`, `LC_MESSAGES` or `LANG`",
 )
 DEVICE = Variable("MARSAM_DEVICE", "device: `cuda`, `mps` or `cpu`", "the best available device")
 DATA = Variable(
@@ -72,9 +85,15 @@ TRUSTED_PROXIES = Variable(
     "`-Proto`, `-Host` and `-Prefix` are believed",
     "none; `-Proto` of proxies on this machine",
 )
+TEXT_REQUESTS = Variable(
+    "MARSAM_TEXT_REQUESTS",
+    "requests for captions and translations that may be handled or wait at once; one client may "
+    "have half of them",
+    "100",
+)
 PORT = Variable("PORT", "port of the server", "7860")
 
 VARIABLES = (
-    *(MODELS, DEVICE, DATA, JOURNAL, PICTURES, MANIFEST),
-    *(KEY, HOST_NAMES, ORIGINS, PUBLIC_URL, TRUSTED_PROXIES, PORT),
+    *(MODELS, CAPTIONER, TRANSLATOR, PAINTER, DEVICE, LANGUAGE, DATA, JOURNAL, PICTURES, MANIFEST),
+    *(KEY, HOST_NAMES, ORIGINS, PUBLIC_URL, TRUSTED_PROXIES, TEXT_REQUESTS, PORT),
 )

@@ -13,18 +13,32 @@
 
 Errors of other libraries are wrapped where we call them, with the cause kept; errors about a model
 by :func:`map_model_errors`.
+
+The sentence of an error is written where it is raised, with the values that are filled in::
+
+    raise PictureError("Cannot read {file}: {reason}.", file=path.name, reason=reason_of(error))
+
+``str(error)`` is the English sentence, ``error.ar`` the Arabic one (:mod:`marsam.messages`).
 """
 
+import copyreg
 import errno
 import pickle
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from marsam.messages import InBothLanguages, Message
 
 
 class MarsamError(Exception):
-    """One sentence a user can act on."""
+    """One sentence a user can act on.
+
+    Args:
+        sentence: a text in both languages, or the template of a :class:`marsam.messages.Message`.
+        values: what is filled in.
+    """
 
     public_message: ClassVar[str] = "Something unexpected happened; finished results are kept."
     """Sent to remote clients instead of the sentence, which may name files of this machine."""
@@ -35,19 +49,29 @@ class MarsamError(Exception):
         super().__init_subclass__()
         cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
+    def __init__(self, sentence: str | InBothLanguages, /, **values: object) -> None:
+        self.message = Message(sentence, **values) if isinstance(sentence, str) else sentence
+        super().__init__(self.message.en)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by calling the class again, which would take the sentence for a template.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+    @property
+    def en(self) -> str:
+        """The sentence in English."""
+        return self.message.en
+
+    @property
+    def ar(self) -> str:
+        """The sentence in Arabic."""
+        return self.message.ar
+
 
 class InputError(MarsamError):
-    """The user's input cannot be used.
-
-    Attributes:
-        arabic: the sentence in Arabic, or nothing where it has none of its own.
-    """
+    """The user's input cannot be used."""
 
     public_message = ""
-
-    def __init__(self, sentence: str, *, arabic: str = "") -> None:
-        super().__init__(sentence)
-        self.arabic = arabic
 
 
 class PictureError(InputError):
@@ -65,8 +89,10 @@ class UnknownWords(PromptError):
         words: as they are written in the text.
     """
 
-    def __init__(self, sentence: str, *, words: Sequence[str] = ()) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str | InBothLanguages, /, *, words: Sequence[str] = (), **values: object
+    ) -> None:
+        super().__init__(sentence, **values)
         self.words = tuple(words)
 
 
@@ -75,7 +101,26 @@ class LanguageError(InputError):
 
 
 class OptionError(InputError):
-    """A number or a name out of range."""
+    """A number or a name out of range.
+
+    Attributes:
+        option: the option's own name, which stands where ``{option}`` does; empty if there is none.
+    """
+
+    def __init__(
+        self, sentence: str | InBothLanguages, /, *, option: str = "", **values: object
+    ) -> None:
+        if option:
+            values["option"] = Message(option)
+        super().__init__(sentence, **values)
+        self.option = option
+
+    def renamed(self, option: str) -> "OptionError":
+        """The same about an option that a client knows by another name."""
+        if not isinstance(self.message, Message):
+            return self
+        values = {name: value for name, value in self.message.values.items() if name != "option"}
+        return OptionError(self.message.template, option=option, **values)
 
 
 class LettersLost(OptionError):
@@ -93,8 +138,8 @@ class RunExists(InputError):
         run: the id of the run that the first request created.
     """
 
-    def __init__(self, sentence: str, *, run: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str | InBothLanguages, /, *, run: str, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.run = run
 
 
@@ -155,8 +200,10 @@ class RetryLater(MarsamError):
 
     public_message = ""
 
-    def __init__(self, sentence: str, *, seconds: int = 5) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str | InBothLanguages, /, *, seconds: int = 5, **values: object
+    ) -> None:
+        super().__init__(sentence, **values)
         self.seconds = seconds
 
 
@@ -192,20 +239,27 @@ def error_classes(root: type[MarsamError] = MarsamError) -> dict[str, type[Marsa
     return {root.code: root} | {code: kind for some in subclasses for code, kind in some.items()}
 
 
-def error_from_code(code: str, sentence: str) -> MarsamError:
+def error_from_code(code: str, sentence: InBothLanguages) -> MarsamError:
     """Rebuild an error that was stored by its code and sentence."""
     kind = error_classes().get(code, MarsamError)
     return MarsamError(sentence) if issubclass(kind, RunExists) else kind(sentence)
 
 
-def public_message_of(error: MarsamError) -> str:
+def public_message_of(error: MarsamError) -> InBothLanguages:
     """Return the sentence that remote clients may read."""
-    return error.public_message or str(error)
+    return Message(error.public_message) if error.public_message else error.message
+
+
+def reason_of(error: OSError) -> Message:
+    """What the operating system says."""
+    return Message(error.strerror or type(error).__name__)
 
 
 @contextmanager
-def map_model_errors(doing: str) -> Iterator[None]:
+def map_model_errors(doing: str, **values: object) -> Iterator[None]:
     """Wrap what libraries raise while ``doing`` something as an error of this tree.
+
+    ``doing`` is the template of a :class:`marsam.messages.Message`, and ``values`` are its values.
 
     Our own errors pass through. Out of memory is recognised on every device. Any other error of a
     library about a model's files becomes :class:`ModelDamaged`.
@@ -214,7 +268,7 @@ def map_model_errors(doing: str) -> Iterator[None]:
         yield
     except MarsamError:
         raise
-    except Exception as error:
+    except BaseException as error:
         known = (
             OSError,
             ValueError,
@@ -227,17 +281,21 @@ def map_model_errors(doing: str) -> Iterator[None]:
             EOFError,
             pickle.UnpicklingError,  # weights with code in them, which torch refuses to load
         )
-        # SafetensorError has no standard base class, and importing safetensors here would slow
-        # down every start.
-        if not (isinstance(error, known) or type(error).__name__ == "SafetensorError"):
+        # Safetensors' error and that of panics in tokenizers (which is no Exception) have no
+        # standard base class, and importing the libraries here would slow down every start.
+        names = ("SafetensorError", "PanicException")
+        if not (isinstance(error, known) or type(error).__name__ in names):
             raise
         text = str(error).lower()
         if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text:
             raise OutOfMemory(
-                f"There is not enough memory for {doing}; try fewer or smaller pictures."
+                "There is not enough memory for {doing}; try fewer or smaller pictures.",
+                doing=Message(doing, **values),
             ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelDamaged(f"Failed while {doing}: {reason}") from error
+        raise ModelDamaged(
+            "Failed while {doing}: {reason}", doing=Message(doing, **values), reason=reason
+        ) from error
 
 
 _Codes = Mapping[str, Container[object]]

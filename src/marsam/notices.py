@@ -1,8 +1,9 @@
 """Warnings about captions, translations and prompts, in English and Arabic."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from marsam.messages import Sentence, isolated
 
 MAX_NAMED_WORDS = 8
 """Unknown words that a sentence names."""
@@ -26,6 +27,24 @@ class Notice(Enum):
     CAPTION_EMPTY = (
         "The captioner found no description of this image.",
         "لم يُعثر على وصف لهذه الصورة.",
+    )
+    CAPTION_LANGUAGE = (
+        "The caption is not in the language that was asked for.",
+        "ليس الوصف باللغة المطلوبة.",
+    )
+    CAPTION_LONG = ("The caption is longer than was asked for.", "الوصف أطول مما طُلب.")
+    CAPTION_CUT = (
+        "The caption reached its greatest length; its end is missing.",
+        "بلغ الوصف حدّه الأقصى، فلم يُكتب آخره.",
+    )
+    NATIVE_MISSING = (
+        "The captioner wrote no Arabic caption of its own; the Arabic text is translated.",
+        "لم يكتب الواصف وصفًا بالعربية مباشرةً، فالنص العربي مترجم.",
+    )
+    NATIVE_DIFFERS = (
+        "The captioner's own Arabic caption and its English caption name different things; "
+        "compare them with the image.",
+        "في الوصف العربي المباشر ما ليس في الوصف الإنجليزي أو العكس؛ قارنهما بالصورة.",
     )
     NOTHING_TO_SEE = (
         "There is nothing to see in this image: it has only one colour.",
@@ -51,6 +70,14 @@ class Notice(Enum):
         "Guidance scale and negative prompt have no effect on these pictures; "
         "choose another quality, and a guidance scale above 1.",
         "لا أثر لشدة التوجيه ولا للطلب السلبي في هذه الصور؛ اختر جودة أخرى وشدة توجيه فوق 1.",
+    )
+    NO_NEGATIVE_PROMPT = (
+        "The painter in use takes no negative prompt, so it has no effect.",
+        "الرسام المستخدم لا يقبل طلبًا سلبيًا، فلا أثر له.",
+    )
+    PAINTER_WITHOUT_GUIDANCE = (
+        "Guidance scale and negative prompt have no effect with the painter in use.",
+        "لا أثر لشدة التوجيه ولا للطلب السلبي مع الرسام المستخدم.",
     )
     EMPTY = ("The translation is empty.", "الترجمة فارغة.")
     LOOPING = ("The translation repeats itself; check it.", "في الترجمة تكرار؛ راجعها.")
@@ -101,31 +128,33 @@ class Notice(Enum):
         return self.name.lower()
 
 
-@dataclass(frozen=True)
-class NoticeSentence:
-    """A notice as it is shown: in English and Arabic, with the words it is about."""
-
-    en: str
-    ar: str
+ABOUT_TRANSLATION = (
+    *(Notice.EMPTY, Notice.LOOPING, Notice.LENGTH, Notice.UNTRANSLATED, Notice.WRONG_SCRIPT),
+    *(Notice.TERM_PLACED, Notice.TERM_PLURAL, Notice.HELD, Notice.NUMBERS, Notice.UNKNOWN_WORDS),
+    *(Notice.EXPERIMENTAL, Notice.NATIVE_MISSING),
+)
+"""Notices about a translation, which say nothing of another text in its place."""
+WITHOUT_EFFECT = (Notice.NO_GUIDANCE, Notice.NO_NEGATIVE_PROMPT, Notice.PAINTER_WITHOUT_GUIDANCE)
+"""Notices about options that had no effect with a painter."""
 
 
 def notice_sentences(
     notices: Iterable[Notice], unknown_words: Sequence[str] = ()
-) -> tuple[NoticeSentence, ...]:
+) -> tuple[Sentence, ...]:
     """The sentences of notices; ``UNKNOWN_WORDS`` names the words."""
     return tuple(
         unknown_words_sentence(unknown_words)
         if notice is Notice.UNKNOWN_WORDS and unknown_words
-        else NoticeSentence(notice.en, notice.ar)
+        else Sentence(notice.en, notice.ar)
         for notice in notices
     )
 
 
-def unknown_words_sentence(words: Sequence[str]) -> NoticeSentence:
+def unknown_words_sentence(words: Sequence[str]) -> Sentence:
     """Name the words of a text that the mini models do not know, or the first of many."""
-    names = [f"\u2068{word}\u2069" for word in words[:MAX_NAMED_WORDS]]
+    names = [isolated(word) for word in words[:MAX_NAMED_WORDS]]
     names += ["…"] if len(words) > MAX_NAMED_WORDS else []
-    return NoticeSentence(
+    return Sentence(
         f"The mini models do not know {', '.join(names)}; the full models do.",
         f"كلمات لا تعرفها النماذج المصغّرة، وتعرفها النماذج الكاملة: {'، '.join(names)}.",
     )

@@ -1,14 +1,20 @@
 """Every option and its default; the command line, the page and the API read them here."""
 
+import math
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from marsam.errors import OptionError, PromptError
-from marsam.recipes import Recipe, recipe_named
+from marsam.messages import Message
+from marsam.recipes import Recipe, SamplingConfig, recipe_named
+from marsam.styles import NO_STYLE, style_named
 from marsam.text.cleaning import clean
 from marsam.text.glossary import Glossary, Term
+from marsam.text.languages import ENGLISH, language
 
 MAX_PICTURES = 10
 MAX_TEXT_CHARACTERS = 2000
@@ -16,14 +22,18 @@ MAX_TEXT_CHARACTERS = 2000
 MAX_RAW_CHARACTERS = 5 * MAX_TEXT_CHARACTERS
 """The same before white space and control characters are removed."""
 SEED_LIMIT = 2**32
+DEFAULT_STRENGTH = 0.6
+"""Strength of a variation for which none is named."""
+MAX_REQUEST_CHARACTERS = 200
+"""Most characters of a request to the captioner in the user's words."""
+MAX_CAPTION_TOKENS = 400
 MAX_QUEUED_RUNS = 100
 MAX_TEXT_REQUESTS = 100
 """Requests for captions and translations that are handled or wait; half of that of one client."""
 MAX_RUNS_PER_CLIENT = 20
 """Queued runs of one client, at most."""
-TRANSLATOR_NOT_ON_CLUSTER = (
-    "The machines of a cluster choose their own models. Remove --translator."
-)
+MAX_COST_PER_CLIENT = 200.0
+"""Work of them together, in images of 512x512 pixels with 50 steps: 20 runs of 10 such images."""
 
 
 def new_seed() -> int:
@@ -33,7 +43,33 @@ def new_seed() -> int:
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
-        raise OptionError(f"{name} must be between {low} and {high} (got {value}).")
+        raise OptionError(
+            "{option} must be between {low} and {high} (got {value}).",
+            option=name,
+            low=low,
+            high=high,
+            value=value,
+        )
+
+
+def _at_most(name: str, text: str, characters: int) -> None:
+    if len(text) > characters:
+        raise OptionError(
+            "the length of {option} must be between 0 and {high} (got {value}).",
+            option=name,
+            high=characters,
+            value=len(text),
+        )
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise OptionError(
+            "{option} must be one of {known} (got {value!r}).",
+            option=name,
+            known=list(map(str, known)),
+            value=value[:100],
+        )
 
 
 def parse_size(size: str | None) -> tuple[int | None, int | None]:
@@ -45,11 +81,11 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
     if not size or size == "auto":
         return None, None
     if not (sides := re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", size)):
-        raise OptionError("size must be like 512x512.")
+        raise OptionError("{option} must be like 512x512.", option="size")
     return int(sides[1]), int(sides[2])
 
 
-def checked_text(text: str, what: str = "prompt") -> str:
+def checked_text(text: str, what: str | Message = "prompt") -> str:
     """Return a text cleaned (:func:`marsam.text.cleaning.clean`).
 
     Raises:
@@ -57,13 +93,49 @@ def checked_text(text: str, what: str = "prompt") -> str:
     """
     if len(text) <= MAX_RAW_CHARACTERS:  # cleaning takes time
         text = clean(text)
+    what = Message(what) if isinstance(what, str) else what
     if not text:
-        raise PromptError(f"The {what} is empty; write a few words.")
+        raise PromptError("The {what} is empty; write a few words.", what=what)
     if len(text) > MAX_TEXT_CHARACTERS:
         raise PromptError(
-            f"The {what} has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} fit."
+            "The {what} has {length} characters; at most {limit} fit.",
+            what=what,
+            length=len(text),
+            limit=MAX_TEXT_CHARACTERS,
         )
     return text
+
+
+class CaptionLength(StrEnum):
+    """How much a caption says; only captioners that read requests know more than one."""
+
+    SHORT = "short"
+    SENTENCE = "sentence"
+    PARAGRAPH = "paragraph"
+
+    @classmethod
+    def named(cls, name: str) -> "CaptionLength":
+        """Return the length of that name; raises OptionError when there is none."""
+        _one_of("length", name, list(cls))
+        return cls(name)
+
+
+class ArabicCaption(StrEnum):
+    """Where the Arabic caption comes from.
+
+    ``translated``: from the English one. ``native``: the captioner, asked in Arabic, writes it.
+    ``both``: it is translated, and the captioner's own stands beside it.
+    """
+
+    TRANSLATED = "translated"
+    NATIVE = "native"
+    BOTH = "both"
+
+    @classmethod
+    def named(cls, name: str) -> "ArabicCaption":
+        """Return the source of that name; raises OptionError when there is none."""
+        _one_of("arabic", name, list(cls))
+        return cls(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,30 +143,49 @@ class CaptionOptions:
     """How an image is captioned.
 
     Attributes:
+        language: NLLB code of the captions' language. The workflow asks in English, and in Arabic
+            where ``arabic`` says so; captioners that read no requests know English alone.
+        length: how much a caption says.
+        ask: a request to the captioner in place of ours; at most 200 characters.
+        arabic: where the Arabic caption comes from; :class:`marsam.Studio` asks for it.
         candidates: number of captions, 1 to 5; there are fewer where the others are much worse.
-        prefix: words that the caption begins with, such as "a photograph of".
+        prefix: words that the English caption begins with, such as "a photograph of".
         beams: width of the beam search; 1 is greedy.
         sampling: sample instead of beam search.
         seed: random seed for sampling.
         min_tokens: least length of a caption without its prefix, in tokens.
-        max_tokens: greatest length of a caption without its prefix, in tokens.
+        max_tokens: greatest length of a caption without its prefix, in tokens, at most 400; None
+            for 40, and by the ``length`` with captioners that read requests.
     """
 
+    language: str = ENGLISH.code
+    length: CaptionLength = CaptionLength.SENTENCE
+    ask: str = ""
+    arabic: ArabicCaption = ArabicCaption.TRANSLATED
     candidates: int = 1
     prefix: str = ""
     beams: int = 3
     sampling: bool = False
     seed: int = 0
     min_tokens: int = 1
-    max_tokens: int = 40
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
+        language(self.language)
+        CaptionLength.named(self.length)
+        ArabicCaption.named(self.arabic)
+        _at_most("ask", self.ask, MAX_REQUEST_CHARACTERS)
         _within("candidates", self.candidates, 1, 5)
         _within("beams", self.beams, 1, 10)
         _within("seed", self.seed, 0, SEED_LIMIT - 1)
-        _within("max_tokens", self.max_tokens, 1, 200)
-        _within("min_tokens", self.min_tokens, 0, self.max_tokens)
-        _within("the length of prefix", len(self.prefix), 0, 200)
+        _within("max_tokens", self.max_tokens, 1, MAX_CAPTION_TOKENS)
+        _within("min_tokens", self.min_tokens, 0, self.max_tokens or MAX_CAPTION_TOKENS)
+        _at_most("prefix", self.prefix, 200)
+
+    def in_language(self, code: str) -> "CaptionOptions":
+        """Return the options of one such caption in a language (NLLB code), without the prefix."""
+        translated = ArabicCaption.TRANSLATED
+        return replace(self, language=code, arabic=translated, prefix="", candidates=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +219,16 @@ class PaintOptions:
         seed: picture i uses ``seed + i``; None chooses a random seed, which the pictures record.
         recipe: the quality preset.
         steps: denoising steps; None uses the recipe's.
-        guidance_scale: how closely the prompt is followed; None uses the model's default.
+        guidance_scale: how closely the prompt is followed, 0 (no guidance) to 30; None uses the
+            model's default.
         negative_prompt: what the pictures should not show.
-        width: pixels, a multiple of 8; None uses the model's default.
-        height: pixels, a multiple of 8; None uses the model's default.
+        style: key of :data:`marsam.styles.STYLES`; empty for none.
+        width: pixels, a multiple of 8 or of what the model needs; None uses the model's default.
+        height: the same.
+        strength: how much of a start picture is painted anew: above 0 (near to it) to 1 (far from
+            it); None paints from words alone.
+        as_written: paint an Arabic prompt as it is written, where the painter reads Arabic; False
+            paints its English translation.
         preview_every: steps between previews; 0 for none.
     """
 
@@ -141,8 +238,11 @@ class PaintOptions:
     steps: int | None = None
     guidance_scale: float | None = None
     negative_prompt: str = ""
+    style: str = NO_STYLE
     width: int | None = None
     height: int | None = None
+    strength: float | None = None
+    as_written: bool = False
     preview_every: int = 0
 
     def __post_init__(self) -> None:
@@ -150,14 +250,80 @@ class PaintOptions:
         # The last picture's seed must fit, too.
         _within("seed", self.seed, 0, SEED_LIMIT - self.pictures)
         recipe_named(self.recipe)
-        _within("the length of negative_prompt", len(self.negative_prompt), 0, MAX_RAW_CHARACTERS)
+        style_named(self.style)
+        _at_most("negative_prompt", self.negative_prompt, MAX_RAW_CHARACTERS)
         _within("steps", self.steps, 1, 200)
-        _within("guidance_scale", self.guidance_scale, 1, 30)
+        _within("guidance_scale", self.guidance_scale, 0, 30)
         for name, pixels in (("width", self.width), ("height", self.height)):
             _within(name, pixels, 64, 2048)
             if pixels is not None and pixels % 8:
-                raise OptionError(f"{name} must be a multiple of 8 (got {pixels}).")
+                raise OptionError(
+                    "{option} must be a multiple of 8 (got {pixels}).", option=name, pixels=pixels
+                )
+        if self.strength is not None and not 0 < self.strength <= 1:
+            raise OptionError(
+                "{option} must be above 0 and at most 1 (got {value}).",
+                option="strength",
+                value=self.strength,
+            )
         _within("preview_every", self.preview_every, 0, 200)
+
+
+def resolve_options(
+    options: PaintOptions, sampling: SamplingConfig, *, has_start: bool
+) -> PaintOptions:
+    """Return the options as a painter uses them: with the strength of a variation.
+
+    Args:
+        options: of the painter.
+        sampling: how their recipe samples with the painter.
+        has_start: whether there is a start picture.
+
+    Raises:
+        OptionError: a strength without a start picture, or so small that no step would be left; or
+            the painter cannot start from a picture, knows no styles, reads no Arabic, or needs
+            other sizes.
+    """
+    for name, pixels in (("width", options.width), ("height", options.height)):
+        if pixels is not None and pixels % sampling.size_multiple:
+            raise OptionError(
+                "With this painter, {option} must be a multiple of {multiple} (got {pixels}).",
+                option=name,
+                multiple=sampling.size_multiple,
+                pixels=pixels,
+            )
+    if options.style and not sampling.styles:
+        raise OptionError(
+            "The painter in use knows no styles. Use the full size models "
+            "(marsam models pull standard), or leave the style out.",
+            option="style",
+        )
+    if options.as_written and not sampling.reads_arabic:
+        raise OptionError(
+            "The painter in use reads no Arabic. Let the prompt be translated, or use another "
+            "painter, such as FLUX.2-klein or Z-Image.",
+            option="as_written",
+        )
+    if not has_start and options.strength is None:
+        return options
+    if not has_start:
+        raise OptionError("{option} needs a picture to start from.", option="strength")
+    if not sampling.variations:
+        raise OptionError(
+            "The painter in use paints from words alone and cannot start from a picture; "
+            "choose other models."
+        )
+    strength = DEFAULT_STRENGTH if options.strength is None else options.strength
+    steps = options.steps or sampling.steps
+    if not sampling.denoising_steps(steps, strength):
+        least = f"{math.ceil(1000 / steps) / 1000:g}"
+        raise OptionError(
+            "{option} must be at least {least} with {steps} steps, or no step would be left.",
+            option="strength",
+            least=least,
+            steps=steps,
+        )
+    return replace(options, strength=strength)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +347,9 @@ class RunOptions:
         if self.keep_best is not None:
             _within("keep_best", self.keep_best, 1, self.paint.pictures)
             if not self.check:
-                raise OptionError("keep_best needs the prompt check; set check to true.")
+                raise OptionError(
+                    "{option} needs the prompt check; set check to true.", option="keep_best"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data."""
@@ -198,8 +366,12 @@ class RunOptions:
         terms = translate.get("glossary", {}).get("terms", ())
         glossary = Glossary(tuple(Term(**term) for term in terms))
         recipe = recipe_named(paint.get("recipe", PaintOptions.recipe))
+        caption = dict(data.get("caption", {}))
+        for name, kind in (("length", CaptionLength), ("arabic", ArabicCaption)):
+            if name in caption:  # runs of earlier versions have none
+                caption[name] = kind.named(caption[name])
         stages = {
-            "caption": CaptionOptions(**data.get("caption", {})),
+            "caption": CaptionOptions(**caption),
             "translate": TranslateOptions(**translate | {"glossary": glossary}),
             "paint": PaintOptions(**paint | {"recipe": recipe}),
         }
@@ -223,6 +395,6 @@ class BatchOptions:
     translate: TranslateOptions = field(default_factory=TranslateOptions)
     paint: PaintOptions | None = None
 
-    def translate_into(self, code: str) -> TranslateOptions:
-        """Return the options for a translation from English into a language (NLLB code)."""
-        return replace(self.translate, source="eng_Latn", target=code)
+    def translate_into(self, code: str, source: str = ENGLISH.code) -> TranslateOptions:
+        """Return the options for a translation into a language (NLLB code), from English."""
+        return replace(self.translate, source=source, target=code)

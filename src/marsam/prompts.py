@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+from marsam.errors import OptionError
 from marsam.notices import Notice
-from marsam.options import PaintOptions, RunOptions, TranslateOptions, checked_text
+from marsam.options import (
+    MAX_RAW_CHARACTERS,
+    PaintOptions,
+    RunOptions,
+    TranslateOptions,
+    checked_text,
+)
+from marsam.recipes import Recipe
 from marsam.results import Prompt, Translation
 from marsam.stages.protocols import Painter, Translator
 from marsam.text.languages import (
@@ -19,13 +27,14 @@ from marsam.text.prompt_syntax import (
     PlainPrompt,
     plain_negative_prompt,
     plain_prompt,
+    plain_text,
     weighted_prompt,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptBuilder:
-    """Translates prompts for a painter, which reads English only."""
+    """Translates prompts for a painter: most read English only."""
 
     translator: Translator
     painter: Painter
@@ -34,6 +43,24 @@ class PromptBuilder:
         """Return a typed prompt in English and Arabic, whatever its language."""
         plain = plain_prompt(text)
         prompt = self._translated_prompt(checked_text(plain.words), options)
+        return self._completed(prompt, text, plain, options)
+
+    def pair(self, english: str, arabic: str, options: RunOptions) -> Prompt:
+        """Return a prompt whose two texts a person wrote: neither is changed."""
+        plain = plain_prompt(english)
+        words = checked_text(plain.words)
+        own = Translation(
+            text=checked_text(arabic, "Arabic text"),
+            source=ENGLISH.code,
+            target=ARABIC.code,
+            unknown_words=self.translator.translate(words, options.translate).unknown_words,
+        )
+        return self._completed(self.measured(words, own), english, plain, options)
+
+    def _completed(
+        self, prompt: Prompt, text: str, plain: PlainPrompt, options: RunOptions
+    ) -> Prompt:
+        """Add to a prompt what the typed text has besides words."""
         weighted, warnings = self._weighted(prompt.english, plain, prompt.language, options)
         if plain.is_changed:
             warnings = (*warnings, Notice.PROMPT_SYNTAX)
@@ -122,9 +149,38 @@ class PromptBuilder:
             language=source.code,
             back=back,
             length=length,
+            native=arabic.native,
+            agreement=arabic.agreement,
             warnings=tuple(dict.fromkeys((*warnings, *arabic.warnings, *cut))),
             unknown_words=arabic.unknown_words,
         )
+
+    def as_written(self, prompt: Prompt, wanted: bool = True) -> Prompt:
+        """Return a prompt that is painted as it was written in Arabic, with the length that it has.
+
+        It is painted in English where that is not ``wanted``, it was not written in Arabic, or the
+        painter reads none.
+        """
+        written = ""
+        if wanted and is_arabic_prompt(prompt) and self.painter.sampling(Recipe.DRAFT).reads_arabic:
+            text = plain_prompt(prompt.given).words
+            written = weighted_prompt(text, ())[0] or text
+        return (
+            prompt if written == prompt.written else self._again(replace(prompt, written=written))
+        )
+
+    def in_style(self, prompt: Prompt, style: str) -> Prompt:
+        """Return a prompt in a style, or in none, with the length that it then has."""
+        if style == prompt.style:
+            return prompt
+        return self._again(replace(prompt, style=style))
+
+    def _again(self, prompt: Prompt) -> Prompt:
+        """Measure a prompt again."""
+        length = self.painter.measure(plain_text(prompt.for_painter))
+        others = tuple(one for one in prompt.warnings if one is not Notice.PROMPT_CUT)
+        cut = (Notice.PROMPT_CUT,) if length.cut else ()
+        return replace(prompt, length=length, warnings=(*others, *cut))
 
     def prepare_painting(
         self, options: RunOptions, negative: str = ""
@@ -150,11 +206,53 @@ class PromptBuilder:
             english = weighted or english
         if plain.is_changed:
             warnings = (*warnings, Notice.PROMPT_SYNTAX)
-        is_guided = self.painter.sampling(paint.recipe).classifier_free_guidance
-        wants_guidance = english or paint.guidance_scale not in (None, 1)
-        if wants_guidance and (paint.guidance_scale == 1 or not is_guided):
-            warnings = (*warnings, Notice.NO_GUIDANCE)
+        warnings += self._without_effect(replace(paint, negative_prompt=english))
         return replace(paint, negative_prompt=english), warnings
+
+    def _without_effect(self, paint: PaintOptions) -> tuple[Notice, ...]:
+        """Say that a guidance scale or a negative prompt has no effect with the painter."""
+        sampling, guidance = self.painter.sampling(paint.recipe), paint.guidance_scale
+        asks_guidance = guidance is not None and guidance > sampling.guidance_off
+        if not (asks_guidance or paint.negative_prompt):
+            return ()
+        if not (sampling.classifier_free_guidance or sampling.embedded_guidance):
+            other_recipe = bool(sampling.adapter)
+            return (Notice.NO_GUIDANCE if other_recipe else Notice.PAINTER_WITHOUT_GUIDANCE,)
+        if not paint.negative_prompt or sampling.takes_negative_prompt(guidance):
+            return ()
+        return (Notice.NO_GUIDANCE if sampling.negative_prompts else Notice.NO_NEGATIVE_PROMPT,)
+
+
+def is_arabic_prompt(prompt: Prompt) -> bool:
+    """Whether a prompt was written in Arabic, or partly so."""
+    return _has_arabic(prompt.given, language(prompt.language))
+
+
+def require_arabic(prompt: str | Prompt | None, options: RunOptions) -> None:
+    """Refuse to paint what is no Arabic prompt as it is written.
+
+    Args:
+        prompt: None for the caption of an image.
+        options: of the run.
+
+    Raises:
+        OptionError: when they ask for that.
+    """
+    if not options.paint.as_written:
+        return
+    if isinstance(prompt, str):
+        source = language(options.language) if options.language else ENGLISH
+        is_arabic = _has_arabic(prompt[:MAX_RAW_CHARACTERS], source)
+    else:
+        is_arabic = prompt is not None and is_arabic_prompt(prompt)
+    if not is_arabic:
+        raise OptionError("Only an Arabic prompt is painted as written.", option="as_written")
+
+
+def _has_arabic(text: str, source: Language) -> bool:
+    """Whether a text has Arabic words; its language is an Arabic one, or English (with Arabic)."""
+    is_known = source == ENGLISH or source.en.endswith("Arabic")
+    return is_known and any(is_arabic for _, is_arabic in arabic_parts(text))
 
 
 def _is_mixed(text: str) -> bool:

@@ -25,7 +25,7 @@ def recipe_named(name: str) -> Recipe:
         return Recipe(name)
     except ValueError as error:
         raise OptionError(
-            f"There is no recipe {name!r}; choose one of {', '.join(Recipe)}."
+            "There is no recipe {name!r}; choose one of {recipes}.", name=name, recipes=list(Recipe)
         ) from error
 
 
@@ -37,22 +37,79 @@ class SamplingConfig:
         steps: the default number of steps.
         scheduler: name of a diffusers class; None keeps the scheduler that the model ships.
         karras: whether the scheduler uses Karras sigmas.
-        classifier_free_guidance: whether steps follow the guidance scale, which doubles the forward
-            passes.
+        guidance_scale: the default.
+        guidance_off: guidance has no effect at this scale; smaller ones mean it, too.
+        classifier_free_guidance: whether steps can follow the guidance scale by a second forward
+            pass.
+        embedded_guidance: whether the network reads the guidance scale as an input instead.
+        negative_prompts: whether a negative prompt has an effect where there is guidance.
+        size_multiple: what width and height must be multiples of, in pixels.
+        default_side: width and height of a picture for which none are named, in pixels.
         adapter: name of the LoRA that it uses, trained for few steps without guidance.
         prompt_weights: whether weights in the prompt have an effect.
+        variations: whether a picture can start from another one (image-to-image).
+        whole_steps: whether a variation leaves out a step that its strength would do in part.
+        styles: whether the painter knows the words of styles (:mod:`marsam.styles`).
+        reads_arabic: whether its text encoder was trained on Arabic, too.
     """
 
     steps: int
     scheduler: str | None
     karras: bool = False
+    guidance_scale: float = 7.5
+    guidance_off: float = 1.0
     classifier_free_guidance: bool = True
+    embedded_guidance: bool = False
+    negative_prompts: bool = True
+    size_multiple: int = 8
+    default_side: int = 512
     adapter: str = ""
     prompt_weights: bool = False
+    variations: bool = False
+    whole_steps: bool = True
+    styles: bool = True
+    reads_arabic: bool = False
 
-    def forward_passes(self, steps: int) -> int:
-        """Return the U-Net forward passes of so many steps; the time is proportional to them."""
-        return steps * (2 if self.classifier_free_guidance else 1)
+    def effective_guidance(self, guidance_scale: float | None) -> float:
+        """Return the guidance scale that has effect: ``guidance_off`` where none has.
+
+        ``guidance_scale`` is the one of the options; None is the default.
+        """
+        if not (self.classifier_free_guidance or self.embedded_guidance):
+            return self.guidance_off
+        wanted = self.guidance_scale if guidance_scale is None else guidance_scale
+        return max(wanted, self.guidance_off)
+
+    def doubles_passes(self, guidance_scale: float | None) -> bool:
+        """Whether each step needs a second forward pass, which a negative prompt can steer."""
+        is_guided = self.effective_guidance(guidance_scale) > self.guidance_off
+        return self.classifier_free_guidance and is_guided
+
+    def takes_negative_prompt(self, guidance_scale: float | None) -> bool:
+        """Whether a negative prompt has an effect."""
+        return self.negative_prompts and self.doubles_passes(guidance_scale)
+
+    def forward_passes(
+        self, steps: int, strength: float | None = None, guidance_scale: float | None = None
+    ) -> int:
+        """Return the denoiser's forward passes for a picture; the time is proportional to them.
+
+        ``steps`` and ``strength`` are as in :meth:`denoising_steps`, and ``guidance_scale`` is the
+        one of the options.
+        """
+        passes = 2 if self.doubles_passes(guidance_scale) else 1
+        return self.denoising_steps(steps, strength) * passes
+
+    def denoising_steps(self, steps: int, strength: float | None) -> int:
+        """Return how many of the steps are done, as diffusers counts them.
+
+        A variation (``strength``) starts from a picture with noise, so that it needs only the last
+        ones.
+        """
+        if strength is None:
+            return steps
+        done = steps * strength
+        return int(done) if self.whole_steps else steps - int(steps - done)
 
 
 _FAITHFUL = SamplingConfig(steps=50, scheduler=None)

@@ -1,18 +1,19 @@
 """Results of the workflow, and the events that carry them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
 
 from marsam.errors import UnknownWords
-from marsam.notices import Notice, unknown_words_sentence
+from marsam.notices import ABOUT_TRANSLATION, Notice, unknown_words_sentence
+from marsam.styles import NO_STYLE, in_style
 from marsam.text.fidelity import Fidelity
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """An English caption of an image.
+    """A caption of an image, in English or in the language that was asked for.
 
     Attributes:
         score: mean log-probability per token, at most 0; higher is better.
@@ -39,12 +40,40 @@ def _notices(names: list[str]) -> tuple[Notice, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Translation:
+class _WithNative:
+    """A text in Arabic, and the caption that the captioner wrote in Arabic itself.
+
+    Attributes:
+        native: of a caption, the Arabic one that the captioner wrote itself, if it was asked for;
+            empty when it wrote none. With ``arabic="native"`` it is the Arabic text, too.
+        agreement: how far ``native`` names what the English caption names, 0 to 1; None where that
+            was not compared.
+    """
+
+    native: str | None = None
+    agreement: float | None = None
+
+    @property
+    def native_texts(self) -> dict[str, str | float | None]:
+        """Return both under the keys of every JSON document, if a native caption was asked for."""
+        if self.native is None:
+            return {}
+        return {"native": self.native, "agreement": self.agreement}
+
+    def native_beside(self, arabic: str) -> str:
+        """Return the native caption to show beside an Arabic text; empty where there is none."""
+        return "" if self.native in (None, arabic) else self.native or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation(_WithNative):
     """A text in another language; codes are NLLB's.
 
     Attributes:
         back: the translation translated back, if requested.
         standard: the same text in Modern Standard Arabic, for an experimental variety.
+        native: of a caption, the Arabic one of the captioner itself, if it was asked for.
+        agreement: how far ``native`` names what the English caption names, 0 to 1.
         warnings: quality issues that were found, and changes.
         unknown_words: words of the source that the model does not know; if there are any, ``text``
             is empty.
@@ -66,13 +95,14 @@ class Translation:
         """
         if self.unknown_words:
             sentence = unknown_words_sentence(self.unknown_words)
-            raise UnknownWords(sentence.en, words=self.unknown_words)
+            raise UnknownWords(sentence, words=self.unknown_words)
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON-compatible data."""
+        """Return it as JSON-compatible data; without ``native`` where that was not asked for."""
+        absent = ("native", "agreement") if self.native is None else ()
         return {
-            **vars(self),
+            **{name: value for name, value in vars(self).items() if name not in absent},
             "warnings": [str(notice) for notice in self.warnings],
             "unknown_words": list(self.unknown_words),
         }
@@ -93,11 +123,14 @@ class PromptLength:
     cut: str = ""
 
 
-_PROMPT_FIELDS = ("english", "arabic", "given", "language", "back", "weighted", "negative")
+_PROMPT_FIELDS = (
+    *("english", "arabic", "given", "language", "back"),
+    *("weighted", "written", "negative", "style"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prompt:
+class Prompt(_WithNative):
     """The prompt of a run, in English and Arabic.
 
     Attributes:
@@ -106,9 +139,13 @@ class Prompt:
         given: the text as the user typed it, or the caption.
         language: the NLLB code of ``given``.
         back: ``english`` translated back, when ``given`` was in another language.
+        native: of a caption, the Arabic one of the captioner itself, if it was asked for.
+        agreement: how far ``native`` names what the English caption names, 0 to 1.
         weighted: ``english`` with weights, as in ``(a cat:1.3)``; empty when no weight counts.
+        written: ``given`` in Arabic, if the painter reads that instead of ``english``; else empty.
         negative: what the pictures should not show, where ``given`` says so; in any language.
-        length: how much of ``english`` the painter reads.
+        style: key of the style that it is painted in, whose words are in none of the texts above.
+        length: how much of :attr:`for_painter` is read.
         warnings: what a person should check.
         unknown_words: words of ``english`` that the models do not know; if there are any,
             ``arabic`` is empty.
@@ -121,14 +158,38 @@ class Prompt:
     back: str | None
     length: PromptLength
     weighted: str = ""
+    written: str = ""
     negative: str = ""
+    style: str = NO_STYLE
     warnings: tuple[Notice, ...] = ()
     unknown_words: tuple[str, ...] = ()
 
     @property
+    def words(self) -> str:
+        """Return the text that is painted, with its weights and without the words of a style."""
+        return self.written or self.in_english
+
+    @property
+    def in_english(self) -> str:
+        """Return the text in English, with its weights."""
+        return self.weighted or self.english
+
+    @property
     def for_painter(self) -> str:
         """Return the text that the painter reads."""
-        return self.weighted or self.english
+        return in_style(self.words, self.style)
+
+    def with_native_text(self) -> "Prompt":
+        """Return the prompt with the captioner's own caption as its Arabic text.
+
+        The notices about the translation, and the words that it did not know, are left out.
+        """
+        return replace(
+            self,
+            arabic=self.native or self.arabic,
+            unknown_words=(),
+            warnings=tuple(one for one in self.warnings if one not in ABOUT_TRANSLATION),
+        )
 
     @property
     def texts(self) -> dict[str, str]:
@@ -140,6 +201,8 @@ class Prompt:
         return {
             **{name: getattr(self, name) for name in _PROMPT_FIELDS},
             **vars(self.length),
+            "native": self.native,
+            "agreement": self.agreement,
             "warnings": [str(notice) for notice in self.warnings],
             "unknown_words": list(self.unknown_words),
         }
@@ -148,9 +211,11 @@ class Prompt:
     def from_dict(cls, data: dict[str, Any]) -> "Prompt":
         """Read what :meth:`to_dict` returned."""
         return cls(
-            # Runs of earlier versions have neither weights nor a negative prompt.
+            # Runs of earlier versions lack what came later, such as weights and styles.
             **{name: data.get(name, "") for name in _PROMPT_FIELDS},
             length=PromptLength(tokens=data["tokens"], limit=data["limit"], cut=data["cut"]),
+            native=data.get("native"),
+            agreement=data.get("agreement"),
             warnings=_notices(data["warnings"]),
             unknown_words=tuple(data.get("unknown_words", ())),
         )
@@ -160,21 +225,26 @@ class Prompt:
 class Picture:
     """One generated picture and the parameters that reproduce it.
 
-    They are those that had effect: without guidance, ``guidance_scale`` is 1 and there is no
-    negative prompt. ``image`` is RGB, or None when the safety checker ``blocked`` it.
-    ``adapter`` is the name of the LoRA, if one was used.
+    They are those that had effect: without guidance, ``guidance_scale`` is 1 (0 for Z-Image) and
+    there is no negative prompt. ``prompt`` and ``negative_prompt`` have the words of the ``style``.
+    ``image`` is RGB, or None when the safety checker ``blocked`` it. ``adapter`` is the name of the
+    LoRA, if one was used. A variation has a ``strength``, and ``start_sha256``: the checksum of its
+    start picture's pixels, at the size of the picture.
     """
 
     index: int
     seed: int
     prompt: str
     negative_prompt: str = ""
+    style: str = NO_STYLE
     image: Image.Image | None
     recipe: str
     steps: int
     guidance_scale: float
     scheduler: str
     adapter: str = ""
+    strength: float | None = None
+    start_sha256: str = ""
     painter: str
     blocked: bool = False
 
@@ -277,7 +347,7 @@ class RunResult:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data, without the pixels."""
         return {
-            "caption": self.prompt.texts,
+            "caption": self.prompt.texts | self.prompt.native_texts,
             "prompt": self.prompt.to_dict(),
             "pictures": [
                 self.pictures[index].to_dict()

@@ -15,13 +15,22 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from marsam.abilities import CaptionerAbilities
 from marsam.errors import LanguageError
+from marsam.imaging.start_picture import fit_start, pixels_sha256
 from marsam.notices import Notice
-from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text
+from marsam.options import (
+    CaptionOptions,
+    PaintOptions,
+    TranslateOptions,
+    checked_text,
+    resolve_options,
+)
 from marsam.recipes import Recipe, SamplingConfig, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
-from marsam.text.languages import languages
+from marsam.styles import in_style, negative_in_style
+from marsam.text.languages import ARABIC, ENGLISH, languages
 
 CAPTION = "a cat on a blue background"
 TRANSLATIONS: Mapping[str, str] = {CAPTION: "قطة على خلفية زرقاء"}
@@ -32,23 +41,40 @@ class FakeCaptioner:
     """Returns ``text`` for every image; further candidates are numbered.
 
     Attributes:
+        arabic: its captions in Arabic; with some it reads requests, too, as a vision-language model
+            does, and without it is like BLIP.
         warnings: of every caption.
         calls: the size of each image.
+        asked: the options of each image.
     """
 
     text: str = CAPTION
+    arabic: str = ""
     warnings: tuple[Notice, ...] = ()
     error: Exception | None = None
     name: str = "fake-captioner"
     calls: list[tuple[int, int]] = field(default_factory=list)
+    asked: list[CaptionOptions] = field(default_factory=list)
+
+    @property
+    def abilities(self) -> CaptionerAbilities:
+        """Those of a vision-language model where it speaks Arabic, else those of BLIP."""
+        if not self.arabic:
+            return CaptionerAbilities()
+        return CaptionerAbilities(
+            languages=(ENGLISH.code, ARABIC.code), lengths=True, requests=True
+        )
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """Return the requested number of captions, or raise ``error``."""
+        self.abilities.check(options, self.name)
         self.calls.append(image.size)
+        self.asked.append(options)
         if self.error:
             raise self.error
-        others = (f"{self.text} {number}" for number in range(2, options.candidates + 1))
-        texts = enumerate((self.text, *others))
+        text = self.arabic if options.language == ARABIC.code else self.text
+        others = (f"{text} {number}" for number in range(2, options.candidates + 1))
+        texts = enumerate((text, *others))
         return tuple(
             Caption(text=text, score=-float(rank), warnings=self.warnings) for rank, text in texts
         )
@@ -87,7 +113,7 @@ class FakeTranslator:
             raise self.error
         for code in (options.source, options.target) if self.languages else ():
             if code not in self.languages:
-                raise LanguageError(f"{self.name} does not know {code}.")
+                raise LanguageError("{model} does not know {code}.", model=self.name, code=code)
         if unknown := tuple(word for word in text.split() if word in self.unknown_words):
             return Translation(
                 text="",
@@ -114,16 +140,22 @@ class FakeTranslator:
 
 @dataclass
 class FakePainter:
-    """Paints a plain colour that depends on prompt and seed.
+    """Paints a plain colour that depends on prompt and seed; over a start picture, translucent.
 
     Attributes:
         limit: of tokens; each word of a prompt counts as one, and two are added.
+        variations: whether it can start from a picture.
+        styles: whether it knows styles.
+        reads_arabic: whether it reads Arabic prompts.
         blocked_seeds: seeds whose pictures the safety checker blocks.
         calls: prompt and seed of each picture.
     """
 
     steps: int = 4
     limit: int = 77
+    variations: bool = True
+    styles: bool = True
+    reads_arabic: bool = False
     blocked_seeds: frozenset[int] = frozenset()
     error: Exception | None = None
     name: str = "fake-painter"
@@ -138,12 +170,26 @@ class FakePainter:
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return the settings without a LoRA adapter."""
-        return replace(recipes()[recipe], scheduler="FakeScheduler", prompt_weights=True)
+        sampling = replace(recipes()[recipe], scheduler="FakeScheduler")
+        return replace(
+            sampling,
+            prompt_weights=True,
+            variations=self.variations,
+            styles=self.styles,
+            reads_arabic=self.reads_arabic,
+        )
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         """Yield the steps of each picture and the picture, or raise ``error`` before the first."""
         prompt = checked_text(prompt)
-        steps = options.steps or self.steps
+        sampling = self.sampling(options.recipe)
+        options = resolve_options(options, sampling, has_start=start is not None)
+        prompt = in_style(prompt, options.style)
+        all_steps = options.steps or self.steps
+        steps = max(1, sampling.denoising_steps(all_steps, options.strength))
+        start = start and fit_start(start, options.width or 64, options.height or 64)
         for index in range(options.pictures):
             seed = (options.seed or 0) + index
             self.calls.append((prompt, seed))
@@ -158,12 +204,15 @@ class FakePainter:
                 index=index,
                 seed=seed,
                 prompt=prompt,
-                image=None if blocked else _flat(prompt, seed),
-                negative_prompt=options.negative_prompt,
+                image=None if blocked else _over(start, _flat(prompt, seed), options.strength),
+                negative_prompt=negative_in_style(options.negative_prompt, options.style),
+                style=options.style,
                 recipe=options.recipe,
-                steps=steps,
-                guidance_scale=options.guidance_scale or 7.5,
+                steps=all_steps,
+                guidance_scale=sampling.effective_guidance(options.guidance_scale),
                 scheduler="Fake",
+                strength=options.strength,
+                start_sha256=pixels_sha256(start) if start else "",
                 painter=self.name,
                 blocked=blocked,
             )
@@ -176,15 +225,26 @@ def _flat(prompt: str, seed: int) -> Image.Image:
     return Image.new("RGB", (64, 64), (red, green, blue))
 
 
+def _over(start: Image.Image | None, picture: Image.Image, strength: float | None) -> Image.Image:
+    """Mix a picture into its start picture, as far as the strength says."""
+    if start is None or strength is None:
+        return picture
+    return Image.blend(start, picture.resize(start.size), strength)
+
+
 def fake_studio(
     *,
     caption: str = CAPTION,
+    arabic: str = "",
     translations: Mapping[str, str] = TRANSLATIONS,
     blocked_seeds: frozenset[int] = frozenset(),
 ) -> Studio:
-    """Return a studio with the three test doubles."""
+    """Return a studio with the three test doubles.
+
+    With ``arabic``, its captioner writes this caption when it is asked in Arabic.
+    """
     return Studio(
-        captioner=FakeCaptioner(text=caption),
+        captioner=FakeCaptioner(text=caption, arabic=arabic),
         translator=FakeTranslator(translations=translations),
         painter=FakePainter(blocked_seeds=blocked_seeds),
         models="fake",

@@ -12,12 +12,12 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
+from marsam.batch.images import RowImages
+from marsam.batch.review import Review
 from marsam.batch.rows import Row
 from marsam.batch.tables import AtomicOutput, CsvWriter, read_rows
-from marsam.review.images import RowImages
 from marsam.review.server import application
 from marsam.review.strings import STRINGS
-from marsam.review.table import Review
 from tests.browser.conftest import Visit, both_languages
 from tests.browser.test_accessibility import _serious
 from tests.helpers.folders import make_folder
@@ -144,41 +144,70 @@ def test_filters_show_the_rows_of_their_kind(visit: Visit) -> None:
     expect_row(page, 5)
 
 
-def test_unsaved_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
+def test_edited_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     page, other = visit("en"), visit("ar")
     english = page.locator("#text-en textarea")
     english.fill("a tom cat")
     page.click("#next")
     expect_row(page, 2)
+    # They are in the table, but nobody has approved them.
+    first = next(read_rows(table))
+    assert (first.english, first.texts["arb_Arab"], first.state) == ("a tom cat", QITTA, "edited")
     page.click("#previous")
     expect_row(page, 1)
     expect(english).to_have_value("a tom cat")
-    expect(page.locator("#notices")).to_contain_text(string(page, "unsaved"))
+    expect(page.locator("#notices")).to_contain_text(string(page, "edited"))
     page.get_by_label("العربية").first.check()
     expect(page.locator("#save")).to_have_text(string(page, "save"))
     expect(english).to_have_value("a tom cat")
-    # Another page saves first: its text is shown, and the text on this page is kept.
+    # The other page has an older text: what this page wrote is shown, and what it wrote is kept.
     other.fill("#text-en textarea", "a cat of the neighbours")
     other.click("#save")
-    expect_row(other, 2)
-    page.click("#save")
-    expect(page.locator("#notices")).to_contain_text("a cat of the neighbours")
-    expect(english).to_have_value("a tom cat")
-    assert next(read_rows(table)).english == "a cat of the neighbours"
-    page.click("#save")
-    expect_row(page, 2)
+    expect(other.locator("#notices")).to_contain_text("a tom cat")
+    expect(other.locator("#text-en textarea")).to_have_value("a cat of the neighbours")
     assert next(read_rows(table)).english == "a tom cat"
-    # The same while this page shows another row.
-    page.fill("#text-en textarea", "a second tom cat")
-    page.click("#next")
-    expect_row(page, 3)
-    other.fill("#text-en textarea", "a second cat of the neighbours")
     other.click("#save")
+    expect_row(other, 2)
+    assert next(read_rows(table)).english == "a cat of the neighbours"
+    # Texts that cannot be saved stay on the page.
+    for box in ("#text-en textarea", "#text-ar textarea"):
+        other.fill(box, "")
+    other.click("#next")
     expect_row(other, 3)
-    page.click("#previous")
+    other.click("#previous")
+    expect_row(other, 2)
+    expect(other.locator("#text-en textarea")).to_have_value("")
+    expect(other.locator("#notices")).to_contain_text(string(other, "unsaved"))
+    assert list(read_rows(table))[1].english == CAT
+
+
+@both_languages
+def test_a_picture_is_marked_as_decorative(visit: Visit, table: Path, language: str) -> None:
+    page = visit(language)
+    expect_row(page, 1)
+    page.fill("#text-en textarea", "a tom cat")
+    page.get_by_role("button", name=string(page, "mark_decorative")).click()
     expect_row(page, 2)
-    page.click("#save")
-    expect(page.locator("#notices")).to_contain_text("a second cat of the neighbours")
+    row = next(read_rows(table))
+    assert (row.state, set(row.texts.values())) == ("decorative", {""})
+    done = {"en": "1 of 6 reviewed", "ar": "رُوجعت صورة واحدة من 6"}[language]
+    expect(page.locator("#count")).to_contain_text(done)
+    page.click("#previous")
+    expect_row(page, 1)
+    expect(page.locator("#notices")).to_contain_text('alt=""')
+    expect(page.locator("#texts textarea").first).to_be_hidden()
+    expect(page.locator("#save")).to_be_hidden()
+    assert _serious(page) == []
+    page.click("#reopen")
+    expect(page.locator("#text-en textarea")).to_have_value("a tom cat")
+    row = next(read_rows(table))
+    assert (row.english, row.state) == ("a tom cat", "edited")
+    # Two empty texts say the same.
+    for box in ("#text-en textarea", "#text-ar textarea"):
+        page.fill(box, "")
+    page.get_by_role("button", name=string(page, "mark_decorative")).click()
+    expect_row(page, 2)
+    assert next(read_rows(table)).decorative
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,12 @@ class SlowPainter(FakePainter):
 
     steps: int = 8
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         record("begin", prompt, options.seed)
         try:
-            for event in super().paint(prompt, options):
+            for event in super().paint(prompt, options, start):
                 time.sleep(0.06)
                 if isinstance(event, Previewed) and options.preview_every:
                     preview = Image.new("RGB", (16, 16), (event.step, 0, 0))

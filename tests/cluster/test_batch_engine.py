@@ -123,7 +123,7 @@ def test_reviewed_text_is_kept_and_a_new_language_needs_no_captions(
     texts = {"eng_Latn": "a tom cat", "arb_Arab": "قط"}
     read = replace(draft, texts=texts, reviewed=True)
     monkeypatch.setattr(CaptionerActor, "_process", None)
-    then = context("far", reviewed={read.sha256: read})
+    then = context("far", kept={read.sha256: read})
     again = {row.path: row for row in rows(ClusterEngine(plan=PLAN, context=then), then)}
     assert again.pop(read.path) == replace(
         read, texts={**texts, "fra_Latn": "[fra_Latn] a tom cat"}

@@ -56,3 +56,13 @@ def test_an_arabic_prompt(remote: Studio, here: Studio) -> None:
     )
     assert far.prompt == near.prompt
     assert far.pictures == near.pictures
+
+
+def test_the_same_variations(remote: Studio, here: Studio) -> None:
+    far, near = (
+        studio.run(EXAMPLES / "cat.png", strength=0.5, pictures=2, seed=3)
+        for studio in (remote, here)
+    )
+    assert far.pictures == near.pictures
+    assert {picture.strength for picture in far.pictures} == {0.5}
+    assert len({picture.start_sha256 for picture in far.pictures}) == 1

@@ -14,7 +14,8 @@ from marsam import CaptionOptions, Painted, PaintOptions, Recipe, TranslateOptio
 from marsam.device import choose_device
 from marsam.stages.captioner import BlipCaptioner
 from marsam.stages.painter import DiffusionPainter
-from marsam.stages.translator import Seq2SeqTranslator
+from marsam.stages.seq2seq_model import Seq2SeqModel
+from marsam.stages.translator import SentenceTranslator
 from marsam.text.languages import ARABIC
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +34,7 @@ def test_blip_large_generates_a_caption() -> None:
 
 
 def test_nllb_600m_writes_in_the_target_script() -> None:
-    translator = Seq2SeqTranslator(random_models.folder("translator"), device=DEVICE)
+    translator = SentenceTranslator(Seq2SeqModel(random_models.folder("translator"), device=DEVICE))
     text = translator.translate("a cat", TranslateOptions()).text
     letters = [letter for letter in text if letter.isalpha()]
     assert letters

@@ -273,5 +273,22 @@ def test_sharded_weights_are_downloaded_completely(hub: FakeHub) -> None:
         locate("me/large", stage="captioner")
 
 
+def test_repositories_of_today_are_downloaded_completely(hub: FakeHub) -> None:
+    """With shards named after the whole file, and chat templates."""
+    shard = "model.safetensors-00001-of-00001.safetensors"
+    names = {
+        "model_index.json": b"{}",
+        "text_encoder/config.json": b"{}",
+        "text_encoder/model.safetensors.index.json": json.dumps(
+            {"weight_map": {"a": shard}}
+        ).encode(),
+        f"text_encoder/{shard}": hub.repositories[BLIP].files["model.safetensors"],
+        "tokenizer/tokenizer.json": b"{}",
+        "tokenizer/chat_template.jinja": b"{{ messages }}",
+    }
+    hub.repositories["me/today"] = Repository(names | {"assets/teaser.png": b"x"})
+    assert _files(pull("me/today")) == sorted(names)
+
+
 def _files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
+from safetensors.torch import load_file
 
 from marsam import (
     Captioned,
@@ -33,10 +34,12 @@ from marsam.imaging.metadata import record_of
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.runs.repeat import require_same_sampling
 from marsam.stages.painter import DiffusionPainter
+from tests.helpers import tiny_language_models, tiny_translators
 
-from .fake_hub import FakeHub
+from .fake_hub import FakeHub, Repository
 from .tiny_models import ADAPTER, BLIP, DECODER
 
+PART = "model.safetensors-00001-of-00001.safetensors"
 PHOTO = Image.effect_noise((40, 30), 80).convert("RGB")
 SMALL = RunOptions(
     caption=CaptionOptions(beams=2, max_tokens=4),
@@ -139,7 +142,7 @@ def test_a_draft_records_no_negative_prompt_and_is_not_repeated_otherwise(hub: F
     for (record, sampler), other in zip(records, (without, with_adapter), strict=True):
         with pytest.raises(OptionError, match=re.escape(f"painted with {sampler}.")) as refused:
             require_same_sampling(record, other)
-        assert sampler in refused.value.arabic
+        assert sampler in refused.value.ar
 
 
 def test_a_draft_matches_the_diffusers_pipeline_with_the_adapter(hub: FakeHub) -> None:
@@ -254,6 +257,37 @@ def test_another_model_for_one_stage(hub: FakeHub) -> None:
     assert studio.captioner.name == BLIP
 
 
+def test_translators_of_every_kind_are_pulled_and_translate(
+    hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their repositories have files of other programs, chat templates and parts of weights."""
+    folders = {name: tmp_path / name for name in ("madlad", "en-ar", "ar-en")}
+    for folder in folders.values():
+        folder.mkdir()
+    tiny_translators.build_t5(folders["madlad"])
+    tiny_translators.build_marian(folders["en-ar"], "en", "ar")
+    tiny_translators.build_marian(folders["ar-en"], "ar", "en", tokens=())
+    folders["qwen3"] = tiny_language_models.build("qwen3", tmp_path)
+    (folders["qwen3"] / "model.safetensors").rename(folders["qwen3"] / PART)
+    names = load_file(folders["qwen3"] / PART)
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, PART)}
+    (folders["qwen3"] / "model.safetensors.index.json").write_text(json.dumps(index))
+    for name, folder in folders.items():
+        files = {file.name: file.read_bytes() for file in folder.iterdir()}
+        hub.repositories[f"me/{name}"] = Repository(files | {"model-q4k.gguf": b"x"})
+        assert pull(f"me/{name}") == 0
+        assert not [file for file in hub.downloaded(f"me/{name}") if file.endswith(".gguf")]
+    assert "chat_template.jinja" in hub.downloaded("me/qwen3")
+    shutil.rmtree(tmp_path / "qwen3")
+    short = TranslateOptions(beams=1)
+    for translator in ("me/madlad", "me/qwen3", ["me/en-ar", "me/ar-en"]):
+        studio = Studio.load("mini", translator=translator, device="cpu")
+        assert studio.translator.translate("lions", short).target == "arb_Arab"
+    assert studio.names["translator"] == "me/en-ar + me/ar-en"
+    with pytest.raises(ModelMissing, match="marsam models pull me/ar-fr"):
+        Studio.load("mini", translator=["me/en-ar", "me/ar-fr"])
+
+
 def test_a_model_of_another_family_is_refused(hub: FakeHub, tmp_path: object) -> None:
     from pathlib import Path
 
@@ -264,3 +298,51 @@ def test_a_model_of_another_family_is_refused(hub: FakeHub, tmp_path: object) ->
     (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     with pytest.raises(ModelUnsupported, match="gpt2"):
         Studio.load("mini", captioner=str(folder))
+
+
+@pytest.mark.parametrize("recipe", [Recipe.DRAFT, Recipe.FAITHFUL])
+def test_a_variation_matches_the_image_to_image_pipeline_of_diffusers(
+    hub: FakeHub, recipe: Recipe
+) -> None:
+    assert pull("standard") == 0
+    ours = Studio.load("standard", device="cpu").painter
+    assert isinstance(ours, DiffusionPainter)
+    assert ours.adapter is not None
+    assert ours.decoder is not None
+    exact = Device(kind="cpu", dtype="float32", reason="to compare with diffusers")
+    painter = DiffusionPainter(
+        ours.folder, device=exact, adapter=ours.adapter, decoder=ours.decoder
+    )
+    options = PaintOptions(
+        pictures=1, seed=3, recipe=recipe, steps=4, strength=0.5, width=64, height=64
+    )
+    plain = replace(options, strength=None)
+
+    def painted(options: PaintOptions) -> Image.Image:
+        start = None if options.strength is None else PHOTO
+        events = painter.paint("cat", options, start)
+        (image,) = (e.picture.image for e in events if isinstance(e, Painted))
+        assert image is not None
+        return image
+
+    before, variation, after = (painted(each) for each in (plain, options, plain))
+    assert before.tobytes() == after.tobytes()
+
+    from diffusers import AutoencoderTiny, LCMScheduler, StableDiffusionImg2ImgPipeline
+
+    full = torch.float32
+    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(ours.folder, variant="fp16", dtype=full)
+    pipe.set_progress_bar_config(disable=True)
+    if recipe is Recipe.DRAFT:
+        pipe.vae = AutoencoderTiny.from_pretrained(ours.decoder, dtype=full)
+        pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
+        pipe.load_lora_weights(ours.adapter, weight_name=ADAPTER_FILE)
+    expected = pipe(
+        "cat",
+        image=ImageOps.fit(PHOTO, (64, 64), Image.Resampling.LANCZOS),
+        strength=0.5,
+        num_inference_steps=4,
+        guidance_scale=1.0 if recipe is Recipe.DRAFT else 7.5,
+        generator=torch.Generator().manual_seed(3),
+    ).images[0]
+    assert max_difference(variation, expected) <= 1 < max_difference(before, expected)

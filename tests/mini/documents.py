@@ -29,8 +29,12 @@ PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl",
 """Programs that a line of ``sh`` may start with. ``make`` runs with ``--dry-run``."""
 
 NOT_HERE = {
-    r"marsam models (pull|verify) (standard|[\w-]+/)": "the hub; tests/hub has one of its own",
-    r"marsam (run|translate) .*--translator facebook/": "a model of the hub",
+    r"marsam models (pull|verify) (standard|free|[\w-]+/)": "the hub; tests/hub has one of its own",
+    r"marsam (run|translate) .*--translator (facebook|Helsinki-NLP)/": "a model of the hub",
+    r"marsam caption .*--captioner Qwen/": "a model of the hub",
+    r"marsam paint .*--painter black-forest-labs/": "a model of the hub",
+    r"marsam run .*--models free": "models of the hub",
+    r"marsam (paint|run|batch) .*--style ": "a painter that knows styles; tests/mini/test_styles",
     r"marsam paint .*--from fr": "a language that the mini set does not know",
     r"^cp -rL ~/.cache/huggingface": "the same models",
     r"marsam (serve|batch) .*--cluster": "a cluster; tests/cluster starts one",

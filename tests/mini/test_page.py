@@ -71,3 +71,10 @@ def test_a_damaged_picture_is_a_one_sentence_error(client: Client, tmp_path: Pat
     with pytest.raises(Exception, match="damaged") as caught:
         client.predict(handle_file(bad), pictures=1, seed=1, recipe="draft", api_name="/run")
     assert "Traceback" not in str(caught.value)
+
+
+def test_an_error_is_in_the_language_that_the_client_prefers(client: Client) -> None:
+    arabic = Client(client.src, verbose=False, headers={"Accept-Language": "ar"})
+    with pytest.raises(Exception, match="لا توجد لغة باسم"):
+        arabic.predict("a cat", target="klingon", api_name="/translate")
+    arabic.close()

@@ -3,8 +3,11 @@ from collections.abc import Sequence
 import pytest
 
 from marsam import LanguageError, Notice, Studio, TranslateOptions
-from marsam.stages.translator import Seq2SeqTranslator
+from marsam.api.libretranslate.documents import translate_documents
+from marsam.stages.seq2seq_model import Seq2SeqModel
+from marsam.stages.translator import SentenceTranslator
 from marsam.text.fidelity import compare
+from marsam.text.languages import ARABIC, ENGLISH
 
 PAIRS = [
     ("a cat on a blue background", "قطة على خلفية زرقاء"),
@@ -116,18 +119,43 @@ def test_a_sentence_over_the_token_limit_is_translated_completely(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     translator = studio.translator
-    assert isinstance(translator, Seq2SeqTranslator)
+    assert isinstance(translator, SentenceTranslator)
+    (model,) = translator.models
+    assert isinstance(model, Seq2SeqModel)
     read: list[str] = []
 
     def recorded(plain: Sequence[str], *_: object, **__: object) -> list[str]:
         read.extend(plain)
         return list(plain)
 
-    monkeypatch.setattr(translator, "_generate", recorded)
+    monkeypatch.setattr(model, "generate", recorded)
     pairs = [(cats, dogs) for cats in range(3, 11) for dogs in range(3, 11)]
     text = "، ".join(f"{cats} قطط و{dogs} كلاب على خلفية زرقاء" for cats, dogs in pairs)
     translator.translate(text, TranslateOptions(source="arb_Arab", target="eng_Latn"))
-    tokenizer = translator._loaded[1]
+    tokenizer = model._loaded[1]
     assert max(len(tokenizer(piece).input_ids) for piece in read) <= 512
     assert sum(piece.count("قطط") for piece in dict.fromkeys(read)) == len(pairs)
     assert len(read) < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "english", "arabic"),
+    [
+        ("en", "two cats on a <b>blue background</b>", "قطتان على <b>خلفية زرقاء</b>"),
+        ("en", "two cats on a <b>blue</b> background", "قطتان على خلفية <b>زرقاء</b>"),
+        (
+            "en",
+            "A <b>cat</b>. <em>Two fish and a dog</em>. three lions",
+            "<b>قطة</b>. <em>سمكتان وكلب</em>. ثلاثة أسود",
+        ),
+        ("ar", "two cats on <b>a blue background</b>", "قطتان على <b>خلفية زرقاء</b>"),
+    ],
+)
+def test_elements_of_html_stay_around_their_words(
+    studio: Studio, source: str, english: str, arabic: str
+) -> None:
+    languages = (ENGLISH, ARABIC) if source == "en" else (ARABIC, ENGLISH)
+    given, wanted = (english, arabic) if source == "en" else (arabic, english)
+    documents = [(given, languages[0])]
+    done = translate_documents(studio.translator, documents, languages[1], is_html=True)
+    assert done == [wanted]

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from marsam.cpu.vocabulary_reduction import MaskedVocabulary, ReducedVocabulary
 from marsam.device import Device
@@ -26,6 +33,16 @@ SHAPE: dict[str, Any] = {
     "decoder_start_token_id": 2,
     "init_std": 0.5,
 }
+T5_SHAPE: dict[str, Any] = {
+    **{name: value for name, value in SHAPE.items() if name.endswith(("_id", "_size"))},
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 1,
+    "num_heads": 2,
+    "initializer_factor": 5.0,
+    "tie_word_embeddings": False,
+}
 PLAIN = Device(kind="cpu", dtype="float16", reason="for a test; nothing is quantised")
 DEVICES = [
     Device(kind="cpu", dtype="float32", reason="for a test"),
@@ -33,11 +50,13 @@ DEVICES = [
 ]
 
 
-@pytest.fixture(params=["m2m100", "marian"])
+@pytest.fixture(params=["m2m100", "marian", "t5"])
 def model(request: pytest.FixtureRequest) -> Any:
     torch.manual_seed(0)
     if request.param == "m2m100":
         return M2M100ForConditionalGeneration(M2M100Config(**SHAPE)).eval()
+    if request.param == "t5":
+        return T5ForConditionalGeneration(T5Config(**T5_SHAPE)).eval()
     marian = MarianMTModel(MarianConfig(**SHAPE, forced_eos_token_id=2)).eval()
     marian.final_logits_bias = torch.randn(1, 40)
     marian.generation_config.bad_words_ids = [[1]]
@@ -100,7 +119,8 @@ def test_reduced_vocabulary_keeps_pad_id(model: Any) -> None:
     # Without token 0, padding gets reduced id 0, and another token gets 1, the model's pad id.
     without_bos = [token for token in KEPT if token != 0]
     model.generation_config.bos_token_id = None
-    assert _uses_all_tokens(model, without_bos, forced_bos_token_id=38)
+    reads_padding = hasattr(model.get_decoder(), "padding_idx")  # T5's does not
+    assert _uses_all_tokens(model, without_bos, forced_bos_token_id=38) is reads_padding
 
 
 def test_reduced_vocabulary_restores_the_model_after_an_error(model: Any) -> None:

@@ -143,7 +143,7 @@ def test_architectures_size_and_licences_of_the_mini_set() -> None:
         "captioner": "BlipForConditionalGeneration",
         "translator": "M2M100ForConditionalGeneration",
     }
-    for model in (MINI.captioner, MINI.translator):
+    for model in (MINI.captioner, *MINI.translators):
         config = json.loads((bundled_folder(model) / "config.json").read_text(encoding="utf-8"))
         assert config["architectures"] == [classes[model.stage]]
     index = json.loads((bundled_folder(MINI.painter) / "model_index.json").read_text("utf-8"))

@@ -24,6 +24,7 @@ from marsam.results import Caption
 from marsam.runs.scheduler import Scheduler
 from marsam.server.addresses import PublicUrl
 from marsam.server.app import create_app
+from marsam.server.exit import end_on_signals
 from marsam.server.listen import listen
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
@@ -44,8 +45,10 @@ class SlowPainter(FakePainter):
 
     pause: float = 0.0
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
-        for event in super().paint(prompt, options):
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
+        for event in super().paint(prompt, options, start):
             if self.pause and isinstance(event, Previewed):
                 time.sleep(self.pause)
             if "hang" in prompt:
@@ -126,6 +129,7 @@ def install_failpoint(wanted: str, after: int) -> None:
 
 
 def main(port: int) -> None:
+    end_on_signals()
     if failpoint := os.environ.get("FAILPOINT"):
         install_failpoint(failpoint, int(os.environ.get("FAIL_AT", "0")))
     patch("marsam.runs.scheduler.ORPHAN_CHECK_INTERVAL_S", 2.0).start()
@@ -136,6 +140,7 @@ def main(port: int) -> None:
         Journal(),
         max_queued=int(os.environ.get("QUEUE", "100")),
         max_per_client=int(os.environ.get("SHARE", "1000000")),
+        max_cost_per_client=float(os.environ.get("BUDGET", "1000000")),
         step_timeout=float(os.environ.get("STEP_TIMEOUT", "900")),
         observer=metrics.observe,
     )
@@ -147,6 +152,8 @@ def main(port: int) -> None:
             return begin(*args)
 
         patch.object(scheduler.journal, "run", leaking).start()
+    if files := os.environ.get("UPLOADS"):
+        patch("marsam.ui.uploads.UPLOADS_PER_DAY", int(files)).start()
     keys = frozenset(filter(None, os.environ.get("KEYS", "").split(",")))
     public_url = environment.PUBLIC_URL.get()
     app = create_app(

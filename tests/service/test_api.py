@@ -4,6 +4,7 @@ import inspect
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from pydantic import BaseModel
 
 from marsam.api import health, pictures, responses, runs, text, views
 from marsam.api.views import RunOptionsView
+from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record, xmp_packet
-from marsam.options import RunOptions, TranslateOptions
+from marsam.options import DEFAULT_STRENGTH, RunOptions, TranslateOptions
 from marsam.results import Caption, Prompt, PromptLength
 from marsam.text.fidelity import Fidelity
 from marsam.text.glossary import Glossary, Term
@@ -215,10 +217,41 @@ def test_no_file_name_comes_from_the_request(client: httpx.Client, shared: Servi
     assert not {name for name in names if "passwd" in name or "evil" in name}
 
 
+@pytest.mark.parametrize("when", ["queued", "running", "finished"])
+def test_a_deleted_run_is_gone_with_its_files(serve: Callable[..., Service], when: str) -> None:
+    keys = ("first key of sixteen", "second key of sixteen")
+    service = serve(KEYS=",".join(keys), SLOW="0" if when == "finished" else "0.2")
+    own, other = (
+        httpx.Client(base_url=service.url, headers={"X-API-Key": key}, timeout=20) for key in keys
+    )
+    with own, other:
+        kept = post_run(own, prompt="before", pictures=2, check=False).json()["id"]
+        run = post_run(own, image=image_bytes(), pictures=4, check=False).json()["id"]
+        if when == "running":
+            while not own.get(f"/v1/runs/{run}").json()["pictures"]:
+                time.sleep(0.02)
+        if when == "finished":
+            wait_for_end(own, run)
+            copies = service.folder / "page" / run
+            copies.mkdir(parents=True)
+            (copies / "marsam-1.png").write_bytes(b"a copy for the page")
+        assert other.delete(f"/v1/runs/{run}").status_code == 404
+        deleted = own.delete(f"/v1/runs/{run}")
+        assert (deleted.status_code, deleted.content) == (204, b"")
+        assert own.delete(f"/v1/runs/{run}").status_code == 404
+        for path in (f"/v1/runs/{run}", f"/v1/runs/{run}/events", f"/v1/pictures/{run}-0"):
+            assert own.get(path).status_code == 404, path
+        assert wait_for_end(own, kept)["state"] == "finished"
+        assert [one["id"] for one in own.get("/v1/runs").json()["runs"]] == [kept]
+        time.sleep(0.5)  # the step in progress ends
+        assert not [path for path in service.folder.rglob("*") if run in path.parts]
+
+
 def test_an_unknown_id_or_path_is_404(client: httpx.Client) -> None:
     for method, path in (
         ("GET", "/v1/runs/nothing"),
         ("DELETE", "/v1/runs/nothing"),
+        ("POST", "/v1/runs/nothing/cancel"),
         ("GET", "/v1/runs/nothing/events"),
         ("POST", "/v1/runs/nothing/resume"),
         ("GET", "/v1/pictures/nothing-0"),
@@ -249,6 +282,7 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
         "/v1/runs",
         "/v1/runs/{run_id}",
         "/v1/runs/{run_id}/events",
+        "/v1/runs/{run_id}/cancel",
         "/v1/runs/{run_id}/resume",
         "/v1/pictures/{picture_id}",
         "/v1/pictures/{picture_id}/link",
@@ -276,7 +310,9 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
     )
     assert not [name for name in schema["components"]["schemas"] if "__" in name]  # name clashes
     assert "itemSchema" not in str(schema)  # which OpenAPI 3.1 does not know
-    assert client.get("/docs").status_code == 404
+    for path in ("/docs", "/docs/", "/docs/files/swagger-ui.css"):
+        assert client.get(path).status_code == 200
+    assert client.get("/docs/x").status_code == 404
 
 
 def test_openapi_describes_fields_errors_and_security_schemes(client: httpx.Client) -> None:
@@ -362,7 +398,24 @@ def test_the_queue_is_fair_between_clients(serve: Callable[..., Service]) -> Non
         assert modest.get(f"/v1/runs/{many[0]}").status_code == 404  # another client's
         assert modest.get("/v1/runs").json()["runs"][0]["id"] == one["id"]
         for run in many:
-            greedy.delete(f"/v1/runs/{run}")
+            greedy.post(f"/v1/runs/{run}/cancel")
+
+
+def test_the_work_of_a_client_is_limited(serve: Callable[..., Service]) -> None:
+    with httpx.Client(base_url=serve(SLOW="0.3", BUDGET="1").url, timeout=30) as client:
+        large = {"prompt": "x", "pictures": 1, "width": 2048, "height": 2048}
+        refused = client.post("/v1/runs", json=large)
+        assert (refused.status_code, refused.json()["code"]) == (422, "option_error")
+        assert "Choose fewer or smaller pictures" in refused.json()["message"]
+        run = post_run(client, prompt="x", pictures=4).json()["id"]
+        refused = client.post("/v1/runs", json={"prompt": "x", "pictures": 1})
+        assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert "Together with your runs in the queue" in refused.json()["message"]
+        arabic = {"Accept-Language": "ar"}
+        refused = client.post("/v1/runs", json={"prompt": "x", "pictures": 1}, headers=arabic)
+        assert "انتظر حتى يكتمل أحدها." in refused.json()["message"]
+        client.delete(f"/v1/runs/{run}")
 
 
 def test_queue_positions_are_sent_as_events(serve: Callable[..., Service]) -> None:
@@ -391,3 +444,28 @@ def test_unknown_words_are_named(client: httpx.Client) -> None:
     assert result["prompt"]["unknown_words"] == ["dragon"]
     assert result["caption"] == {"en": "a dragon", "ar": ""}
     assert result["pictures"][0]["fidelity"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "prompt", "strength"),
+    [
+        ({"strength": 0.25}, "a square of 200 20 30", 0.25),
+        ({"strength": 0.25, "prompt": "a cat"}, "a cat", 0.25),
+        ({"prompt": "a cat"}, "a cat", DEFAULT_STRENGTH),
+    ],
+)
+def test_variations_of_a_picture(
+    client: httpx.Client, fields: dict[str, Any], prompt: str, strength: float
+) -> None:
+    run = post_run(client, image=image_bytes(200, 20, 30), pictures=2, seed=7, **fields)
+    result = wait_for_end(client, run.json()["id"])
+    assert result["state"] == "finished"
+    assert result["caption"]["en"] == prompt
+    assert result["options"]["paint"]["strength"] == strength
+    for picture in result["pictures"]:
+        file = client.get(picture["url"]).content
+        record = read_record(file)
+        assert record is not None
+        assert (record.strength, len(record.start_sha256)) == (strength, 64)
+        image = open_picture(file)
+        assert sum(image.getpixel((24, 24))) < sum(image.getpixel((2, 2)))  # type: ignore[arg-type]

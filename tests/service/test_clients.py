@@ -2,10 +2,13 @@
 
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import gradio_client.exceptions
 import httpx
 import libretranslatepy
 import openai
@@ -18,6 +21,7 @@ from tests.service.api_client import image_bytes
 from tests.service.conftest import Service
 
 KEY = "a secret of sixteen"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -50,6 +54,28 @@ def test_openai(service: Service) -> None:
         unauthorised.images.generate(prompt="a cat")
 
 
+def test_gradio_client(
+    serve: Callable[..., Service],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As docs/clients.md shows it, with a key and without."""
+    (program,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (tmp_path / "photo.png").write_bytes(image_bytes(9, 8, 7))
+    monkeypatch.chdir(tmp_path)
+    service = serve(PAGE="1", KEYS="0123456789abcdef")
+    program = program.replace("http://127.0.0.1:7860", service.url)
+    exec(program, {})
+    shown = "a square of 9 8 7\n[arb_Arab] a square of 9 8 7\n"
+    assert capsys.readouterr().out.endswith(shown)
+    bearer = program.replace('"X-API-Key": "', '"Authorization": "Bearer ')
+    exec(bearer, {})
+    assert capsys.readouterr().out == shown
+    with pytest.raises(gradio_client.exceptions.AuthenticationError):
+        exec(program.replace("abcdef", "wrong"), {})
+
+
 def test_openai_does_not_retry_a_cancelled_run(serve: Callable[..., Service]) -> None:
     """OpenAI's client retries failed requests unless ``X-Should-Retry`` is false."""
     service = serve(SLOW="0.3")
@@ -60,7 +86,7 @@ def test_openai_does_not_retry_a_cancelled_run(serve: Callable[..., Service]) ->
         response = beside.submit(client.images.generate, prompt="a cat", n=4)
         while not (runs := httpx.get(f"{service.url}/v1/runs").json()["runs"]):
             time.sleep(0.05)
-        httpx.delete(f"{service.url}/v1/runs/{runs[0]['id']}").raise_for_status()
+        httpx.post(f"{service.url}/v1/runs/{runs[0]['id']}/cancel").raise_for_status()
         with pytest.raises(openai.ConflictError):
             response.result()
     assert len(httpx.get(f"{service.url}/v1/runs").json()["runs"]) == 1

@@ -186,7 +186,7 @@ def test_repeated_cancel_ends_a_run_once(serve: Callable[..., Service], when: st
                 time.sleep(0.02)
         if when == "finished":
             wait_for_end(client, run)
-        assert [client.delete(f"/v1/runs/{run}").status_code for _ in range(2)] == [200, 200]
+        assert [client.post(f"/v1/runs/{run}/cancel").status_code for _ in range(2)] == [200, 200]
         result = wait_for_end(client, run)
         assert result["state"] == ("finished" if when == "finished" else "stopped")
         kept = len(result["pictures"])

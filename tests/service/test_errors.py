@@ -61,6 +61,9 @@ def test_openai_reads_message_code_and_field(shared: Service) -> None:
         with pytest.raises(openai.UnprocessableEntityError) as wrong:
             client.images.generate(prompt="a cat", n="many")  # type: ignore[call-overload]
         assert wrong.value.param == "n"
+        with pytest.raises(openai.UnprocessableEntityError) as small:
+            client.images.generate(prompt="a cat", size="100x100")
+        assert small.value.param == "size"
         with pytest.raises(openai.NotFoundError) as missing:
             client.embeddings.create(model="any", input="a cat")
         assert missing.value.code == "not_found"
@@ -103,3 +106,55 @@ def test_the_path_decides_the_dialect_of_an_error(path: str, error: Any) -> None
     body = error_body(path, 503, "busy", "No.", "1")
     assert body.get("error") == error
     assert {"code": "busy", "message": "No.", "request_id": "1"}.items() <= body.items()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/v1/images/generations", {}, "الحقل \u2068prompt\u2069 مفقود."),
+        (
+            "/v1/images/generations",
+            {"prompt": "a cat", "size": "huge"},
+            "تُكتب قيمة «المقاس» هكذا: \u2066512x512\u2069.",
+        ),
+        ("/translate", {"q": "x", "source": "en", "target": "martian"}, "لا توجد لغة باسم"),
+        ("/v1/nothing", {}, "لا توجد نقطة نهاية بهذا العنوان."),
+    ],
+)
+def test_sentences_are_in_the_language_that_the_client_prefers(
+    client: httpx.Client, path: str, body: Any, says: str
+) -> None:
+    headers = {"Accept-Language": "ar-EG,ar;q=0.9,en;q=0.5"}
+    arabic = client.post(path, json=body, headers=headers)
+    assert says in arabic.json()["message"]
+    assert arabic.headers["content-language"] == "ar"
+    english = client.post(path, json=body, headers={"Accept-Language": "en,ar;q=0.5"})
+    assert english.json()["message"].isascii()
+    assert english.json()["code"] == arabic.json()["code"]
+    assert "Accept-Language" in english.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "english", "arabic"),
+    [
+        (b"x", "multipart/form-data", 400, "Missing boundary in multipart.", "تتعذّر قراءة الطلب"),
+        (
+            b"--a\nfoo",
+            "multipart/form-data; boundary=a",
+            400,
+            "Invalid multipart data.",
+            "تتعذّر قراءة الطلب",
+        ),
+        (b" " * 30_000_000, "application/json", 413, "too large.", "الطلب كبير جدًا."),
+    ],
+)
+def test_what_our_libraries_refuse_is_told_in_both_languages(
+    client: httpx.Client, content: bytes, kind: str, status: int, english: str, arabic: str
+) -> None:
+    for language, says in (("en", english), ("ar", arabic)):
+        headers = {"Content-Type": kind, "Accept-Language": language}
+        # Without a length, which is refused before it is read.
+        refused = client.post("/v1/runs", content=iter([content]), headers=headers)
+        assert refused.status_code == status
+        assert says in refused.json()["message"]
+        assert ".." not in refused.json()["message"]

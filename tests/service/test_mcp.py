@@ -1,5 +1,6 @@
 """The MCP tools, called by the protocol's own client."""
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Callable
@@ -14,11 +15,19 @@ import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import ImageContent, TextContent
+from mcp.types import (
+    CancelledNotification,
+    CancelledNotificationParams,
+    ClientNotification,
+    ImageContent,
+    TextContent,
+)
 
 from marsam.api.dependencies import MAX_BASE64_CHARACTERS, decode_base64, decode_base64_image
-from marsam.api.mcp import ProgressReporter, ToolServer
+from marsam.api.mcp import ToolServer
+from marsam.api.mcp_progress import ProgressReporter
 from marsam.errors import PictureError
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.results import Painted, Previewed
 from marsam.runs.scheduler import Scheduler
@@ -31,8 +40,8 @@ KEY = "a secret of sixteen"
 
 
 @asynccontextmanager
-async def _session(url: str, key: str = KEY) -> AsyncIterator[ClientSession]:
-    headers = {"Authorization": f"Bearer {key}"}
+async def _session(url: str, key: str = KEY, *, language: str = "") -> AsyncIterator[ClientSession]:
+    headers = {"Authorization": f"Bearer {key}", "Accept-Language": language}
     async with (
         httpx.AsyncClient(headers=headers, timeout=30) as http,
         streamable_http_client(url, http_client=http) as (reading, writing, _),
@@ -70,6 +79,17 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
         done = await session.call_tool("run", {"picture": image, "pictures": 1})
         assert isinstance(done.content[0], TextContent)
         assert "a square of 1 2 3" in done.content[0].text
+        near = {"picture": image, "prompt": "a dog", "pictures": 1, "strength": 0.25}
+        varied = await session.call_tool("paint", near)
+        assert isinstance(varied.content[0], TextContent)
+        assert varied.content[0].text.startswith("a dog")
+        assert isinstance(varied.content[1], ImageContent)
+        record = read_record(base64.b64decode(varied.content[1].data))
+        assert record is not None
+        assert (record.strength, len(record.start_sha256)) == (0.25, 64)
+        assert await _error(session, "paint", prompt="x", strength=0.5) == (
+            "strength needs a picture to start from."
+        )
         for result in (painted, done):  # or the assistant would read the image as text, too
             assert result.structuredContent is None
         assert await _error(session, "paint", prompt="x", pictures=11) == (
@@ -79,12 +99,16 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
             "pictures must be a whole number."
         )
         assert await _error(session, "paint", prompt="x", picturs=1) == (
-            "paint has no argument picturs; it takes prompt, pictures, seed, recipe."
+            "paint has no argument picturs; it takes "
+            "prompt, pictures, seed, recipe, style, picture, strength, language, "
+            "negative_prompt, steps, guidance_scale, width, height, as_written."
         )
         assert await _error(session, "caption", picture="/tmp/cat.png") == (
             "This is not an image in base64."
         )
-        assert await _error(session, "draw") == "Unknown tool: draw."
+        assert await _error(session, "draw") == (
+            "There is no tool 'draw'; the tools are caption, translate, paint, run."
+        )
 
 
 async def test_mcp_tools_are_described_by_the_limits_of_the_server(
@@ -94,7 +118,7 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
     assert set(tools) == {"caption", "translate", "paint", "run"}
     arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
-    assert len(arguments) == 12
+    assert len(arguments) == 32
     assert all(argument["description"] for argument in arguments)
     says = {name: tool.description or "" for name, tool in tools.items()}
     assert all("seconds" in text and "{" not in text for text in says.values())
@@ -130,11 +154,35 @@ async def test_mcp_reports_progress(serve: Callable[..., Service]) -> None:
     values = [value for value, _, _ in reported]
     assert values == sorted(set(values))
     assert {total for _, total, _ in reported} == {2}
-    assert [message for _, _, message in reported] == [
+    messages = [message for _, _, message in reported]
+    # A run reports to those who follow it; this one may take some steps before the server does.
+    expected = [
         "Waiting for the models.",
         *("Image 1 of 2: step 1 of 2.", "Image 1 of 2: step 2 of 2.", "Image 1 of 2 is finished."),
         *("Image 2 of 2: step 1 of 2.", "Image 2 of 2: step 2 of 2.", "Image 2 of 2 is finished."),
     ]
+    assert messages == [message for message in expected if message in messages]
+    assert {expected[0], expected[-1]} <= set(messages)
+
+
+async def test_mcp_tells_a_client_in_arabic_if_it_prefers_that(shared: Service) -> None:
+    reported: list[str | None] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        reported.append(message)
+
+    async with _session(f"{shared.url}/mcp", language="ar,en;q=0.5") as session:
+        await session.call_tool("paint", {"prompt": "a cat"}, progress_callback=on_progress)
+        assert (reported[0], reported[-1]) == ("في انتظار النماذج.", "اكتملت الصورة 1 من 1.")
+        for name, arguments, says in (
+            ("draw", {}, "لا توجد أداة باسم"),
+            ("paint", {"prompt": "a cat", "picturs": 1}, "لا وسيط باسم \u2068picturs\u2069"),
+            ("paint", {"prompt": "a cat", "pictures": "many"}, "عددًا صحيحًا"),
+            ("caption", {"picture": "x"}, "base64"),
+        ):
+            said = await _error(session, name, **arguments)
+            assert says in said
+            assert re.search("[\u0600-\u06ff]", said)
 
 
 async def test_mcp_reports_progress_while_nothing_happens() -> None:
@@ -145,12 +193,12 @@ async def test_mcp_reports_progress_while_nothing_happens() -> None:
         reported.append(progress)
 
     context: Any = SimpleNamespace(report_progress=report_progress)
-    report = ProgressReporter(context, pictures=2)
+    report = ProgressReporter(context, 2, "en")
     events = [None, Previewed(index=0, step=1, steps=4), None, None]
     for event in events:
         await report(event)
     assert [value for value, _, _ in reported] == [0.0001, 0.25]
-    with patch("marsam.api.mcp.HEARTBEAT_S", 0):
+    with patch("marsam.api.mcp_progress.HEARTBEAT_S", 0):
         for event in [None, None, Previewed(index=0, step=2, steps=4)]:
             await report(event)
     values = [value for value, _, _ in reported]
@@ -158,6 +206,9 @@ async def test_mcp_reports_progress_while_nothing_happens() -> None:
     assert len(values) == 5
     assert values[-1] == 0.5
     assert {message for _, _, message in reported[1:4]} == {"Image 1 of 2: step 1 of 4."}
+    report = ProgressReporter(context, 2, "ar")
+    await report(Previewed(index=0, step=1, steps=4))
+    assert reported[-1][2] == "الصورة 1 من 2: الخطوة 1 من 4."
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", None])
@@ -184,6 +235,44 @@ def test_mcp_stops_a_run_whose_client_left(serve: Callable[..., Service], accept
     with httpx.Client(base_url=url, timeout=30) as client:
         (run,) = client.get("/v1/runs").json()["runs"]
         assert wait_for_end(client, run["id"])["state"] == "stopped"
+
+
+async def test_mcp_cancels_the_call_of_its_session(serve: Callable[..., Service]) -> None:
+    """By the notification; the IDs of the calls are the same in both sessions."""
+    service = serve(KEYS=KEY, SLOW="0.2")
+    arguments = {"prompt": "a cat", "pictures": 10}
+    async with _session(f"{service.url}/mcp") as one, _session(f"{service.url}/mcp") as other:
+        first = asyncio.create_task(one.call_tool("paint", arguments))
+        second = asyncio.create_task(other.call_tool("paint", arguments | {"pictures": 1}))
+        with httpx.Client(base_url=service.url, headers={"X-API-Key": KEY}) as client:
+            while not any(run["pictures"] for run in client.get("/v1/runs").json()["runs"]):
+                await asyncio.sleep(0.1)
+            for request_id in ("1", 99, 1):  # only the last is the call
+                params = CancelledNotificationParams(requestId=request_id)
+                notification = CancelledNotification(params=params)
+                await one.send_notification(ClientNotification(notification))
+            stopped = await first
+            assert stopped.isError
+            assert not (await second).isError
+            runs = client.get("/v1/runs").json()["runs"]
+            states = {run["options"]["paint"]["pictures"]: run["state"] for run in runs}
+            assert states == {10: "stopped", 1: "finished"}
+
+
+async def test_mcp_paints_from_prompts_in_other_languages(serve: Callable[..., Service]) -> None:
+    async with _session(f"{serve(KEYS=KEY).url}/mcp") as session:
+        for language, english in (
+            ("auto", "un chat"),
+            ("fr", "[eng_Latn] un chat"),
+            ("French", "[eng_Latn] un chat"),
+        ):
+            arguments = {"prompt": "un chat", "language": language}
+            said = (await session.call_tool("paint", arguments)).content[0]
+            assert isinstance(said, TextContent)
+            assert said.text.startswith(f"{english}\n")
+        assert "Unknown language 'klingon'" in await _error(
+            session, "paint", prompt="a cat", language="klingon"
+        )
 
 
 async def test_mcp_requires_a_key(serve: Callable[..., Service]) -> None:

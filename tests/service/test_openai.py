@@ -16,6 +16,7 @@ from PIL import Image
 from marsam.api.metrics import Metrics
 from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
+from marsam.options import DEFAULT_STRENGTH
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import fake_studio
@@ -141,13 +142,65 @@ def test_what_cannot_be_done_is_refused(
     assert says in refused.value.body["message"]  # type: ignore[index]
 
 
-def test_edits_and_variations_are_refused(client: openai.OpenAI) -> None:
-    image = ("cat.png", image_bytes())
-    with pytest.raises(openai.UnprocessableEntityError, match="does not paint from images yet"):
-        client.images.edit(image=image, prompt="a dog")
-    refused = pytest.raises(openai.UnprocessableEntityError, match="does not paint from images yet")
-    with refused, pytest.deprecated_call():
-        client.images.create_variation(image=image)
+def test_edits_start_from_the_image(client: openai.OpenAI) -> None:
+    start = image_bytes(200, 30, 20)
+    near = {"strength": 0.25, "seed": 7}
+    for image in (start, [("cat.png", start)]):
+        said = client.images.edit(image=image, prompt="a dog", n=2, size="64x64", extra_body=near)
+        assert said.data is not None
+        assert [one.revised_prompt for one in said.data] == ["a dog", "a dog"]
+        record = read_record(base64.b64decode(said.data[1].b64_json or ""))
+        assert record is not None
+        assert (record.strength, record.seed, record.english) == (0.25, 8, "a dog")
+        picture = opened(said.data[0].b64_json)  # the start picture has a black square
+        assert sum(picture.getpixel((24, 24))) < sum(picture.getpixel((2, 2)))  # type: ignore[arg-type]
+    said = client.images.edit(image=start, prompt="a dog", quality="low", output_format="webp")
+    assert said.data is not None
+    record = read_record(base64.b64decode(said.data[0].b64_json or ""))
+    assert record is not None
+    assert (record.recipe, record.strength) == ("draft", DEFAULT_STRENGTH)
+
+
+def test_variations_show_what_the_caption_of_the_image_says(client: openai.OpenAI) -> None:
+    with pytest.deprecated_call():
+        said = client.images.create_variation(
+            image=image_bytes(200, 30, 20), n=2, response_format="url"
+        )
+    assert said.data is not None
+    assert [one.revised_prompt for one in said.data] == ["a square of 200 30 20"] * 2
+    record = read_record(httpx.get(str(said.data[0].url)).raise_for_status().content)
+    assert record is not None
+    assert record.strength == DEFAULT_STRENGTH
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"mask": ("mask.png", image_bytes())}, "paints whole images and no parts of them"),
+        ({"image": [image_bytes(), image_bytes()]}, "image was sent more than once."),
+        ({"image": b"no image"}, "This is a text file, not a picture."),
+        ({"extra_body": {"strength": 0}}, "strength must be above 0 and at most 1 (got 0.0)."),
+        ({"extra_body": {"strength": 0.01}}, "strength must be at least 0.084 with 12 steps"),
+        ({"extra_body": {"strenght": 1}}, "There is no field 'strenght'; check its name."),
+        ({"n": 11}, "n must be between 1 and 10 (got 11)."),
+        ({"background": "transparent"}, "no transparent background"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(
+    client: openai.OpenAI, fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        client.images.edit(**{"image": image_bytes(), "prompt": "a cat"} | fields)
+    assert says in refused.value.body["message"]  # type: ignore[index]
+
+
+def test_a_stream_of_edits_has_its_own_events(client: openai.OpenAI) -> None:
+    events = list(
+        client.images.edit(image=image_bytes(), prompt="a cat", stream=True, partial_images=1)
+    )
+    assert [one.type for one in events][-1] == "image_edit.completed"
+    assert {one.type for one in events} <= {"image_edit.completed", "image_edit.partial_image"}
+    assert opened(events[-1].b64_json).size == (64, 64)
 
 
 def test_a_stream_shows_previews_and_images(serve: Callable[..., Service]) -> None:
@@ -229,13 +282,33 @@ def picture(url: str | None = None) -> dict[str, Any]:
 
 
 def test_chat_describes_a_picture_in_the_language_of_the_question(client: openai.OpenAI) -> None:
-    said = ask(client, text("What is this?"), picture(), temperature=0.2, max_tokens=300)
+    said = ask(client, text("What is this?"), picture(), temperature=0.2, max_tokens=300, user="me")
     assert said.choices[0].message.content == "a square of 9 8 7"
     assert said.choices[0].finish_reason == "stop"
     assert said.model == "fake-captioner"
+    assert said.usage is None
+    assert said.model_extra == {"ignored": ["model", "max_tokens", "temperature"]}
     arabic = ask(client, picture(), text("ما الذي تراه في الصورة؟"))
     assert arabic.choices[0].message.content == "[arb_Arab] a square of 9 8 7"
     assert ask(client, picture()).choices[0].message.content == "a square of 9 8 7"
+
+
+def test_chat_names_the_messages_that_it_does_not_read(client: openai.OpenAI) -> None:
+    asked: Any = [text("What is this?"), picture()]
+    messages: Any = [
+        {"role": "system", "content": "Answer in verse."},
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": "A square"},
+    ]
+    said = client.chat.completions.create(model="fake-captioner", messages=messages, stop=["."])
+    assert said.model_extra == {"ignored": ["messages.0", "messages.2", "stop"]}
+
+
+def test_images_name_what_has_no_effect(client: openai.OpenAI) -> None:
+    said = client.images.generate(prompt="a cat", model="dall-e-3", style="vivid", user="me")
+    assert (said.model_extra or {})["ignored"] == ["model", "style"]
+    said = client.images.generate(prompt="a cat", model="fake-painter", moderation="auto")
+    assert (said.model_extra or {})["ignored"] == []
 
 
 def test_chat_streams(client: openai.OpenAI) -> None:
@@ -243,7 +316,9 @@ def test_chat_streams(client: openai.OpenAI) -> None:
     chunks = list(ask(client, text("صف الصورة"), picture(), stream=True, stream_options=options))
     words = [one.choices[0].delta.content or "" for one in chunks if one.choices]
     assert "".join(words) == "[arb_Arab] a square of 9 8 7"
-    assert chunks[-1].usage.total_tokens == 0
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage is None
+    assert chunks[0].model_extra == {"ignored": ["model"]}
     assert [one.choices[0].finish_reason for one in chunks if one.choices][-1] == "stop"
 
 

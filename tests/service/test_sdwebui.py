@@ -179,7 +179,7 @@ def test_webuiapi_reads_settings_and_metadata(shared: Service, tmp_path: Path) -
     assert api.get_cmd_flags() == {"api": True}
     assert api.get_scripts() == {"txt2img": [], "img2img": []}
     assert api.get_embeddings() == {"loaded": {}, "skipped": {}}
-    assert api.get_loras() == api.get_sd_vae() == api.get_prompt_styles() == []
+    assert api.get_loras() == api.get_sd_vae() == []
     assert api.refresh_checkpoints() is None
     api.util_wait_for_ready()
     result = api.txt2img(prompt="قطة (زرقاء:1.2)", negative_prompt="a dog", seed=7, steps=3)
@@ -188,8 +188,6 @@ def test_webuiapi_reads_settings_and_metadata(shared: Service, tmp_path: Path) -
     assert said.parameters["Seed"] == "7"
     assert said.parameters["Negative prompt"] == "a dog"
     assert (said.parameters["Size-1"], said.parameters["Model"]) == ("64", MODEL)
-    with pytest.raises(RuntimeError, match="does not paint from images"):
-        api.img2img(images=[result.image], prompt="a cat")
     api.session.close()
 
 
@@ -248,7 +246,7 @@ def test_batches_multiply_and_images_may_be_left_out(client: httpx.Client) -> No
         ({"seed": 2**32}, {"seed": 0}, "0 was used"),
         ({"seed": 2**53, "batch_size": 2}, {"all_seeds": [2**53 % (2**32 - 1)] * 1}, "was used"),
         ({"seed": -1}, {}, ""),
-        ({"cfg_scale": 0}, {"cfg_scale": 1}, "cfg_scale 1 was used"),
+        ({"cfg_scale": 0}, {"cfg_scale": 1}, ""),  # no guidance
         ({"cfg_scale": 5.5}, {"cfg_scale": 5.5}, ""),
         ({"sampler_name": "faithful"}, {"ignored": []}, ""),
         ({"sampler_name": "fake"}, {"ignored": []}, ""),
@@ -267,11 +265,20 @@ def test_what_is_changed_or_has_no_effect_is_told(
     assert bool(told) == bool(info["notes"])
 
 
+def test_notes_are_in_the_language_that_the_client_prefers(client: httpx.Client) -> None:
+    client.headers["Accept-Language"] = "ar"
+    _, info = painted(client, sed=7, seed=2**32)
+    assert info["notes"] == [
+        "البذرة أكبر من الحد؛ استُخدمت 0 بدلًا منها.",
+        "حقول لا أثر لها هنا: \u2068sed\u2069.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        ({"cfg_scale": 31}, "cfg_scale must be between 1 and 30"),
-        ({"cfg_scale": -1}, "cfg_scale must be between 1 and 30"),
+        ({"cfg_scale": 31}, "cfg_scale must be between 0 and 30"),
+        ({"cfg_scale": -1}, "cfg_scale must be between 0 and 30"),
         ({"script_name": "xyz plot"}, "This server has no scripts; switch off xyz plot."),
         ({"alwayson_scripts": {"ADetailer": {"args": []}}}, "switch off ADetailer."),
         ({"override_settings": {"sd_model_checkpoint": "other"}}, "There is no model 'other'"),
@@ -297,3 +304,49 @@ def test_a_picture_says_what_the_answer_says(client: httpx.Client) -> None:
     assert client.post("/options", json={"samples_format": "jpg", "x": 1}).json() == {
         "ignored": ["samples_format", "x"]
     }
+
+
+def test_webuiapi_paints_variations(shared: Service) -> None:
+    start = Image.open(io.BytesIO(image_bytes(200, 30, 20))).resize((128, 64))
+    api = webuiapi.WebUIApi(port=shared.port)
+    near, far, captioned = (
+        api.img2img(images=[start], prompt=prompt, denoising_strength=strength, seed=5, steps=12)
+        for prompt, strength in (("a cat", 0.25), ("a cat", 1), ("", 0.25))
+    )
+    with pytest.raises(RuntimeError, match="a list of one image"):
+        api.img2img(images=[start, start], prompt="a cat")
+    with pytest.raises(RuntimeError, match="whole images and no parts"):
+        api.img2img(images=[start], mask_image=start, prompt="a cat")
+    with pytest.raises(RuntimeError, match="denoising_strength must be above 0"):
+        api.img2img(images=[start], prompt="a cat", denoising_strength=0)
+    with pytest.raises(RuntimeError, match="denoising_strength must be at least 0.084"):
+        api.img2img(images=[start], prompt="a cat", denoising_strength=0.01, steps=12)
+    api.session.close()
+    for result, strength in ((near, 0.25), (far, 1.0), (captioned, 0.25)):
+        assert result.image.size == (512, 512)
+        assert result.info["denoising_strength"] == strength
+        assert result.parameters["denoising_strength"] == strength
+        assert result.parameters["init_images"] is None
+        assert f"Denoising strength: {strength:g}" in result.info["infotexts"][0]
+        assert result.info["ignored"] == ["sampler_name"]  # its own default
+    # The start picture has a black square at its left, which cropping leaves in part.
+    black, colour = (0, 200), (0, 500)
+    assert sum(near.image.getpixel(black)) < sum(near.image.getpixel(colour))
+    assert far.image.getpixel(black) == far.image.getpixel(colour)
+    assert captioned.info["all_prompts"] == ["a square of 200 30 20"]
+    assert any("caption of the image" in note for note in captioned.info["notes"])
+
+
+def test_img2img_without_an_image_is_refused(client: httpx.Client) -> None:
+    for images in (None, [], ["no image!"]):
+        refused = client.post("/img2img", json={"prompt": "a cat", "init_images": images})
+        assert refused.status_code == 422
+        assert "image in base64" in refused.json()["detail"]
+
+
+def test_interrogate_tells_that_there_is_one_captioner(client: httpx.Client) -> None:
+    image = base64.b64encode(image_bytes(9, 8, 7)).decode()
+    for model, ignored in ((None, []), ("clip", []), ("deepdanbooru", ["model"])):
+        body = {"image": image, "model": model}
+        said = client.post("/interrogate", json=body).raise_for_status().json()
+        assert said == {"caption": "a square of 9 8 7", "ignored": ignored}

@@ -23,7 +23,7 @@ from marsam.server.app import create_app
 from marsam.server.keys import MAX_ADDRESSES, MAX_WRONG_KEYS, Keys
 from marsam.server.security import (
     LARGE_BODY_BYTES,
-    MAX_LARGE_BODIES_PER_CLIENT,
+    MAX_LARGE_BODIES,
     SecurityMiddleware,
     require_key,
 )
@@ -335,7 +335,7 @@ async def test_large_bodies_of_one_client_are_bounded() -> None:
     async with client("10.0.0.1") as first, client("10.0.0.2") as second:
         waiting = [
             asyncio.create_task(first.post("/", **large))  # type: ignore[arg-type]
-            for _ in range(MAX_LARGE_BODIES_PER_CLIENT)
+            for _ in range(MAX_LARGE_BODIES // 2)
         ]
         for _ in waiting:
             await started.acquire()

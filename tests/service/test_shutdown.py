@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import httpx
 import pytest
+from PIL import Image
 
 from marsam import Painted, PaintOptions, Previewed, Studio
 from marsam.api.metrics import Metrics
@@ -25,10 +26,12 @@ class BlockedPainter(FakePainter):
     started: Event = field(default_factory=Event)
     release: Event = field(default_factory=Event)
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         self.started.set()
         self.release.wait()
-        yield from super().paint(prompt, options)
+        yield from super().paint(prompt, options, start)
 
 
 @pytest.fixture

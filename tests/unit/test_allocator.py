@@ -2,8 +2,11 @@ import json
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 PROGRAM = """
 import json, resource
@@ -47,3 +50,35 @@ def test_freed_memory_is_reused_until_it_is_trimmed() -> None:
     assert default["last"] > PAGES / 2  # new pages for each layer, filled with zeros
     assert retained["last"] < PAGES / 100
     assert retained["returned"] > PAGES / 2
+
+
+FILE_PROGRAM = """
+import sys
+from pathlib import Path
+from safetensors.torch import load_file
+from marsam.cpu.allocator import release_pages
+
+def of_files():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssFile:")[2].split()[0])
+
+weight = load_file(sys.argv[1])["weight"]
+total = weight.float().sum().item()
+before = of_files()
+release_pages(weight)
+print(before - of_files())
+assert weight.float().sum().item() == total
+weight[0] = 7  # a changed page is not lost
+release_pages(weight)
+assert weight[0] == 7
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes pages back")
+def test_pages_of_replaced_weights_are_returned(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    save_file({"weight": torch.ones(16 * 2**20, dtype=torch.bfloat16)}, file)
+    command = [sys.executable, "-c", FILE_PROGRAM, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0.9 * 32 * 1024

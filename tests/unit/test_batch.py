@@ -26,6 +26,7 @@ from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.discovery import find_images
 from marsam.batch.engine import CAPTION_BATCH_SIZE, LocalEngine, bisect_on_error
 from marsam.batch.pipeline import BatchPipeline
+from marsam.batch.review import Review, digest
 from marsam.batch.rows import Row
 from marsam.batch.tables import (
     AtomicOutput,
@@ -42,7 +43,6 @@ from marsam.notices import Notice
 from marsam.options import BatchOptions
 from marsam.recipes import recipes
 from marsam.results import Caption
-from marsam.review.table import Review, digest
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from tests.helpers.commands import marsam
 from tests.helpers.folders import make_folder
@@ -184,7 +184,7 @@ def test_words_that_a_person_edited_in_a_table_are_never_overwritten(
     ("state", "reviewed"),
     [
         *((state, True) for state in ("Reviewed", " REVIEWED ", "مراجَع", "تمت المراجعة", "done")),
-        *((state, False) for state in ("draft", "DRAFT", "", "مسودة")),
+        *((state, False) for state in ("draft", "DRAFT", "", "مسودة", "Edited", "معدّل")),
     ],
 )
 def test_the_state_is_read_in_any_case_and_in_arabic(
@@ -194,6 +194,79 @@ def test_the_state_is_read_in_any_case_and_in_arabic(
     assert marsam("batch", "photos", "--out", "a.csv") == 0
     edit(Path("a.csv"), state=state)
     assert next(read_rows(Path("a.csv"))).reviewed is reviewed
+
+
+def test_words_that_are_not_approved_yet_are_kept_by_the_next_batch(
+    studio: Studio, capsys: pytest.CaptureFixture[str], exiftool: str
+) -> None:
+    path, _ = make_folder(Path("photos"), 2)
+    outs = ("--out", "a.csv", "--out", "a.html")
+    assert marsam("batch", "photos", *outs) == 0
+    review = Review(Path("a.csv"))
+    texts = {**review.rows[0].texts, "eng_Latn": "a tom cat"}
+    assert review.save(0, texts, digest(review.rows[0]), reviewed=False)
+    review.close()
+    Path("a.corrections.jsonl").unlink()  # the table alone says it, too
+    for _ in range(2):
+        capsys.readouterr()
+        assert marsam("batch", "photos", *outs, "--sidecar", "txt", "--embed", "copies") == 0
+        assert "wrote or approved, and that were kept: 1." in capsys.readouterr().err
+        rows = list(read_rows(Path("a.csv")))
+        assert [(row.english, row.state) for row in rows] == [
+            ("a tom cat", "edited"),
+            (CAT, "draft"),
+        ]
+        sheet = Path("a.html").read_text(encoding="utf-8")
+        assert "a tom cat" in sheet
+        assert "Edited, not reviewed</span>" in sheet
+        assert "Not reviewed</span>" in sheet
+        assert (
+            path.with_name(f"{path.name}.txt").read_text(encoding="utf-8").startswith("a tom cat")
+        )
+    # The copy's text is a person's: a captioner does not write it again.
+    assert (
+        open_picture(Path("copies") / path.relative_to("photos")).info["alt_texts"]["eng_Latn"]
+        == "a tom cat"
+    )
+
+
+def test_a_decorative_picture_has_an_empty_alt_text_everywhere(studio: Studio) -> None:
+    path, _ = make_folder(Path("photos"), 2)
+    outs = ("--out", "a.csv", "--out", "a.xlsx", "--out", "a.html")
+    assert marsam("batch", "photos", *outs) == 0
+    review = Review(Path("a.csv"))
+    assert review.mark_decorative(0, digest(review.rows[0]))
+    review.close()
+    for _ in range(2):
+        command = ("batch", "photos", *outs, "--to", "ar", "--to", "fr", "-n", "1")
+        assert marsam(*command, "--sidecar", "xmp") == 0
+        for name in ("a.csv", "a.xlsx"):
+            row, other = read_rows(Path(name))
+            assert (row.state, set(row.texts.values()), row.pictures) == ("decorative", {""}, ())
+            assert row.reviewed
+            assert other.texts["fra_Latn"]
+        sheet = Path("a.html").read_text(encoding="utf-8")
+        assert f'aria-label="{path.relative_to("photos").as_posix()}"' in sheet
+        assert 'alt="" lang="en"' in sheet
+        assert "screen readers skip it" in sheet
+        packet = path.with_name(f"{path.name}.xmp").read_text(encoding="utf-8")
+        assert "<marsam:decorative>True</marsam:decorative>" in packet
+        assert CAT not in packet
+    # It is no training data.
+    assert marsam("review", "a.csv", "--export", "pairs.jsonl") == 1
+
+
+def test_a_spreadsheet_can_mark_a_picture_as_decorative(studio: Studio) -> None:
+    make_folder(Path("photos"), 2)
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    edit(Path("a.csv"), state="للزينة")
+    assert marsam("batch", "photos", "--out", "a.csv") == 0
+    row, _ = read_rows(Path("a.csv"))
+    assert (row.state, set(row.texts.values())) == ("decorative", {""})
+    # Words that a person wrote win over the mark.
+    edit(Path("a.csv"), state="decorative", en="my own words")
+    row, _ = read_rows(Path("a.csv"))
+    assert (row.state, row.english) == ("reviewed", "my own words")
 
 
 def test_a_table_of_an_earlier_version_has_no_checksums(studio: Studio) -> None:
@@ -474,7 +547,7 @@ def test_a_cluster_starts_no_actors_for_a_text_that_a_reviewer_cleared(
     here = pipeline(FakeCaptioner())
     (row,) = here.rows([path])
     read = replace(row, texts={"eng_Latn": "a tom cat", "arb_Arab": ""}, reviewed=True)
-    context = replace(here.context, reviewed={row.sha256: read})
+    context = replace(here.context, kept={row.sha256: read})
     monkeypatch.setitem(sys.modules, "marsam.cluster.ray_data", None)
     engine = ClusterEngine(plan=Plan(studio="marsam.testing:fake_studio"), context=context)
     assert list(replace(here, engine=engine, context=context).rows([path])) == [read]
@@ -505,7 +578,7 @@ def test_the_latest_correction_counts_whichever_table_it_was_made_in(
     review = Review(tables[0])
     assert review.reopen(0, digest(review.rows[0]))
     review.close()
-    assert current() == [(CAT, "draft")] * 2
+    assert current() == [("fifth", "edited")] * 2  # still a person's words
 
 
 def test_a_correction_that_did_not_reach_its_table_is_kept(studio: Studio) -> None:
@@ -1031,3 +1104,15 @@ def test_a_damaged_cache_is_one_sentence() -> None:
     Path("captions.db").write_bytes(b"this is no database at all" * 100)
     with pytest.raises(JournalError, match=r"captions\.db cannot be used"):
         ResultCache(Path("captions.db"))
+
+
+def test_variations_of_a_folder_start_from_each_picture(studio: Studio) -> None:
+    make_folder(Path("photos"), 2)
+    command = ("batch", "photos", "--out", "a.csv", "-n", "1", "--seed", "3")
+    for strength in ((), ("--strength", "0.5"), ("--strength", "0.25")):
+        assert marsam(*command, *strength) == 0
+    rows = list(read_rows(Path("a.csv")))
+    records = [read_record(Path(name)) for row in rows for name in row.pictures]
+    assert [record and record.strength for record in records] == [0.25, 0.25]
+    assert len({record.start_sha256 for record in records if record}) == 2
+    assert len(list(Path("a-pictures").iterdir())) == 6  # 2 of each strength

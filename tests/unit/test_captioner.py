@@ -1,7 +1,7 @@
 import pytest
 
 from marsam.notices import Notice
-from marsam.stages.captioner import JUNK_WORDS, _best_first, clean_caption
+from marsam.stages.captioner import JUNK_WORDS, best_first, clean_caption
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,5 @@ def test_ordinary_words_are_not_junk() -> None:
 
 def test_candidates_much_worse_than_the_best_are_left_out() -> None:
     texts, scores = ["a cars", "a car", "an old car"], [-0.9, -0.1, -0.3]
-    assert [c.text for c in _best_first(texts, scores, max_gap=0.3)] == ["a car", "an old car"]
+    captions = map(clean_caption, texts, scores)
+    assert [one.text for one in best_first(captions, max_gap=0.3)] == ["a car", "an old car"]

@@ -1,7 +1,9 @@
 import io
 import json
+import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,19 @@ import uvicorn
 from PIL import Image
 
 from marsam import Painted, PaintOptions, Previewed, Studio
+from marsam.cgroup import Limits
+from marsam.cluster import Plan
+from marsam.device import choose_device
 from marsam.errors import JournalError, OptionError
-from marsam.hub.selection import NOT_DOWNLOADED
+from marsam.hub.selection import NOT_DOWNLOADED, join_sources
+from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
+from marsam.journal.journal import Journal
+from marsam.journal.records import NewRun
+from marsam.measurements import write_measurements
 from marsam.notices import Notice
+from marsam.options import DEFAULT_STRENGTH
+from marsam.runs import eta
 from marsam.server.listen import listen
 from marsam.server.security import SecurityMiddleware
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
@@ -84,8 +95,11 @@ def test_a_picture_without_metadata_is_an_error(
     for command in (["show", photo], ["run", "--like", photo]):
         assert marsam(*command) == 1
         assert capsys.readouterr().err == "photo.png has no Marsam metadata.\n"
-    assert marsam("run", photo, "--like", photo) == 1
-    assert "neither a picture nor a prompt" in capsys.readouterr().err
+    for other in (["--prompt", "a cat"], ["-n", "2"], ["--seed", "7"], ["--no-check"]):
+        assert marsam("run", *other, "--like", photo) == 1
+        assert f"as it is recorded; remove {other[0]}" in capsys.readouterr().err.replace(
+            "--pictures", "-n"
+        ).replace("--check", "--no-check")
 
 
 def test_run_and_paint_accept_arabic_prompts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,10 +318,50 @@ def test_models_list_shows_licences(capsys: pytest.CaptureFixture[str]) -> None:
     assert licences["standard", "translator"] == "CC-BY-NC-4.0"
     assert licences["standard", "painter"] == "CreativeML OpenRAIL-M"
     assert all(row["here"] for row in rows if row["set"] == "mini")
+    assert not next(row for row in rows if row["licence"] == "CC-BY-NC-4.0")["commercial"]
+    assert {row["commercial"] for row in rows if row["set"] == "free"} == {True}
+    bytes_per_weight = 4 if choose_device().dtype == "float32" else 2
+    memory = {(row["set"], row["stage"]): row["memory_gigabytes"] for row in rows}
+    assert memory["standard", "captioner"] == pytest.approx(0.47 * bytes_per_weight)
+    assert memory["standard", "painter"] == 2.74
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_models_list_is_read_on_a_narrow_terminal(
+    language: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("MARSAM_LANGUAGE", language)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(eta, "timings_file", lambda: tmp_path / "times.json")
     assert marsam("models", "list") == 0
-    heading, *lines = capsys.readouterr().out.splitlines()
-    licence = heading.index("LICENCE")
-    assert [line[licence:].split(" (")[0] for line in lines] == [row["licence"] for row in rows]
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    words = " ".join(re.sub("[\u2066-\u2069]", "", out).split())
+    for english, arabic in (
+        ("not for commercial use", "لا يُسمح باستخدامه تجاريًا"),
+        ("English to Arabic", "من الإنجليزية إلى العربية"),
+        ("translator: Qwen/Qwen3.5-2B", "المترجم: Qwen/Qwen3.5-2B"),
+        ("time for a picture here: not measured", "زمن الصورة على هذا الجهاز: لم يُقَس"),
+    ):
+        assert (arabic if language == "ar" else english) in words
+
+
+def test_models_list_tells_the_time_that_was_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(eta, "timings_file", lambda: tmp_path / "times.json")
+    device = choose_device()
+    studio = replace(fake_studio(), device=device)
+    key = f"fake-painter, {device.kind} {device.dtype}, {eta.DEFAULT_SIZE}"
+    write_measurements(tmp_path / "times.json", {key: 0.5})
+    monkeypatch.setattr(Studio, "load", lambda *_: studio)
+    assert marsam("models", "list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["models"]
+    (painter,) = (row for row in rows if (row["set"], row["stage"]) == ("mini", "painter"))
+    assert painter["seconds"] == 12  # 12 steps of two passes
 
 
 def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,6 +376,18 @@ def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     labels = [line.split(":")[0] for line in lines]
     assert labels[:3] == ["Marsam", "Models", "Device"]
     assert facts["device"]["reason"] in lines[2]
+
+
+def test_info_shows_the_limits_of_a_container(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(cpus=2.5, memory=12 * 2**30)
+    monkeypatch.setattr("marsam.cli.info.read_limits", lambda: limits)
+    assert marsam("info", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["limits"] == {"cpus": 2.5, "memory": 12 * 2**30}
+    assert marsam("info") == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("Container")]
+    assert line.endswith("at most 2.5 CPUs, 12.0 GiB of memory")
 
 
 @pytest.mark.parametrize(
@@ -340,24 +406,26 @@ def test_help_shows_the_defaults(
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "stages"),
     [
-        ("run", "photo.png"),
-        ("caption", "photo.png"),
-        ("translate", "a cat"),
-        ("paint", "قطة"),
-        ("batch", ".", "--out", "captions.csv"),
-        ("studio", "--port", "1"),
-        ("serve", "--port", "1"),
+        (("run", "photo.png"), ("captioner", "translator", "painter")),
+        (("caption", "photo.png"), ("captioner", "translator")),
+        (("translate", "a cat"), ("translator",)),
+        (("paint", "قطة"), ("captioner", "translator", "painter")),
+        (("batch", ".", "--out", "a.csv"), ("captioner", "translator")),
+        (("batch", ".", "--out", "a.csv", "-n", "1"), ("captioner", "translator", "painter")),
+        (("studio", "--port", "1"), ("captioner", "translator", "painter")),
+        (("serve", "--port", "1"), ("captioner", "translator", "painter")),
     ],
 )
-def test_every_command_that_translates_accepts_a_translator(
-    photo: str, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+def test_every_command_accepts_the_models_of_its_stages(
+    photo: str, command: tuple[str, ...], stages: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str | None] = []
+    asked: list[dict[str, object]] = []
 
-    def load(*_: object, translator: str | None = None, **__: object) -> Studio:
-        asked.append(translator)
+    def load(_models: object = None, *, device: object = None, **others: object) -> Studio:
+        named = {stage: model for stage, model in others.items() if model is not None}
+        asked.append(named | {"translator": join_sources(named["translator"])})  # type: ignore[arg-type]
         return fake_studio()
 
     def full() -> None:
@@ -365,16 +433,63 @@ def test_every_command_that_translates_accepts_a_translator(
 
     monkeypatch.setattr(Studio, "load", load)
     monkeypatch.setattr("marsam.server.app.Journal", full)  # so that nothing is served
-    marsam(*command, "--translator", "my/own")
-    assert asked == ["my/own"]
+    words = [word for stage in stages for word in (f"--{stage}", f"my/{stage}")]
+    marsam(*command, *words, "--translator", "my/second")
+    wanted = {stage: f"my/{stage}" for stage in stages}
+    assert asked == [wanted | {"translator": "my/translator + my/second"}]
 
 
-@pytest.mark.parametrize("command", [("serve",), ("batch", ".", "--out", "captions.csv")])
-def test_cluster_excludes_translator(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+def test_a_model_that_would_do_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert marsam("paint", "a cat", "--no-check", "--captioner", "my/own") == 1
+    assert "Remove --captioner." in capsys.readouterr().err
+    assert marsam("batch", ".", "--out", "a.csv", "--painter", "my/own") == 1
+    assert "ask for them with -n" in capsys.readouterr().err
+    for command in (["caption", "a.png", "--painter"], ["translate", "a", "--captioner"]):
+        assert marsam(*command, "my/own") == 2
+
+
+@pytest.mark.parametrize("command", [("serve",), ("batch", ".", "--out", "a.csv")])
+def test_a_cluster_loads_the_models_that_are_named(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert marsam(*command, "--cluster", "local", "--translator", "my/own") != 0
-    assert "Remove --translator." in capsys.readouterr().err
+    plans: list[Plan] = []
+
+    def stop(plan: Plan, **_: object) -> Studio:
+        plans.append(plan)
+        raise OptionError("enough")
+
+    monkeypatch.setattr(Plan, "create_studio", stop)
+    monkeypatch.setattr("marsam.cluster.cluster_studio", lambda _, plan: stop(plan))
+    assert marsam(*command, "--cluster", "local", "--models", "mini", "--captioner", "my/own") == 1
+    assert [(plan.models, plan.captioner.model) for plan in plans] == [("mini", "my/own")]
+
+
+def test_resume_takes_the_models_that_the_run_was_started_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def load(models: str | None, *, device: object = None, **others: object) -> Studio:
+        asked.append((models, *others.values()))
+        return fake_studio()
+
+    monkeypatch.setattr(Studio, "load", load)
+    stages = ("captioner", "translator", "painter")
+    for names, arguments in (
+        (("marsam/mini-captioner", "my/words", "marsam/mini-painter"), ()),
+        (("my/eyes", "my/words", "my/hand"), ("--painter", "other")),
+        (("own-eyes", "my/words", "own-hand"), ()),
+    ):
+        with closing(Journal()) as journal:
+            models = dict(zip(stages, names, strict=True))
+            run = journal.insert(NewRun(client="me", prompt="a cat", models=models)).id
+            journal.finish(run, "stopped", error=None, seconds={})
+        assert marsam("runs", "resume", run, *arguments) == 1  # the fakes are other models
+    assert asked == [
+        ("mini", None, "my/words", None),
+        (None, "my/eyes", "my/words", "other"),
+        (None, None, "my/words", None),
+    ]
 
 
 def test_what_the_models_do_not_know_is_said(
@@ -414,9 +529,11 @@ def test_every_option_of_the_painter_is_on_the_command_line(
     painter = studio.painter
     assert isinstance(painter, FakePainter)
 
-    def recorded(prompt: str, given: PaintOptions) -> Iterator[Previewed | Painted]:
+    def recorded(
+        prompt: str, given: PaintOptions, start: Image.Image | None
+    ) -> Iterator[Previewed | Painted]:
         painted.append(given)
-        return FakePainter.paint(painter, prompt, given)
+        return FakePainter.paint(painter, prompt, given, start)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(painter, "paint", recorded)
@@ -433,3 +550,75 @@ def test_every_option_of_the_painter_is_on_the_command_line(
 def test_a_wrong_size_is_one_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     assert marsam("paint", "a cat", "--size", "large") == 1
     assert capsys.readouterr().err == "size must be like 512x512.\n"
+
+
+def test_variations_keep_the_picture_and_are_repeated_from_the_journal(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("run", photo, "-n", "1", "--seed", "7", "--strength", "0.25") == 0
+    assert marsam("paint", "a dog", "--from-image", photo, "-n", "1", "--seed", "8") == 0
+    near, words = (read_record(Path(f"pictures/marsam-{seed}.png")) for seed in (7, 8))
+    assert near is not None
+    assert words is not None
+    assert (near.english, near.strength) == ("a cat on a blue background", 0.25)
+    assert (words.english, words.strength) == ("a dog", DEFAULT_STRENGTH)
+    assert near.start_sha256 == words.start_sha256
+    with Image.open("pictures/marsam-7.png") as picture:
+        red, _green, blue = picture.getpixel((0, 0))  # type: ignore[misc]
+        assert red > blue  # three quarters of the red photo
+    Path(photo).unlink()
+    capsys.readouterr()
+    for seed in (7, 8):
+        like = f"pictures/marsam-{seed}.png"
+        assert marsam("run", "--like", like, "--out", "again", "--json") == 0
+        (row,) = json.loads(capsys.readouterr().out)["pictures"]
+        assert open_picture(row["path"]) == open_picture(like)
+    assert marsam("show", "pictures/marsam-7.png") == 0
+    assert "Denoising strength: 0.25" in capsys.readouterr().out
+
+
+def test_a_variation_is_repeated_only_from_its_own_start_picture(
+    photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam("run", photo, "-n", "1", "--seed", "7", "--strength", "0.5") == 0
+    assert marsam("paint", "a cat", "-n", "1", "--seed", "9") == 0
+    with closing(Journal()) as journal:
+        for run in journal.runs(None):
+            journal.delete(None, run.id)
+    Image.new("RGB", (32, 32), "blue").save("other.png")
+    like = ("--like", "pictures/marsam-7.png", "--out", "again")
+    capsys.readouterr()
+    assert marsam("run", *like) == 1
+    assert "not stored here; give that one, too" in capsys.readouterr().err
+    assert marsam("run", "other.png", *like) == 1
+    assert "This is not the picture" in capsys.readouterr().err
+    assert marsam("run", photo, *like) == 0
+    assert open_picture("again/marsam-7.png") == open_picture("pictures/marsam-7.png")
+    assert marsam("run", photo, "--like", "pictures/marsam-9.png") == 1
+    assert "from words alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["paint", "a cat", "--strength", "0.5"], "strength needs a picture to start from."),
+        (["run", "photo.png", "--strength", "0"], "strength must be above 0"),
+        (["run", "photo.png", "--strength", "0.01"], "must be at least 0.084 with 12 steps"),
+    ],
+)
+def test_a_strength_without_effect_is_refused(
+    photo: str, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marsam(*command) == 1
+    assert said in capsys.readouterr().err
+    assert not Path("pictures").exists() or not list(Path("pictures").iterdir())
+
+
+def test_a_painter_that_cannot_start_from_a_picture_says_so(
+    photo: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = replace(fake_studio(), painter=FakePainter(variations=False))
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: plain)
+    assert marsam("run", photo, "--strength", "0.5") == 1
+    assert "paints from words alone" in capsys.readouterr().err
+    assert marsam("run", photo, "-n", "1") == 0

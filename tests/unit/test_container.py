@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 import yaml  # type: ignore[import-untyped]
+from tools.lock import locked
 from typer.testing import CliRunner
 
 from marsam import OptionError
@@ -30,7 +31,7 @@ from marsam.server import app
 from marsam.server.app import create_app
 from marsam.server.keys import load_keys
 from marsam.server.options import ServerOptions
-from marsam.server.security import require_key
+from marsam.server.security import OPEN_PATHS, require_key
 from marsam.testing import fake_studio
 from tests.helpers.serving import free_port
 
@@ -149,12 +150,16 @@ def test_the_health_check_succeeds_while_the_server_runs(
     server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error"))
     check = json.loads(re.sub(r"^.*?CMD ", "", one("HEALTHCHECK")))
 
-    def ask() -> int:
+    readiness = kubernetes_pod()["containers"][0]["readinessProbe"]["exec"]["command"]
+    ready_check = [word.replace("7860", str(port)) for word in readiness]
+
+    def ask(check: list[str] = check) -> int:
         command = [sys.executable if word == "python" else word for word in check]
-        done = subprocess.run(command, env={"PORT": str(port)}, capture_output=True)
-        return done.returncode
+        environment = {"PORT": str(port), "MARSAM_KEY": "k" * 32}
+        return subprocess.run(command, env=environment, capture_output=True).returncode
 
     assert ask() != 0, "the server has not started"
+    assert ask(ready_check) != 0
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -162,6 +167,10 @@ def test_the_health_check_succeeds_while_the_server_runs(
             thread.join(0.05)
             assert thread.is_alive()
         assert ask() == 0
+        assert ask(ready_check) == 0
+        scheduler.close()
+        assert ask() == 0, "a restart would not help"
+        assert ask(ready_check) != 0
     finally:
         server.should_exit = True
         thread.join()
@@ -181,16 +190,27 @@ def test_the_copied_files_are_enough_for_the_wheel() -> None:
     assert all((ROOT / name).exists() for name in copied)
     project, wheel = PROJECT["project"], PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = [project["readme"], *project["license-files"], *wheel["packages"], "pyproject.toml"]
-    assert {name.partition("/")[0] for name in needed} == copied
+    assert {name.partition("/")[0] for name in needed} == copied - {"locks/container.txt"}
 
 
 def test_the_image_installs_the_dependencies_of_the_project() -> None:
-    steps = " ".join(rest for name, rest in instructions() if name == "RUN")
-    (torch,) = [name for name in PROJECT["project"]["dependencies"] if name.startswith("torch")]
-    assert f'"{torch}"' in steps, "the same torch as pyproject.toml"
-    (extras,) = re.findall(r'"\.\[(.*?)\]"', steps)
-    assert set(extras.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
-    assert "libfribidi0" in steps
+    steps = [rest for name, rest in instructions() if name == "RUN"]
+    (torch,) = [one for one in locked(ROOT / "locks" / "check.txt") if one.startswith("torch==")]
+    installs = [step for step in steps if "pip install" in step]
+    assert f'"{torch}"' in installs[0]
+    # What is not locked by a hash is not downloaded.
+    for step in installs[1:]:
+        assert "--no-deps" in step
+        assert ("--require-hashes" in step) != ("--no-build-isolation ." in step)
+    assert "pip check" in installs[-1]
+    assert "libfribidi0" in " ".join(steps)
+
+
+def test_the_images_are_pinned_by_digest() -> None:
+    images = [compose()["services"]["database"]["image"]]
+    images += [rest for name, rest in instructions() if name == "ARG" and rest.startswith("PYTHON")]
+    for image in images:
+        assert re.fullmatch(r"\S+\d+\.\d+\S*-bookworm@sha256:[0-9a-f]{64}", image)
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda", "tpu"])
@@ -240,7 +260,9 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
     engine = open_engine(Path(), ours["environment"]["MARSAM_JOURNAL"])
     assert engine.dialect.driver == "psycopg"
     secrets = {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"}
-    assert secrets | {"MARSAM_TRUSTED_PROXIES", "MARSAM_PUBLIC_URL"} == set(ours["environment"])
+    choices = {f"MARSAM_{name}" for name in ("MODELS", "CAPTIONER", "TRANSLATOR", "PAINTER")}
+    proxy = {"MARSAM_TRUSTED_PROXIES", "MARSAM_PUBLIC_URL"}
+    assert secrets | choices | proxy == set(ours["environment"])
 
 
 def test_compose_writes_to_its_volumes_only() -> None:
@@ -254,11 +276,47 @@ def test_compose_writes_to_its_volumes_only() -> None:
     } == set(found["volumes"])
 
 
+def test_compose_takes_all_rights_that_no_service_needs() -> None:
+    for service in compose()["services"].values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"]
+        assert service["mem_limit"]
+        assert service["pids_limit"]
+        assert service["stop_grace_period"]
+    database = compose()["services"]["database"]
+    assert database["user"] == "postgres"  # without rights, it could not change from root to that
+    assert "/var/run/postgresql" in database["tmpfs"]  # of its socket
+
+
 def test_compose_cuda_builds_for_and_reserves_an_nvidia_gpu() -> None:
     ours = compose("compose.cuda.yaml")["services"]["marsam"]
     assert ours["build"]["args"]["TORCH"] == "cuda"
     (device,) = ours["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
+
+
+def kubernetes_pod() -> dict[str, Any]:
+    """The pod of docs/docker.md."""
+    page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return dict(yaml.safe_load(block))
+
+
+def test_the_pod_of_the_documentation_fits_the_image() -> None:
+    pod = kubernetes_pod()
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsUser"] == int(one("USER"))
+    ports = [(port["name"], str(port["containerPort"])) for port in container["ports"]]
+    assert ports == [("http", one("EXPOSE"))]
+    for name in ("startupProbe", "livenessProbe"):
+        get = container[name]["httpGet"]
+        assert (get["path"], get["port"]) == ("/healthz", "http")
+        assert get["path"] in OPEN_PATHS
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounted == {"data": one("VOLUME"), "tmp": "/tmp"}
+    assert set(mounted) == {volume["name"] for volume in pod["volumes"]}
+    assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
 def test_dockerignore_excludes_bytecode_caches() -> None:

@@ -130,6 +130,8 @@ def test_messages_are_quoted_as_the_program_words_them(name: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
+    catalogue = ROOT / "src" / "marsam" / "locale" / "ar.po"
+    literals += catalogue.read_text(encoding="utf-8").replace("`", "")
     page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     symptoms = "\n".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
     quoted = re.findall("`[^`]+`|«[^»]+»", symptoms)

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from marsam.batch.cache import ResultCache
 from marsam.errors import JournalError, ModelDamaged, is_disk_full, map_model_errors
@@ -45,3 +46,16 @@ def test_an_index_out_of_range_in_a_model_is_one_sentence() -> None:
         map_model_errors("translating"),
     ):
         raise IndexError("index out of range in self")
+
+
+def test_a_tokenizer_that_gives_up_is_a_damaged_model(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its error, PanicException, is no Exception, and would end the thread of a server's worker."""
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a+)+$"), "isolated")
+    with pytest.raises(ModelDamaged, match="retry-limit"), map_model_errors("translating"):
+        tokenizer.encode("a" * 2000 + "!")
+
+
+def test_an_interrupt_is_no_error_of_a_model() -> None:
+    with pytest.raises(KeyboardInterrupt), map_model_errors("painting"):
+        raise KeyboardInterrupt

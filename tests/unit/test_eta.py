@@ -8,6 +8,7 @@ from PIL import Image
 
 from marsam import PaintOptions, Picture, Recipe
 from marsam.recipes import recipes
+from marsam.runs.cost import cost_of
 from marsam.runs.eta import TimeEstimator
 from marsam.testing import fake_studio
 
@@ -42,16 +43,34 @@ def test_one_picture_gives_an_estimate_for_every_recipe() -> None:
     assert times[Recipe.FAITHFUL] == pytest.approx(10 * 100 / (2 * balanced.steps))
 
 
+def test_without_guidance_a_picture_takes_half_the_time() -> None:
+    estimator = TimeEstimator(fake_studio())
+    guided, off = (PaintOptions(pictures=1, steps=10, guidance_scale=g) for g in (None, 0))
+    estimator.update(painted(10), 5.0)
+    assert (estimator.estimate(guided), estimator.estimate(off)) == (5.0, 2.5)
+    assert cost_of(off, estimator.studio.painter) * 2 == cost_of(guided, estimator.studio.painter)
+    # A picture without guidance took half the passes, too.
+    estimator = TimeEstimator(fake_studio())
+    estimator.update(dataclasses.replace(painted(10), guidance_scale=1.0), 5.0)
+    assert (estimator.estimate(guided), estimator.estimate(off)) == (10.0, 5.0)
+
+
 def test_measurements_are_kept_between_starts(tmp_path: Path) -> None:
     file = tmp_path / "new" / "estimator.json"
     TimeEstimator(fake_studio(), file).update(painted(10), 5.0)
     assert TimeEstimator(fake_studio(), file).estimate(PaintOptions(pictures=1, steps=10)) == 5.0
 
 
-def test_another_size_has_no_estimate() -> None:
+def test_another_size_is_estimated_by_its_pixels_and_spoils_no_other_estimate() -> None:
     estimator = TimeEstimator(fake_studio())
-    estimator.update(painted(10), 5.0)
-    assert estimator.estimate(PaintOptions(width=512, height=512)) is None
+    large = PaintOptions(width=512, height=512, pictures=1, steps=10)
+    assert estimator.estimate(large) is None
+    estimator.update(painted(10), 5.0)  # 64×64
+    assert estimator.estimate(large) == pytest.approx(5.0 * 64)
+    picture = dataclasses.replace(painted(10), image=Image.new("RGB", (512, 512)))
+    estimator.update(picture, 60.0, default_size=False)
+    assert estimator.estimate(large) == pytest.approx(60)
+    assert estimator.estimate(PaintOptions(pictures=1, steps=10)) == pytest.approx(5)
 
 
 def test_a_blocked_picture_is_no_measurement() -> None:
@@ -67,3 +86,11 @@ def test_a_damaged_file_of_measurements_is_replaced(tmp_path: Path, junk: bytes)
     estimator = TimeEstimator(fake_studio(), file)
     estimator.update(painted(10), 5.0)
     assert estimator.estimate(PaintOptions(pictures=1, steps=10)) == 5.0
+
+
+def test_a_variation_takes_the_time_of_the_steps_that_it_does() -> None:
+    estimator = TimeEstimator(fake_studio())
+    estimator.update(dataclasses.replace(painted(10), strength=0.5), 5.0)
+    whole = estimator.estimate(PaintOptions(pictures=1, steps=10))
+    half = estimator.estimate(PaintOptions(pictures=2, steps=10, strength=0.25))
+    assert (whole, half) == (10.0, 4.0)

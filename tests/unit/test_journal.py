@@ -10,8 +10,9 @@ from marsam import Painted, PaintOptions, RunOptions
 from marsam.errors import JournalError, RunMissing
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
+from marsam.journal.database import NEW_IN_2
 from marsam.journal.journal import Journal
-from marsam.journal.records import NewRun
+from marsam.journal.records import Draft, NewRun
 from marsam.notices import Notice
 from marsam.results import Caption, Captioned, Checked, Prompted
 from marsam.testing import fake_studio
@@ -111,6 +112,45 @@ def test_an_active_run_of_a_dead_process_is_interrupted(tmp_path: Path) -> None:
     assert Journal(tmp_path).run("amal", run).state == "running"  # by another process
     first.close()
     assert Journal(tmp_path).run("amal", run).state == "interrupted"
+
+
+def test_a_journal_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    run = painted(Journal(tmp_path), "amal")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'journal.db'}")
+    with engine.begin() as database:
+        for column in NEW_IN_2:
+            table = column.table.name
+            database.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column.name}"))
+        database.execute(sa.text("UPDATE schema_version SET version = 1"))
+    engine.dispose()
+    kept = Journal(tmp_path).run("amal", run)
+    assert len(kept.pictures) == 2
+    assert (kept.draft, kept.random_seed) == (None, False)
+    Journal(tmp_path)  # and opens once more
+
+
+def test_corrected_texts_are_stored_beside_the_pictures_of_the_earlier_ones(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    prompt = fake_studio().prompts.pair("a red cat", "قطة حمراء", RunOptions())
+    described = journal.insert(NewRun(client="amal", image=PHOTO)).id
+    assert not journal.correct_text("amal", described, prompt)  # in progress
+    journal.finish(described, "finished")
+    draft = Draft(english="a red", arabic="قطة حمراء", edited="en", prompt=prompt)
+    journal.save_draft("amal", described, draft)
+    assert journal.run("amal", described).draft == draft
+    assert not journal.correct_text("basim", described, prompt)
+    assert journal.correct_text("amal", described, prompt)
+    kept = journal.run("amal", described)
+    assert (kept.prompt, kept.draft) == (prompt, None)
+    # The words of a picture are those that it was painted from.
+    run = painted(journal, "amal")
+    assert not journal.correct_text("amal", run, prompt)
+    journal.save_draft("basim", run, draft)
+    assert journal.run("amal", run).draft is None
+    journal.save_draft("amal", run, draft)
+    kept = journal.run("amal", run)
+    assert kept.draft == draft
+    assert kept.prompt != prompt
 
 
 def test_a_newer_journal_is_refused_and_not_changed(tmp_path: Path) -> None:

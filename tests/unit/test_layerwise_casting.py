@@ -81,6 +81,15 @@ def test_the_skipped_weight_stays_float32() -> None:
     assert network.embedding.weight.dtype == torch.float16
 
 
+def test_what_a_model_keeps_in_float32_stays() -> None:
+    network = Network()
+    network._keep_in_fp32_modules = ["conv"]  # type: ignore[assignment]
+    network._keep_in_fp32_modules_strict = {"0"}  # type: ignore[assignment]
+    apply_layerwise_casting(network)
+    assert network.conv.weight.dtype == network.mlp[0].weight.dtype == torch.float32
+    assert network.embedding.weight.dtype == torch.float16
+
+
 def test_no_weight_is_a_view_of_the_file(tmp_path: Any) -> None:
     from safetensors.torch import load_file, save_file
 

@@ -23,6 +23,7 @@ from marsam.imaging.metadata import (
     save_with_record,
 )
 from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, alt_texts
+from marsam.options import MAX_RAW_CHARACTERS
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp"]
 RECORD = Record(
@@ -51,6 +52,7 @@ HARD = replace(
     negative_prompt=AWKWARD + "n",
     painter=AWKWARD,
 )
+VARIATION = replace(RECORD, strength=0.35, start_sha256="0f" * 32)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def user_comment(path: Path) -> str:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("record", [RECORD, HARD], ids=["plain", "awkward"])
+@pytest.mark.parametrize("record", [RECORD, HARD, VARIATION], ids=["plain", "awkward", "variation"])
 def test_saved_records_are_read_back(
     record: Record, suffix: str, image: Image.Image, tmp_path: Path
 ) -> None:
@@ -117,14 +119,16 @@ def test_other_file_endings_are_rejected(name: str, image: Image.Image, tmp_path
 def test_texts_over_the_limit_are_rejected_before_writing(
     image: Image.Image, tmp_path: Path
 ) -> None:
-    long = replace(RECORD, prompt="قط " * 15_000)
+    long = replace(RECORD, prompt="قط " * 3_000, english="ق" * 10_000, arabic="ق" * 10_000)
     with pytest.raises(OptionError, match="JPEG"):
         save_with_record(image, long, tmp_path / "a.jpg")
     assert read_record(save_with_record(image, long, tmp_path / "a.png")) == long
     for suffix in SUFFIXES:
         with pytest.raises(OptionError, match="too long"):
             save_with_record(
-                image, replace(long, prompt="x" * MAX_XMP_BYTES), tmp_path / f"b{suffix}"
+                image,
+                replace(RECORD, prompt="x" * (MAX_RAW_CHARACTERS + 1)),
+                tmp_path / f"b{suffix}",
             )
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
@@ -358,7 +362,7 @@ def test_from_json_checks_the_version() -> None:
     assert data["format"] == 1
     assert Record.from_json(RECORD.to_json()) == RECORD
     with pytest.raises(PictureError, match="newer Marsam"):
-        Record.from_json(json.dumps({"format": 2, "all": "new"}))
+        Record.from_json(json.dumps({"format": 3, "all": "new"}))
     assert Record.from_json(json.dumps({**data, "guidance_scale": 7, "more": 1})) == replace(
         RECORD, guidance_scale=7.0
     )
@@ -384,6 +388,16 @@ def test_json_with_invalid_values_is_rejected(changes: dict[str, Any]) -> None:
     data = {**json.loads(RECORD.to_json()), **changes}
     with pytest.raises(PictureError, match="damaged"):
         Record.from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize("name", ["english", "arabic", "prompt", "negative_prompt", "painter"])
+def test_texts_of_a_record_are_bounded(name: str) -> None:
+    """A page keeps them as long as it is open."""
+    data = {**json.loads(RECORD.to_json()), name: "x" * (MAX_RAW_CHARACTERS + 1)}
+    with pytest.raises(PictureError, match="damaged"):
+        read_record(
+            png_with(f'<r xmlns="{XMP_NAMESPACE}"><record>{json.dumps(data)}</record></r>'.encode())
+        )
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"format": 1}', "NaN", "1" * 5000])
@@ -469,3 +483,10 @@ def test_a_text_chunk_is_no_alt_text() -> None:
     info.add_text("alt_texts", "hello")
     Image.new("RGB", (9, 9)).save(buffer, "PNG", pnginfo=info)
     assert open_picture(buffer.getvalue()).info == {}
+
+
+def test_an_older_marsam_refuses_only_what_it_would_misread() -> None:
+    """It knows no start picture, and would paint a variation from words alone."""
+    assert json.loads(RECORD.to_json())["format"] == 1
+    assert json.loads(VARIATION.to_json())["format"] == 2
+    assert infotext(VARIATION).endswith("Denoising strength: 0.35")

@@ -7,8 +7,10 @@ import marsam
 def test_the_public_names_are_these() -> None:
     # These names are the public API; removing one breaks users' code.
     assert sorted(marsam.__all__) == [
+        "ArabicCaption",
         "Cancelled",
         "Caption",
+        "CaptionLength",
         "CaptionOptions",
         "Captioned",
         "Captioner",

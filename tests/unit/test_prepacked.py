@@ -56,6 +56,40 @@ def test_prepacked_convolution_is_bit_equal(kernel: int, groups: int, stride: in
 
 
 @pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_takes_images_of_one_size_after_another(groups: int) -> None:
+    torch.manual_seed(0)
+    layer: Any = nn.Conv2d(96, 96, 3, padding=1, groups=groups).bfloat16()
+    images = [torch.randn(2, 96, side, side).bfloat16() for side in (16, 4, 16, 9)]
+    with torch.inference_mode():
+        wanted = [layer(one) for one in images]
+        prepack_weights(layer, BFLOAT16)
+        for one, result in zip(images, wanted, strict=True):
+            torch.testing.assert_close(layer(one), result)
+        changed = layer.weight.to_dense() if layer.weight.is_mkldnn else layer.weight
+        layer.forward.set_weight(changed * 2)
+        torch.testing.assert_close(
+            layer(images[1]) - layer.bias[:, None, None],
+            2 * (wanted[1] - layer.bias[:, None, None]),
+            rtol=0.05,
+            atol=0.05,
+        )
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_convolution_is_prepacked_while_another_model_is_loaded() -> None:
+    accelerate: Any = pytest.importorskip("accelerate")
+    layer: Any = nn.Conv2d(96, 96, 3, padding=1).bfloat16()
+    images = torch.randn(1, 96, 8, 8).bfloat16()
+    with torch.inference_mode():
+        wanted = layer(images)
+        prepack_weights(layer, BFLOAT16)
+        with accelerate.init_empty_weights():  # what it changes holds for all threads
+            torch.testing.assert_close(layer(images), wanted)
+    assert layer.weight.device.type == "cpu"
+
+
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("bias", [True, False])
 def test_prepacked_geglu_matches_geglu(bias: bool) -> None:
     torch.manual_seed(0)

@@ -9,17 +9,30 @@ from typing import cast
 import pytest
 
 from marsam.device import Device
+from marsam.hub.catalog import FREE
 from marsam.journal.journal import Journal
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
-from marsam.testing import FakeCaptioner, FakeTranslator, fake_studio
+from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from marsam.web import render
-from marsam.web.layout import Components
+from marsam.web.layout import Components, _sizes, offered_sets
+from marsam.web.settings import MINI_SIZES, SIZES
 from marsam.web.strings import STRINGS
 from marsam.web.view import View
 
-COMPONENTS = cast(Components, SimpleNamespace(summary="summary", about_text="about"))
+COMPONENTS = cast(
+    Components,
+    SimpleNamespace(
+        **{
+            name: name
+            for name in ("summary", "offered", "download_models", "use_models", "style_models")
+        },
+        about_text="about",
+        gallery=None,
+        offer_download=True,
+    ),
+)
 
 
 @pytest.fixture
@@ -49,6 +62,16 @@ def test_a_model_that_replaces_one_of_the_set_has_its_own_licence(tmp_path: Path
     assert captioner.endswith("<td></td>")
 
 
+def test_each_model_of_a_translator_has_its_licence(tmp_path: Path) -> None:
+    names = "Helsinki-NLP/opus-mt-tc-big-en-ar + me/ar-en"
+    html = about(replace(fake_studio(), translator=FakeTranslator(name=names)), tmp_path)
+    known, _, unknown = html.partition("Helsinki-NLP/opus-mt-tc-big-en-ar<")[2].partition(
+        "me/ar-en<"
+    )
+    assert ">CC-BY-4.0<" in known
+    assert "CC-BY" not in unknown.partition("</tr>")[0]
+
+
 def test_the_reason_for_the_device_is_in_both_languages(tmp_path: Path) -> None:
     device = Device(kind="cpu", dtype="float32", reason="no GPU here")
     html = about(replace(fake_studio(), device=device), tmp_path)
@@ -61,20 +84,58 @@ def test_downloaded_models_are_shown_without_a_restart(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloaded = False
-    monkeypatch.setattr(render, "full_models_downloaded", lambda: downloaded)
+    monkeypatch.setattr(render, "is_downloaded", lambda _: downloaded)
     view = View(COMPONENTS, scheduler)
     summary = COMPONENTS.summary
     assert STRINGS["models_missing"].en in view.show_models()[summary]
+    assert view.show_models()["download_models"]["visible"]
     downloaded = True
-    assert STRINGS["models_after_restart"].en in view.show_models()[summary]
+    shown = view.show_models()
+    assert STRINGS["models_ready"].en in shown[summary]
+    assert not shown["download_models"]["visible"]
+    assert shown["use_models"]["visible"]
 
 
-def test_mini_models_in_spite_of_full_ones_are_a_choice(
+def test_the_sets_that_fit_are_offered_with_size_and_terms(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "full_models_downloaded", lambda: True)
-    summary = View(COMPONENTS, scheduler).show_models()[COMPONENTS.summary]
-    assert STRINGS["models_chosen"].en in summary
+    view = View(COMPONENTS, scheduler)
+    device = Device(kind="cpu", dtype="bfloat16", reason="a test")
+    lines = [render.offered_set(one, "en") for one in offered_sets(device)]
+    assert lines[0] == "standard: photographs, 202 languages · 7.2 GB · not for commercial use"
+    assert lines[1].startswith(
+        "free: photographs, English and Arabic · 5.7 GB · free to use, except"
+    )
+    arabic = render.offered_set(FREE, "ar")
+    assert arabic.startswith("free: للصور الفوتوغرافية")
+    assert "5.7 غيغابايت" in arabic
+    # Only one of them is on this machine.
+    monkeypatch.setattr(render, "is_downloaded", lambda one: one is FREE)
+    shown = view.show_models()
+    assert shown["offered"]["value"] == "free"
+    assert shown["use_models"]["visible"]
+    shown = view.show_models("standard")
+    assert shown["offered"]["value"] == "standard"
+    assert shown["download_models"]["visible"]
+    assert not shown["use_models"]["visible"]
+    assert view.chosen_set("no such set") is FREE
+
+
+def test_what_does_not_fit_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device(kind="cpu", dtype="bfloat16", reason="a test")
+    for gigabytes, names in ((16, ["standard", "free"]), (6.45, ["free"]), (2, ["standard"])):
+        monkeypatch.setattr(Device, "memory_gigabytes", gigabytes)
+        assert [one.name for one in offered_sets(device)][:2] == names
+    monkeypatch.setattr(Device, "memory_gigabytes", 5.5)
+    gpu = replace(device, kind="cuda")
+    assert [one.name for one in offered_sets(gpu)] == ["standard", "free"]
+
+
+def test_a_painter_of_ones_own_beside_the_mini_models_paints_every_size() -> None:
+    studio = replace(fake_studio(), models="mini")
+    assert len(_sizes("en", studio)) == 1 + len(SIZES)
+    mini = replace(studio, painter=FakePainter(name="marsam/mini-painter"))
+    assert [size for _, size in _sizes("en", mini)] == ["", *MINI_SIZES]
 
 
 def test_a_short_time_has_a_decimal(tmp_path: Path) -> None:

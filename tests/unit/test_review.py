@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from marsam import Studio
+from marsam.batch import review as review_module
 from marsam.batch.cache import FileInfo, ResultCache, ScannedFile
 from marsam.batch.corrections import Correction, Corrections
+from marsam.batch.images import MissingImage, RowImages
 from marsam.batch.outputs import TABLE_WRITERS
+from marsam.batch.review import Review, digest
 from marsam.batch.rows import Row
+from marsam.batch.strings import progress
 from marsam.batch.tables import AtomicOutput, CsvWriter, read_rows
 from marsam.errors import DiskFull, OptionError, PromptError
 from marsam.imaging.image_io import open_picture
-from marsam.review import table as review_module
 from marsam.review.export import export
-from marsam.review.images import MissingImage, RowImages
-from marsam.review.strings import progress
-from marsam.review.table import Review, digest
 from marsam.testing import fake_studio
 from marsam.text.glossary import load_glossary
 from tests.helpers.commands import marsam
@@ -51,7 +51,7 @@ def some_rows(count: int) -> list[Row]:
 
 
 def write(path: Path, rows: list[Row]) -> Path:
-    output = AtomicOutput(path, lambda file: TABLE_WRITERS[path.suffix](file, CODES))
+    output = AtomicOutput(path, lambda file: TABLE_WRITERS[path.suffix](file, CODES, False))
     for row in rows:
         output.write(row)
     output.commit()
@@ -94,6 +94,73 @@ def test_a_correction_is_written_to_the_table(suffix: str) -> None:
     assert {path.name for path in Path().iterdir()} == {f"a{suffix}", "a.corrections.jsonl"}
 
 
+def test_an_edit_that_is_not_approved_yet_is_a_persons_all_the_same(review: Review) -> None:
+    row = replace(review.rows[1], texts={**CAT, "eng_Latn": "a tom cat"}, edited=True)
+    assert review.save(1, row.texts, digest(review.rows[1]), reviewed=False)
+    assert list(read_rows(review.table))[1] == row
+    # The models' words again are a draft again.
+    assert review.save(1, CAT, digest(row), reviewed=False)
+    assert list(read_rows(review.table))[1].state == "draft"
+    assert save(review, 1, TOM)
+    assert list(read_rows(review.table))[1].reviewed
+    assert review.corrections.drafts(row.sha256) == CAT
+
+
+def test_a_decorative_picture_gets_its_texts_back(review: Review) -> None:
+    save(review, 1, TOM)
+    for index, texts, state in ((0, CAT, "draft"), (1, TOM, "reviewed")):
+        row = review.rows[index]
+        assert review.mark_decorative(index, digest(row))
+        marked = list(read_rows(review.table))[index]
+        assert (marked.state, set(marked.texts.values()), marked.reviewed) == (
+            "decorative",
+            {""},
+            True,
+        )
+        assert not review.mark_decorative(index, "of another page", decorative=False)
+        assert review.mark_decorative(index, digest(marked), decorative=False)
+        back = list(read_rows(review.table))[index]
+        assert (dict(back.texts), back.state) == (texts, state)
+        assert not back.decorative
+
+
+def test_taking_the_approval_back_keeps_the_words(review: Review) -> None:
+    save(review, 0, TOM)
+    save(review, 1, CAT)
+    for index, state in ((0, "edited"), (1, "draft")):
+        assert review.reopen(index, digest(review.rows[index]))
+        assert review.rows[index].state == state
+    assert dict(review.rows[0].texts) == TOM
+    assert review.mark_decorative(0, digest(review.rows[0]))
+    assert review.reopen(0, digest(review.rows[0]))
+    assert (dict(review.rows[0].texts), review.rows[0].state) == (TOM, "edited")
+
+
+def test_a_row_is_removed_from_the_table(review: Review) -> None:
+    save(review, 3, TOM)
+    review.remove("1.png")
+    assert [row.path for row in review.rows] == ["0.png", "2.png", "3.png", "4.png"]
+    assert list(read_rows(review.table)) == review.rows
+    assert save(review, 0, TOM)
+    assert [row.reviewed for row in review.rows] == [True, False, True, False]
+
+
+def test_a_table_grows_while_it_is_reviewed() -> None:
+    table, rows = Path("new.csv"), some_rows(4)
+    review = Review(table, CODES)
+    assert (review.rows, review.codes) == ([], CODES)
+    for row in rows[:3]:
+        review.append(row)
+    save(review, 1, TOM)
+    review.append(rows[3])
+    review.close()
+    again = Review(table, CODES)
+    assert [row.path for row in again.rows] == [f"{n}.png" for n in range(4)]
+    assert [row.reviewed for row in again.rows] == [False, True, False, False]
+    assert dict(again.rows[1].texts) == TOM
+    again.close()
+
+
 def test_a_later_batch_keeps_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Studio, "load", lambda *a, **k: fake_studio())
     make_folder(Path("photos"), 3)
@@ -111,7 +178,7 @@ def test_no_correction_is_lost_in_a_crash() -> None:
     table = write(Path("a.csv"), some_rows(200))
     code = """
 from pathlib import Path
-from marsam.review.table import Review, digest
+from marsam.batch.review import Review, digest
 review = Review(Path("a.csv"))
 for index, row in enumerate(review.rows):
     texts = {"eng_Latn": f"cat {index}", "arb_Arab": f"قطة {index}"}
@@ -143,8 +210,8 @@ def test_corrections_that_did_not_reach_the_table_are_applied(
     with monkeypatch.context() as patch:
         patch.setattr(CsvWriter, "write", full)
         assert save(review, 0, TOM)  # it is in the corrections file,
-        assert (
-            "No space left" in review.write_error
+        assert "No space left" in str(
+            review.write_error
         )  # and the page shows why the table is not written
         assert not next(read_rows(table)).reviewed
         assert not list(Path().glob(".*.partial"))

@@ -24,9 +24,11 @@ from marsam.errors import (
     RunMissing,
 )
 from marsam.imaging.image_io import open_picture
+from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.journal.owner_lock import FileOwnerLock
 from marsam.journal.records import NewRun
+from marsam.options import DEFAULT_STRENGTH
 from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Checked, Painted, Prompted, Translation
 from marsam.runs.execution import (
@@ -443,3 +445,38 @@ def test_the_seed_of_the_last_picture_counts_too() -> None:
     PaintOptions(pictures=2, seed=2**32 - 2)
     with pytest.raises(OptionError):
         PaintOptions(pictures=2, seed=2**32 - 1)
+
+
+def test_a_variation_that_was_interrupted_goes_on_from_its_picture(journal: Journal) -> None:
+    photo = Image.effect_noise((90, 60), 80).convert("RGB")
+    paint = PaintOptions(pictures=3, seed=7, strength=0.5)
+    for prompt in (None, "a dog"):
+        new = NewRun(client="amal", options=RunOptions(paint=paint), image=photo, prompt=prompt)
+        whole, part = (create_run(fake_studio(), journal, new).id for _ in range(2))
+        list(execute_run(fake_studio(), journal, journal.run(None, whole)))
+        with closing(execute_run(fake_studio(), journal, journal.run(None, part))) as events:  # type: ignore[type-var]
+            next(event for event in events if isinstance(event, Painted))
+        journal.finish(part, "interrupted")
+        list(execute_run(fake_studio(), journal, journal.claim(None, part)))
+        theirs, mine = (journal.run(None, run).pictures for run in (whole, part))
+        assert len(mine) == len(theirs) == 3
+        for one, other in zip(mine, theirs, strict=True):
+            assert one.path is not None
+            assert other.path is not None
+            assert open_picture(one.path) == open_picture(other.path)
+            record, again = read_record(one.path), read_record(other.path)
+            assert record is not None
+            assert record == again
+            assert (record.strength, len(record.start_sha256)) == (0.5, 64)
+
+
+def test_a_picture_beside_a_typed_prompt_is_what_the_run_starts_from(journal: Journal) -> None:
+    photo = Image.new("RGB", (30, 30), "red")
+    run = create_run(fake_studio(), journal, replace(NEW, image=photo))
+    assert run.options is not None
+    assert run.options.paint.strength == DEFAULT_STRENGTH
+    assert run.image_path is not None
+    with pytest.raises(OptionError, match="needs a picture"):
+        create_run(
+            fake_studio(), journal, replace(NEW, options=RunOptions(paint=PaintOptions(strength=1)))
+        )

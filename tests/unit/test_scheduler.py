@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from marsam import Caption, CaptionOptions, PaintOptions, RunOptions
-from marsam.errors import Cancelled, OutOfMemory, QueueFull, QuotaExceeded
+from marsam import Caption, CaptionOptions, Painted, PaintOptions, RunOptions
+from marsam.errors import Cancelled, OptionError, OutOfMemory, QueueFull, QuotaExceeded, RetryLater
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
 from marsam.runs.execution import RunEnded, RunEvent
@@ -51,7 +51,7 @@ def test_a_run_is_executed_and_its_end_reported(scheduler: Scheduler) -> None:
 
 
 def test_visitors_with_one_key_share_its_turns(tmp_path: Path) -> None:
-    """A page's visitor is whoever its browser says; the key or address is not chosen freely."""
+    """The browser chooses the visitor's ID, but not the key or address."""
     slow = replace(fake_studio(), painter=FakePainter(steps=200))
     scheduler = Scheduler(slow, Journal(tmp_path), max_per_client=3)
     for visitor in range(3):
@@ -61,6 +61,62 @@ def test_visitors_with_one_key_share_its_turns(tmp_path: Path) -> None:
     other = scheduler.enqueue_run(replace(NEW, client="visitor 5", account="key:a"))
     assert (scheduler.queue_position(other) or 0) <= 2
     scheduler.close()
+
+
+def test_the_work_of_a_client_is_limited(tmp_path: Path) -> None:
+    """Two pictures with 12 steps and guidance cost as much as half a picture with 50 steps."""
+    slow = replace(fake_studio(), painter=SlowPainter(steps=200))
+    scheduler = Scheduler(slow, Journal(tmp_path), max_cost_per_client=1)
+    for width, height, steps in ((1024, 1024, None), (512, 512, 200)):
+        paint = PaintOptions(pictures=2, width=width, height=height, steps=steps)
+        with pytest.raises(OptionError, match="Choose fewer or smaller pictures"):
+            scheduler.enqueue_run(replace(NEW, options=RunOptions(paint=paint)))
+    runs = [scheduler.enqueue_run(NEW) for _ in range(2)]
+    with pytest.raises(QuotaExceeded, match="the limit is 1"):
+        scheduler.enqueue_run(NEW)
+    scheduler.enqueue_run(replace(NEW, client="basma"))
+    scheduler.cancel(runs[1])
+    while scheduler.queue_position(runs[1]) is not None:
+        time.sleep(0.01)
+    scheduler.enqueue_run(NEW)
+    scheduler.close()
+
+
+def test_a_resumed_run_costs_what_is_left(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    first = Scheduler(replace(fake_studio(), painter=SlowPainter()), journal)
+    run = first.enqueue_run(NEW)
+    painted: list[RunEvent] = []
+    first.subscribe(run, painted.append)
+    while not any(isinstance(event, Painted) for event in painted):
+        time.sleep(0.01)
+    first.cancel(run)
+    _ended(first, run)
+    first.close()
+    assert len(journal.run(None, run).pictures) == 1
+    second = Scheduler(fake_studio(), journal, max_cost_per_client=0.3)
+    with pytest.raises(OptionError):
+        second.enqueue_run(NEW)
+    assert second.wait(second.resume("amal", run)).state == "finished"
+    second.close()
+
+
+def test_a_small_run_is_painted_before_the_rest_of_a_clients_large_ones(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def observer(run: str, event: RunEvent) -> None:
+        if isinstance(event, RunEnded):
+            order.append(run)
+
+    slow = replace(fake_studio(), painter=SlowPainter())
+    scheduler = Scheduler(slow, Journal(tmp_path), observer=observer)
+    large = replace(NEW, options=RunOptions(paint=PaintOptions(pictures=6)))
+    big = [scheduler.enqueue_run(large) for _ in range(2)]
+    small = [scheduler.enqueue_run(replace(NEW, client="basma")) for _ in range(3)]
+    for run in (*big, *small):
+        scheduler.wait(run)
+    scheduler.close()
+    assert order == [big[0], *small, big[1]]
 
 
 def test_a_failing_listener_stops_no_run(tmp_path: Path) -> None:
@@ -125,8 +181,8 @@ def test_a_run_can_be_resumed_by_the_listener_of_its_end(tmp_path: Path) -> None
 class SlowPainter(FakePainter):
     """Slow enough to be cancelled before it is finished."""
 
-    def paint(self, prompt, options):  # type: ignore[no-untyped-def]
-        for event in super().paint(prompt, options):
+    def paint(self, prompt, options, start=None):  # type: ignore[no-untyped-def]
+        for event in super().paint(prompt, options, start):
             time.sleep(0.02)
             yield event
 
@@ -198,3 +254,27 @@ def test_images_of_queued_runs_are_not_held_in_memory(tmp_path: Path) -> None:
     released.set()
     assert {scheduler.wait(run).state for run in (first, *queued)} == {"finished"}
     scheduler.close()
+
+
+def test_models_are_exchanged_when_nothing_is_promised(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    class Waiting(FakePainter):
+        def paint(self, *arguments: Any) -> Iterator[Any]:
+            go_on.wait(20)
+            yield from super().paint(*arguments)
+
+    scheduler = Scheduler(replace(fake_studio(), painter=Waiting()), Journal(tmp_path))
+    other = replace(fake_studio(), painter=FakePainter(name="another/painter"))
+    try:
+        run = scheduler.enqueue_run(NEW)
+        with pytest.raises(RetryLater, match="queue are finished"):
+            scheduler.use(other)
+        go_on.set()
+        assert _ended(scheduler, run).state == "finished"
+        scheduler.use(other)
+        painted = scheduler.wait(scheduler.enqueue_run(NEW))
+        assert dict(painted.models)["painter"] == "another/painter"
+        assert scheduler.estimator.studio is other
+    finally:
+        scheduler.close()

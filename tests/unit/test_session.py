@@ -15,7 +15,6 @@ from marsam.options import PaintOptions, RunOptions
 from marsam.results import Caption, Captioned, Prompt, Prompted, PromptLength
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import fake_studio
-from marsam.web.describe import edited_language
 from marsam.web.session import (
     MAX_SESSIONS,
     MAX_SESSIONS_PER_ACCOUNT,
@@ -35,7 +34,7 @@ def described() -> Session:
         if isinstance(event, Captioned):
             session.captions = event.candidates
         elif isinstance(event, Prompted):
-            session.prompt = event.prompt
+            session.set_prompt(event.prompt)
     return session
 
 
@@ -66,12 +65,27 @@ def test_a_run_with_a_deleted_file_is_shown_without_it(tmp_path: Path) -> None:
     run.pictures[0].path.unlink()
     cache = gr.File(render=False)
     cache.GRADIO_CACHE = str(tmp_path / "cache")
-    components: Any = SimpleNamespace(history=cache, gallery=cache, image=cache, download=cache)
+    names = [
+        "history",
+        "gallery",
+        "image",
+        "download",
+        "download_kept",
+        "more",
+        "resume",
+        "sheet",
+        "copy_link",
+        "print",
+    ]
+    components: Any = SimpleNamespace(**dict.fromkeys(names, cache))
     view = View(components, scheduler)
     session.load_run(run)
     assert session.image is None
-    assert [Path(path).name for path, _ in view.gallery_items(session)] == ["marsam-8.png"]
-    assert [Path(path).name for path, _ in view.history_thumbnails(session)] == ["marsam-8.png"]
+    shown = view.gallery.round(run.id, run.prompt, run.pictures, None)
+    assert [tile.name for tile in shown.pictures] == ["marsam-8.png"]
+    (work,) = view.gallery.works([run])
+    assert work.url is not None
+    assert work.url.endswith("marsam-8.png")
     assert view.show_image(session)
     assert view.show_zip(session)
 
@@ -94,12 +108,15 @@ def test_only_uploaded_files_are_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("language", "english", "arabic", "edited"),
     [
-        ("en", "(a cat:1.21)", "((قطة))", ""),
-        ("en", "a cat", "((قطة))", "en"),
-        ("ar", "(a cat:1.21)", "قطة", "ar"),
+        ("en", "(a cat:1.21)", "((قطة))", []),
+        ("en", "a cat", "((قطة))", ["en"]),
+        ("ar", "(a cat:1.21)", "قطة", ["ar"]),
+        ("ar", "two cats", "قطتان", ["ar", "en"]),
     ],
 )
-def test_weights_can_be_removed(language: str, english: str, arabic: str, edited: str) -> None:
+def test_weights_can_be_removed(
+    language: str, english: str, arabic: str, edited: list[str]
+) -> None:
     """The boxes show the weights, so a text without them is edited."""
     prompt = Prompt(
         english="a cat",
@@ -110,8 +127,8 @@ def test_weights_can_be_removed(language: str, english: str, arabic: str, edited
         back=None,
         length=PromptLength(tokens=4, limit=77),
     )
-    session = Session(prompt=prompt, edited=language)
-    assert edited_language(session, english, arabic) == edited
+    session = Session(prompt=prompt, texts={"en": english, "ar": arabic}, edited=language)
+    assert session.edited_languages == edited
 
 
 def _request(name: str, account: str) -> Any:

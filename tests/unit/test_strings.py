@@ -2,25 +2,27 @@
 
 import re
 import string
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import marsam.web
 from marsam.batch import contact_sheet
-from marsam.errors import LanguageError, MarsamError, PictureError
 from marsam.review import strings as review_strings
-from marsam.ui.error_messages import ERROR_MESSAGES, error_message
 from marsam.ui.i18n import (
     ARABIC,
     ENGLISH,
     GRADIO_LABELS,
     Bilingual,
     Strings,
+    day,
     duration,
     pictures,
     runs,
+    time_of_day,
 )
+from marsam.web.many import strings as many_strings
 from marsam.web.strings import STRINGS
 
 HERE = Path(marsam.web.__file__).parent
@@ -28,7 +30,7 @@ TEXTS = [
     *STRINGS.values(),
     *review_strings.STRINGS.values(),
     *contact_sheet.STRINGS.values(),
-    *ERROR_MESSAGES.values(),
+    *many_strings.STRINGS.values(),
     *GRADIO_LABELS,
 ]
 
@@ -58,13 +60,41 @@ def test_every_string_is_used_and_every_string_used_exists() -> None:
     used = set(re.findall(r"""(?i:strings)\.(?:html|text)\(\s*["']([a-z_]+)["']""", source))
     used |= set(re.findall(r"""(?i:strings)\[["']([a-z_]+)["']\]""", source))
     assert used <= set(STRINGS)
-    computed = {"set_mini", "set_standard", "set_custom", "on_cpu", "on_cuda", "on_mps"}
+    computed = {
+        "set_mini",
+        "set_standard",
+        "set_free",
+        "set_modern",
+        "set_custom",
+        "on_cpu",
+        "on_cuda",
+        "on_mps",
+    }
     computed |= {key for key in STRINGS if key.startswith("reason_")}
-    computed |= {"draft", "balanced", "faithful", "english_hint", "arabic_hint"}
-    computed |= {f"{key}_info" for key in ("steps", "guidance", "size", "seed", "negative")}
+    computed |= {"draft", "balanced", "faithful", "english_hint", "arabic_hint", "search_hint"}
+    described = {
+        "steps",
+        "guidance",
+        "size",
+        "seed",
+        "negative",
+        "strength",
+        "as_written",
+        "offered",
+    }
+    computed |= {f"{key}_info" for key in described}
     computed |= {"example_sea", "example_cat", "example_car"}
     computed |= {"from_english", "from_arabic", "done_without", "stopped_without"}
     assert set(STRINGS) - quoted - computed == set()
+
+
+def test_every_string_of_the_list_is_used() -> None:
+    folder = HERE / "many"
+    sources = [one for one in folder.glob("*.*") if one.suffix in (".py", ".html")]
+    sources.remove(folder / "strings.py")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    quoted = set(re.findall(r"""["']([a-z_]+)["']""", source))
+    assert set(many_strings.STRINGS) - set(contact_sheet.STRINGS) - quoted == set()
 
 
 def test_values_are_escaped_and_isolated() -> None:
@@ -78,6 +108,13 @@ def test_a_bilingual_value_takes_the_form_of_its_language() -> None:
     english, arabic = str(html).split('<span lang="ar"')
     assert "<bdi>2 pictures</bdi>" in english
     assert "<bdi>صورتان</bdi>" in arabic
+
+
+def test_dates_and_times_are_written_as_readers_expect() -> None:
+    moment = datetime(2026, 11, 29, 8, 5)
+    assert day(moment) == ("29 November 2026", "29 نوفمبر 2026")
+    assert time_of_day(moment) == ("08:05", "8:05 ص")
+    assert time_of_day(moment.replace(hour=20)) == ("20:05", "8:05 م")
 
 
 def test_plain_text_in_one_language() -> None:
@@ -137,11 +174,3 @@ def test_arabic_count_of_a_duration(
 ) -> None:
     assert duration(seconds) == (english, nominative)
     assert duration(seconds, genitive=True) == (english, genitive)
-
-
-def test_an_error_has_the_message_of_its_nearest_class() -> None:
-    assert "English" in error_message(LanguageError("x")).en
-    assert "صورة مدعومة" in error_message(PictureError("x")).ar
-    named = error_message(PictureError("A web page.", arabic="صفحة ويب."))
-    assert (named.en, named.ar) == ("A web page.", "صفحة ويب.")
-    assert error_message(MarsamError("x")) == ERROR_MESSAGES[MarsamError]

@@ -1,6 +1,7 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -27,6 +28,7 @@ from marsam import (
 )
 from marsam.errors import UnknownWords
 from marsam.notices import Notice
+from marsam.options import DEFAULT_STRENGTH
 from marsam.recipes import SamplingConfig, recipes
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from marsam.text.prompt_syntax import plain_prompt
@@ -194,6 +196,14 @@ def test_weights_reach_the_painter_and_the_rest_is_taken_out_and_said() -> None:
     assert (again.prompt, again.negative_prompt) == (picture.prompt, picture.negative_prompt)
 
 
+def test_two_texts_of_a_person_are_a_prompt_as_they_are() -> None:
+    prompt = fake_studio().prompts.pair("a (red:1.3) cat", "قطتي الحمراء", RunOptions())
+    assert (prompt.english, prompt.arabic) == ("a red cat", "قطتي الحمراء")
+    assert prompt.for_painter == "a (red:1.3) cat"
+    with pytest.raises(PromptError):
+        fake_studio().prompts.pair("a cat", " ", RunOptions())
+
+
 def test_a_weight_that_cannot_be_applied_is_said() -> None:
     class PlainPainter(FakePainter):
         def sampling(self, recipe: Recipe) -> SamplingConfig:
@@ -221,7 +231,7 @@ def test_a_weight_that_cannot_be_applied_is_said() -> None:
 def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
     class UnguidedPainter(FakePainter):
         def sampling(self, recipe: Recipe) -> SamplingConfig:
-            return replace(recipes()[recipe], classifier_free_guidance=False)
+            return replace(recipes()[recipe], classifier_free_guidance=False, adapter="lcm")
 
     unguided = replace(fake_studio(), painter=UnguidedPainter())
     prompt = unguided.run(prompt="a cat", options=RunOptions(paint=paint)).prompt
@@ -231,6 +241,36 @@ def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
     assert (Notice.NO_GUIDANCE in again.prompt.warnings) == (
         paint.guidance_scale == 1 and bool(paint.negative_prompt)
     )
+
+
+@pytest.mark.parametrize(
+    ("family", "guidance", "negative", "said"),
+    [
+        ({"classifier_free_guidance": False}, 4, "", Notice.PAINTER_WITHOUT_GUIDANCE),
+        ({"classifier_free_guidance": False}, None, "dog", Notice.PAINTER_WITHOUT_GUIDANCE),
+        ({"classifier_free_guidance": False}, 0, "", None),
+        ({"negative_prompts": False}, 4, "dog", Notice.NO_NEGATIVE_PROMPT),
+        ({"negative_prompts": False}, 4, "", None),
+        ({"guidance_scale": 1.0}, None, "dog", Notice.NO_GUIDANCE),
+        ({"guidance_scale": 1.0}, 4, "dog", None),
+        ({"guidance_off": 0.0}, 0.5, "dog", None),
+        ({"guidance_off": 0.0}, 0, "dog", Notice.NO_GUIDANCE),
+    ],
+)
+def test_what_a_family_ignores_is_said(
+    family: dict[str, Any], guidance: float | None, negative: str, said: Notice | None
+) -> None:
+    class OtherPainter(FakePainter):
+        def sampling(self, recipe: Recipe) -> SamplingConfig:
+            return replace(super().sampling(recipe), **family)
+
+    paint = PaintOptions(pictures=1, guidance_scale=guidance, negative_prompt=negative)
+    other = replace(fake_studio(), painter=OtherPainter())
+    prompt = other.run(prompt="a cat", options=RunOptions(paint=paint)).prompt
+    assert prompt.warnings == (() if said is None else (said,))
+    # With another painter the same prompt has no such notice.
+    again = fake_studio().run(prompt=prompt, options=RunOptions(paint=PaintOptions(pictures=1)))
+    assert again.prompt.warnings == ()
 
 
 def test_an_alt_text_that_the_image_carries_is_the_caption() -> None:
@@ -391,3 +431,51 @@ def test_an_arabic_prompt_with_unknown_words_is_refused_by_name() -> None:
         studio.run(prompt="تنين أخضر", pictures=1)
     assert caught.value.words == ("تنين",)
     assert painter.calls == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "strength"),
+    [
+        ({"image": PHOTO}, None),
+        ({"image": PHOTO, "strength": 0.3}, 0.3),
+        ({"prompt": "a dog", "start": PHOTO}, DEFAULT_STRENGTH),
+        ({"prompt": "a dog", "start": PHOTO, "strength": 1}, 1),
+    ],
+)
+def test_a_picture_is_started_from_where_that_is_asked_for(
+    inputs: dict[str, Any], strength: float | None
+) -> None:
+    result = fake_studio().run(**inputs, pictures=2, seed=7)
+    assert [picture.strength for picture in result.pictures] == [strength] * 2
+    assert result.prompt.english == inputs.get("prompt", "a cat on a blue background")
+    plain = fake_studio().run(prompt=result.prompt, pictures=2, seed=7)
+    for one, other in zip(result.pictures, plain.pictures, strict=True):
+        assert (one.image == other.image) is (strength in (None, 1))
+        assert bool(one.start_sha256) is (strength is not None)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"prompt": "a dog", "strength": 0.5}, "needs a picture"),
+        ({"image": PHOTO, "start": PHOTO}, "leave start out"),
+        ({"image": PHOTO, "strength": 0.01}, "at least 0.084"),
+        ({"prompt": "a dog", "start": PHOTO, "strength": 2}, "at most 1"),
+    ],
+)
+def test_a_strength_without_effect_is_refused_before_any_work(
+    inputs: dict[str, Any], said: str
+) -> None:
+    studio = fake_studio()
+    with pytest.raises(OptionError, match=said):
+        studio.stream(**inputs)
+    assert isinstance(studio.captioner, FakeCaptioner)
+    assert studio.captioner.calls == []
+
+
+def test_a_painter_of_words_alone_refuses_a_start_picture_in_both_languages() -> None:
+    studio = replace(fake_studio(), painter=FakePainter(variations=False))
+    with pytest.raises(OptionError, match="cannot start from a picture") as refused:
+        studio.stream(PHOTO, strength=0.5)
+    assert "لا يبدأ من صورة" in refused.value.ar
+    assert studio.run(PHOTO, pictures=1).pictures

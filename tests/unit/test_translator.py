@@ -3,19 +3,20 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from marsam import LanguageError, ModelUnsupported, PromptError, TranslateOptions, choose_device
 from marsam.notices import Notice
-from marsam.stages.translator import Seq2SeqTranslator, _in_script
+from marsam.stages.seq2seq_model import Seq2SeqModel, tokens_in_script
+from marsam.stages.translation_model import Job
+from marsam.stages.translator import SentenceTranslator
 from marsam.text.glossary import Glossary, Term
 from marsam.text.languages import ARABIC, ENGLISH, Language, language
 from marsam.text.translation_quality import quality_issues
 
 
-class Scripted(Seq2SeqTranslator):
+class ScriptedModel(Seq2SeqModel):
     """Returns scripted outputs for each sentence: the first attempt's, then the retry's."""
 
     def __init__(self, folder: Path, answers: dict[str, list[str]]) -> None:
@@ -23,9 +24,23 @@ class Scripted(Seq2SeqTranslator):
         super().__init__(folder, device=choose_device("cpu"), name="scripted")
         self.answers, self.calls = answers, list[tuple[str, str]]()
 
-    def _generate(self, sentences: Sequence[str], job: Any, **generation: Any) -> list[str]:
+    def check_direction(self, source: Language, target: Language) -> None:
+        """It knows every language."""
+
+    def generate(
+        self, sentences: Sequence[str], job: Job, *, second_try: bool = False
+    ) -> list[str]:
         self.calls += [(sentence, job.target.code) for sentence in sentences]
-        return [self.answers[sentence][1 if generation else 0] for sentence in sentences]
+        return [self.answers[sentence][1 if second_try else 0] for sentence in sentences]
+
+
+class Scripted(SentenceTranslator):
+    """Translates with scripted outputs."""
+
+    def __init__(self, folder: Path, answers: dict[str, list[str]]) -> None:
+        model = ScriptedModel(folder, answers)
+        super().__init__(model)
+        self.calls = model.calls
 
 
 @pytest.mark.parametrize(
@@ -207,7 +222,7 @@ def test_nothing_to_translate(tmp_path: Path) -> None:
 def test_unsupported_model_families_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
     with pytest.raises(ModelUnsupported, match="t5"):
-        Seq2SeqTranslator(tmp_path, device=choose_device("cpu"))
+        Seq2SeqModel(tmp_path, device=choose_device("cpu"))
 
 
 def test_only_tokens_of_the_target_script_are_allowed() -> None:
@@ -224,7 +239,7 @@ def test_only_tokens_of_the_target_script_are_allowed() -> None:
             return [pieces[i] for i in ids]
 
     def allowed(target: Language) -> list[str]:
-        return [pieces[i] for i in _in_script(Tokenizer(), 10, target)]
+        return [pieces[i] for i in tokens_in_script(Tokenizer(), 10, target)]
 
     assert allowed(ARABIC) == ["<s>", "▁قطة", "eng_Latn", "،", "▁12", "ۋ"]
     assert allowed(ENGLISH) == ["<s>", "▁cat", "eng_Latn", "،", "▁12", "▁é"]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
     BaseModel,
@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from marsam.api.dependencies import decode_base64
 from marsam.imaging.image_io import read_bytes
+from marsam.messages import Message
 
 JSON, MULTIPART, URLENCODED = (
     "application/json",
@@ -58,8 +58,12 @@ class Body(BaseModel, use_attribute_docstrings=True):
 BodyType = TypeVar("BodyType", bound=Body)
 
 
-def body_of(model: type[BodyType]) -> Callable[[Request], Awaitable[BodyType]]:
+def body_of(
+    model: type[BodyType], *, max_files: int = 1
+) -> Callable[[Request], Awaitable[BodyType]]:
     """A dependency that reads the fields of a model from JSON or a form.
+
+    The name of a field in a form may end in ``[]``, as that of a list.
 
     It raises RequestValidationError for wrong, unknown and repeated fields, and HTTPException for
     other types of content.
@@ -68,12 +72,12 @@ def body_of(model: type[BodyType]) -> Callable[[Request], Awaitable[BodyType]]:
     async def read(request: Request) -> BodyType:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in (JSON, MULTIPART, URLENCODED, ""):
-            raise HTTPException(415, "The body must be JSON or a form")
+            raise HTTPException(415, Message("The body must be JSON or a form."))
         try:
             if kind == JSON:
                 body = await request.body()
                 return await anyio.to_thread.run_sync(model.model_validate_json, body)
-            async with request.form(max_files=1, max_fields=MAX_FORM_FIELDS) as form:
+            async with request.form(max_files=max_files, max_fields=MAX_FORM_FIELDS) as form:
                 fields = _once(form.multi_items())
                 return await anyio.to_thread.run_sync(
                     lambda: model.model_validate(fields, context=_FORM)
@@ -92,6 +96,7 @@ def _once(items: list[tuple[str, Any]]) -> dict[str, Any]:
     """The fields of a form; one that is empty is not given, as web browsers send all of them."""
     fields: dict[str, Any] = {}
     for name, value in items:
+        name = name.removesuffix("[]")
         if name in fields:
             error = {"type": "repeated", "loc": ("body", name), "msg": "was sent more than once"}
             raise RequestValidationError([error])

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import string
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar, cast
@@ -12,18 +12,21 @@ import anyio.to_thread
 from fastapi import Depends, Path, Request
 from PIL import Image
 
-from marsam.api.slots import LOCAL_CLIENT, Slots
 from marsam.errors import OptionError, PictureError, PromptError, RetryLater, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
 from marsam.options import MAX_TEXT_REQUESTS, PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.runs.scheduler import Scheduler
+from marsam.slots import LOCAL_CLIENT, Places, Slots
 from marsam.studio import Studio
 
 CONCURRENT_TEXT_REQUESTS, CONCURRENT_UPLOADS = 8, 2
 MAX_UPLOADS = 200
 """Images that are decoded, or wait for that; the security middleware bounds the large ones."""
+MAX_EVENT_STREAMS = 200
+"""Runs that are followed at the same time, half of them by one client. Each reads the journal every
+second: together they take half of a core."""
 DISCONNECT_POLL_S = 1.0
 """How often a waiting request checks that its client is still connected."""
 MAX_BASE64_CHARACTERS = MAX_BYTES * 4 // 3 * 78 // 76 + 200
@@ -46,6 +49,9 @@ class RunService:
         default_factory=lambda: Slots(concurrent=CONCURRENT_UPLOADS, max_requests=MAX_UPLOADS),
     )
     _text_requests: Slots = field(init=False)
+    event_streams: Places = field(
+        init=False, default_factory=lambda: Places(number=MAX_EVENT_STREAMS)
+    )
 
     def __post_init__(self) -> None:
         self._text_requests = Slots(
@@ -100,19 +106,6 @@ class RunService:
             raise RunExists("This idempotency key was used for another request.", run=run.id)
         return run, False
 
-    async def generate(
-        self,
-        request: Request,
-        paint: PaintOptions,
-        *,
-        prompt: str | None = None,
-        image: Image.Image | None = None,
-        on_event: OnEvent | None = None,
-    ) -> Run:
-        """Create a run and wait until it has ended: :meth:`start` and :meth:`finish`."""
-        run = await self.start(request, paint, prompt=prompt, image=image)
-        return await self.finish(request, run.id, on_event=on_event)
-
     async def start(
         self,
         request: Request,
@@ -120,9 +113,10 @@ class RunService:
         *,
         prompt: str | None = None,
         image: Image.Image | None = None,
+        language: str | None = None,
     ) -> Run:
         """Create a run of the client's; MarsamError when it cannot be accepted."""
-        options = RunOptions(paint=paint)
+        options = RunOptions(paint=paint, language=language)
         new = NewRun(client=client_id(request), options=options, prompt=prompt, image=image)
         run, _ = await anyio.to_thread.run_sync(self.create, new)
         return run
@@ -212,6 +206,12 @@ def get_run(
 RunDep = Annotated[Run, Depends(get_run)]
 
 
+async def open_stream(service: ServiceDep, client: ClientDep) -> AsyncIterator[None]:
+    """Occupy a place for a stream of events until it is closed."""
+    with service.event_streams.place(client):
+        yield
+
+
 def decode_base64_image(text: str) -> Image.Image:
     """An image in base64; see :func:`decode_base64`."""
     return open_picture(decode_base64(text), side=CAPTION_SIDE)
@@ -238,8 +238,7 @@ def renamed_options(**names: str) -> Iterator[None]:
     try:
         yield
     except OptionError as error:
-        own, _, rest = str(error).partition(" ")
-        raise OptionError(f"{names.get(own, own)} {rest}") from error
+        raise error.renamed(names.get(error.option, error.option)) from error
 
 
 def visible_pictures(run: Run) -> list[StoredPicture]:

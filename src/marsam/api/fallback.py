@@ -1,9 +1,11 @@
 """What the API answers where it has no route, so that the page at ``/`` does not answer instead."""
 
+from fastapi import HTTPException
 from fastapi.routing import APIRouter, iter_route_contexts
-from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
+
+from marsam.messages import Message
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -34,9 +36,9 @@ class Fallback(BaseRoute):
             return
         allowed = [method for method in METHODS if self._is_allowed({**scope, "method": method})]
         if not allowed:
-            raise HTTPException(404, "There is no such route")
-        names = ", ".join(allowed)
-        raise HTTPException(405, f"The method must be {names}", {"Allow": names})
+            raise HTTPException(404, Message("There is no such route."))
+        sentence = Message("The method must be {methods}.", methods=allowed)
+        raise HTTPException(405, sentence, {"Allow": ", ".join(allowed)})
 
     def _is_allowed(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is Match.FULL for route in self.routes)

@@ -2,8 +2,7 @@
 
 import inspect
 import logging
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
@@ -24,35 +23,65 @@ from marsam.api.dependencies import (
     decode_base64_image,
     get_service,
 )
-from marsam.api.fields import LanguageName, PictureCount, RecipeName, Seed
+from marsam.api.fields import (
+    Arabic,
+    Ask,
+    AsWritten,
+    GuidanceScale,
+    LanguageName,
+    Length,
+    NegativePrompt,
+    PictureCount,
+    RecipeName,
+    Seed,
+    Side,
+    Steps,
+    Strength,
+    StyleName,
+)
+from marsam.api.mcp_calls import RunningCalls, with_session
+from marsam.api.mcp_progress import ProgressReporter
+from marsam.api.reader_language import reader_language
 from marsam.api.responses import base64_file
 from marsam.api.validation import invalid_sentence
 from marsam.errors import MarsamError, public_message_of
 from marsam.imaging.file_kinds import READABLE
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import Run
+from marsam.messages import InBothLanguages, Message, in_language
 from marsam.notices import notice_sentences
-from marsam.options import MAX_PICTURES, MAX_TEXT_CHARACTERS, PaintOptions, TranslateOptions
+from marsam.options import (
+    MAX_PICTURES,
+    MAX_TEXT_CHARACTERS,
+    ArabicCaption,
+    CaptionLength,
+    CaptionOptions,
+    PaintOptions,
+    TranslateOptions,
+)
 from marsam.recipes import recipe_named
-from marsam.results import Painted, Previewed
-from marsam.runs.execution import RunEvent
 from marsam.runs.scheduler import Scheduler
 from marsam.stages.protocols import Translator
-from marsam.text.languages import language
+from marsam.text.languages import language as language_named
 from marsam.version import __version__
 
-HEARTBEAT_S = 10.0
-"""Time between two progress notifications, at most: clients give up after a minute without one."""
 MAX_NAMED_LANGUAGES = 5
 INSTRUCTIONS = """\
 Caption images and generate images from text, in English and Arabic. Use `caption` to describe an
 image, `paint` to generate images from a text, `run` to generate new images like a given one, and
 `translate` for texts that are not prompts. Images take time: ask for one before asking for many."""
-Image = Annotated[
+REQUESTS_READ = "It reads requests: ask for what the caption should say."
+NO_REQUESTS = "Does not read text in the image, and does not answer questions about it."
+_BASE64 = f"{READABLE} image in base64, at most {MAX_BYTES // 1_000_000} MB; not a URL or a path."
+Image = Annotated[str, Field(description=_BASE64)]
+StartImage = Annotated[str | None, Field(description=f"Image to paint variations of. {_BASE64}")]
+PromptLanguage = Annotated[
     str,
     Field(
-        description=f"{READABLE} image in base64, at most {MAX_BYTES // 1_000_000} MB; "
-        "not a URL or a path."
+        max_length=100,
+        description="Language of the prompt: a name, BCP 47 tag or NLLB code; `auto` tells "
+        "Arabic from English by the script.",
+        examples=["auto", "ar", "French"],
     ),
 ]
 ToolContext = Context[Any, Any, Any]
@@ -65,6 +94,7 @@ class McpEndpoint:
 
     def __init__(self, scheduler: Scheduler) -> None:
         server = ToolServer(scheduler)
+        self._calls = server.calls
         self._streaming, self._plain = (
             StreamableHTTPSessionManager(
                 server._mcp_server,  # FastMCP itself makes only one manager
@@ -83,6 +113,7 @@ class McpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one message."""
+        receive, send = await self._calls.read(scope, receive), with_session(scope, send)
         accept = Headers(scope=scope).get("accept", "*/*")
         if "text/event-stream" in accept:
             await self._streaming.handle_request(scope, receive, send)
@@ -100,7 +131,7 @@ class ToolServer(FastMCP[Any]):
     def __init__(self, scheduler: Scheduler) -> None:
         super().__init__("marsam", instructions=INSTRUCTIONS, log_level="WARNING")
         self._mcp_server.version = __version__  # else it is the SDK's own
-        self.scheduler = scheduler
+        self.scheduler, self.calls = scheduler, RunningCalls(scheduler)
         for tool in (caption, translate, paint, run):
             is_text = tool in (caption, translate)
             self.add_tool(
@@ -125,14 +156,14 @@ class ToolServer(FastMCP[Any]):
         self, name: str, arguments: dict[str, Any]
     ) -> Sequence[ContentBlock] | dict[str, Any]:
         """Call a tool; every error is a sentence that the assistant can act on."""
+        language = _language(self.get_context())
         known = {tool.name: tool.inputSchema["properties"] for tool in await super().list_tools()}
-        if unknown := arguments.keys() - known.get(name, arguments):
-            names = ", ".join(sorted(unknown))
-            raise ToolError(f"{name} has no argument {names}; it takes {', '.join(known[name])}.")
+        if wrong := _wrong_name(name, arguments, known):
+            raise ToolError(in_language(wrong, language))
         try:
             return await super().call_tool(name, arguments)
         except ToolError as error:
-            raise ToolError(_sentence(error)) from error
+            raise ToolError(in_language(_sentence(error), language)) from error
 
     def _facts(self) -> dict[str, object]:
         """What the descriptions of the tools say about this server."""
@@ -143,22 +174,41 @@ class ToolServer(FastMCP[Any]):
         return {
             "time": f"time per image: {', '.join(known)}" if known else "seconds to minutes each",
             "languages": _languages(self.scheduler.studio.translator),
+            "requests": REQUESTS_READ
+            if self.scheduler.studio.captioner.abilities.requests
+            else NO_REQUESTS,
             "pictures": MAX_PICTURES,
             "characters": MAX_TEXT_CHARACTERS,
         }
 
 
-async def caption(picture: Image, context: ToolContext) -> dict[str, Any]:
+async def caption(
+    picture: Image,
+    context: ToolContext,
+    length: Length = "sentence",
+    ask: Ask = "",
+    arabic: Arabic = "translated",
+) -> dict[str, Any]:
     """Caption an image in English and Arabic; the notes say what is wrong with the captions.
 
-    Use it to learn what an image shows, or for an alt text. Takes a few seconds. Does not read text
-    in the image, and does not answer questions about it.
+    Use it to learn what an image shows, or for an alt text. Takes a few seconds. {requests}
     """
+    options = CaptionOptions(
+        length=CaptionLength.named(length), ask=ask, arabic=ArabicCaption.named(arabic)
+    )
     service, client = _service_and_client(context)
     image = await service.decode(client, lambda: decode_base64_image(picture))
-    english, arabic = await service.with_models(client, lambda studio: studio.describe(image)[0])
-    notices = notice_sentences((*english.warnings, *arabic.warnings), arabic.unknown_words)
-    return {"en": english.text, "ar": arabic.text, "notes": [notice.en for notice in notices]}
+    english, other = await service.with_models(
+        client, lambda studio: studio.describe(image, options)[0]
+    )
+    notices = notice_sentences((*english.warnings, *other.warnings), other.unknown_words)
+    language = _language(context)
+    return {
+        "en": english.text,
+        "ar": other.text,
+        **({} if other.native is None else {"native": other.native, "agreement": other.agreement}),
+        "notes": [in_language(notice, language) for notice in notices],
+    }
 
 
 async def translate(
@@ -174,7 +224,9 @@ async def translate(
     At most {characters} characters; takes a few seconds. Not needed before paint, which accepts
     Arabic prompts.
     """
-    options = TranslateOptions(source=language(source).code, target=language(target).code)
+    options = TranslateOptions(
+        source=language_named(source).code, target=language_named(target).code
+    )
     service, client = _service_and_client(context)
     return await service.with_models(
         client, lambda studio: studio.translator.translate(text, options).to_dict()
@@ -185,22 +237,47 @@ async def paint(
     prompt: Annotated[
         str,
         Field(
-            description="What to show, in English or Arabic, "
-            f"at most {MAX_TEXT_CHARACTERS} characters."
+            description=f"What to show, at most {MAX_TEXT_CHARACTERS} characters; English and "
+            "Arabic are recognised."
         ),
     ],
     context: ToolContext,
     pictures: PictureCount = 1,
     seed: Seed = None,
     recipe: RecipeName = "balanced",
+    style: StyleName = "",
+    picture: StartImage = None,
+    strength: Strength = None,
+    language: PromptLanguage = "auto",
+    negative_prompt: NegativePrompt = "",
+    steps: Steps = None,
+    guidance_scale: GuidanceScale = None,
+    width: Side = None,
+    height: Side = None,
+    as_written: AsWritten = False,
 ) -> Content:
-    """Generate 1 to {pictures} images from a text prompt in English or Arabic.
+    """Generate 1 to {pictures} images from a text prompt.
 
-    Use it when there is no image to start from. Returns PNG images, the prompt in both languages,
-    and the seeds. Slow, {time}, and it waits for other runs; it reports its progress. Does not edit
-    images.
+    Prompts in {languages}. With a picture, the images are variations of it that show what the
+    prompt says; its composition stays, as far as the strength is low. Returns PNG images, the
+    prompt in both languages, and the seeds. Slow, {time}, and it waits for other runs; it reports
+    its progress, and can be cancelled. Does not edit parts of images.
     """
-    return await _generate(context, pictures, seed, recipe, prompt=prompt)
+    code = None if language == "auto" else language_named(language).code
+    options = PaintOptions(
+        pictures=pictures,
+        seed=seed,
+        recipe=recipe_named(recipe),
+        style=style,
+        strength=strength,
+        negative_prompt=negative_prompt,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        width=width,
+        height=height,
+        as_written=as_written,
+    )
+    return await _generate(context, options, language=code, prompt=prompt, picture=picture)
 
 
 async def run(
@@ -209,54 +286,56 @@ async def run(
     pictures: PictureCount = 1,
     seed: Seed = None,
     recipe: RecipeName = "balanced",
+    style: StyleName = "",
+    strength: Strength = None,
+    negative_prompt: NegativePrompt = "",
+    steps: Steps = None,
+    guidance_scale: GuidanceScale = None,
+    width: Side = None,
+    height: Side = None,
 ) -> Content:
     """Caption an image in English and Arabic, and generate 1 to {pictures} new images from it.
 
-    The new images show what the caption says; they are not edits of the image. Returns PNG images,
-    the caption in both languages, and the seeds. Slow, {time}, and it waits for other runs; it
-    reports its progress. Use caption if no new images are wanted.
+    The new images show what the caption says; with a strength, they are variations of the image
+    itself. Returns PNG images, the caption in both languages, and the seeds. Slow, {time}, and it
+    waits for other runs; it reports its progress, and can be cancelled. Use caption if no new
+    images are wanted.
     """
-    service, client = _service_and_client(context)
-    image = await service.decode(client, lambda: decode_base64_image(picture))
-    return await _generate(context, pictures, seed, recipe, image=image)
+    options = PaintOptions(
+        pictures=pictures,
+        seed=seed,
+        recipe=recipe_named(recipe),
+        style=style,
+        strength=strength,
+        negative_prompt=negative_prompt,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        width=width,
+        height=height,
+    )
+    return await _generate(context, options, picture=picture)
 
 
 async def _generate(
-    context: ToolContext, pictures: int, seed: int | None, recipe: str, **given: Any
+    context: ToolContext,
+    options: PaintOptions,
+    *,
+    prompt: str | None = None,
+    picture: str | None = None,
+    language: str | None = None,
 ) -> Content:
-    """Execute a run for a prompt or an image, and report its progress."""
-    request = _request(context)
-    options = PaintOptions(pictures=pictures, seed=seed, recipe=recipe_named(recipe))
-    progress = ProgressReporter(context, pictures)
-    finished = await get_service(request).generate(request, options, on_event=progress, **given)
-    return await anyio.to_thread.run_sync(_content, finished)
-
-
-class ProgressReporter:
-    """Tells the client how many pictures are done, and that the run goes on if nothing happens."""
-
-    def __init__(self, context: ToolContext, pictures: int) -> None:
-        self.context, self.pictures = context, pictures
-        self.done, self.message, self.sent = 0.0, "Waiting for the models.", float("-inf")
-
-    async def __call__(self, event: RunEvent | None) -> None:
-        """Report an event, or after a while that there was none."""
-        done, now = self.done, time.monotonic()
-        match event:
-            case Previewed():
-                done = event.index + event.step / event.steps
-                self.message = (
-                    f"Image {event.index + 1} of {self.pictures}: "
-                    f"step {event.step} of {event.steps}."
-                )
-            case Painted():
-                done = event.picture.index + 1
-                self.message = f"Image {event.picture.index + 1} of {self.pictures} is finished."
-            case _ if now - self.sent < HEARTBEAT_S:
-                return
-        # The protocol demands that each value is greater than the one before.
-        self.done, self.sent = max(done, self.done + 0.0001), now
-        await self.context.report_progress(self.done, self.pictures, self.message)
+    """Execute a run for a prompt, an image or both, and report its progress."""
+    service, client = _service_and_client(context)
+    request, calls = _request(context), cast("ToolServer", context.fastmcp).calls
+    image = None
+    if picture is not None:
+        image = await service.decode(client, lambda: decode_base64_image(picture))
+    language_of_reader = _language(context)
+    progress = ProgressReporter(context, options.pictures, language_of_reader)
+    created = await service.start(request, options, prompt=prompt, image=image, language=language)
+    with calls.running(request, context.request_id, created.id):
+        finished = await service.finish(request, created.id, on_event=progress)
+    return await anyio.to_thread.run_sync(_content, finished, language_of_reader)
 
 
 def _languages(translator: Translator) -> str:
@@ -264,29 +343,50 @@ def _languages(translator: Translator) -> str:
     try:
         targets = translator.targets()
     except MarsamError:  # the tools are listed all the same; a call says what is wrong
-        return "languages"
+        return "many languages"
     codes = set(targets).union(*targets.values())
     if len(codes) > MAX_NAMED_LANGUAGES:
         return f"{len(codes)} languages"
-    return " and ".join(sorted(language(code).en for code in codes))
+    return " and ".join(sorted(language_named(code).en for code in codes))
 
 
-def _sentence(error: ToolError) -> str:
+def _wrong_name(
+    name: str, arguments: Collection[str], known: Mapping[str, Collection[str]]
+) -> Message | None:
+    """What is wrong with the names in a call; ``known`` are the arguments of the tools."""
+    if name not in known:
+        return Message(
+            "There is no tool {name!r}; the tools are {names}.", name=name[:50], names=[*known]
+        )
+    if unknown := sorted(set(arguments) - set(known[name])):
+        return Message(
+            "{tool} has no argument {unknown}; it takes {names}.",
+            tool=name,
+            unknown=unknown,
+            names=[*known[name]],
+        )
+    return None
+
+
+def _sentence(error: ToolError) -> InBothLanguages:
     """What an assistant reads of an error."""
     match error.__cause__:
-        case None:
-            return f"{error}."  # there is no such tool
         case MarsamError() as cause:
             return public_message_of(cause)
         case ValidationError() as cause:
             return invalid_sentence(cause.errors())
         case cause:
             _log.error("an MCP tool failed", exc_info=cause)
-            return MarsamError.public_message
+            return Message(MarsamError.public_message)
 
 
 def _request(context: ToolContext) -> Request:
     return cast("Request", context.request_context.request)
+
+
+def _language(context: ToolContext) -> str:
+    """The language in which the client wants to be told of errors."""
+    return reader_language(_request(context))
 
 
 def _service_and_client(context: ToolContext) -> tuple[RunService, str]:
@@ -294,11 +394,15 @@ def _service_and_client(context: ToolContext) -> tuple[RunService, str]:
     return get_service(request), client_id(request)
 
 
-def _content(run: Run) -> Content:
+def _content(run: Run, language: str) -> Content:
     lines = []
     if prompt := run.prompt:
         notices = notice_sentences(prompt.warnings, prompt.unknown_words)
-        lines = [prompt.english, prompt.arabic, *(notice.en for notice in notices)]
+        lines = [
+            prompt.english,
+            prompt.arabic,
+            *(in_language(notice, language) for notice in notices),
+        ]
     lines.append(f"seeds: {', '.join(str(picture.seed) for picture in run.pictures)}")
     content: Content = [TextContent(type="text", text="\n".join(lines))]
     for picture in run.pictures:

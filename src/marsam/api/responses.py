@@ -11,10 +11,12 @@ from pydantic import BaseModel, Field, computed_field
 from starlette.exceptions import HTTPException
 
 from marsam import errors as kinds
+from marsam.api.reader_language import reader_language
 from marsam.api.validation import invalid_field, invalid_sentence
 from marsam.api.views import CaptionView, FidelityView, PromptView, RunOptionsView
-from marsam.errors import MarsamError, error_from_code, public_message_of
+from marsam.errors import MarsamError, public_message_of
 from marsam.journal.records import Run, StoredPicture
+from marsam.messages import InBothLanguages, Message, in_language
 
 # The first classes that fit decide.
 _STATUS: dict[int, tuple[type[MarsamError], ...]] = {
@@ -28,6 +30,12 @@ _STATUS: dict[int, tuple[type[MarsamError], ...]] = {
     500: (MarsamError,),
 }
 _HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type"}
+_SENTENCES = {
+    404: Message("There is no such route."),
+    405: Message("This method is not allowed here."),
+    413: Message("The request is too large."),
+}
+"""For errors of the libraries below, whose own sentences are English only."""
 _DESCRIPTIONS = {
     401: "A valid API key is required.",
     403: "The Host or Origin header is not allowed.",
@@ -49,7 +57,8 @@ class FailureView(BaseModel, use_attribute_docstrings=True):
     code: str = Field(examples=["option_error", "out_of_memory"])
     """Kind of error, for programs."""
     message: str = Field(examples=["size must be like 512x512."])
-    """What is wrong, in one or two sentences for people."""
+    """What is wrong, in one or two sentences for people: in Arabic if the request's
+    `Accept-Language` prefers it to English, otherwise in English."""
 
 
 class ErrorBody(FailureView, use_attribute_docstrings=True):
@@ -163,7 +172,10 @@ def add_errors(app: FastAPI) -> None:
             # OpenAI's clients retry by themselves, and the same would happen again.
             headers["X-Should-Retry"] = "false"
         message = public_message_of(error)
-        return _error_response(request, status_of(error), error.code, message, headers)
+        # The last word of "The width in size" is the field.
+        option = error.option if isinstance(error, kinds.OptionError) else ""
+        field = option.rpartition(" ")[2] or None
+        return _error_response(request, status_of(error), error.code, message, headers, field=field)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -174,26 +186,39 @@ def add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = _HTTP.get(error.status_code, "http_error")
-        return _error_response(request, error.status_code, code, f"{error.detail}.", error.headers)
+        detail: object = error.detail
+        sentence = detail if isinstance(detail, Message) else _SENTENCES.get(error.status_code)
+        if sentence is None:
+            said = str(detail).rstrip(".")
+            sentence = Message("The request cannot be read: {said}.", said=said)
+        return _error_response(request, error.status_code, code, sentence, error.headers)
 
     @app.exception_handler(Exception)
     def _unexpected(request: Request, _error: Exception) -> JSONResponse:
-        return _error_response(request, 500, "internal", "An unexpected error occurred.")
+        sentence = Message("An unexpected error occurred.")
+        return _error_response(request, 500, "internal", sentence)
+
+
+def language_headers(language: str) -> dict[str, str]:
+    """What a response in the reader's language says of it, to caches also."""
+    return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 def _error_response(
     request: Request,
     status: int,
     code: str,
-    message: str,
+    message: InBothLanguages,
     headers: Mapping[str, str] | None = None,
     *,
     field: str | None = None,
 ) -> JSONResponse:
+    language = reader_language(request)
     request_id = str(getattr(request.state, "request_id", ""))
     path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
-    body = error_body(path, status, code, message, request_id, field=field)
-    return JSONResponse(body, status, headers)
+    text = in_language(message, language)
+    body = error_body(path, status, code, text, request_id, field=field)
+    return JSONResponse(body, status, {**(headers or {}), **language_headers(language)})
 
 
 class Bilingual(BaseModel):
@@ -262,13 +287,14 @@ def picture_view(run: Run, picture: StoredPicture, root: str) -> PictureView:
     return PictureView(id=picture_id, url=url, **picture.to_dict())
 
 
-def run_view(run: Run, root: str, *, position: int | None = None) -> RunView:
+def run_view(run: Run, root: str, language: str, *, position: int | None = None) -> RunView:
     """A run and its results so far.
 
-    ``root`` is the path under which the server is mounted; ``position`` is as in :class:`RunView`.
+    ``root`` is the path under which the server is mounted, ``language`` that of the reader of an
+    error; ``position`` is as in :class:`RunView`.
     """
     failure = run.error and FailureView(
-        code=run.error.code, message=public_message_of(error_from_code(*run.error))
+        code=run.error.code, message=in_language(public_message_of(run.error.error), language)
     )
     changes = {
         # The journal learns that a run is executed only with its first result.

@@ -17,7 +17,7 @@ from marsam.api.responses import (
     add_errors,
     errors,
 )
-from marsam.runs.scheduler import Scheduler
+from marsam.api.swagger import add_swagger
 
 _KEY_NOTE = "An API key. Not needed if the server runs without keys."
 ROUTERS = (
@@ -42,9 +42,10 @@ SECURITY_SCHEMES = {
 }
 
 
-def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
+def add_api(app: FastAPI, service: RunService, app_metrics: Metrics) -> None:
     """Add the API's routes, the MCP tools, error responses and metrics to an app."""
-    app.state.service, app.state.metrics = RunService(scheduler), app_metrics
+    scheduler = service.scheduler
+    app.state.service, app.state.metrics = service, app_metrics
     app.state.journal_probe = health.JournalProbe(scheduler.journal)
     app.state.progress_board = sdwebui.ProgressBoard()
     app.state.translated_files = libretranslate.TranslatedFiles()
@@ -54,6 +55,7 @@ def add_api(app: FastAPI, scheduler: Scheduler, app_metrics: Metrics) -> None:
     for router, body in ROUTERS:
         app.include_router(router, responses=errors(401, 403, 429, body=body))
     endpoint = mcp.McpEndpoint(scheduler)
+    add_swagger(app)
     app.router.routes.append(Route("/mcp", endpoint, methods=["POST"]))
     app.include_router(APIRouter(lifespan=lambda _app: endpoint.run()))
     app.router.routes.append(Fallback(app.router))

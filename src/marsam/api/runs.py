@@ -1,4 +1,4 @@
-"""Runs: create, list, follow, cancel and resume them."""
+"""Runs: create, list, follow, cancel, resume and delete them."""
 
 import asyncio
 import hashlib
@@ -15,14 +15,32 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 
 from marsam.api.bodies import Body, File, body_of, request_body
-from marsam.api.dependencies import ClientDep, RootDep, RunDep, RunService, ServiceDep
-from marsam.api.fields import Candidates, PictureCount, Prefix, RecipeName, Seed, Side
+from marsam.api.dependencies import ClientDep, RootDep, RunDep, RunService, ServiceDep, open_stream
+from marsam.api.fields import (
+    Arabic,
+    Ask,
+    AsWritten,
+    Candidates,
+    GuidanceScale,
+    Length,
+    NegativePrompt,
+    PictureCount,
+    Prefix,
+    RecipeName,
+    Seed,
+    Side,
+    Steps,
+    Strength,
+    StyleName,
+)
+from marsam.api.reader_language import ReaderLanguage
 from marsam.api.responses import RunView, errors, picture_view, run_view
 from marsam.errors import RunMissing
 from marsam.journal.records import FINAL_STATES, NewRun, Run, RunFailure
 from marsam.options import (
     MAX_RAW_CHARACTERS,
-    MAX_TEXT_CHARACTERS,
+    ArabicCaption,
+    CaptionLength,
     CaptionOptions,
     PaintOptions,
     RunOptions,
@@ -42,33 +60,36 @@ router = APIRouter(prefix="/v1", tags=["Runs"], responses=errors(422, 503))
 
 
 class RunRequest(Body):
-    """What a run does: an image or a prompt, and options."""
+    """What a run does: an image, a prompt or both, and options."""
 
     picture: File | None = None
     """Input image: JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP, at most 20 MB.
 
-    A file in a form, base64 in JSON. Or send `prompt`.
+    A file in a form, base64 in JSON. It is captioned, and the pictures show what the caption says;
+    with `strength` they are variations of it. With `prompt` they are variations of it that show
+    what the prompt says.
     """
     prompt: str | None = Field(
         default=None, max_length=MAX_RAW_CHARACTERS, examples=["a cat on a blue background"]
     )
-    """Prompt in any language, at most 2000 characters. Or send `picture`."""
+    """Prompt in any language, at most 2000 characters."""
     pictures: PictureCount = PaintOptions.pictures
     seed: Seed = None
     recipe: RecipeName = str(PaintOptions.recipe)
-    steps: int | None = Field(default=None, examples=[12])
-    """Denoising steps, 1 to 200. Default: the preset's."""
-    guidance_scale: float | None = Field(default=None, examples=[7.5])
-    """How closely to follow the prompt, 1 to 30. Default: the model's."""
-    negative_prompt: str = Field(
-        default="", max_length=MAX_TEXT_CHARACTERS, examples=["a red background"]
-    )
-    """What the pictures should not show, in English."""
+    style: StyleName = PaintOptions.style
+    steps: Steps = None
+    guidance_scale: GuidanceScale = None
+    negative_prompt: NegativePrompt = ""
     width: Side = None
     height: Side = None
+    strength: Strength = None
+    as_written: AsWritten = PaintOptions.as_written
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
     """Words every caption starts with."""
+    length: Length = str(CaptionOptions.length)
+    ask: Ask = ""
+    arabic: Arabic = str(CaptionOptions.arabic)
     language: str | None = Field(
         default=None, max_length=100, examples=["ar", "French", "fra_Latn"]
     )
@@ -82,7 +103,13 @@ class RunRequest(Body):
         """The options of the run; MarsamError if a value is out of range or a name unknown."""
         paint = self.model_dump(include={option.name for option in fields(PaintOptions)})
         return RunOptions(
-            caption=CaptionOptions(candidates=self.candidates, prefix=self.prefix),
+            caption=CaptionOptions(
+                candidates=self.candidates,
+                prefix=self.prefix,
+                length=CaptionLength.named(self.length),
+                ask=self.ask,
+                arabic=ArabicCaption.named(self.arabic),
+            ),
             paint=PaintOptions(**paint | {"recipe": recipe_named(self.recipe)}),
             language=language(self.language).code if self.language else None,
             check=self.check,
@@ -108,6 +135,7 @@ async def create(
     service: ServiceDep,
     client: ClientDep,
     root: RootDep,
+    language: ReaderLanguage,
     response: Response,
     idempotency_key: Annotated[
         str | None,
@@ -119,6 +147,8 @@ async def create(
     ] = None,
 ) -> RunView:
     """Caption an image, or translate a prompt, and generate pictures from the text.
+
+    With both, or with `strength`, the pictures are variations of the image (image-to-image).
 
     The response comes at once. Follow the run with its events, or request it again.
     """
@@ -142,7 +172,7 @@ async def create(
     response.headers["Location"] = f"{root}/v1/runs/{run.id}"
     if not is_new:
         response.headers["Idempotent-Replayed"] = "true"
-    return _view(service, root, run)
+    return _view(service, root, language, run)
 
 
 @router.head("/runs", include_in_schema=False)
@@ -151,6 +181,7 @@ def list_runs(
     service: ServiceDep,
     client: ClientDep,
     root: RootDep,
+    language: ReaderLanguage,
     limit: Annotated[
         int,
         Query(ge=1, le=MAX_LISTED_RUNS, description="Number of runs, at most 200.", examples=[10]),
@@ -158,43 +189,55 @@ def list_runs(
 ) -> RunList:
     """The newest runs first."""
     runs = service.scheduler.journal.runs(client, limit=limit)
-    return RunList(runs=[_view(service, root, run) for run in runs])
+    return RunList(runs=[_view(service, root, language, run) for run in runs])
 
 
 @router.head("/runs/{run_id}", include_in_schema=False)
 @router.get("/runs/{run_id}", summary="Get a run", responses=errors(404))
-def show(run: RunDep, service: ServiceDep, root: RootDep) -> RunView:
+def show(run: RunDep, service: ServiceDep, root: RootDep, language: ReaderLanguage) -> RunView:
     """The run and its results so far."""
-    return _view(service, root, run)
+    return _view(service, root, language, run)
 
 
-@router.delete("/runs/{run_id}", summary="Cancel a run", responses=errors(404))
-def cancel(run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep) -> RunView:
+@router.delete("/runs/{run_id}", status_code=204, summary="Delete a run", responses=errors(404))
+def delete(run: RunDep, service: ServiceDep, client: ClientDep) -> None:
+    """Its text and pictures are deleted, also their copies for the page; it is cancelled before."""
+    service.scheduler.delete(client, run.id)
+
+
+@router.post("/runs/{run_id}/cancel", summary="Cancel a run", responses=errors(404))
+def cancel(
+    run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep, language: ReaderLanguage
+) -> RunView:
     """Finished pictures are kept."""
     if not service.scheduler.cancel(run.id):  # another process may execute it
         service.scheduler.journal.request_cancel(run.id)
-    return _view(service, root, service.scheduler.journal.run(client, run.id))
+    return _view(service, root, language, service.scheduler.journal.run(client, run.id))
 
 
 @router.post(
     "/runs/{run_id}/resume", status_code=202, summary="Resume a run", responses=errors(404, 507)
 )
-def resume(run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep) -> RunView:
+def resume(
+    run: RunDep, service: ServiceDep, client: ClientDep, root: RootDep, language: ReaderLanguage
+) -> RunView:
     """Generate the missing pictures of a stopped, failed or interrupted run, from their seeds."""
     service.scheduler.resume(client, run.id)
-    return _view(service, root, service.scheduler.journal.run(client, run.id))
+    return _view(service, root, language, service.scheduler.journal.run(client, run.id))
 
 
 @router.get(
     "/runs/{run_id}/events",
     response_class=EventSourceResponse,
     summary="Follow a run",
-    responses=errors(404),
+    dependencies=[Depends(open_stream)],
+    responses=errors(404, 503),
 )
 async def events(
     run: RunDep,
     service: ServiceDep,
     root: RootDep,
+    language: ReaderLanguage,
     last_event_id: Annotated[
         int,
         Header(
@@ -225,7 +268,7 @@ async def events(
             changed.clear()
             ended = latest.get(RunEnded)
             run = await anyio.to_thread.run_sync(service.scheduler.journal.run, None, run.id)
-            for event_id, kind, data in _stored_events(run, root):
+            for event_id, kind, data in _stored_events(run, root, language):
                 if event_id > last_id:
                     yield _event(kind, data, event_id)
                     last_id = event_id
@@ -233,22 +276,25 @@ async def events(
                 return
             if isinstance(ended, RunEnded) and ended.state in FINAL_STATES:
                 # The journal cannot be written at the moment.
-                failure = RunFailure(ended.error.code, str(ended.error)) if ended.error else None
+                failure = RunFailure.of(ended.error) if ended.error else None
                 yield _event(
-                    "ended", run_view(replace(run, state=ended.state, error=failure), root)
+                    "ended",
+                    run_view(replace(run, state=ended.state, error=failure), root, language),
                 )
                 return
             position = service.scheduler.queue_position(run.id)
             if is_stopping:  # the step may take longer than the server has to stop
                 if position is not None:
-                    yield _event("ended", run_view(replace(run, state="interrupted"), root))
+                    yield _event(
+                        "ended", run_view(replace(run, state="interrupted"), root, language)
+                    )
                 return
             if position and position != last_position:
                 yield _event("queued", {"position": position})
             last_position = position
             preview = latest.pop(Previewed, None)
             # Otherwise the picture is finished.
-            if isinstance(preview, Previewed) and preview.index >= len(run.pictures):
+            if isinstance(preview, Previewed) and preview.index >= run.painted:
                 done = {"index": preview.index, "step": preview.step, "steps": preview.steps}
                 yield _event("previewed", done)
             is_stopping = service.is_stopping
@@ -266,8 +312,8 @@ def request_digest(options: RunOptions, image: bytes | None, prompt: str | None)
     return hashlib.sha256(text + b"\0" + (image or b"")).hexdigest()
 
 
-def _view(service: RunService, root: str, run: Run) -> RunView:
-    return run_view(run, root, position=service.scheduler.queue_position(run.id))
+def _view(service: RunService, root: str, language: str, run: Run) -> RunView:
+    return run_view(run, root, language, position=service.scheduler.queue_position(run.id))
 
 
 def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEvent:
@@ -275,7 +321,7 @@ def _event(kind: str, data: object, event_id: int | None = None) -> ServerSentEv
     return ServerSentEvent(raw_data=text, event=kind, id=str(event_id) if event_id else None)
 
 
-def _stored_events(run: Run, root: str) -> Iterator[tuple[int, str, object]]:
+def _stored_events(run: Run, root: str, language: str) -> Iterator[tuple[int, str, object]]:
     """The events of a run's stored results, with IDs that follow from the results alone."""
     if run.captions:
         yield 1, "captioned", {"captions": [caption.to_dict() for caption in run.captions]}
@@ -287,4 +333,4 @@ def _stored_events(run: Run, root: str) -> Iterator[tuple[int, str, object]]:
         if picture.fidelity is not None:
             yield 11 + 2 * picture.index, "checked", view
     if run.ended:
-        yield END_EVENT_ID_BASE + len(run.pictures), "ended", run_view(run, root)
+        yield END_EVENT_ID_BASE + run.painted, "ended", run_view(run, root, language)

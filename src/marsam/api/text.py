@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field
 
 from marsam.api.bodies import Body, File, body_of, request_body
 from marsam.api.dependencies import ClientDep, ServiceDep
-from marsam.api.fields import Candidates, LanguageName, LongText, Prefix
+from marsam.api.fields import Arabic, Ask, Candidates, LanguageName, Length, LongText, Prefix
 from marsam.api.responses import errors
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
-from marsam.options import CaptionOptions, TranslateOptions
+from marsam.options import ArabicCaption, CaptionLength, CaptionOptions, TranslateOptions
 from marsam.text.languages import ARABIC, ENGLISH, language
 
 router = APIRouter(prefix="/v1", tags=["Text"], responses=errors(413, 415, 422, 503, 507))
@@ -27,6 +27,19 @@ class CaptionRequest(Body):
     candidates: Candidates = CaptionOptions.candidates
     prefix: Prefix = ""
     """Words every caption starts with."""
+    length: Length = str(CaptionOptions.length)
+    ask: Ask = ""
+    arabic: Arabic = str(CaptionOptions.arabic)
+
+    def options(self) -> CaptionOptions:
+        """The options; MarsamError if a value is out of range or unknown."""
+        return CaptionOptions(
+            candidates=self.candidates,
+            prefix=self.prefix,
+            length=CaptionLength.named(self.length),
+            ask=self.ask,
+            arabic=ArabicCaption.named(self.arabic),
+        )
 
 
 class CaptionCandidate(BaseModel):
@@ -41,6 +54,13 @@ class CaptionCandidate(BaseModel):
         description="Codes of what to check, in either language.", examples=[["loop_collapsed"]]
     )
     ar: str = Field(description="Caption in Arabic.", examples=["قطة"])
+    native: str | None = Field(
+        description="Arabic caption of the captioner's own; null unless requested.",
+        examples=["قطة"],
+    )
+    agreement: float | None = Field(
+        description="How far it names what the English caption names, 0 to 1.", examples=[1.0]
+    )
     unknown_words: list[str] = Field(
         description="Words that the translator does not know; if there are any, ar is empty.",
         examples=[["dragon"]],
@@ -52,6 +72,10 @@ class Captions(BaseModel):
 
     en: str = Field(description="Best caption in English.", examples=["a cat"])
     ar: str = Field(description="Best caption in Arabic.", examples=["قطة"])
+    native: str | None = Field(
+        description="Arabic caption of the captioner's own; null unless requested.",
+        examples=["قطة"],
+    )
     candidates: list[CaptionCandidate] = Field(description="All captions, best first.")
 
 
@@ -97,7 +121,7 @@ async def caption(
     client: ClientDep,
 ) -> Captions:
     """The response comes at once; no run is created."""
-    options = CaptionOptions(candidates=body.candidates, prefix=body.prefix)
+    options = body.options()
     image = await service.decode(client, lambda: open_picture(body.picture, side=CAPTION_SIDE))
     pairs = await service.with_models(client, lambda studio: studio.describe(image, options))
     candidates = [
@@ -105,12 +129,15 @@ async def caption(
             text=english.text,
             score=round(english.score, 4),
             ar=arabic.text,
+            native=arabic.native,
+            agreement=arabic.agreement,
             warnings=[str(notice) for notice in (*english.warnings, *arabic.warnings)],
             unknown_words=list(arabic.unknown_words),
         )
         for english, arabic in pairs
     ]
-    return Captions(en=candidates[0].text, ar=candidates[0].ar, candidates=candidates)
+    best = candidates[0]
+    return Captions(en=best.text, ar=best.ar, native=best.native, candidates=candidates)
 
 
 @router.post(

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+from marsam.messages import Message, Sentence, isolated
+
 JSON_WANTED = "The body must be a JSON object, sent with Content-Type: application/json."
 _SENTENCES = {
     "missing": "{field} is missing.",
@@ -47,17 +49,22 @@ def invalid_field(errors: Sequence[Mapping[str, Any]]) -> str | None:
     return ".".join(takewhile(lambda name: _FIELD.fullmatch(name), names)) or None
 
 
-def invalid_sentence(errors: Sequence[Mapping[str, Any]]) -> str:
+def invalid_sentence(errors: Sequence[Mapping[str, Any]]) -> Message:
     """What is wrong with a request, in one sentence."""
     error, field = errors[0], invalid_field(errors)
     if error["type"] == "json_invalid":
-        return _SENTENCES["json_invalid"]
+        return Message(_SENTENCES["json_invalid"])
     if error["type"] == "extra_forbidden":
-        return f"There is no field {str(error['loc'][-1])[:50]!r}; check its name."
+        name = str(error["loc"][-1])[:50]
+        return Message("There is no field {name!r}; check its name.", name=name)
     if field is None:
-        return JSON_WANTED
+        return Message(JSON_WANTED)
     if "UploadFile" in error["msg"]:
-        return f"{field} must be a file, sent with its name."
+        return Message("{field} must be a file, sent with its name.", field=field)
     sentence = _SENTENCES.get(error["type"], "{field}: {said}.")
     said = str(error["msg"]).removeprefix("Value error, ")
-    return sentence.format(field=field, said=said, **error.get("ctx", {}))
+    context = dict(error.get("ctx", {}))
+    if (expected := context.get("expected")) is not None:  # as in: 'a', 'b' or 'c'
+        names = re.findall("'([^']*)'", expected)
+        context["expected"] = Sentence(expected, "، ".join(map(isolated, names)) or expected)
+    return Message(sentence, **{"field": field, "said": said} | context)

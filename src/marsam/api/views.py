@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from marsam.options import ArabicCaption, CaptionLength
 from marsam.recipes import Recipe
 
 
@@ -38,7 +39,18 @@ class PromptView(BaseModel):
     weighted: str = _text(
         "English text with weights, as the painter reads it; empty without weights.", "(a cat:1.3)"
     )
+    written: str = _text(
+        "Arabic text, if the painter reads that as it was written; else empty.", ""
+    )
     negative: str = _text("What the given text says the pictures should not show.", "a dog")
+    style: str = _text("Style of the pictures, whose words the painter reads too; or empty.", "")
+    native: str | None = Field(
+        description="Arabic caption of the captioner's own; null unless requested.",
+        examples=["قطة"],
+    )
+    agreement: float | None = Field(
+        description="How far it names what the English caption names, 0 to 1.", examples=[1.0]
+    )
     tokens: int = Field(description="Length by the painter's tokenizer.", examples=[4])
     limit: int = Field(description="Tokens that the painter reads.", examples=[77])
     cut: str = _text("End of the prompt that is not read; empty if it fits.", "")
@@ -70,13 +82,21 @@ class FidelityView(BaseModel):
 class CaptionOptionsView(BaseModel):
     """Options of the captioner."""
 
+    language: str = _text("NLLB code of the captions' language.", "eng_Latn")
+    length: CaptionLength = Field(description="How much a caption says.", examples=["sentence"])
+    ask: str = _text("Request to the captioner in place of ours; empty: ours.", "")
+    arabic: ArabicCaption = Field(
+        description="Where the Arabic caption comes from.", examples=["translated"]
+    )
     candidates: int = Field(description="Captions, at most.", examples=[1])
     prefix: str = _text("Words every caption starts with.", "a photograph of")
     beams: int = Field(description="Width of the beam search.", examples=[3])
     sampling: bool = Field(description="Sample instead of beam search.", examples=[False])
     seed: int = Field(description="Seed of the sampling.", examples=[0])
     min_tokens: int = Field(description="Least length of a caption, in tokens.", examples=[1])
-    max_tokens: int = Field(description="Greatest length of a caption, in tokens.", examples=[40])
+    max_tokens: int | None = Field(
+        description="Greatest length of a caption, in tokens; null: the captioner's.", examples=[40]
+    )
 
 
 class TermView(BaseModel):
@@ -114,8 +134,16 @@ class PaintOptionsView(BaseModel):
         description="How closely the prompt is followed; null: the model's.", examples=[7.5]
     )
     negative_prompt: str = _text("What the pictures should not show.", "a red background")
+    style: str = _text("Style of the pictures; empty: none.", "watercolour")
     width: int | None = Field(description="Pixels; null: the model's.", examples=[512])
     height: int | None = Field(description="Pixels; null: the model's.", examples=[512])
+    strength: float | None = Field(
+        description="How much of the picture is painted anew; null: painted from words alone.",
+        examples=[0.6],
+    )
+    as_written: bool = Field(
+        description="Paint an Arabic prompt as it is written.", examples=[False]
+    )
     preview_every: int = Field(description="Steps between previews; 0: none.", examples=[0])
 
 

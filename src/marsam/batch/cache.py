@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +28,9 @@ from marsam.errors import (
 )
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
-from marsam.options import BatchOptions
+from marsam.options import ArabicCaption, BatchOptions, CaptionOptions
 from marsam.studio import Studio
-from marsam.text.languages import ENGLISH
+from marsam.text.languages import ARABIC, ENGLISH
 
 SCHEMA_VERSION = 1
 _TABLES = """
@@ -196,15 +196,17 @@ class ResultCache:
         except (sqlite3.Error, OSError) as error:
             if is_disk_full(error):
                 raise DiskFull(
-                    f"The disk with {self.file.parent} is full; free some space and try again."
+                    "The disk with {folder} is full; free some space and try again.",
+                    folder=self.file.parent,
                 ) from error
             if is_read_only(error):
                 raise JournalError(
-                    f"The caption cache {self.file} cannot be written: check who owns it and that "
-                    "its disk is not mounted read-only."
+                    "The caption cache {file} cannot be written: check who owns it and that its "
+                    "disk is not mounted read-only.",
+                    file=self.file,
                 ) from error
             raise JournalError(
-                f"The caption cache {self.file} cannot be used; move that file away."
+                "The caption cache {file} cannot be used; move that file away.", file=self.file
             ) from error
 
 
@@ -216,26 +218,45 @@ class BatchContext:
         cache: captions and translations by content.
         options: what is made of every image.
         models: ``{"captioner": "name@revision", "translator": …}``.
-        reviewed: reviewed rows by checksum: their texts do not change.
+        kept: rows whose texts are a person's, by checksum: no model changes them.
     """
 
     cache: ResultCache
     options: BatchOptions
     models: Mapping[str, str]
-    reviewed: Mapping[str, Row] = field(default_factory=dict)
+    kept: Mapping[str, Row] = field(default_factory=dict)
 
-    def caption_key(self, sha256: str) -> str:
-        """Return the cache key of an image's caption."""
-        return _key("caption", sha256, self.models["captioner"], asdict(self.options.caption))
+    @property
+    def wants_native(self) -> bool:
+        """Whether the captioner is asked in Arabic, too."""
+        is_translated = self.options.caption.arabic == ArabicCaption.TRANSLATED
+        return not is_translated and ARABIC.code in self.options.languages
 
-    def translation_key(self, text: str, code: str) -> str:
-        """Return the cache key of a text's translation from English."""
-        options = self.options.translate_into(code)
+    def caption_options(self, code: str = ENGLISH.code) -> CaptionOptions:
+        """Return the options of the captions in a language (NLLB code)."""
+        options = replace(self.options.caption, arabic=ArabicCaption.TRANSLATED)
+        return options if code == ENGLISH.code else options.in_language(code)
+
+    def caption_key(self, sha256: str, code: str = ENGLISH.code) -> str:
+        """Return the cache key of an image's caption in a language."""
+        return _key("caption", sha256, self.models["captioner"], asdict(self.caption_options(code)))
+
+    def needs_native(self, sha256: str) -> bool:
+        """Whether the captioner is still to be asked in Arabic about an image."""
+        if not self.wants_native or sha256 in self.kept:
+            return False
+        if ARABIC.code in self.cache.alt_texts(sha256):
+            return False
+        return not self.cache.get([self.caption_key(sha256, ARABIC.code)])
+
+    def translation_key(self, text: str, code: str, source: str = ENGLISH.code) -> str:
+        """Return the cache key of a text's translation."""
+        options = self.options.translate_into(code, source)
         return _key("translation", text, self.models["translator"], asdict(options))
 
     def english(self, sha256: str) -> str | None:
-        """Return the English text of an image: reviewed, carried by it or cached; or None."""
-        if row := self.reviewed.get(sha256):
+        """Return the English text of an image: a person's, carried by it or cached; or None."""
+        if row := self.kept.get(sha256):
             return row.english
         if kept := self.cache.alt_texts(sha256).get(ENGLISH.code):
             return kept
@@ -252,7 +273,9 @@ def models_of(studio: Studio) -> dict[str, str]:
 def model_id(stage: object) -> str:
     """Return ``name@revision`` of a stage's model; the name alone if it has no folder."""
     name, folder = getattr(stage, "name", ""), getattr(stage, "folder", None)
-    return f"{name}@{weights_revision(folder)}" if folder else name
+    folders = getattr(stage, "folders", (folder,) if folder else ())
+    revisions = "+".join(map(weights_revision, folders))
+    return f"{name}@{revisions}" if revisions else name
 
 
 def _key(*parts: object) -> str:

@@ -1,29 +1,28 @@
 """A contact sheet: all rows as one HTML page in Arabic and English, with alt text to copy.
 
-The pictures are not copied; the page shows them from where they are.
+The pictures are not copied; the page shows them from where they are, unless they are embedded.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from marsam.batch import strings as row_strings
 from marsam.batch.rows import Row, printable_name
 from marsam.batch.tables import Writer
 from marsam.notices import Notice
 from marsam.text.languages import ARABIC, ENGLISH, language
 from marsam.ui.html import template
-from marsam.ui.i18n import Bilingual, Strings
+from marsam.ui.i18n import Bilingual, Strings, both
+from marsam.ui.native import native_caption
 
 STRINGS = Strings(
+    row_strings.STRINGS,
     title=Bilingual("Captions of the pictures in {}", "أوصاف صور المجلد {}"),
-    all=Bilingual("All", "الكل"),
-    draft=Bilingual("Not reviewed", "لم تُراجَع"),
-    check=Bilingual("With warnings", "عليها ملاحظات"),
-    error=Bilingual("Failed", "تعذّر وصفها"),
-    reviewed=Bilingual("Reviewed", "رُوجعت"),
+    untitled=Bilingual("Captions of the pictures", "أوصاف الصور"),
     copy=Bilingual("Copy", "نسخ"),
     copied=Bilingual("Copied", "نُسخ"),
-    failed=Bilingual("This file could not be described:", "تعذّر وصف هذا الملف:"),
 )
 
 
@@ -43,13 +42,22 @@ class ContactSheetWriter(Writer):
         path: the file; its images have URLs relative to the folder of this path.
         folder: paths of images in rows are relative to it.
         pictures_folder: the folder of new pictures; rows name them relative to its parent.
+        embed: gives the ``data:`` URL of a row's image, for a page that is sent without the images.
     """
 
-    def __init__(self, path: Path, *, folder: Path, pictures_folder: Path) -> None:
-        self._folder, self._page_folder = folder, path.parent
+    def __init__(
+        self,
+        path: Path,
+        *,
+        folder: Path,
+        pictures_folder: Path,
+        embed: Callable[[Row], str] | None = None,
+    ) -> None:
+        self._url_of = embed or (lambda row: self._url(folder / row.path))
+        self._page_folder = path.parent
         self._pictures_parent = pictures_folder.parent
         page = template(Path(__file__).with_name("contact_sheet.html"))
-        name = printable_name(folder.resolve().name)
+        name = "" if embed else printable_name(folder.resolve().name)
         before, self._after = page.render(name=name, strings=STRINGS, rows="\0").split("\0")
         self._card = page.make_module({"strings": STRINGS}).card  # type: ignore[attr-defined]
         self._file = path.open("w", encoding="utf-8")
@@ -63,11 +71,13 @@ class ContactSheetWriter(Writer):
             self._card(
                 row,
                 # Without a hash there may be no such file, or a broken link.
-                url=self._url(self._folder / row.path) if row.sha256 else "",
-                alt=alt or row.english,
+                url=self._url_of(row) if row.sha256 else "",
+                alt=alt or row.english,  # empty for a decorative picture
                 lang=(ARABIC if alt else ENGLISH).tag,
                 new=[self._url(self._pictures_parent / name) for name in row.pictures],
+                failure=both(row.failure) if row.failure else None,
                 texts=[(language(code), text) for code, text in texts if text],
+                native=native_caption(row.native_beside, row.agreement),
                 warnings=[Bilingual(*Notice[name.upper()].value) for name in row.warnings],
             )
         )

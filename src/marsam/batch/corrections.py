@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from marsam.batch.rows import REVIEWED, Row
+from marsam.batch.rows import Row
 from marsam.batch.tables import map_write_errors
-from marsam.errors import OptionError
+from marsam.errors import OptionError, reason_of
 
 SUFFIX = ".corrections.jsonl"
 
@@ -29,8 +29,8 @@ class Correction:
         sha256: its checksum: the correction is for all rows with this checksum.
         before: the texts before, by NLLB code; empty where there was none.
         texts: the texts after, for the same languages.
-        was: the row's state before: ``draft``, ``reviewed`` or ``error``.
-        state: the row's state after: ``draft`` or ``reviewed``.
+        was: the row's state before, as in the table.
+        state: the row's state after: any but ``error``.
         warnings: the draft's warnings.
         time: seconds since 1970.
     """
@@ -54,12 +54,11 @@ class Correction:
 
     def apply(self, row: Row) -> Row:
         """Return the corrected row; the warnings were about the draft, and are removed."""
-        reviewed = self.state == REVIEWED
+        row = row.in_state(self.state)
         texts = {**row.texts, **self.texts}
         # The next batch fills an empty text of a draft; a reviewer's empty text stays empty.
-        texts = {code: text for code, text in texts.items() if text or reviewed}
-        warnings = () if reviewed else self.warnings
-        return replace(row, texts=texts, warnings=warnings, error="", reviewed=reviewed)
+        texts = {code: text for code, text in texts.items() if text or row.reviewed}
+        return replace(row, texts=texts, warnings=() if row.reviewed else self.warnings)
 
 
 def _has_texts(row: Row, texts: Mapping[str, str]) -> bool:
@@ -159,7 +158,9 @@ def _read(file: Path) -> Iterator[Correction]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OptionError(f"Cannot read {file.name}: {error.strerror}.") from error
+        raise OptionError(
+            "Cannot read {file}: {reason}.", file=file.name, reason=reason_of(error)
+        ) from error
     for line in filter(None, lines):
         try:
             data = json.loads(line)
@@ -170,5 +171,5 @@ def _read(file: Path) -> Iterator[Correction]:
             yield Correction(**data)
         except (TypeError, KeyError) as error:
             raise OptionError(
-                f"{file.name} was not written by marsam review; move that file away."
+                "{file} was not written by marsam review; move that file away.", file=file.name
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from marsam.errors import OptionError
+from marsam.errors import OptionError, reason_of
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif"),
@@ -25,8 +25,9 @@ def find_images(folder: Path, *, exclude: Sequence[Path] = ()) -> Iterator[Path]
     """
     if folder.is_file():
         raise OptionError(
-            f"{folder} is a file. To caption single pictures, use: "
-            f"marsam caption {shlex.quote(str(folder))}"
+            "{folder} is a file. To caption single pictures, use: marsam caption {quoted}",
+            folder=folder,
+            quoted=shlex.quote(str(folder)),
         )
     require_folder(folder)
     # Resolved, since one of the two paths may be absolute or lead through a link.
@@ -45,9 +46,11 @@ def find_images(folder: Path, *, exclude: Sequence[Path] = ()) -> Iterator[Path]
 def require_folder(folder: Path) -> None:
     """Raise OptionError when there is no such folder."""
     if not folder.is_dir():
-        raise OptionError(f"Folder not found: {folder}.")
+        raise OptionError("Folder not found: {folder}.", folder=folder)
 
 
 def _raise_unreadable(error: OSError) -> NoReturn:
     """Stop: otherwise the images of that folder would be missing from the table unnoticed."""
-    raise OptionError(f"Cannot read {error.filename}: {error.strerror}.") from error
+    raise OptionError(
+        "Cannot read {file}: {reason}.", file=error.filename, reason=reason_of(error)
+    ) from error

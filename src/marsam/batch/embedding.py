@@ -63,7 +63,7 @@ class EmbeddedCopies:
         values = {language(code).tag: " ".join(text.split()) for code, text in row.texts.items()}
         values["x-default"] = next(filter(None, values.values()), "")
         arguments = [f"-{name}-{tag}={text}" for name in tags for tag, text in values.items()]
-        if not row.reviewed:
+        if not row.is_kept:
             arguments.append(f"-XMP-photoshop:CaptionWriter={writer_mark(row.texts)}")
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, f"image{image.suffix.lower()}")
@@ -78,8 +78,10 @@ class EmbeddedCopies:
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                raise OptionError(f"ExifTool did not end with {image.name}.") from error
+                raise OptionError("ExifTool did not end with {image}.", image=image.name) from error
             if done.returncode != 0:
                 reason = done.stderr.decode("utf-8", "replace").partition(" - ")[0].strip()
-                raise OptionError(f"ExifTool cannot write {image.name}: {reason}.")
+                raise OptionError(
+                    "ExifTool cannot write {image}: {reason}.", image=image.name, reason=reason
+                )
             return write_owned(self.folder / row.path, source.read_bytes(), cache)

@@ -14,12 +14,13 @@ from PIL import Image
 
 from marsam.background import parallel_map
 from marsam.batch.cache import BatchContext, Errors, FileInfo, Outcome, ScannedFile, TextResult
-from marsam.errors import LanguageError, MarsamError, ModelError, PictureError
+from marsam.errors import LanguageError, MarsamError, ModelError, PictureError, reason_of
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture, read_bytes, upright_size
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.results import Caption, Translation
 from marsam.stages.protocols import Captioner, Translator
 from marsam.studio import Studio
+from marsam.text.languages import ENGLISH
 
 READER_THREADS = 2
 """Threads that read and decode images; Pillow decodes without the interpreter lock."""
@@ -39,15 +40,15 @@ class Engine(Protocol):
     def scan(self, paths: Iterable[Path]) -> Iterator[ScannedFile]:
         """Scan files, in order; files that the cache knows are not read again."""
 
-    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
-        """Caption images, by the cache key of each caption.
+    def caption(self, images: Mapping[str, ScannedFile], code: str = ENGLISH.code) -> Errors:
+        """Caption images in a language, by the cache key of each caption.
 
         Raises:
             ModelError: when the captioner cannot be used.
         """
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Errors:
-        """Translate English texts into a language, by the cache key of each translation.
+    def translate(self, texts: Mapping[str, str], code: str, source: str = ENGLISH.code) -> Errors:
+        """Translate texts into a language, by the cache key of each translation.
 
         Raises:
             ModelError: when the translator cannot be used.
@@ -71,15 +72,15 @@ class LocalEngine:
             self._scan_if_new, paths, workers=READER_THREADS, max_queued=self.batch_size
         )
 
-    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
+    def caption(self, images: Mapping[str, ScannedFile], code: str = ENGLISH.code) -> Errors:
         """Caption images in one batch."""
         decoded = {key: file.image for key, file in images.items() if file.image}
-        options = self._context.options.caption
+        options = self._context.caption_options(code)
         return self._context.cache.put(caption_all(self._studio.captioner, decoded, options))
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Errors:
+    def translate(self, texts: Mapping[str, str], code: str, source: str = ENGLISH.code) -> Errors:
         """Translate texts in one batch."""
-        options = self._context.options.translate_into(code)
+        options = self._context.options.translate_into(code, source)
         return self._context.cache.put(translate_all(self._studio.translator, texts, options))
 
     def stop(self) -> None:
@@ -87,7 +88,9 @@ class LocalEngine:
 
     def _scan_if_new(self, path: Path) -> ScannedFile:
         info = self._context.cache.file_info(path)
-        if info is not None and self._context.english(info.sha256) is not None:
+        context = self._context
+        is_known = info is not None and context.english(info.sha256) is not None
+        if info is not None and is_known and not context.needs_native(info.sha256):
             return ScannedFile(path=path, info=info)
         return scan_file(path)
 
@@ -103,7 +106,9 @@ def scan_file(path: Path) -> ScannedFile:
     except PictureError as error:
         return ScannedFile(path=path, error=error)
     except OSError as error:
-        unreadable = PictureError(f"Cannot read {path.name}: {error.strerror}.")
+        unreadable = PictureError(
+            "Cannot read {file}: {reason}.", file=path.name, reason=reason_of(error)
+        )
         return ScannedFile(path=path, error=unreadable)
     info = FileInfo(hashlib.sha256(data).hexdigest(), *upright_size(data))
     return ScannedFile(

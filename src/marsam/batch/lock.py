@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from marsam.batch.discovery import require_folder
-from marsam.errors import OptionError
+from marsam.errors import OptionError, reason_of
 
 
 def lock_table(table: Path) -> FileLock:
@@ -21,11 +21,14 @@ def lock_table(table: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OptionError(
-            f"{table.name} is being written or reviewed by another Marsam process; "
-            "wait for it to finish, or stop it."
+            "{file} is being written or reviewed by another Marsam process; wait for it to "
+            "finish, or stop it.",
+            file=table.name,
         ) from error
     except OSError as error:
-        raise OptionError(f"Cannot write to {table.parent}: {error.strerror}.") from error
+        raise OptionError(
+            "Cannot write to {folder}: {reason}.", folder=table.parent, reason=reason_of(error)
+        ) from error
     return lock
 
 

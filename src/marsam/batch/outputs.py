@@ -20,7 +20,7 @@ from marsam.batch.tables import (
 )
 from marsam.errors import LettersLost, OptionError
 
-TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
+TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str], bool], Writer]] = {
     ".csv": CsvWriter,
     ".xlsx": XlsxWriter,
     ".jsonl": JsonLinesWriter,
@@ -29,8 +29,8 @@ TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str]], Writer]] = {
 CONTACT_SHEET = ".html"
 
 
-def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
-    """Return the reviewed rows of existing tables, by the checksum of their images.
+def kept_rows(out: Sequence[Path]) -> dict[str, Row]:
+    """Return the rows of existing tables whose texts are a person's, by the checksum of the images.
 
     A correction counts in whichever table it was made, also if it was not written to that table
     yet. Where tables still differ, the latest version counts: a correction has a time, any other
@@ -45,8 +45,10 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
         suffix = path.suffix.lower()
         if suffix not in (*TABLE_WRITERS, CONTACT_SHEET):
             raise OptionError(
-                f"Cannot write {path.name}: supported output formats are "
-                f"{', '.join(TABLE_WRITERS)} and {CONTACT_SHEET}."
+                "Cannot write {file}: supported output formats are {formats} and {sheet}.",
+                file=path.name,
+                formats=list(TABLE_WRITERS),
+                sheet=CONTACT_SHEET,
             )
         if not path.exists():
             continue
@@ -56,26 +58,31 @@ def reviewed_rows(out: Sequence[Path]) -> dict[str, Row]:
             rows = () if suffix == CONTACT_SHEET and is_contact_sheet(path) else read_rows(path)
             for row in map(corrections.apply, rows):
                 time = corrections.time_of(row, default=modified)
-                if row.reviewed and time >= latest.get(row.sha256, (0.0, row))[0]:
+                if row.is_kept and time >= latest.get(row.sha256, (0.0, row))[0]:
                     latest[row.sha256] = time, corrections.without_missing_texts(row)
         except LettersLost:
             raise
         except OptionError as error:
             raise OptionError(
-                f"{path.name} already exists and was not written by marsam batch; "
-                "choose another name."
+                "{file} already exists and was not written by marsam batch; choose another name.",
+                file=path.name,
             ) from error
     return {sha256: row for sha256, (_, row) in latest.items()}
 
 
 @contextmanager
 def open_outputs(
-    out: Sequence[Path], codes: Sequence[str], folder: Path, pictures_folder: Path
+    out: Sequence[Path],
+    codes: Sequence[str],
+    folder: Path,
+    pictures_folder: Path,
+    *,
+    native: bool = False,
 ) -> Iterator[list[AtomicOutput]]:
     """Open the files to write; all get their final names at the end, none of them after an error.
 
-    The columns of the languages have the order of ``codes`` (NLLB codes). The folders are those of
-    :class:`ContactSheetWriter`.
+    The columns of the languages have the order of ``codes`` (NLLB codes); with ``native`` there are
+    ``NATIVE_COLUMNS``, too. The folders are those of :class:`ContactSheetWriter`.
 
     Raises:
         OptionError: when a file cannot be written, or another process is writing it.
@@ -89,7 +96,7 @@ def open_outputs(
         def make(suffix: str, file: Path) -> Writer:
             if suffix == CONTACT_SHEET:
                 return ContactSheetWriter(file, folder=folder, pictures_folder=pictures_folder)
-            return TABLE_WRITERS[suffix](file, codes)
+            return TABLE_WRITERS[suffix](file, codes, native)
 
         outputs: list[AtomicOutput] = []
         for path in paths:

@@ -15,11 +15,13 @@ from marsam.batch.engine import Engine
 from marsam.batch.rows import Row, printable_name
 from marsam.errors import MarsamError, PictureError
 from marsam.imaging import metadata
-from marsam.imaging.image_io import map_save_errors
+from marsam.imaging.image_io import CAPTION_SIDE, map_save_errors, open_picture
+from marsam.native_captions import compare_native
 from marsam.notices import Notice
-from marsam.options import PaintOptions
+from marsam.options import ArabicCaption, PaintOptions
 from marsam.results import Painted
 from marsam.stages.protocols import Painter
+from marsam.styles import in_style
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.text.prompt_syntax import weighted_prompt
 
@@ -73,12 +75,41 @@ class BatchPipeline:
             for file in files:
                 if (
                     file.info
-                    and file.info.sha256 not in context.reviewed
+                    and file.info.sha256 not in context.kept
                     and ENGLISH.code not in kept[file.info.sha256]
                 ):
                     wanted[context.caption_key(file.info.sha256)] = file
             captions = self._outcomes(wanted, self.engine.caption)
-            yield [self._captioned_row(file, captions, kept) for file in files]
+            rows = [self._captioned_row(file, captions, kept) for file in files]
+            yield self._with_natives(rows, files) if context.wants_native else rows
+
+    def _with_natives(self, rows: list[Row], files: Sequence[ScannedFile]) -> list[Row]:
+        """Add the Arabic captions of the captioner itself, where no person's words stand."""
+        context, arabic = self.context, ARABIC.code
+        wanted = {
+            context.caption_key(row.sha256, arabic): file
+            for row, file in zip(rows, files, strict=True)
+            if row.english and row.sha256 not in context.kept and arabic not in row.texts
+        }
+        natives = self._outcomes(wanted, partial(self.engine.caption, code=arabic))
+        return [
+            self._with_native(row, natives[key])
+            if row.english and (key := context.caption_key(row.sha256, arabic)) in natives
+            else row
+            for row in rows
+        ]
+
+    def _with_native(self, row: Row, native: Outcome) -> Row:
+        if isinstance(native, MarsamError):
+            return row if row.is_kept else row.with_error(native)
+        if not native.text:
+            warnings = (*row.warnings, str(Notice.NATIVE_MISSING))
+            return replace(row, native="", warnings=warnings)
+        row = replace(row, native=native.text)
+        warnings = tuple(dict.fromkeys((*row.warnings, *native.warnings)))
+        if self.context.options.caption.arabic == ArabicCaption.NATIVE:
+            row = replace(row, texts={**row.texts, ARABIC.code: native.text})
+        return replace(row, warnings=warnings)
 
     def _outcomes(
         self, inputs: Mapping[str, Item], compute: Callable[[Mapping[str, Item]], Errors]
@@ -101,27 +132,55 @@ class BatchPipeline:
             return row.with_error(file.error or PictureError("This image cannot be read."))
         sha256, width, height = file.info
         row = replace(row, sha256=sha256, width=width, height=height)
-        if reviewed := self.context.reviewed.get(sha256):
-            return replace(row, texts=reviewed.texts, models=reviewed.models, reviewed=True)
+        if kept := self.context.kept.get(sha256):
+            row = replace(row.in_state(kept.state), texts=kept.texts, models=kept.models)
+            row = replace(row, native=kept.native, agreement=kept.agreement)
+            return replace(row, warnings=() if kept.reviewed else kept.warnings)
         wanted = (ENGLISH.code, *self.context.options.languages)
-        kept = {code: alt_texts[sha256][code] for code in wanted if code in alt_texts[sha256]}
-        notices = (str(Notice.ALT_TEXT_KEPT),) if kept else ()
-        if ENGLISH.code in kept:
+        own = {code: alt_texts[sha256][code] for code in wanted if code in alt_texts[sha256]}
+        notices = (str(Notice.ALT_TEXT_KEPT),) if own else ()
+        if ENGLISH.code in own:
             # A person wrote it, not the captioner.
             models = {**row.models, "captioner": ""}
-            is_complete = len(kept) == len(wanted)
-            return replace(row, texts=kept, warnings=notices, models=models, reviewed=is_complete)
+            is_complete = len(own) == len(wanted)
+            return replace(row, texts=own, warnings=notices, models=models, reviewed=is_complete)
         caption = captions[self.context.caption_key(sha256)]
         if isinstance(caption, MarsamError):
             return row.with_error(caption)
-        texts = {ENGLISH.code: caption.text, **kept}
+        texts = {ENGLISH.code: caption.text, **own}
         return replace(row, texts=texts, warnings=(*caption.warnings, *notices))
 
     def _translate(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
         for rows in chunks:
             for code in self.context.options.languages:
                 rows = self._translate_into(code, rows)
-            yield rows
+            yield self._compared(rows) if self.context.wants_native else rows
+
+    def _compared(self, rows: list[Row]) -> list[Row]:
+        """Compare the captioner's Arabic captions with the English ones."""
+        keys = {
+            row.native: self.context.translation_key(row.native, ENGLISH.code, ARABIC.code)
+            for row in rows
+            if row.native and row.agreement is None and not row.is_kept
+        }
+        wanted = {key: text for text, key in keys.items()}
+        to_english = partial(self.engine.translate, code=ENGLISH.code, source=ARABIC.code)
+        backs = self._outcomes(wanted, to_english)
+
+        def in_english(native: str) -> str:
+            back = backs[keys[native]]
+            if isinstance(back, MarsamError):
+                raise back
+            return back.text
+
+        compared = []
+        for row in rows:
+            if row.native in keys and not row.error:
+                agreement, notices = compare_native(row.native, row.english, in_english)
+                warnings = tuple(dict.fromkeys((*row.warnings, *map(str, notices))))
+                row = replace(row, agreement=agreement, warnings=warnings)
+            compared.append(row)
+        return compared
 
     def _translate_into(self, code: str, rows: list[Row]) -> list[Row]:
         wanted = {
@@ -137,8 +196,8 @@ class BatchPipeline:
             return row
         translation = translations[self.context.translation_key(row.english, code)]
         if isinstance(translation, MarsamError):
-            # Reviewed texts are kept, even where a further language cannot be added.
-            return row if row.reviewed else row.with_error(translation)
+            # A person's texts are kept, even where a further language cannot be added.
+            return row if row.is_kept else row.with_error(translation)
         warnings = tuple(dict.fromkeys((*row.warnings, *translation.warnings)))
         return replace(row, texts={**row.texts, code: translation.text}, warnings=warnings)
 
@@ -153,13 +212,19 @@ class BatchPipeline:
         for seed in range(first, first + options.pictures):
             path = self.pictures_folder / f"{row.sha256[:16]}-{seed}{_options_suffix(options)}.png"
             one = replace(options, pictures=1, seed=seed)
-            if self._is_painted(path, row, one) or self._paint_one(path, row, one):
-                names.append(path.relative_to(self.pictures_folder.parent).as_posix())
+            try:
+                if self._is_painted(path, row, one) or self._paint_one(path, row, one):
+                    names.append(path.relative_to(self.pictures_folder.parent).as_posix())
+            except PictureError as error:  # it changed or was deleted since it was captioned
+                return row.with_error(error)
         return replace(row, pictures=tuple(names))
 
     def _paint_one(self, path: Path, row: Row, options: PaintOptions) -> bool:
         """Paint and save one picture; False when the safety checker blocked it."""
-        for event in self.painter.paint(_prompt(row), options):
+        start = None
+        if options.strength is not None:
+            start = open_picture(self.folder / row.path, side=CAPTION_SIDE)
+        for event in self.painter.paint(_prompt(row), options, start):
             if isinstance(event, Painted) and event.picture.image is not None:
                 record = metadata.record_of(event.picture, None)
                 arabic = row.texts.get(ARABIC.code, "")
@@ -177,7 +242,7 @@ class BatchPipeline:
             return False
         sampling = self.painter.sampling(options.recipe)
         wanted = {
-            "prompt": _prompt(row),
+            "prompt": in_style(_prompt(row), options.style),
             "seed": options.seed,
             "recipe": options.recipe,
             "painter": self.painter.name,
@@ -199,6 +264,10 @@ def _options_suffix(options: PaintOptions) -> str:
     defaults = PaintOptions()
     names = ("steps", "guidance_scale", "negative_prompt", "width", "height")
     given = {name: getattr(options, name) for name in names}
+    if options.strength is not None:
+        given["strength"] = options.strength
+    if options.style:
+        given["style"] = options.style
     if all(value == getattr(defaults, name) for name, value in given.items()):
         return ""
     return f"-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"

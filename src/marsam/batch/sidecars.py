@@ -6,13 +6,14 @@ By default the sidecar's name contains the image's whole name, so that ``photo.j
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from marsam.atomic import atomic_path, partial_path
 from marsam.batch.cache import ResultCache
 from marsam.batch.rows import Row
-from marsam.errors import OptionError
+from marsam.errors import OptionError, reason_of
 from marsam.imaging.metadata import xmp_packet
 from marsam.notices import Notice
 from marsam.text.languages import language
@@ -60,36 +61,46 @@ class Sidecars:
         Raises:
             OptionError: when a sidecar cannot be written, or belongs to another image, too.
         """
+        written = [write_owned(*file, cache) for file in self.files(image, row)]
+        return all(written)
+
+    def files(self, image: Path, row: Row) -> Iterator[tuple[Path, bytes]]:
+        """Yield the path and the content of each sidecar.
+
+        Raises:
+            OptionError: when a sidecar belongs to another image, too.
+        """
         texts = {
             language(code).tag: text
             for code, text in row.texts.items()
             if self.only in (None, code)
         }
         groups = [{tag: text} for tag, text in texts.items()]
-        written = [
-            self._write(image, group, row, cache)
-            for group in (groups if "{language}" in self.pattern else [texts])
-        ]
-        return all(written)
-
-    def _write(self, image: Path, texts: dict[str, str], row: Row, cache: ResultCache) -> bool:
-        path = image.with_name(self._name(image, next(iter(texts), "")))
-        if self._owners.setdefault(path, image) != image:
-            raise OptionError(
-                f"{path} would belong to {self._owners[path].name} and {image.name}; "
-                "use a pattern with {name}."
-            )
-        if path.suffix == ".xmp":
-            text = xmp_packet(texts.items(), warnings=row.warnings)
-        else:  # one line for each language, English first
-            text = "".join(f"{' '.join(text.split())}\n" for text in texts.values() if text)
-            if str(Notice.OUT_OF_WORLD) in row.warnings:
-                text += f"({Notice.OUT_OF_WORLD.en})\n({Notice.OUT_OF_WORLD.ar})\n"
-        return write_owned(path, text.encode(), cache)
+        for group in groups if "{language}" in self.pattern else [texts]:
+            path = image.with_name(self._name(image, next(iter(group), "")))
+            if self._owners.setdefault(path, image) != image:
+                raise OptionError(
+                    "{path} would belong to {other} and {image}; use a pattern with {{name}}.",
+                    path=path,
+                    other=self._owners[path].name,
+                    image=image.name,
+                )
+            yield path, _content(path.suffix, group, row).encode()
 
     def _name(self, image: Path, tag: str) -> str:
         values = {"{name}": image.name, "{stem}": image.stem, "{language}": tag}
         return _FIELD.sub(lambda found: values[found[0]], self.pattern)
+
+
+def _content(suffix: str, texts: Mapping[str, str], row: Row) -> str:
+    if suffix == ".xmp":
+        more = "<marsam:decorative>True</marsam:decorative>\n" if row.decorative else ""
+        return xmp_packet(texts.items(), more, warnings=row.warnings)
+    # One line for each language, English first.
+    text = "".join(f"{' '.join(text.split())}\n" for text in texts.values() if text)
+    if str(Notice.OUT_OF_WORLD) in row.warnings:
+        text += f"({Notice.OUT_OF_WORLD.en})\n({Notice.OUT_OF_WORLD.ar})\n"
+    return text
 
 
 def write_owned(path: Path, content: bytes, cache: ResultCache) -> bool:
@@ -111,5 +122,7 @@ def write_owned(path: Path, content: bytes, cache: ResultCache) -> bool:
         with atomic_path(path, partial_path(path, name=sha256[:16] + path.suffix)) as partial:
             partial.write_bytes(content)
     except OSError as error:
-        raise OptionError(f"Cannot write {path}: {error.strerror}.") from error
+        raise OptionError(
+            "Cannot write {path}: {reason}.", path=path, reason=reason_of(error)
+        ) from error
     return True

@@ -14,8 +14,8 @@ from zipfile import BadZipFile
 
 from marsam.atomic import commit, partial_path
 from marsam.batch.discovery import require_folder
-from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, Row, column_names
-from marsam.errors import DiskFull, LettersLost, OptionError, is_disk_full
+from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, NATIVE_COLUMNS, Row, column_names
+from marsam.errors import DiskFull, LettersLost, OptionError, is_disk_full, reason_of
 from marsam.text.languages import language
 
 PARQUET_ROW_GROUP_SIZE = 1000
@@ -82,15 +82,15 @@ def map_write_errors(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         kind = DiskFull if is_disk_full(error) else OptionError
-        raise kind(f"Cannot write {name}: {error.strerror}.") from error
+        raise kind("Cannot write {path}: {reason}.", path=name, reason=reason_of(error)) from error
 
 
 class CsvWriter(Writer):
     """CSV as Excel opens it: UTF-8 with a byte order mark, and formulas escaped."""
 
-    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
         self._file = path.open("w", encoding="utf-8-sig", newline="")
-        self._rows = csv.DictWriter(self._file, column_names(codes), restval="")
+        self._rows = csv.DictWriter(self._file, column_names(codes, native=native), restval="")
         self._rows.writeheader()
 
     def write(self, row: Row) -> None:
@@ -103,26 +103,27 @@ class CsvWriter(Writer):
 class XlsxWriter(Writer):
     """A workbook: the header stays in sight, and texts are texts, from right to left where due."""
 
-    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
         from openpyxl import Workbook
         from openpyxl.styles import Alignment
         from openpyxl.utils import get_column_letter
 
-        self._path, self._names = path, column_names(codes)
+        self._path, self._names = path, column_names(codes, native=native)
         self._file = Workbook(write_only=True)
         self._sheet = self._file.create_sheet("Marsam")
         self._sheet.freeze_panes = "A2"
-        tags = {language(code).tag: language(code).direction for code in codes}
+        texts = {language(code).tag: language(code).direction for code in codes}
+        texts["native"] = "rtl"
         self._alignments = {
             name: Alignment(
-                wrap_text=name in tags,
+                wrap_text=name in texts,
                 vertical="top",
-                readingOrder=2 if tags.get(name) == "rtl" else 0,
+                readingOrder=2 if texts.get(name) == "rtl" else 0,
             )
             for name in self._names
         }
         for index, name in enumerate(self._names, 1):
-            width = 50 if name in tags else 24 if name in ("path", "error") else 12
+            width = 50 if name in texts else 24 if name in ("path", "error") else 12
             self._sheet.column_dimensions[get_column_letter(index)].width = width
         self._append(dict(zip(self._names, self._names, strict=True)))
 
@@ -150,9 +151,9 @@ class XlsxWriter(Writer):
 class JsonLinesWriter(Writer):
     """JSON Lines: one object for each row."""
 
-    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._names = column_names(codes)
+        self._names = column_names(codes, native=native)
 
     def write(self, row: Row) -> None:
         """Add a row."""
@@ -163,9 +164,9 @@ class JsonLinesWriter(Writer):
 class ParquetWriter(Writer):
     """Parquet: text columns, and 32-bit integers for the width and height."""
 
-    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
         pyarrow, parquet = _parquet()
-        self._names = column_names(codes)
+        self._names = column_names(codes, native=native)
         types = {"width": pyarrow.int32(), "height": pyarrow.int32()}
         schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._names])
         self._table = partial(pyarrow.Table.from_pylist, schema=schema)
@@ -199,16 +200,19 @@ def read_rows(path: Path) -> Iterator[Row]:
         for data in _read_columns(path):
             yield Row.from_columns(data)
     except FileNotFoundError as error:
-        raise OptionError(f"File not found: {path.name}.") from error
+        raise OptionError("File not found: {file}.", file=path.name) from error
     except (OSError, ValueError, csv.Error) as error:
-        raise OptionError(f"{path.name} is damaged, or not a table of marsam batch.") from error
+        raise OptionError(
+            "{file} is damaged, or not a table of marsam batch.", file=path.name
+        ) from error
 
 
 def language_tags(path: Path) -> list[str]:
     """Return the tags of the languages that a table has columns for; none if it has no rows."""
     with closing(_read_columns(path)) as rows:
         names = next(rows, {})
-    return [name for name in names if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
+    others = (*FIRST_COLUMNS, *NATIVE_COLUMNS, *LAST_COLUMNS)
+    return [name for name in names if name not in others]
 
 
 def _read_columns(path: Path) -> Generator[dict[str, Any]]:
@@ -234,8 +238,8 @@ def _read_columns(path: Path) -> Generator[dict[str, Any]]:
                     yield from rows.to_pylist()
         case _:
             raise OptionError(
-                f"Cannot read {path.name}: supported table formats are .csv, .xlsx, .jsonl and "
-                ".parquet."
+                "Cannot read {file}: supported table formats are .csv, .xlsx, .jsonl and .parquet.",
+                file=path.name,
             )
 
 
@@ -267,8 +271,9 @@ def _refuse_lost_letters(path: Path, values: Mapping[str, str | None]) -> None:
     for tag, text in values.items():
         if text and "???" in text and tag not in (*FIRST_COLUMNS, *LAST_COLUMNS):
             raise LettersLost(
-                f"{path.name} was saved without its Arabic letters; open the original again, and "
-                "save it as CSV UTF-8 or as .xlsx."
+                "{file} was saved without its Arabic letters; open the original again, and "
+                "save it as CSV UTF-8 or as .xlsx.",
+                file=path.name,
             )
 
 

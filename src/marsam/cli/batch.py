@@ -23,11 +23,14 @@ from marsam.cli import console
 from marsam.cli import options as shared
 from marsam.cli.completion import language_names
 from marsam.errors import OptionError, PictureError
+from marsam.hub.selection import join_sources
+from marsam.messages import InBothLanguages, Sentence
 from marsam.notices import Notice, notice_sentences
 from marsam.options import (
     MAX_PICTURES,
-    TRANSLATOR_NOT_ON_CLUSTER,
+    ArabicCaption,
     BatchOptions,
+    CaptionOptions,
     PaintOptions,
     RunOptions,
     TranslateOptions,
@@ -35,7 +38,7 @@ from marsam.options import (
 )
 from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
-from marsam.text.languages import ENGLISH, language
+from marsam.text.languages import ARABIC, ENGLISH, language
 
 MAX_PRINTED_ERRORS = 10
 """More errors of one kind are only counted; the tables have all of them."""
@@ -69,10 +72,15 @@ def batch(
         ),
     ] = None,
     recipe: shared.RecipeOption = PaintOptions.recipe,
+    style: shared.StyleOption = PaintOptions.style,
     negative: shared.Negative = PaintOptions.negative_prompt,
     steps: shared.Steps = PaintOptions.steps,
     guidance: shared.Guidance = PaintOptions.guidance_scale,
     size: shared.Size = None,
+    strength: shared.Strength = PaintOptions.strength,
+    length: shared.Length = CaptionOptions.length,
+    ask: shared.Ask = CaptionOptions.ask,
+    arabic: shared.ArabicSource = CaptionOptions.arabic,
     sidecar: Annotated[
         str | None,
         typer.Option(
@@ -98,13 +106,15 @@ def batch(
     ] = None,
     glossary: shared.GlossaryFile = None,
     models: shared.Models = None,
+    captioner: shared.Captioner = None,
     translator: shared.Translator = None,
+    painter: shared.Painter = None,
     device: shared.DeviceOption = None,
     cluster: shared.Cluster = None,
     as_json: shared.Json = False,
 ) -> None:
     """Caption every image in a folder. Safe to interrupt: run the same command again to resume."""
-    from marsam.batch.outputs import open_outputs, reviewed_rows
+    from marsam.batch.outputs import kept_rows, open_outputs
     from marsam.journal.journal import data_folder
 
     if cluster is not None and pictures:
@@ -112,10 +122,13 @@ def batch(
             "A cluster captions a folder but paints no pictures: run the command without -n first, "
             "then the same with -n and without --cluster."
         )
-    if cluster is not None and translator is not None:
-        raise OptionError(TRANSLATOR_NOT_ON_CLUSTER)
+    if cluster is not None and arabic != ArabicCaption.TRANSLATED:
+        raise OptionError("A cluster captions a folder in English only. Remove --arabic.")
     codes = dict.fromkeys(language(name).code for name in to or ["ar"])
+    if arabic != ArabicCaption.TRANSLATED and ARABIC.code not in codes:
+        raise OptionError("--arabic needs Arabic among the languages; add it with --to.")
     options = BatchOptions(
+        caption=CaptionOptions(length=length, ask=ask, arabic=arabic),
         languages=tuple(code for code in codes if code != ENGLISH.code),
         translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
     )
@@ -124,18 +137,22 @@ def batch(
         pictures=max(1, pictures),
         seed=seed,
         recipe=recipe,
+        style=style,
         negative_prompt=negative,
         steps=steps,
         guidance_scale=guidance,
         width=width,
         height=height,
+        strength=strength,
     )
-    if not pictures and paint != PaintOptions(pictures=1):
+    if not pictures and (paint != PaintOptions(pictures=1) or painter is not None):
         raise OptionError("These options are for new pictures; ask for them with -n.")
-    reviewed = reviewed_rows(out)
+    kept = kept_rows(out)
     started = time.monotonic()
-    reviewed_codes = (code for row in reviewed.values() for code in row.texts)
-    columns = list(dict.fromkeys((ENGLISH.code, *options.languages, *reviewed_codes)))
+    kept_codes = (code for row in kept.values() for code in row.texts)
+    columns = list(dict.fromkeys((ENGLISH.code, *options.languages, *kept_codes)))
+    native = arabic != ArabicCaption.TRANSLATED
+    native |= any(row.native is not None for row in kept.values())
     pictures_folder = out[0].with_name(f"{out[0].stem}-pictures")
     beside: list[Sidecars | EmbeddedCopies] = []
     if sidecar is not None:
@@ -153,24 +170,36 @@ def batch(
     total = sum(1 for _ in find())
     with ExitStack() as stack:
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
-        outputs = stack.enter_context(open_outputs(out, columns, folder, pictures_folder))
+        outputs = stack.enter_context(
+            open_outputs(out, columns, folder, pictures_folder, native=native)
+        )
         machines = None
         if cluster is not None:
             from marsam.cluster import batch_cluster
 
-            machines = stack.enter_context(batch_cluster(cluster, models=models, device=device))
+            machines = stack.enter_context(
+                batch_cluster(
+                    cluster,
+                    models=models,
+                    captioner=captioner,
+                    translator=join_sources(translator),
+                    device=device,
+                )
+            )
             studio = machines.studio
         else:
-            studio = Studio.load(models, translator=translator, device=device)
+            studio = Studio.load(
+                models, captioner=captioner, translator=translator, painter=painter, device=device
+            )
+        studio.captioner.abilities.check(options.caption, studio.captioner.name)
         console.warn_mini_models(studio, quiet=as_json)
         if pictures:
             run = RunOptions(paint=paint, translate=options.translate)
+            run = studio.resolve_options(run, has_start=strength is not None)
             paint, notices = studio.prompts.prepare_painting(run)
             console.warn(notice_sentences(notices))
             options = replace(options, paint=paint)
-        context = BatchContext(
-            cache=cache, options=options, models=models_of(studio), reviewed=reviewed
-        )
+        context = BatchContext(cache=cache, options=options, models=models_of(studio), kept=kept)
         engine: Engine = LocalEngine(studio=studio, context=context)
         if machines is not None:
             engine = stack.enter_context(machines.engine(context))
@@ -212,11 +241,11 @@ def _write(
         console.interruptible() as check_interrupt,
     ):
 
-        def fail(kind: str, sentence: str) -> None:
+        def fail(kind: str, error: InBothLanguages, *, about: str = "") -> None:
             counts[kind] += 1
             if counts[kind] <= MAX_PRINTED_ERRORS and not quiet:
                 with console.pause_progress(progress):
-                    console.complain(sentence)
+                    console.complain(error, about=about)
 
         try:
             for row in rows:
@@ -224,14 +253,15 @@ def _write(
                 for output in outputs:
                     output.write(row)
                 counts["done"] += 1
-                counts["kept"] += row.reviewed or str(Notice.ALT_TEXT_KEPT) in row.warnings
+                counts["kept"] += row.is_kept or str(Notice.ALT_TEXT_KEPT) in row.warnings
                 if row.error:
-                    fail("failed", f"{console.shown_name(row.path)}: {row.error}")
+                    failure = row.failure or Sentence(row.error, row.error)
+                    fail("failed", failure, about=console.shown_name(row.path))
                 else:
                     try:
                         counts["sidecars_skipped"] += not save_beside(row)
                     except (OptionError, PictureError) as error:  # of this folder or name only
-                        fail("sidecars_failed", str(error))
+                        fail("sidecars_failed", error)
                 advance()
         except KeyboardInterrupt:
             with console.pause_progress(progress):

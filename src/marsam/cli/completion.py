@@ -7,6 +7,7 @@ import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from marsam.hub.catalog import SETS
+from marsam.styles import STYLES
 from marsam.text.languages import languages
 
 
@@ -31,6 +32,12 @@ def model_sets() -> Iterator[tuple[str, str]]:
     for name, entry in SETS.items():
         gigabytes = sum(model.gigabytes for model in entry.parts)
         yield name, "included" if entry.bundled else f"{gigabytes:.0f} GB to download"
+
+
+def style_names() -> Iterator[tuple[str, str]]:
+    """Complete the key of a style, with its names."""
+    for style in STYLES.values():
+        yield style.key, f"{style.en} · {style.ar}"
 
 
 def language_names(incomplete: str) -> list[tuple[str, str]]:

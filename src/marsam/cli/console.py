@@ -17,14 +17,15 @@ from rich.console import Console
 
 from marsam import results
 from marsam.batch.discovery import IMAGE_SUFFIXES, require_folder
-from marsam.errors import MarsamError, OptionError
+from marsam.cli.terminal_language import in_terminal_language
+from marsam.errors import OptionError
 from marsam.hub.selection import NOT_DOWNLOADED
 from marsam.imaging.image_io import map_save_errors
 from marsam.imaging.metadata import record_of, save_with_record
-from marsam.notices import NoticeSentence, notice_sentences
+from marsam.messages import InBothLanguages
+from marsam.notices import notice_sentences
 from marsam.options import RunOptions
 from marsam.studio import Studio
-from marsam.text.fidelity import Fidelity
 from marsam.text.languages import script_of
 
 RIGHT_TO_LEFT = ("Arab", "Hebr")
@@ -110,12 +111,18 @@ def create_folder(folder: Path, *, option: str = "--out") -> None:
         OptionError: when it cannot be created, or has the name of a picture.
     """
     if folder.suffix.lower() in IMAGE_SUFFIXES and not folder.is_dir():
-        raise OptionError(f"{option} names a folder, and {folder.name} is the name of a picture.")
+        raise OptionError(
+            "{option} names a folder, and {folder} is the name of a picture.",
+            option=option,
+            folder=folder.name,
+        )
     require_folder(folder.parent)
     with map_save_errors(folder):
         folder.mkdir(exist_ok=True)
 
 
+NATIVE_MARK = "✎"
+"""Before an Arabic caption that the captioner wrote, below the translated one."""
 Save = Callable[[results.Picture, results.Prompt | None], Path | None]
 """Saves a picture and returns its file; None for a picture that the safety checker blocked."""
 
@@ -179,7 +186,9 @@ def render_events(
                         warn(notice_sentences(prompt.warnings, prompt.unknown_words))
                         if not as_json:
                             back = "" if prompt.back is None else f"↩ {prompt.back}"
-                            texts = filter(None, (prompt.english, prompt.arabic, back))
+                            native = prompt.native_beside(prompt.arabic)
+                            native = f"{NATIVE_MARK} {native}" if native else ""
+                            texts = filter(None, (prompt.english, prompt.arabic, native, back))
                             typer.echo("\n".join(texts))
                     case results.Painted(picture=picture) if at_once:
                         rows[picture.index] = save_row(picture)
@@ -206,7 +215,7 @@ def warn_mini_models(studio: Studio, *, quiet: bool) -> None:
         typer.echo(f"Using the mini set, which knows only pictograms: {NOT_DOWNLOADED}", err=True)
 
 
-def warn(sentences: Iterable[NoticeSentence | Fidelity]) -> None:
+def warn(sentences: Iterable[InBothLanguages]) -> None:
     """Print warnings in both languages on stderr."""
     for notice in sentences:
         typer.echo(f"{notice.en} · {isolate(notice.ar)}", err=True)
@@ -237,9 +246,10 @@ def without_controls(text: str) -> str:
     )
 
 
-def complain(error: MarsamError | str) -> None:
-    """Print an error on stderr; it may name a file of a stranger."""
-    typer.echo(without_controls(str(error)), err=True)
+def complain(error: InBothLanguages, *, about: str = "") -> None:
+    """Print an error on stderr, after what it is ``about``; it may name a file of a stranger."""
+    sentence = without_controls(in_terminal_language(error))
+    typer.echo(f"{about}: {sentence}" if about else sentence, err=True)
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
@@ -247,14 +257,6 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     width = max(len(label) for label, _ in fields) + 2
     for label, value in fields:
         typer.echo(f"{label + ':':<{width}}{value}")
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns; the first row has the headings."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
 
 
 def print_json(data: dict[str, Any]) -> None:

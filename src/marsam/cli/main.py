@@ -14,16 +14,23 @@ from marsam.cli.console import complain, render_events, save_to, warn_mini_model
 from marsam.cli.info import info, required_record, show
 from marsam.cli.models import models_app
 from marsam.cli.options import (
+    ArabicSource,
+    Ask,
+    AsWritten,
+    Captioner,
     DeviceOption,
     GlossaryFile,
     Guidance,
     Json,
+    Length,
     Models,
     Negative,
+    Painter,
     RecipeOption,
     Size,
-    StageModel,
     Steps,
+    Strength,
+    StyleOption,
     Translator,
 )
 from marsam.cli.review import review
@@ -33,7 +40,16 @@ from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
 from marsam.imaging.file_kinds import READABLE
 from marsam.journal.records import NewRun
-from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions, parse_size
+from marsam.messages import Message
+from marsam.options import (
+    DEFAULT_STRENGTH,
+    MAX_PICTURES,
+    CaptionOptions,
+    PaintOptions,
+    RunOptions,
+    TranslateOptions,
+    parse_size,
+)
 from marsam.results import Event
 from marsam.runs import eta
 from marsam.stages.loading import prepare_process
@@ -104,54 +120,74 @@ def _options(
 
 
 def run(
+    context: typer.Context,
     image: Annotated[Path | None, typer.Argument(help=f"A picture: {READABLE}.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Paint from this prompt instead, in English or Arabic.")
+        str | None,
+        typer.Option(
+            help="Paint from this prompt instead, in English or Arabic; with a picture, "
+            "variations of it."
+        ),
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Paint this Marsam picture again, pixel for pixel.")
+        Path | None,
+        typer.Option(
+            help="Paint this Marsam picture again, pixel for pixel. If it is a variation of a "
+            "picture that is not stored, give that one, too."
+        ),
     ] = None,
     pictures: Count = PaintOptions.pictures,
     seed: Seed = PaintOptions.seed,
     recipe: RecipeOption = PaintOptions.recipe,
+    style: StyleOption = PaintOptions.style,
     negative: Negative = PaintOptions.negative_prompt,
     steps: Steps = PaintOptions.steps,
     guidance: Guidance = PaintOptions.guidance_scale,
     size: Size = None,
+    strength: Strength = PaintOptions.strength,
+    length: Length = CaptionOptions.length,
+    ask: Ask = CaptionOptions.ask,
+    arabic: ArabicSource = CaptionOptions.arabic,
     language: LanguageOption = None,
+    as_written: AsWritten = PaintOptions.as_written,
     glossary: GlossaryFile = None,
     check: Check = RunOptions.check,
     keep_best: KeepBest = RunOptions.keep_best,
     out: Out = Path("pictures"),
     models: Models = None,
-    captioner: StageModel = None,
+    captioner: Captioner = None,
     translator: Translator = None,
-    painter: StageModel = None,
+    painter: Painter = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Caption a picture in English and Arabic, and paint new pictures from the English caption."""
     if like is not None:
-        if image is not None or prompt is not None:
-            raise OptionError("--like takes neither a picture nor a prompt.")
-        _repeat(like, out, device=device, as_json=as_json)
+        _refuse_others(context, {"like", "image", "out", "painter", "device", "as_json"})
+        _repeat(like, image, out, painter=painter, device=device, as_json=as_json)
         return
     if image is not None:
         refuse_folder(image)
     if keep_best is not None and not check:
         raise OptionError("--keep-best needs the prompt check. Remove --no-check.")
+    if captioner is not None and prompt is not None and not check:
+        raise OptionError("Without the prompt check nothing is captioned. Remove --captioner.")
     width, height = parse_size(size)
     options = RunOptions(
+        caption=CaptionOptions(length=length, ask=ask, arabic=arabic),
         translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
         paint=PaintOptions(
             pictures=pictures,
             seed=seed,
             recipe=recipe,
+            style=style,
             negative_prompt=negative,
             steps=steps,
             guidance_scale=guidance,
             width=width,
             height=height,
+            strength=strength,
+            as_written=as_written,
         ),
         language=language_named(language).code if language else None,
         check=check,
@@ -163,7 +199,7 @@ def run(
     warn_mini_models(studio, quiet=as_json)
     save = save_to(out)
     events = _recorded(studio, image, options, prompt)
-    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events)
+    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events, options.paint)
     render_events(events, options, save, as_json=as_json)
 
 
@@ -180,60 +216,112 @@ def _recorded(
         run = create_run(studio, journal, new)
     except JournalError as error:
         typer.echo(f"{error} This run is not stored.", err=True)
-        return studio.stream(image, options, prompt=prompt)
+        if prompt is not None:
+            return studio.stream(None, options, prompt=prompt, start=image)
+        return studio.stream(image, options)
     return execute_and_record(studio, journal, run)
 
 
-def _repeat(like: Path, out: Path, *, device: str | None, as_json: bool) -> None:
+def _refuse_others(context: typer.Context, names: set[str]) -> None:
+    """Raise OptionError for an option of the command line that is not among these."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in names and source is not None and source.name == "COMMANDLINE":
+            raise OptionError(
+                "--like paints a picture as it is recorded; remove {flag}.", flag=parameter.opts[0]
+            )
+
+
+def _repeat(
+    like: Path,
+    given_start: Path | None,
+    out: Path,
+    *,
+    painter: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
     """Paint a picture again from the record in its metadata."""
-    from marsam.runs.repeat import repeat_options, repeat_prompt, require_same_sampling
+    from marsam.runs.repeat import (
+        repeat_options,
+        repeat_prompt,
+        require_same_sampling,
+        start_picture,
+    )
 
     record = required_record(like)
-    known = set_with_painter(record.painter)
-    studio = Studio.load(known, painter=None if known else record.painter, device=device)
+    known = set_with_painter(record.painter) if painter is None else None
+    named = painter or (None if known else record.painter)
+    studio = Studio.load(known, painter=named, device=device)
     require_same_sampling(record, studio.painter)
+    start = start_picture(record, given_start)
     options = RunOptions(paint=repeat_options(record), check=False)
     save = save_to(out)
-    events = studio.stream(None, options, prompt=repeat_prompt(record, studio.painter))
+    prompt = repeat_prompt(record, studio.painter)
+    events = studio.stream(None, options, prompt=prompt, start=start)
     render_events(events, options, save, as_json=as_json)
 
 
 def paint(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to paint, in English or Arabic.")],
+    from_image: Annotated[
+        Path | None, typer.Option(help="Paint variations of this picture.")
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="How much of the picture is painted anew: from above 0, near to it, to 1, far "
+            "from it.",
+            show_default=f"{DEFAULT_STRENGTH:g}",
+        ),
+    ] = PaintOptions.strength,
     pictures: Count = PaintOptions.pictures,
     seed: Seed = PaintOptions.seed,
     recipe: RecipeOption = PaintOptions.recipe,
+    style: StyleOption = PaintOptions.style,
     negative: Negative = PaintOptions.negative_prompt,
     steps: Steps = PaintOptions.steps,
     guidance: Guidance = PaintOptions.guidance_scale,
     size: Size = None,
     language: LanguageOption = None,
+    as_written: AsWritten = PaintOptions.as_written,
     glossary: GlossaryFile = None,
     check: Check = RunOptions.check,
     keep_best: KeepBest = RunOptions.keep_best,
     out: Out = Path("pictures"),
     models: Models = None,
+    captioner: Captioner = None,
     translator: Translator = None,
+    painter: Painter = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Paint pictures from a prompt in English or Arabic."""
     run(
+        context,
+        image=from_image,
         prompt=prompt,
         pictures=pictures,
         seed=seed,
         recipe=recipe,
+        style=style,
         negative=negative,
         steps=steps,
         guidance=guidance,
         size=size,
+        strength=strength,
         language=language,
+        as_written=as_written,
         glossary=glossary,
         check=check,
         keep_best=keep_best,
         out=out,
         models=models,
+        captioner=captioner,
         translator=translator,
+        painter=painter,
         device=device,
         as_json=as_json,
     )
@@ -250,11 +338,13 @@ def main() -> None:
     try:
         app()
     except (KeyboardInterrupt, Cancelled):
-        typer.echo("Stopped.", err=True)
+        complain(Message("Stopped."))
         sys.exit(130)
     except MarsamError as error:
         if "--debug" in sys.argv:
             raise
-        hint = " List your runs with: marsam runs list" if isinstance(error, RunMissing) else ""
-        complain(f"{error}{hint}")
+        if isinstance(error, RunMissing):
+            complain(Message("{sentence} List your runs with: marsam runs list", sentence=error))
+        else:
+            complain(error)
         sys.exit(1)

@@ -4,53 +4,26 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import TaskID
 
-from marsam.cli.console import print_json, print_table, progress_bar
-from marsam.cli.options import Json
+from marsam.cli.console import progress_bar
+from marsam.cli.model_list import models_list
 from marsam.errors import ModelMissing
 from marsam.hub.cache import root
-from marsam.hub.catalog import ALIASES, ALTERNATIVES, SETS, bundled_folder, model_of, model_set
+from marsam.hub.catalog import ALIASES, SETS, bundled_folder, model_of, model_set
 from marsam.hub.download import DownloadPlan, plan_download, pull
 from marsam.hub.errors import first_names, format_size
 from marsam.hub.import_folder import find_in_folder, import_model
-from marsam.hub.locate import is_present, verify
+from marsam.hub.locate import verify
 from marsam.hub.progress import PullProgress
-from marsam.hub.selection import stage_name
 
 models_app = typer.Typer(help="List, download and verify model sets.")
 
 
-@models_app.command("list")
-def models_list(as_json: Json = False) -> None:
-    """List the models of each set, their sizes and licences, and which are downloaded."""
-    listed = [(entry.name, model) for entry in SETS.values() for model in entry.parts]
-    listed += [("-", model) for model in ALTERNATIVES]
-    rows: list[dict[str, Any]] = [
-        {
-            "set": name,
-            "stage": model.stage,
-            "model": stage_name(SETS[name], model) if name in SETS else model.source,
-            "gigabytes": model.gigabytes,
-            "licence": model.licence.name,
-            "meaning": model.licence.en,
-            "here": is_present(model),
-        }
-        for name, model in listed
-    ]
-    if as_json:
-        print_json({"models": rows})
-        return
-    table = [("SET", "STAGE", "MODEL", "SIZE", "STATE", "LICENCE")]
-    for row in rows:
-        state = "downloaded" if row["here"] else "not downloaded"
-        licence = f"{row['licence']} ({row['meaning']})"
-        size = f"{row['gigabytes']} GB"
-        table.append((row["set"], row["stage"], row["model"], size, state, licence))
-    print_table(table)
+models_app.command("list")(models_list)
 
 
 @models_app.command("pull")
@@ -122,8 +95,10 @@ def _import(sources: Sequence[str], folder: Path, *, yes: bool) -> None:
         _run_with_progress([(model.source, partial(import_model, model)) for model in found])
     if missing:
         raise ModelMissing(
-            f"{folder} does not contain {first_names([source for source, _ in missing])}; "
-            "expected OWNER/NAME or models--OWNER--NAME/snapshots."
+            "{folder} does not contain {models}; expected OWNER/NAME or "
+            "models--OWNER--NAME/snapshots.",
+            folder=folder,
+            models=first_names([source for source, _ in missing]),
         ) from missing[0][1]
 
 

@@ -6,21 +6,32 @@ from typing import Annotated
 import typer
 
 from marsam import environment
-from marsam.cli.completion import language_names, model_sets
+from marsam.cli.completion import language_names, model_sets, style_names
+from marsam.options import ArabicCaption, CaptionLength
 from marsam.recipes import Recipe
+from marsam.styles import STYLES
 
 Models = Annotated[
     str | None,
     typer.Option(
         "--models",
-        help="Model set: standard or mini.",
+        help="Model set: standard, free, modern or mini.",
         show_default="standard if downloaded, otherwise mini",
         autocompletion=model_sets,
     ),
 ]
-StageModel = Annotated[str | None, typer.Option(help="Other model for this stage: id or folder.")]
+Captioner = Annotated[
+    str | None, typer.Option("--captioner", help="Other model for captions: id or folder.")
+]
 Translator = Annotated[
-    str | None, typer.Option("--translator", help="Other model for translation: id or folder.")
+    list[str] | None,
+    typer.Option(
+        "--translator",
+        help="Other model for translation: id or folder. Repeatable: a model for each direction.",
+    ),
+]
+Painter = Annotated[
+    str | None, typer.Option("--painter", help="Other model for new pictures: id or folder.")
 ]
 DeviceOption = Annotated[
     str | None,
@@ -38,8 +49,40 @@ GlossaryFile = Annotated[
 RecipeOption = Annotated[
     Recipe, typer.Option(help="Quality preset: draft (fast), balanced, faithful (slow).")
 ]
+Length = Annotated[
+    CaptionLength,
+    typer.Option(
+        "--length",
+        help="How much a caption says; more than one length needs a captioner that reads requests.",
+    ),
+]
+Ask = Annotated[
+    str,
+    typer.Option(
+        "--ask",
+        help="Ask the captioner this in place of our request, if it reads requests.",
+        show_default=False,
+    ),
+]
+ArabicSource = Annotated[
+    ArabicCaption,
+    typer.Option(
+        "--arabic",
+        help="Arabic caption: translated from the English one, native (written by a captioner "
+        "that speaks Arabic), or both.",
+    ),
+]
 Negative = Annotated[
     str, typer.Option("--negative", help="What the pictures should not show; may be Arabic.")
+]
+StyleOption = Annotated[
+    str,
+    typer.Option(
+        "--style",
+        help=f"Style of the pictures: {', '.join(STYLES)}.",
+        show_default="none",
+        autocompletion=style_names,
+    ),
 ]
 Steps = Annotated[
     int | None, typer.Option(help="Denoising steps, 1 to 200.", show_default="those of the preset")
@@ -47,13 +90,30 @@ Steps = Annotated[
 Guidance = Annotated[
     float | None,
     typer.Option(
-        help="How closely the prompt is followed, 1 to 30.", show_default="the model's own"
+        help="How closely the prompt is followed, 0 (no guidance) to 30.",
+        show_default="the model's own",
     ),
 ]
 Size = Annotated[
     str | None,
     typer.Option(
         help="Width and height in pixels, for example 512x768.", show_default="the model's own"
+    ),
+]
+AsWritten = Annotated[
+    bool,
+    typer.Option(
+        "--as-written",
+        help="Paint an Arabic prompt as it is written, not in English. The painter must read "
+        "Arabic, as FLUX.2-klein and Z-Image do.",
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        help="Start from the picture, and paint this much of it anew: from above 0, near to it, "
+        "to 1, far from it.",
+        show_default="paint from the words alone",
     ),
 ]
 TargetLanguage = Annotated[
@@ -107,6 +167,15 @@ TrustedProxies = Annotated[
         "--trusted-proxy",
         envvar=environment.TRUSTED_PROXIES.name,
         help="Address or network of a proxy whose X-Forwarded headers are believed. Repeatable.",
+    ),
+]
+TextRequests = Annotated[
+    int,
+    typer.Option(
+        "--text-requests",
+        envvar=environment.TEXT_REQUESTS.name,
+        min=1,
+        help="Maximum requests for captions and translations that are handled or wait.",
     ),
 ]
 Insecure = Annotated[

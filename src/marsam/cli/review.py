@@ -1,5 +1,7 @@
 """``marsam review``: a page to review a table of captions, and the export of its corrections."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,8 +58,8 @@ def review(
             typer.echo(str(path))
         return
 
-    from marsam.review.images import RowImages
-    from marsam.review.table import Review
+    from marsam.batch.images import RowImages
+    from marsam.batch.review import Review
     from marsam.server import addresses
     from marsam.server.keys import load_keys
     from marsam.server.listen import listen
@@ -82,6 +84,8 @@ def review(
             origins=origin or (),
             public_url=addresses.PublicUrl.parse(public_url) if public_url else None,
         )
+        # To be stopped by a service manager is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         listen(app, host=host, port=port, trusted_proxies=trusted_proxy or ())
     finally:
         table.close()

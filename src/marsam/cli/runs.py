@@ -12,10 +12,11 @@ import typer
 
 from marsam.cli.completion import model_sets
 from marsam.cli.console import create_folder, isolate, print_fields, print_json, render_events
-from marsam.cli.options import DeviceOption, Json, StageModel, Translator
-from marsam.errors import OptionError
-from marsam.hub.catalog import SETS
-from marsam.hub.selection import stage_name
+from marsam.cli.options import Captioner, DeviceOption, Json, Painter, Translator
+from marsam.errors import OptionError, reason_of
+from marsam.hub.catalog import SETS, ModelSet
+from marsam.hub.locate import is_present
+from marsam.hub.selection import OtherModels, join_sources, set_names, split_sources, stage_name
 from marsam.journal.records import Run
 from marsam.options import RunOptions
 from marsam.results import Picture, Prompt
@@ -72,14 +73,14 @@ def resume_run(
         str | None,
         typer.Option(
             "--models",
-            help="Model set: standard or mini.",
+            help="Model set: standard, free, modern or mini.",
             show_default="the set that the run was started with",
             autocompletion=model_sets,
         ),
     ] = None,
-    captioner: StageModel = None,
+    captioner: Captioner = None,
     translator: Translator = None,
-    painter: StageModel = None,
+    painter: Painter = None,
     device: DeviceOption = None,
 ) -> None:
     """Paint the missing pictures of a run, with the seeds they would have had."""
@@ -87,13 +88,10 @@ def resume_run(
 
     journal = _journal()
     stored = journal.run(None, run_id)
-    studio = Studio.load(
-        models or set_with_painter(stored.models.get("painter")),
-        captioner=captioner,
-        translator=translator,
-        painter=painter,
-        device=device,
-    )
+    named = OtherModels(captioner, join_sources(translator), painter)
+    if models is None:
+        models, named = _models_of(stored, named)
+    studio = Studio.load(models, **named._asdict(), device=device)
     require_same_models(stored, studio)
     run = journal.claim(None, run_id, state="running")
 
@@ -121,7 +119,9 @@ def export_run(
         document = json.dumps(_row(run), ensure_ascii=False, indent=2)
         (out / "run.json").write_text(document + "\n", encoding="utf-8")
     except OSError as error:
-        raise OptionError(f"The run cannot be copied to {out}: {error.strerror}.") from error
+        raise OptionError(
+            "The run cannot be copied to {out}: {reason}.", out=out, reason=reason_of(error)
+        ) from error
     typer.echo(str(out))
 
 
@@ -169,5 +169,31 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def set_with_painter(name: str | None) -> str | None:
-    """Return the model set whose painter has this name in results; None for other models."""
-    return next((s.name for s in SETS.values() if stage_name(s, s.painter) == name), None)
+    """Return the model set whose painter has this name in results; None for other models.
+
+    Of several, a set that is downloaded comes first.
+    """
+    found = [one for one in SETS.values() if stage_name(one.painter) == name]
+    found.sort(key=lambda one: not all(is_present(model) for model in one.models))
+    return found[0].name if found else None
+
+
+def _models_of(run: Run, named: OtherModels) -> tuple[str | None, OtherModels]:
+    """Return the set that a run was started with, and its other models that the hub has.
+
+    The models in ``named`` come first. A run keeps only the name of a folder, not where it is.
+    """
+
+    def common(one: ModelSet) -> int:
+        return len(set_names(one).items() & run.models.items())
+
+    nearest = max(SETS.values(), key=common)
+    is_of_set = common(nearest) > 0
+    own = set(set_names(nearest).values()) if is_of_set else set()
+    others = {
+        stage: name
+        for stage, name in run.models.items()
+        if name not in own and all("/" in part for part in split_sources(name))
+    }
+    chosen = {stage: value or others.get(stage) for stage, value in named._asdict().items()}
+    return nearest.name if is_of_set else None, OtherModels(**chosen)

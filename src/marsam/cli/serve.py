@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from marsam.cli import options as shared
-from marsam.options import MAX_RUNS_PER_CLIENT
+from marsam.hub.selection import join_sources
+from marsam.options import MAX_COST_PER_CLIENT, MAX_RUNS_PER_CLIENT
+from marsam.server.exit import end_on_signals
 from marsam.server.options import ServerOptions
 
 
@@ -13,7 +15,9 @@ def studio(
     host: shared.Host = ServerOptions.host,
     port: shared.Port = ServerOptions.port,
     models: shared.Models = None,
+    captioner: shared.Captioner = None,
     translator: shared.Translator = None,
+    painter: shared.Painter = None,
     device: shared.DeviceOption = None,
     key_file: shared.KeyFile = None,
     host_name: shared.HostNames = None,
@@ -23,6 +27,7 @@ def studio(
     insecure: shared.Insecure = False,
 ) -> None:
     """Open the studio, a web page on this machine."""
+    end_on_signals()
     from marsam.server import app
 
     options = ServerOptions(
@@ -30,7 +35,9 @@ def studio(
         host=host,
         port=port,
         models=models,
-        translator=translator,
+        captioner=captioner,
+        translator=join_sources(translator),
+        painter=painter,
         device=device,
         key_file=key_file,
         hosts=tuple(host_name or ()),
@@ -46,7 +53,9 @@ def serve(
     host: shared.Host = ServerOptions.host,
     port: shared.Port = ServerOptions.port,
     models: shared.Models = None,
+    captioner: shared.Captioner = None,
     translator: shared.Translator = None,
+    painter: shared.Painter = None,
     device: shared.DeviceOption = None,
     key_file: shared.KeyFile = None,
     host_name: shared.HostNames = None,
@@ -68,6 +77,15 @@ def serve(
             show_default=f"{MAX_RUNS_PER_CLIENT}; no limit on 127.0.0.1 without a key",
         ),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Maximum queued work per client, in images of 512x512 pixels with 50 steps.",
+            show_default=f"{MAX_COST_PER_CLIENT:.0f}; no limit on 127.0.0.1 without a key",
+        ),
+    ] = None,
+    text_requests: shared.TextRequests = ServerOptions.max_text_requests,
     keep_days: Annotated[
         float | None,
         typer.Option(min=0, help="Delete runs older than this.", show_default="keep all"),
@@ -83,6 +101,7 @@ def serve(
     cluster: shared.Cluster = None,
 ) -> None:
     """Serve the HTTP API, for programs, and the studio page beside it."""
+    end_on_signals()
     from marsam.server import app
 
     options = ServerOptions(
@@ -90,7 +109,9 @@ def serve(
         port=port,
         page=page,
         models=models,
-        translator=translator,
+        captioner=captioner,
+        translator=join_sources(translator),
+        painter=painter,
         device=device,
         cluster=cluster,
         key_file=key_file,
@@ -101,6 +122,8 @@ def serve(
         insecure=insecure,
         max_queued=queue,
         max_per_client=share,
+        max_cost_per_client=budget,
+        max_text_requests=text_requests,
         keep_days=keep_days,
         keep_megabytes=keep_megabytes,
     )

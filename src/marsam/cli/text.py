@@ -10,6 +10,7 @@ import typer
 
 from marsam.cli.completion import language_names
 from marsam.cli.console import (
+    NATIVE_MARK,
     RIGHT_TO_LEFT,
     complain,
     isolate,
@@ -18,9 +19,21 @@ from marsam.cli.console import (
     warn,
     warn_mini_models,
 )
-from marsam.cli.options import DeviceOption, GlossaryFile, Json, Models, TargetLanguage, Translator
+from marsam.cli.options import (
+    ArabicSource,
+    Ask,
+    Captioner,
+    DeviceOption,
+    GlossaryFile,
+    Json,
+    Length,
+    Models,
+    TargetLanguage,
+    Translator,
+)
 from marsam.errors import MarsamError, PictureError, PromptError
 from marsam.imaging.file_kinds import READABLE
+from marsam.native_captions import check_captions
 from marsam.notices import notice_sentences
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.studio import Studio
@@ -32,8 +45,10 @@ def refuse_folder(path: Path) -> None:
     """Point to ``marsam batch`` when a folder is given instead of a picture."""
     if path.is_dir():
         raise PictureError(
-            f"{path} is a folder. To caption a folder, use: "
-            f"marsam batch {shlex.quote(str(path))} --out captions.csv"
+            "{path} is a folder. To caption a folder, use: marsam batch {quoted} --out "
+            "captions.csv",
+            path=path,
+            quoted=shlex.quote(str(path)),
         )
 
 
@@ -49,20 +64,33 @@ def caption(
         bool, typer.Option("--sampling", help="Sample captions at random instead of beam search.")
     ] = CaptionOptions.sampling,
     seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CaptionOptions.seed,
+    length: Length = CaptionOptions.length,
+    ask: Ask = CaptionOptions.ask,
+    arabic: ArabicSource = CaptionOptions.arabic,
     target: TargetLanguage = "ar",
     glossary: GlossaryFile = None,
     models: Models = None,
+    captioner: Captioner = None,
     translator: Translator = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Caption pictures in English and Arabic. Pictures that fail do not stop the others."""
-    options = CaptionOptions(candidates=candidates, prefix=prefix, sampling=sampling, seed=seed)
+    options = CaptionOptions(
+        candidates=candidates,
+        prefix=prefix,
+        sampling=sampling,
+        seed=seed,
+        length=length,
+        ask=ask,
+        arabic=arabic,
+    )
     into = language(target)
     translate = TranslateOptions(
         target=into.code, glossary=load_glossary(glossary) if glossary else Glossary()
     )
-    studio = Studio.load(models, translator=translator, device=device)
+    studio = Studio.load(models, captioner=captioner, translator=translator, device=device)
+    check_captions(studio.captioner, options, translate)
     warn_mini_models(studio, quiet=as_json)
     rows: list[dict[str, Any]] = []
     for path in images:
@@ -72,19 +100,20 @@ def caption(
         except MarsamError as error:
             rows.append({"path": str(path), "error": str(error)})
             if not as_json:
-                name = "" if str(path) in str(error) else f"{shown_name(path)}: "
-                complain(f"{name}{error}")
+                complain(error, about="" if str(path) in str(error) else shown_name(path))
             continue
         texts = [
             {
                 "en": english.text,
                 into.tag: other.text,
+                **other.native_texts,
                 "score": round(english.score, 4),
                 "warnings": [str(notice) for notice in (*english.warnings, *other.warnings)],
             }
             for english, other in captions
         ]
-        row = {"path": str(path)} | {name: texts[0][name] for name in ("en", into.tag, "warnings")}
+        names = ("en", into.tag, *captions[0][1].native_texts, "warnings")
+        row = {"path": str(path)} | {name: texts[0][name] for name in names}
         rows.append(row | ({"candidates": texts} if candidates > 1 else {}))
         for english, other in captions:
             notices = (*english.warnings, *other.warnings)
@@ -94,8 +123,12 @@ def caption(
                 is_reversed = script_of(other.text) in RIGHT_TO_LEFT
                 text = isolate(other.text) if is_reversed else other.text
                 typer.echo(f"{name}: {english.text}\n{name}: {text}")
+                if native := other.native_beside(other.text):
+                    typer.echo(f"{name}: {NATIVE_MARK} {isolate(native)}")
             elif not as_json:
                 typer.echo(f"{english.text}\n{other.text}")
+                if native := other.native_beside(other.text):
+                    typer.echo(f"{NATIVE_MARK} {native}")
     if as_json:
         print_json({"captions": rows})
     if any("error" in row for row in rows):

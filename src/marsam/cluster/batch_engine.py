@@ -27,7 +27,7 @@ from marsam.cluster.batch_workers import (
 from marsam.cluster.connect import ensure_connected
 from marsam.cluster.plan import Plan
 from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
-from marsam.hub.selection import choose_set
+from marsam.hub.selection import OtherModels, choose_set, other_models
 from marsam.studio import Studio
 from marsam.text.languages import ENGLISH
 
@@ -58,15 +58,23 @@ class BatchCluster:
 
 @contextmanager
 def batch_cluster(
-    address: str, *, models: str | None = None, device: str | None = None, plan: Plan | None = None
+    address: str,
+    *,
+    models: str | None = None,
+    captioner: str | None = None,
+    translator: str | None = None,
+    device: str | None = None,
+    plan: Plan | None = None,
 ) -> Iterator[BatchCluster]:
     """Connect to a cluster for batches; a cluster that was started for them ends with the block.
 
     Args:
         address: as of :func:`marsam.cluster.cluster_studio`.
         models: the model set; None chooses on this machine as :meth:`marsam.Studio.load` does.
+        captioner: as of :meth:`marsam.Studio.load`; each machine must have it.
+        translator: the same.
         device: for all machines; None uses GPUs if there are any.
-        plan: models and resources; None uses all free resources.
+        plan: models and resources instead; None uses all free resources.
 
     Raises:
         OptionError: when Ray is not installed, or the address is of an unsupported kind.
@@ -74,7 +82,10 @@ def batch_cluster(
         ClusterError: when the cluster cannot be reached.
     """
     chosen = choose_set(models)[0].name
-    studio = (plan or Plan(models=chosen)).create_studio(device="cpu")  # for the names only
+    others = other_models(models, OtherModels(captioner, translator))
+    studio = (plan or Plan(models=chosen).with_models(others)).create_studio(
+        device="cpu"  # for the names only
+    )
     with ExitStack() as stack:
         # Ray prints pages about a lost machine to stdout, which must not be mixed with JSON output.
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
@@ -84,7 +95,7 @@ def batch_cluster(
         if is_new:
             stack.callback(ray.shutdown)
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        plan = plan or Plan.for_batch(chosen, device, machines)
+        plan = plan or Plan.for_batch(chosen, device, machines).with_models(others)
         yield BatchCluster(plan=plan, studio=studio)
 
 
@@ -124,11 +135,20 @@ class ClusterEngine:
             error = None if info else errors.get(path.absolute()) or changed(path)
             yield ScannedFile(path=path, info=info, error=error)
 
-    def caption(self, images: Mapping[str, ScannedFile]) -> Errors:
+    def caption(
+        self,
+        images: Mapping[str, ScannedFile],
+        code: str = ENGLISH.code,  # noqa: ARG002 - it captions in English only
+    ) -> Errors:
         """Wait until images are captioned; errors as :meth:`scan`."""
         return self._wait_for(images)
 
-    def translate(self, texts: Mapping[str, str], code: str) -> Errors:  # noqa: ARG002
+    def translate(
+        self,
+        texts: Mapping[str, str],
+        code: str,  # noqa: ARG002
+        source: str = ENGLISH.code,  # noqa: ARG002
+    ) -> Errors:
         """Wait until texts are translated; errors as :meth:`scan`."""
         return self._wait_for(texts)
 
@@ -165,7 +185,7 @@ class ClusterEngine:
                 codes = tuple(code for code in context.options.languages if code not in kept)
                 yield Job(path=path.absolute(), sha256=info.sha256, codes=codes)
                 continue
-            row = context.reviewed.get(info.sha256)
+            row = context.kept.get(info.sha256)
             own = row.texts if row else kept
             keys = {
                 context.translation_key(english, code): code
@@ -283,6 +303,8 @@ def _check_readable(path: Path, unreadable_on: str) -> None:
     """
     if unreadable_on and can_open(path):  # the problem is the folder, not the file
         raise ClusterError(
-            f"The machine {unreadable_on} cannot read {path}, but this machine can; "
-            "put the pictures where every machine of the cluster finds them under the same path."
+            "The machine {unreadable_on} cannot read {path}, but this machine can; put the "
+            "pictures where every machine of the cluster finds them under the same path.",
+            unreadable_on=unreadable_on,
+            path=path,
         )

@@ -17,6 +17,7 @@ from marsam.batch.cache import Outcome, ScannedFile, TextResult, model_id
 from marsam.batch.engine import READER_THREADS, caption_all, scan_file, translate_all
 from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
+from marsam.messages import Message
 from marsam.options import BatchOptions
 from marsam.text.languages import ENGLISH
 
@@ -102,8 +103,12 @@ class _StageActor(ABC):
             self._stage = getattr(plan.create_studio(threads=getattr(plan, name).threads), name)
             if (other := model_id(self._stage)) != model:
                 raise ClusterError(
-                    f"The {name} on {platform.node()} is {other}, but this machine has {model}; "
-                    "give all machines the same models."
+                    "The {name} on {machine} is {other}, but this machine has {model}; give all "
+                    "machines the same models.",
+                    name=Message(name),
+                    machine=platform.node(),
+                    other=other,
+                    model=model,
                 )
         except MarsamError as error:
             self._fatal = error
@@ -149,7 +154,7 @@ class CaptionerActor(_StageActor):
 def changed(path: Path) -> PictureError:
     """Return the error for a file that changed after it was scanned."""
     return PictureError(
-        f"The file {path.name} changed during the batch; run the same command again."
+        "The file {file} changed during the batch; run the same command again.", file=path.name
     )
 
 

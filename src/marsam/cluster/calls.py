@@ -62,13 +62,17 @@ def _map_ray_errors() -> Iterator[None]:
             seconds=round(error.retry_after_s or 5),
         ) from error
     except DeploymentUnavailableError as error:
-        raise ClusterError(f"A stage on the cluster does not start: {error.message}") from error
+        raise ClusterError(
+            "A stage on the cluster does not start: {reason}", reason=error.message
+        ) from error
     except RayTaskError as error:  # its own text is a page long; its cause is the replica's error
         if isinstance(error.cause, WORKER_LOST_ERRORS):
             raise _WorkerLost from error
         raise error.cause from error
     except (RayError, RayServeException) as error:
-        raise ClusterError(f"The cluster failed: {str(error).splitlines()[0]}") from error
+        raise ClusterError(
+            "The cluster failed: {reason}", reason=str(error).splitlines()[0]
+        ) from error
 
 
 class RetryingCall:
@@ -112,8 +116,9 @@ class RetryingCall:
                 self.workers_lost += 1
                 if self.workers_lost == MAX_LOST_WORKERS:
                     raise ClusterError(
-                        f"The cluster lost the worker of a request {MAX_LOST_WORKERS} times; "
-                        "see the cluster's log for the reason."
+                        "The cluster lost the worker of a request {times} times; see the "
+                        "cluster's log for the reason.",
+                        times=MAX_LOST_WORKERS,
                     ) from error
                 time.sleep(RETRY_DELAY_S * 2 ** (self.workers_lost - 1))
             else:

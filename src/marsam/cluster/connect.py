@@ -8,12 +8,16 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marsam.cgroup import available_cpus, read_limits
 from marsam.cluster.plan import APPLICATION, Plan
 from marsam.errors import ClusterError, OptionError
+from marsam.hub.selection import source_name
+from marsam.messages import Message
 from marsam.studio import Studio
 
 if TYPE_CHECKING:
@@ -50,7 +54,8 @@ def cluster_studio(
             painters.
 
     Raises:
-        OptionError: when Ray is not installed, or the address is of an unsupported kind.
+        OptionError: when Ray is not installed, the address is of an unsupported kind, or an
+            application that runs has other models than the plan names.
         ClusterError: when the cluster cannot be reached, or its stages do not start.
     """
     plan = plan or Plan()
@@ -67,8 +72,11 @@ def cluster_studio(
         for name in (CAPTIONER, TRANSLATOR, PAINTER, METADATA)
     )
     info: ClusterInfo = RetryingCall(metadata.info.remote).result()
+    require_models(plan, info.names, info.models)
     return Studio(
-        captioner=RemoteCaptioner(handle=captioner, name=info.names["captioner"]),
+        captioner=RemoteCaptioner(
+            handle=captioner, name=info.names["captioner"], abilities=info.abilities
+        ),
         translator=RemoteTranslator(
             handle=translator, metadata=metadata, name=info.names["translator"]
         ),
@@ -83,6 +91,25 @@ def cluster_studio(
         reason=info.reason,
         device=info.device,
     )
+
+
+def require_models(plan: Plan, names: Mapping[str, str], models: str) -> None:
+    """Raise OptionError when an application runs other models than a plan names.
+
+    ``names`` are those of its models by stage, and ``models`` is that of its set.
+    """
+    wrong = [
+        names[stage]
+        for stage, model in plan.others._asdict().items()
+        if model is not None and names[stage] not in (model, source_name(model), Path(model).name)
+    ]
+    if plan.models not in (None, models) and not all(plan.others):
+        wrong = list(names.values())
+    if wrong:
+        raise OptionError(
+            "The cluster already runs other models: {other}. Name none, or stop its application.",
+            other=wrong,
+        )
 
 
 def _set_ray_environment(address: str) -> None:
@@ -118,13 +145,15 @@ def _translate_connect_errors(address: str) -> Iterator[None]:
     except Exception as error:  # Ray documents no error classes here
         if any(type(each).__name__ == "AuthenticationError" for each in _with_causes(error)):
             raise ClusterError(
-                f"The cluster at {address} requires its token: set RAY_AUTH_TOKEN."
+                "The cluster at {address} requires its token: set RAY_AUTH_TOKEN.", address=address
             ) from error
         strerror = getattr(error, "strerror", None)
         reason = (strerror or str(error) or type(error).__name__).strip().splitlines()[0]
         if isinstance(error, ConnectionError) and strerror is None:  # it was reached
             reason += "; check RAY_AUTH_TOKEN"
-        raise ClusterError(f"The cluster at {address} cannot be reached: {reason}") from error
+        raise ClusterError(
+            "The cluster at {address} cannot be reached: {reason}", address=address, reason=reason
+        ) from error
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -141,8 +170,9 @@ def ensure_connected(address: str, cpus: float) -> bool:
     """
     if "://" in address:
         raise OptionError(
-            f"Pictures cannot be returned through {address}; make this machine a node with "
-            "'ray start --address=HOST:PORT', and use the address auto."
+            "Pictures cannot be returned through {address}; make this machine a node with "
+            "'ray start --address=HOST:PORT', and use the address auto.",
+            address=address,
         )
     _set_ray_environment(address)
     with _translate_connect_errors(address):
@@ -157,7 +187,7 @@ def ensure_connected(address: str, cpus: float) -> bool:
         options: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False}
         if address == LOCAL:
             # For Ray's scheduling only: a small machine may have more stages than CPUs.
-            options["num_cpus"] = max(os.cpu_count() or 1, math.ceil(cpus))
+            options["num_cpus"] = max(available_cpus(read_limits()), math.ceil(cpus))
             options["object_store_memory"] = OBJECT_STORE_BYTES
             options["include_dashboard"] = False
             options["_node_ip_address"] = "127.0.0.1"
@@ -214,6 +244,10 @@ def _wait_until_running(application: str) -> None:
             messages = [part.message for part in state.deployments.values() if part.message]
             lines = (messages[0] if messages else state.message).strip().splitlines()
             # The last line of a traceback is the error; its class is left out.
-            reason = re.sub(r"^[\w.]+: ", "", lines[-1]) if lines else "it takes too long."
-            raise ClusterError(f"{application} does not start on the cluster: {reason}")
+            reason = re.sub(r"^[\w.]+: ", "", lines[-1]) if lines else Message("it takes too long.")
+            raise ClusterError(
+                "{application} does not start on the cluster: {reason}",
+                application=application,
+                reason=reason,
+            )
         time.sleep(0.2)

@@ -17,6 +17,7 @@ from PIL import Image
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from marsam.abilities import CaptionerAbilities
 from marsam.batch.engine import bisect_on_error
 from marsam.cluster.plan import Plan
 from marsam.device import Device
@@ -34,9 +35,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterInfo:
-    """Attributes of the :class:`marsam.Studio` of a painter, and how it samples each recipe."""
+    """Attributes of the :class:`marsam.Studio` of a painter, and what its stages can do."""
 
     names: Mapping[str, str]
+    abilities: CaptionerAbilities
     samplings: Mapping[Recipe, SamplingConfig]
     models: str
     reason: str
@@ -130,11 +132,11 @@ class PainterReplica:
         events.close()
 
     async def paint(
-        self, prompt: str, options: PaintOptions
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
     ) -> AsyncIterator[list[Previewed | Painted] | MarsamError]:
         """Paint; an error is the last value. After cancelling, painting stops between two steps."""
         loop = asyncio.get_running_loop()
-        events: Any = self._studio.painter.paint(prompt, options)
+        events: Any = self._studio.painter.paint(prompt, options, start)
         # A thread of its own, so that close() comes after the current step: a generator cannot be
         # closed while it runs.
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="paint")
@@ -160,6 +162,7 @@ class PainterReplica:
         studio = self._studio
         return ClusterInfo(
             names=studio.names,
+            abilities=studio.captioner.abilities,
             samplings={recipe: studio.painter.sampling(recipe) for recipe in Recipe},
             models=studio.models,
             reason=studio.reason,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from marsam.batch.engine import CAPTION_BATCH_SIZE
 from marsam.errors import OptionError
+from marsam.hub.selection import OtherModels
 from marsam.studio import Studio
 
 APPLICATION = "marsam"
@@ -19,6 +20,7 @@ class StageResources(BaseModel):
     """Resources of one stage on the cluster.
 
     Attributes:
+        model: a hub id or folder to use instead of the set's model; each machine must have it.
         replicas: number of replicas; with ``max_replicas``, the minimum.
         max_replicas: the cluster adds replicas up to this number while requests wait; None keeps
             ``replicas``.
@@ -32,6 +34,7 @@ class StageResources(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: str | None = None
     replicas: int = Field(default=1, ge=0)
     max_replicas: int | None = Field(default=None, ge=1)
     gpus: float = Field(default=0, ge=0)
@@ -107,6 +110,20 @@ class Plan(BaseModel):
         )
         return cls(models=models, device=device, captioner=stage, translator=stage)
 
+    @property
+    def others(self) -> OtherModels:
+        """The models in the place of those of the set."""
+        return OtherModels(self.captioner.model, self.translator.model, self.painter.model)
+
+    def with_models(self, others: OtherModels) -> "Plan":
+        """Return the plan with other models of the stages; None keeps the plan's own."""
+        changes = {
+            stage: getattr(self, stage).model_copy(update={"model": model})
+            for stage, model in others._asdict().items()
+            if model is not None
+        }
+        return self.model_copy(update=changes)
+
     def create_studio(self, *, device: str | None = None, threads: int | None = None) -> Studio:
         """Create the studio in this process; weights are loaded when they are first used.
 
@@ -123,12 +140,14 @@ class Plan(BaseModel):
             # its matrix library too, for each of the threads of marsam.cpu.threads.
             os.environ["OMP_NUM_THREADS"] = str(threads)
         if self.studio is None:
-            return Studio.load(self.models, device=device or self.device)
+            return Studio.load(self.models, **self.others._asdict(), device=device or self.device)
         module, _, function = self.studio.partition(":")
         try:
             studio = getattr(import_module(module), function)()
         except (ImportError, AttributeError) as error:
-            raise OptionError(f"There is no function {self.studio} to create a studio.") from error
+            raise OptionError(
+                "There is no function {function} to create a studio.", function=self.studio
+            ) from error
         if not isinstance(studio, Studio):
-            raise OptionError(f"{self.studio} does not return a studio.")
+            raise OptionError("{function} does not return a studio.", function=self.studio)
         return studio

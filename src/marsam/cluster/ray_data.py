@@ -61,11 +61,12 @@ def blocks_of(data: Any) -> Iterator[list[Any] | MarsamError]:
             yield unpack(block)
     except ExecutionTimeoutError:
         yield ClusterError(
-            f"The cluster returned nothing for {NO_PROGRESS_TIMEOUT_S / 60:.0f} minutes. It is "
-            "busy with other work, or a picture crashes its worker; see the cluster's log."
+            "The cluster returned nothing for {minutes} minutes. It is busy with other "
+            "work, or a picture crashes its worker; see the cluster's log.",
+            minutes=round(NO_PROGRESS_TIMEOUT_S / 60),
         )
     except Exception as error:  # Ray documents few error classes here
         lines = str(error).strip().splitlines() or [type(error).__name__]
         # The last line of a traceback is the error.
         reason = lines[-1] if isinstance(error, UserCodeException) else lines[0]
-        yield ClusterError(f"The cluster failed: {reason}")
+        yield ClusterError("The cluster failed: {reason}", reason=reason)

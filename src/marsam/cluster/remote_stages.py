@@ -14,8 +14,16 @@ from typing import Any
 from PIL import Image
 from ray.serve.handle import DeploymentHandle
 
+from marsam.abilities import CaptionerAbilities
 from marsam.cluster.calls import RetryingCall, ordered_concurrent
-from marsam.options import CaptionOptions, PaintOptions, TranslateOptions, checked_text, new_seed
+from marsam.options import (
+    CaptionOptions,
+    PaintOptions,
+    TranslateOptions,
+    checked_text,
+    new_seed,
+    resolve_options,
+)
 from marsam.recipes import Recipe, SamplingConfig, recipe_named
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 from marsam.text.prompt_syntax import plain_text
@@ -31,8 +39,11 @@ class _RemoteStage:
     """Pictures or texts of one caller that are in progress at the same time."""
 
 
+@dataclass(kw_only=True)
 class RemoteCaptioner(_RemoteStage):
     """A captioner in replicas."""
+
+    abilities: CaptionerAbilities
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
         """See :meth:`marsam.stages.Captioner.caption`."""
@@ -81,17 +92,21 @@ class RemotePainter(_RemoteStage):
         """Return how a recipe samples with this painter."""
         return self.samplings[recipe_named(recipe)]
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         """See :meth:`marsam.stages.Painter.paint`; QueueFull only at the first picture.
 
         Each picture is a request of its own with its own seed. When a replica is lost, another
         one paints only this picture again, to the same pixels.
         """
         checked_text(plain_text(prompt))
+        sampling = self.sampling(options.recipe)
+        options = resolve_options(options, sampling, has_start=start is not None)
         first = options.seed if options.seed is not None else new_seed()
         paint = self.handle.options(stream=True).paint.remote
         calls = [
-            partial(paint, prompt, replace(options, pictures=1, seed=first + index))
+            partial(paint, prompt, replace(options, pictures=1, seed=first + index), start)
             for index in range(options.pictures)
         ]
         with closing(ordered_concurrent(calls, self.max_concurrent)) as requests:

@@ -25,11 +25,18 @@ Smaller chunks would slow down layers that compute few rows."""
 def apply_layerwise_casting(network: nn.Module, *, skip: Tensor | None = None) -> None:
     """Store the weights of linear layers, convolutions and embeddings in fp16, the rest in float32.
 
-    ``skip`` stays in float32, such as the first weight, which ``network.dtype`` is read from.
+    ``skip`` stays in float32, such as the first weight, which ``network.dtype`` is read from. So do
+    the layers that a model of transformers or diffusers keeps in float32: T5 converts what it
+    computes to the dtype of such a layer, and in float16 that overflows.
     """
+    kept = {
+        name
+        for kind in ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
+        for name in getattr(network, kind, None) or ()
+    }
     stored: set[Any] = set()
-    for layer in network.modules():
-        forward = _casting_forward(layer)
+    for path, layer in network.named_modules():
+        forward = None if kept & set(path.split(".")) else _casting_forward(layer)
         if forward is not None and layer.weight is not skip:
             layer.forward = forward
             stored.add(layer.weight)

@@ -20,8 +20,20 @@ def store_pipeline_in_fp16(pipe: Any) -> None:
     # While a network is cast it is in memory twice: the largest first, while the others are still
     # in their files.
     for network in sorted(networks, key=lambda part: -sum(map(torch.numel, part.parameters()))):
-        # The first weight stays in float32: networks read the dtype they compute in from it.
-        apply_layerwise_casting(network, skip=next(network.parameters(), None))
+        store_in_fp16(network)
+
+
+def store_in_fp16(network: nn.Module) -> None:
+    """Store the weights of a network in fp16; it computes in float32."""
+    # The first weight stays in float32: networks read the dtype they compute in from it.
+    apply_layerwise_casting(network, skip=next(network.parameters(), None))
+
+
+def use_channels_last(network: nn.Module) -> None:
+    """Store the weights of two-dimensional convolutions with the channels last."""
+    for weight in network.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.to(memory_format=torch.channels_last)
 
 
 def optimize_pipeline(pipe: Any, device: Device) -> None:
@@ -29,7 +41,7 @@ def optimize_pipeline(pipe: Any, device: Device) -> None:
     unet, vae = getattr(pipe, "unet", None), getattr(pipe, "vae", None)
     decoder = getattr(vae, "decoder", nn.Module())
     for network in filter(None, (unet, vae)):
-        network.to(memory_format=torch.channels_last)
+        use_channels_last(network)
     for layer in decoder.modules():
         if type(layer) is nn.SiLU:
             layer.inplace = True  # no other layer reads its input

@@ -12,12 +12,14 @@ all where they were published in fp16). They are stored as FBGEMM multiplies the
 few rows take as long as reading the weights, torch's own many times that.
 """
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from marsam.cpu.allocator import release_pages
 from marsam.cpu.torch_ops import fp16_linear, has_fbgemm_fp16, int8_linear, prepack_linear_fp16
 from marsam.device import Device
 
@@ -45,6 +47,7 @@ class Int8WeightOnlyLinear(nn.Module):
         self.register_buffer("int8_weight", torch.cat(rounded))
         self.register_buffer("scale", torch.cat(scales).to(weight.dtype))
         self.register_buffer("bias", bias)
+        release_pages(weight)
 
     @property
     def weight(self) -> Tensor:
@@ -73,6 +76,7 @@ class Fp16WeightLinear(nn.Module):
             self._packed = list(
                 pool.map(lambda w, b: prepack_linear_fp16(w.float(), b), chunks, biases)
             )
+        release_pages(weight)
 
     def forward(self, states: Tensor) -> Tensor:
         """States (…, inputs) to (…, outputs)."""
@@ -94,16 +98,16 @@ def quantized(layer: nn.Linear, device: Device) -> nn.Module:
     return layer
 
 
-def quantize_linears(network: nn.Module, device: Device) -> None:
+def quantize_linears(network: nn.Module, device: Device, *, skip: Collection[str] = ()) -> None:
     """Replace the linear layers of a network that computes few rows at once, as text models do.
 
-    Layers whose ``forward`` was replaced already stay.
+    Layers whose ``forward`` was replaced already stay, and those with a name in ``skip``.
     """
     found = [
         (module, name)
         for module in network.modules()
         for name, layer in module.named_children()
-        if type(layer) is nn.Linear and "forward" not in vars(layer)
+        if type(layer) is nn.Linear and "forward" not in vars(layer) and name not in skip
     ]
 
     def replace(module: nn.Module, name: str) -> None:

@@ -8,7 +8,7 @@ import platform
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d, gelu, linear
 
 Activation = Literal["none", "gelu"]
@@ -19,6 +19,15 @@ _ONEDNN = (
     "_reorder_convolution_weight",
     "_convolution_pointwise",
 )
+
+
+def replace_weight(layer: nn.Module, weight: Tensor) -> None:
+    """Give a layer another weight, without its gradient.
+
+    Not by an assignment: while another thread loads a model, accelerate moves each parameter that
+    any layer registers to the "meta" device.
+    """
+    layer._parameters["weight"] = nn.Parameter(weight, requires_grad=False)
 
 
 def has_int8_linear() -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from marsam.cpu.quantized_linear import quantized
+from marsam.cpu.torch_ops import replace_weight
 from marsam.device import Device
 
 TOKEN_OPTIONS = ("_token_id", "bad_words_ids")
@@ -40,7 +41,7 @@ class ReducedVocabulary:
         self._reduced_ids = {token: index for index, token in enumerate(tokens)}
         rows = model.lm_head.weight[self.tokens]
         head = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
-        head.weight = nn.Parameter(rows, requires_grad=False)
+        replace_weight(head, rows)
         self._head = quantized(head, device)
 
     def generate(self, model: Any, **options: Any) -> Tensor:
@@ -68,7 +69,9 @@ class ReducedVocabulary:
 
     def _pad_id_conflicts(self, model: Any) -> bool:
         """Whether the decoder would take another token for padding."""
-        padding: int = model.get_decoder().padding_idx
+        padding: int | None = getattr(model.get_decoder(), "padding_idx", None)  # T5's has none
+        if padding is None:
+            return False
         return self._reduced_ids.get(padding, padding) != padding and padding < len(self.tokens)
 
     def _to_reduced_ids(self, tokens: Any) -> Any:

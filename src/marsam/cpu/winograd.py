@@ -22,6 +22,7 @@ from torch.nn.functional import conv2d
 
 from marsam.cpu import autotune
 from marsam.cpu.threads import parallel_for
+from marsam.cpu.torch_ops import replace_weight
 
 MIN_CHANNELS = 128
 """Input and output channels below which the additions cost what the multiplications save."""
@@ -293,7 +294,7 @@ def apply_winograd(layers: Iterable[Any]) -> None:
         weight = transform_kernel(layer.weight.detach(), transform)
         if layer.weight.dtype == torch.float16:
             weight = weight.half()
-        layer.weight = nn.Parameter(weight, requires_grad=False)
+        replace_weight(layer, weight)
         layer.forward = _WinogradForward(layer, transform)
 
 

@@ -65,7 +65,7 @@ def complete(repo: str, folder: Path) -> bool:
 def wanted_files(names: Iterable[str], repo: str) -> list[str]:
     """Return those of a repository's files that a pull downloads."""
     model = catalog.model_of(repo)
-    if model is None:
+    if model is None or not model.files:
         return select_files(names)
     return [name for name in names if any(fnmatch(name, pattern) for pattern in model.files)]
 

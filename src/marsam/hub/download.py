@@ -116,15 +116,19 @@ def _listing(repo: str) -> _RepoListing:
     wanted = cache.wanted_files(listed, repo)
     if not any(is_weights(name) for name in wanted):
         raise ModelUnsupported(
-            f"{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin)."
+            "{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin).",
+            repo=repo,
         )
     announced = {n: listed[n].lfs.sha256 for n in wanted if listed[n].lfs is not None}
     if different := [n for n, hash_ in announced.items() if pinned.sha256.get(n, hash_) != hash_]:
         from huggingface_hub import constants
 
         raise ModelDamaged(
-            f"{constants.ENDPOINT} offers {first_names(different)} of {repo} with another checksum "
-            "than Marsam's manifest; nothing was downloaded. Use another mirror."
+            "{hub} offers {files} of {repo} with another checksum than Marsam's manifest; "
+            "nothing was downloaded. Use another mirror.",
+            hub=constants.ENDPOINT,
+            files=first_names(different),
+            repo=repo,
         )
     return _RepoListing(
         commit=info.sha or revision,
@@ -163,8 +167,10 @@ def _download(
     intact = cache.verified_files(snapshot, new, pinned.sha256)
     if corrupt := [name for name in new if name not in intact]:
         raise ModelDamaged(
-            f"{repo} was downloaded damaged ({first_names(corrupt)}); "
-            f"download it again with: {pull_command(repo)}"
+            "{repo} was downloaded damaged ({files}); download it again with: {command}",
+            repo=repo,
+            files=first_names(corrupt),
+            command=pull_command(repo),
         )
     counter.add(counter.remaining)
     return snapshot

@@ -16,6 +16,7 @@ from marsam.errors import (
     is_disk_full,
 )
 from marsam.hub import cache, catalog
+from marsam.messages import Message
 
 
 @contextmanager
@@ -41,8 +42,13 @@ def check_disk_space(repo: str, needed: int) -> None:
         return  # the download itself will fail
     if free < needed:
         raise ModelError(
-            f"The disk is too small for {repo}: it needs {format_size(needed)} more in {folder}, "
-            f"where {format_size(free, up=False)} are free; {_FREE_SPACE}"
+            "The disk is too small for {repo}: it needs {needed} more in {folder}, where "
+            "{free} are free; {remedy}",
+            repo=repo,
+            needed=format_size(needed),
+            folder=folder,
+            free=format_size(free, up=False),
+            remedy=_FREE_SPACE,
         )
 
 
@@ -52,27 +58,36 @@ def format_size(size: int, *, up: bool = True) -> str:
     return f"{whole(size / 1e7) / 100:.2f} GB" if size >= 1e9 else f"{whole(size / 1e6)} MB"
 
 
-def first_names(names: list[str]) -> str:
+def first_names(names: list[str]) -> Message:
     """Return the first three names, and how many more there are."""
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+    if len(names) <= 3:
+        return Message("{names}", names=names)
+    return Message("{names} and {more} more", names=names[:3], more=len(names) - 3)
 
 
-def pull_command(repo: str) -> str:
-    """Return the command that downloads a model, by its set where the catalog has one."""
+def pull_command(repo: str, wanted: str = "") -> str:
+    """Return the command that downloads a model: by the ``wanted`` set, or by one that has it."""
+    if wanted:
+        return f"marsam models pull {wanted}"
     known = next((s.name for s in catalog.SETS.values() for m in s.parts if m.source == repo), "")
     return f"marsam models pull {known or repo}"
 
 
-_FREE_SPACE = "free some space, or set HF_HOME to a folder on another disk, and try again."
+_FREE_SPACE = Message("free some space, or set HF_HOME to a folder on another disk, and try again.")
 
 
 def _map_error(error: BaseException, repo: str, remaining: Callable[[], int] | None) -> MarsamError:
     """Map an error by its first known cause: the library wraps errors once or twice."""
     if is_disk_full(error):
-        needs = f"{format_size(remaining())} more" if remaining is not None else "more space"
+        needs = Message("more space")
+        if remaining is not None:
+            needs = Message("{size} more", size=format_size(remaining()))
         return ModelError(
-            f"The disk is full: {repo} needs {needs} in {cache.root()}; {_FREE_SPACE}"
+            "The disk is full: {repo} needs {needs} in {folder}; {remedy}",
+            repo=repo,
+            needs=needs,
+            folder=cache.root(),
+            remedy=_FREE_SPACE,
         )
     cause: BaseException | None = error
     while cause is not None:
@@ -80,7 +95,7 @@ def _map_error(error: BaseException, repo: str, remaining: Callable[[], int] | N
             return mapped
         cause = cause.__cause__
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return ModelError(f"{repo} could not be downloaded: {reason}")
+    return ModelError("{repo} could not be downloaded: {reason}", repo=repo, reason=reason)
 
 
 def _map_known_error(error: BaseException, repo: str) -> MarsamError | None:
@@ -91,44 +106,63 @@ def _map_known_error(error: BaseException, repo: str) -> MarsamError | None:
     match error:
         case errors.GatedRepoError():
             return ModelGated(
-                f"{repo} is gated: accept its licence at {hub}/{repo}, then log in with: "
-                "hf auth login"
+                "{repo} is gated: accept its licence at {hub}/{repo}, then log in with: hf "
+                "auth login",
+                repo=repo,
+                hub=hub,
             )
         case errors.RevisionNotFoundError():
-            return ModelNotFound(f"{repo} has no such revision on {hub}.")
+            return ModelNotFound("{repo} has no such revision on {hub}.", repo=repo, hub=hub)
         case errors.RepositoryNotFoundError() | errors.DisabledRepoError():
             return ModelNotFound(
-                f"There is no model {repo} on {hub}, or it is private; check the spelling."
+                "There is no model {repo} on {hub}, or it is private; check the spelling.",
+                repo=repo,
+                hub=hub,
             )
         case errors.HFValidationError():
-            return ModelNotFound(f"{repo!r} is neither a folder nor a valid hub id.")
+            return ModelNotFound("{repo!r} is neither a folder nor a valid hub id.", repo=repo)
         case errors.RemoteEntryNotFoundError():
-            return ModelDamaged(f"{hub} lists a file of {repo} that it does not have.")
+            return ModelDamaged(
+                "{hub} lists a file of {repo} that it does not have.", hub=hub, repo=repo
+            )
         case errors.OfflineModeIsEnabled():
             return HubUnreachable(
-                f"{repo} was not downloaded because HF_HUB_OFFLINE is set; unset it first."
+                "{repo} was not downloaded because HF_HUB_OFFLINE is set; unset it first.",
+                repo=repo,
             )
         case errors.HfHubHTTPError(response=response):
             return _by_status(response.status_code, repo, hub)
         # The base class of httpx errors, whichever httpx the library uses.
         case errors.HTTPError():
-            return HubUnreachable(f"{hub} cannot be reached; check the connection and try again.")
+            return HubUnreachable(
+                "{hub} cannot be reached; check the connection and try again.", hub=hub
+            )
         case errors.FileMetadataError() | json.JSONDecodeError():
-            return HubUnreachable(f"The server at {hub} does not respond like a model hub.")
+            return HubUnreachable("The server at {hub} does not respond like a model hub.", hub=hub)
         case OSError() if "Consistency check failed" in str(error):
             return ModelDamaged(
-                f"{repo} was downloaded incompletely; download the rest with: {pull_command(repo)}"
+                "{repo} was downloaded incompletely; download the rest with: {command}",
+                repo=repo,
+                command=pull_command(repo),
             )
     return None
 
 
 def _by_status(status: int, repo: str, hub: str) -> MarsamError:
     if status in (401, 403):
-        return ModelGated(f"{hub} denies access to {repo}; check your token with: hf auth whoami")
+        return ModelGated(
+            "{hub} denies access to {repo}; check your token with: hf auth whoami",
+            hub=hub,
+            repo=repo,
+        )
     if status == 404:
-        return ModelNotFound(f"There is no model {repo} on {hub}; check the spelling.")
+        return ModelNotFound(
+            "There is no model {repo} on {hub}; check the spelling.", repo=repo, hub=hub
+        )
     if status == 429:
         return HubUnreachable(
-            f"{hub} received too many requests from this machine; try again later."
+            "{hub} received too many requests from this machine; try again later.", hub=hub
         )
-    return HubUnreachable(f"{hub} responds with error {status}; try again later.")
+    return HubUnreachable(
+        "{hub} responds with error {status}; try again later.", hub=hub, status=status
+    )

@@ -48,7 +48,10 @@ def find_in_folder(repo: str, folder: Path) -> FolderModel:
             missing = ["model.safetensors"]
     if missing:
         raise ModelDamaged(
-            f"{source} holds only a part of {repo} ({first_names(missing)} missing)."
+            "{source} holds only a part of {repo} ({files} missing).",
+            source=source,
+            repo=repo,
+            files=first_names(missing),
         )
     sizes = {name: sizes[name] for name in wanted}
     return FolderModel(source=repo, sizes=sizes, folder=source, commit=commit)
@@ -70,7 +73,11 @@ def import_model(
     # Another commit may have other files.
     expected = pinned.sha256 if found.commit in (None, pinned.revision) else {}
     if corrupt := [name for name in found.sizes if not is_intact(found.folder / name)]:
-        raise ModelDamaged(f"{found.folder} is damaged ({first_names(corrupt)}); copy it again.")
+        raise ModelDamaged(
+            "{folder} is damaged ({files}); copy it again.",
+            folder=found.folder,
+            files=first_names(corrupt),
+        )
     target = cache.repository(repo)
     counter = ByteCounter(source=repo, done=0, total=found.total, report=progress)
     counter.add(0)
@@ -111,7 +118,10 @@ def _locate_in(repo: str, folder: Path) -> tuple[Path, str | None]:
         if name in by_commit:
             return by_commit[name], name if re.fullmatch("[0-9a-f]{40}", name) else None
     raise ModelMissing(
-        f"{repo} is not in {folder}; expected the folder {repo} or {cached.name}/snapshots."
+        "{repo} is not in {folder}; expected the folder {repo} or {cached}/snapshots.",
+        repo=repo,
+        folder=folder,
+        cached=cached.name,
     )
 
 
@@ -128,8 +138,9 @@ def _copy_verified(path: Path, blobs: Path, sha256: str | None, counter: ByteCou
                 counter.add(len(chunk))
         if sha256 is not None and digest.hexdigest() != sha256:
             raise ModelDamaged(
-                f"{path} does not have the checksum of Marsam's manifest; "
-                "copy it again from its source."
+                "{path} does not have the checksum of Marsam's manifest; copy it again from "
+                "its source.",
+                path=path,
             )
         commit(partial, blobs / digest.hexdigest())
     finally:

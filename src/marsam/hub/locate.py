@@ -7,6 +7,7 @@ from marsam.errors import ModelDamaged, ModelError, ModelMissing
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.errors import first_names, map_hub_errors, pull_command
 from marsam.hub.model_files import corrupt_files, missing_files
+from marsam.messages import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +20,17 @@ class LocatedModel:
     verified_files: int = 0  # files that match Marsam's own checksums; 0 unless verified
 
 
-def locate(source: str, *, stage: str) -> Path:
+def locate(source: str, *, stage: str, wanted_set: str = "") -> Path:
     """Return the local folder of a folder or hub id; see :func:`find`."""
-    return find(source, stage=stage).folder
+    return find(source, stage=stage, wanted_set=wanted_set).folder
 
 
-def find(source: str, *, stage: str) -> LocatedModel:
+def find(source: str, *, stage: str, wanted_set: str = "") -> LocatedModel:
     """Find a model on this machine, without the network.
 
     An existing folder is returned as it is. A hub id is searched for in the hub's cache, which must
-    hold every file that :func:`marsam.hub.download.pull` would download.
+    hold every file that :func:`marsam.hub.download.pull` would download. An error says how to
+    download the model: with the ``wanted_set``, if it is named.
 
     Raises:
         ModelMissing: when it is not downloaded.
@@ -47,16 +49,22 @@ def find(source: str, *, stage: str) -> LocatedModel:
                 return LocatedModel(folder=snapshot, source=repo, revision=snapshot.name)
             missing = missing or absent
     if not missing:
-        raise ModelMissing(f"{repo} is not downloaded; download it with: {pull_command(repo)}")
+        raise ModelMissing(
+            "{repo} is not downloaded; download it with: {command}",
+            repo=repo,
+            command=pull_command(repo, wanted_set),
+        )
     raise ModelDamaged(
-        f"{repo} is only partly downloaded ({first_names(missing)} missing); "
-        f"download the rest with: {pull_command(repo)}"
+        "{repo} is only partly downloaded ({files} missing); download the rest with: {command}",
+        repo=repo,
+        files=first_names(missing),
+        command=pull_command(repo, wanted_set),
     )
 
 
 def is_present(model: catalog.Model) -> bool:
     """Whether a model of the catalog is downloaded and complete."""
-    if not model.files:
+    if model.bundled:
         return not missing_files(catalog.bundled_folder(model), model.stage)
     try:
         locate(model.source, stage=model.stage)
@@ -82,14 +90,16 @@ def verify(source: str, *, stage: str) -> LocatedModel:
     missing = missing_files(folder, stage)
     if bundled is not None:
         missing = missing or [name for name in bundled.sha256 if not (folder / name).is_file()]
-    problem = f"is missing {first_names(missing)}" if missing else ""
-    if not problem and (corrupt := corrupt_files(folder, expected)):
-        problem = f"is damaged ({first_names(corrupt)})"
-    if problem:
-        remedy = f"repair it with: {pull_command(located.source)}"
+    problem = Message("is missing {files}", files=first_names(missing)) if missing else None
+    if problem is None and (corrupt := corrupt_files(folder, expected)):
+        problem = Message("is damaged ({files})", files=first_names(corrupt))
+    if problem is not None:
+        remedy = Message("repair it with: {command}", command=pull_command(located.source))
         if located.revision is None:
-            remedy = "install Marsam again" if bundled else "copy it again from its source"
-        raise ModelDamaged(f"{located.source} {problem}; {remedy}")
+            remedy = Message("install Marsam again" if bundled else "copy it again from its source")
+        raise ModelDamaged(
+            "{source} {problem}; {remedy}", source=located.source, problem=problem, remedy=remedy
+        )
     verified = sum((folder / name).is_file() for name in expected)
     return replace(located, verified_files=verified)
 

@@ -53,6 +53,7 @@ def _read(path: Path) -> Mapping[str, Pin]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path} is not a manifest of models; "
-            f"unset {environment.MANIFEST.name} or install Marsam again."
+            "{path} is not a manifest of models; unset {variable} or install Marsam again.",
+            path=path,
+            variable=environment.MANIFEST.name,
         ) from error

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
+_TEXTS = (".json", ".txt", ".model", ".spm", ".jinja")
+"""Endings of configurations, vocabularies and chat templates."""
 _WEIGHTS = re.compile(
     r"(?:(?:model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.safetensors"
+    r"|model\.safetensors-\d+-of-\d+\.safetensors"
     r"|(?:pytorch_model|diffusion_pytorch_model)(?:\.fp16)?(?:-\d+-of-\d+)?(?:\.fp16)?\.bin)"
 )
 _INDEX = re.compile(r".+\.(?P<kind>safetensors|bin)\.index(?:\.\w+)?\.json")
@@ -131,11 +134,7 @@ def is_intact(path: Path, *, sha256: str | None = None) -> bool:
 
 
 def _select_in_folder(leaves: list[str], *, half_first: bool) -> list[str]:
-    texts = [  # configurations and vocabularies
-        leaf
-        for leaf in leaves
-        if leaf.endswith((".json", ".txt", ".model", ".spm")) and not _INDEX.fullmatch(leaf)
-    ]
+    texts = [leaf for leaf in leaves if leaf.endswith(_TEXTS) and not _INDEX.fullmatch(leaf)]
     found: dict[tuple[str, bool], list[str]] = {}
     for leaf in leaves:
         if _WEIGHTS.fullmatch(leaf):

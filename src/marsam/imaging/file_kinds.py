@@ -1,62 +1,50 @@
 """What a file is that cannot be read as an image, and what to do about it."""
 
 import re
-from dataclasses import dataclass
+
+from marsam.messages import Sentence, isolated
 
 READABLE = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP"
 """Formats that are read, for messages and help texts."""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a file is refused, and what to do, in one sentence.
-
-    Attributes:
-        en: the sentence in English.
-        ar: the same in Arabic.
-    """
-
-    en: str
-    ar: str
-
-
-def _format(name: str) -> Refusal:
-    return Refusal(
+def _format(name: str) -> Sentence:
+    return Sentence(
         f"{name} pictures are not supported; save the picture as JPEG or PNG.",
-        f"صور \u2068{name}\u2069 غير مدعومة؛ احفظ الصورة بصيغة JPEG أو PNG.",
+        f"صور {isolated(name)} غير مدعومة؛ احفظ الصورة بصيغة JPEG أو PNG.",
     )
 
 
-EMPTY = Refusal(
+EMPTY = Sentence(
     "The file is empty; copy or download it again.", "الملف فارغ؛ انسخه أو نزّله من جديد."
 )
-WEB_PAGE = Refusal(
+WEB_PAGE = Sentence(
     "This is a web page, not a picture; save the picture itself.",
     "هذه صفحة ويب وليست صورة؛ احفظ الصورة نفسها.",
 )
-SVG = Refusal("This is an SVG drawing; export it as PNG.", "هذا رسم SVG؛ صدّره بصيغة PNG.")
-HEIC = Refusal(
+SVG = Sentence("This is an SVG drawing; export it as PNG.", "هذا رسم SVG؛ صدّره بصيغة PNG.")
+HEIC = Sentence(
     "HEIC pictures need the package pi-heif; install it, or save the picture as JPEG.",
     "صور HEIC تحتاج إلى الحزمة \u2068pi-heif\u2069؛ ثبّتها أو احفظ الصورة بصيغة JPEG.",
 )
 AVIF_FILE = _format("AVIF")
-RAW = Refusal(
+RAW = Sentence(
     "This is a camera's raw file; export it as JPEG.", "هذا ملف خام من آلة تصوير؛ صدّره بصيغة JPEG."
 )
-PDF = Refusal(
+PDF = Sentence(
     "This is a PDF document; export the page as PNG.", "هذا مستند PDF؛ صدّر الصفحة بصيغة PNG."
 )
-VIDEO = Refusal(
+VIDEO = Sentence(
     "This is a video; save one of its frames as JPEG or PNG.",
     "هذا مقطع فيديو؛ احفظ إحدى لقطاته بصيغة JPEG أو PNG.",
 )
-ARCHIVE = Refusal(
+ARCHIVE = Sentence(
     "This is an archive or an office document; take the picture out of it first.",
     "هذا أرشيف أو مستند مكتبي؛ استخرج الصورة منه أولًا.",
 )
-TEXT = Refusal("This is a text file, not a picture.", "هذا ملف نصي وليس صورة.")
-DAMAGED = Refusal("The image is damaged or incomplete.", "الصورة تالفة أو ناقصة.")
-UNKNOWN = Refusal(
+TEXT = Sentence("This is a text file, not a picture.", "هذا ملف نصي وليس صورة.")
+DAMAGED = Sentence("The image is damaged or incomplete.", "الصورة تالفة أو ناقصة.")
+UNKNOWN = Sentence(
     "Not a supported image: use JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP.",
     "هذا الملف ليس صورة مدعومة؛ استخدم JPEG أو PNG أو WebP أو AVIF أو HEIC أو GIF أو TIFF أو BMP.",
 )
@@ -80,7 +68,15 @@ _SIGNATURES = (
 )
 
 
-def refusal(data: bytes) -> Refusal:
+_ALL = (EMPTY, WEB_PAGE, SVG, TEXT, UNKNOWN, *(kind for _, kind in _SIGNATURES))
+
+
+def arabic_of(sentence: str) -> str:
+    """The Arabic of a refusal that was stored in English; empty for any other sentence."""
+    return next((kind.ar for kind in _ALL if kind.en == sentence), "")
+
+
+def refusal(data: bytes) -> Sentence:
     """Tell from its first bytes what a file is."""
     if not data.strip():
         return EMPTY
@@ -94,3 +90,8 @@ def refusal(data: bytes) -> Refusal:
         return WEB_PAGE
     printable = all(byte >= 32 or byte in b"\t\r\n" for byte in data[:4096])
     return TEXT if printable else UNKNOWN
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether a file is of a format that is read, by its first bytes."""
+    return refusal(data) in (DAMAGED, HEIC, AVIF_FILE)

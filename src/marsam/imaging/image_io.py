@@ -12,10 +12,11 @@ from PIL import Image, ImageChops, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 
 from marsam.atomic import atomic_path
-from marsam.errors import OptionError, PictureError
-from marsam.imaging.file_kinds import AVIF_FILE, DAMAGED, EMPTY, HEIC, RAW, Refusal, refusal
+from marsam.errors import OptionError, PictureError, reason_of
+from marsam.imaging.file_kinds import AVIF_FILE, DAMAGED, EMPTY, HEIC, RAW, refusal
 from marsam.imaging.file_structure import is_excessive
 from marsam.imaging.xmp import alt_texts
+from marsam.messages import Message, Sentence
 
 try:
     from pi_heif import register_heif_opener
@@ -36,10 +37,10 @@ MAX_JPEG_PIXELS, MAX_PROGRESSIVE_PIXELS = 175_000_000, 64_000_000
 A progressive one needs memory for all its pixels.
 """
 MAX_BYTES = 20_000_000
-FILE_TOO_LARGE = f"The file is larger than {MAX_BYTES // 1_000_000} MB."
+FILE_TOO_LARGE = Message("The file is larger than {limit} MB.", limit=MAX_BYTES // 1_000_000)
 CAPTION_SIDE = 768
 """Pixels of the shorter side that suffice for every captioner."""
-TOO_LARGE = Refusal(
+TOO_LARGE = Sentence(
     f"The image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller.",
     f"في الصورة أكثر من {MAX_PIXELS // 1_000_000} مليون بكسل؛ صغّرها.",
 )
@@ -125,9 +126,9 @@ def upright_size(data: bytes) -> tuple[int, int]:
         return (image.height, image.width) if turned else image.size
 
 
-def picture_error(refusal: Refusal) -> PictureError:
+def picture_error(refusal: Sentence) -> PictureError:
     """The error that says why a file is refused, in both languages."""
-    return PictureError(refusal.en, arabic=refusal.ar)
+    return PictureError(refusal)
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
@@ -140,9 +141,11 @@ def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except FileNotFoundError as error:
-            raise PictureError(f"File not found: {path.name}.") from error
+            raise PictureError("File not found: {file}.", file=path.name) from error
         except OSError as error:
-            raise PictureError(f"Cannot read {path.name}: {error.strerror}.") from error
+            raise PictureError(
+                "Cannot read {file}: {reason}.", file=path.name, reason=reason_of(error)
+            ) from error
     else:
         data = source.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -272,5 +275,6 @@ def map_save_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OptionError(f"Cannot save pictures in {folder}: {reason}.") from error
+        raise OptionError(
+            "Cannot save pictures in {folder}: {reason}.", folder=folder, reason=reason_of(error)
+        ) from error

@@ -5,8 +5,8 @@
 - ``parameters`` as in the Stable Diffusion web UI: a PNG text chunk, or the EXIF user comment.
 - ``marsam:record`` in the XMP, the same in all formats: all settings needed to repeat the picture.
 
-Nothing of the input image is saved but an alt text that it carries: no pixels, no file name, no
-place.
+Nothing of the input image is saved but an alt text that it carries, and a checksum where it is the
+start of a variation: no pixels, no file name, no place.
 """
 
 import json
@@ -27,12 +27,16 @@ from marsam.errors import OptionError, PictureError
 from marsam.imaging.image_io import open_header, open_picture, save_picture
 from marsam.imaging.xmp import MAX_XMP_BYTES, XMP_NAMESPACE, parse_xmp, xmp_property
 from marsam.notices import Notice
+from marsam.options import MAX_RAW_CHARACTERS
 from marsam.results import Picture, Prompt
 from marsam.text.languages import language
 from marsam.text.prompt_syntax import weighted_parts
 from marsam.version import __version__
 
-RECORD_FORMAT = 1  # increases when an older Marsam would misread a newer file
+MAX_NAME_CHARACTERS = 500
+"""Of a model, a scheduler or a version in a record, and of all warnings together."""
+RECORD_FORMAT = 2  # increases when an older Marsam would misread a newer file
+FORMAT_WITHOUT_START = 1
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_JPEG_SEGMENT_BYTES = 65_000  # of metadata; the length field of a segment has 16 bits
 
@@ -81,7 +85,10 @@ class Record:
     height: int  # in pixels
     painter: str  # name of the model
     recipe: str
+    style: str = ""  # key of the style whose words the prompts have
     adapter: str = ""  # name of the LoRA, if one was used
+    strength: float = 0.0  # of a variation; 0 for a picture from words alone
+    start_sha256: str = ""  # as of marsam.results.Picture
     warnings: str = ""  # about the description: names of Notice, separated by spaces
     version: str = __version__  # of Marsam
 
@@ -91,9 +98,19 @@ class Record:
         names = self.warnings.split()
         return tuple(notice for notice in Notice if str(notice) in names)
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a text or a name is longer than any that Marsam works with."""
+        texts = (self.english, self.arabic, self.prompt, self.negative_prompt)
+        names = (value for value in asdict(self).values() if isinstance(value, str))
+        return max(map(len, texts)) > MAX_RAW_CHARACTERS or any(
+            len(name) > MAX_NAME_CHARACTERS for name in names if name not in texts
+        )
+
     def to_json(self) -> str:
         """Return one line of JSON without control characters; lone surrogates become ``?``."""
-        text = json.dumps({"format": RECORD_FORMAT, **asdict(self)}, ensure_ascii=False)
+        version = RECORD_FORMAT if self.start_sha256 else FORMAT_WITHOUT_START
+        text = json.dumps({"format": version, **asdict(self)}, ensure_ascii=False)
         text = text.encode("utf-8", "replace").decode("utf-8")
         return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -109,13 +126,22 @@ class Record:
             version = _typed(data["format"], int)
             if version > RECORD_FORMAT:
                 raise PictureError("A newer Marsam made this image; update Marsam to read it.")
-            data = {"warnings": "", "adapter": "", **data}  # not in pictures of earlier versions
+            # Fields that are not in pictures of earlier versions.
+            later = {
+                "warnings": "",
+                "adapter": "",
+                "style": "",
+                "strength": 0.0,
+                "start_sha256": "",
+            }
+            data = later | data
             values = {field.name: _typed(data[field.name], field.type) for field in fields(cls)}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PictureError(_DAMAGED) from error
-        if version != RECORD_FORMAT:
+        record = cls(**values)
+        if version not in (FORMAT_WITHOUT_START, RECORD_FORMAT) or record.is_too_long:
             raise PictureError(_DAMAGED)
-        return cls(**values)
+        return record
 
 
 def record_of(picture: Picture, prompt: Prompt | None) -> Record:
@@ -130,7 +156,10 @@ def record_of(picture: Picture, prompt: Prompt | None) -> Record:
         seed=picture.seed,
         steps=picture.steps,
         scheduler=picture.scheduler,
+        style=picture.style,
         adapter=picture.adapter,
+        strength=picture.strength or 0.0,
+        start_sha256=picture.start_sha256,
         guidance_scale=picture.guidance_scale,
         width=picture.image.width,
         height=picture.image.height,
@@ -165,6 +194,8 @@ def infotext(record: Record) -> str:
         "Size": f"{record.width}x{record.height}",
         "Model": record.painter,
     }
+    if record.strength:
+        settings["Denoising strength"] = f"{record.strength:g}"
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items()))
     return "\n".join(lines).strip()
 
@@ -268,11 +299,12 @@ def save_with_record(image: Image.Image, record: Record, path: Path) -> Path:
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise OptionError(f"Cannot save {path.name}: use .png, .jpg or .webp.")
+        raise OptionError("Cannot save {file}: use .png, .jpg or .webp.", file=path.name)
     xmp, text = _record_xmp(record), infotext(record)
     comment = b"UNICODE\0" + text.encode("utf-16-be")
-    if max(len(xmp), len(comment)) > (MAX_JPEG_SEGMENT_BYTES if kind == "JPEG" else MAX_XMP_BYTES):
-        raise OptionError(f"The texts are too long for the metadata of a {kind} file.")
+    most = MAX_JPEG_SEGMENT_BYTES if kind == "JPEG" else MAX_XMP_BYTES
+    if record.is_too_long or max(len(xmp), len(comment)) > most:
+        raise OptionError("The texts are too long for the metadata of a {kind} file.", kind=kind)
     encoding: dict[str, Any]
     if kind == "PNG":
         info = PngInfo()

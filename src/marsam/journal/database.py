@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from marsam import environment
 from marsam.errors import DiskFull, JournalError, is_disk_full, is_read_only
 from marsam.journal.sqlite import open_sqlite, require_version
+from marsam.messages import Message
 
-SCHEMA_VERSION = 1
-DATABASE_UNUSABLE = (
-    "The journal's database cannot be used; check that it is running, and that "
-    f"{environment.JOURNAL.name} has the right address, name and password."
+SCHEMA_VERSION = 2
+DATABASE_UNUSABLE = Message(
+    "The journal's database cannot be used; check that it is running, and that {variable} has the "
+    "right address, name and password.",
+    variable=environment.JOURNAL.name,
 )
 
 metadata = sa.MetaData()
@@ -44,6 +46,9 @@ runs = sa.Table(
     sa.Column("cancel_requested", sa.Boolean, nullable=True),
     sa.Column("idempotency_key", sa.String(255), nullable=True),
     sa.Column("request_digest", sa.String(64), nullable=True),
+    sa.Column("draft", sa.JSON, nullable=True),
+    sa.Column("random_seed", sa.Boolean, nullable=True),
+    sa.Column("parent", sa.String(32), nullable=True),
     # At most one run for each idempotency key of a client, even of two requests at the same time.
     sa.Index("runs_idempotency_key", "client", "idempotency_key", unique=True),
 )
@@ -56,7 +61,10 @@ pictures = sa.Table(
     sa.Column("blocked", sa.Boolean, nullable=False),
     sa.Column("fidelity", sa.JSON, nullable=True),
     sa.Column("seconds", sa.Float, nullable=True),
+    sa.Column("starred", sa.Boolean, nullable=True),
+    sa.Column("deleted", sa.Boolean, nullable=True),
 )
+NEW_IN_2 = (runs.c.draft, runs.c.random_seed, runs.c.parent, pictures.c.starred, pictures.c.deleted)
 
 
 def open_engine(folder: Path, url: str | None) -> sa.Engine:
@@ -103,11 +111,18 @@ def migrate(database: sa.Connection) -> None:
     existing = sa.inspect(database)
     if existing.has_table(schema_version.name):
         found = database.execute(sa.select(schema_version.c.version)).scalar() or 0
+        if found == 1:
+            for column in NEW_IN_2:
+                table, kind = column.table.name, column.type.compile(database.dialect)
+                database.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
+            database.execute(schema_version.update().values(version=SCHEMA_VERSION))
+            found = SCHEMA_VERSION
         require_version(found, SCHEMA_VERSION, "The journal")
     elif existing.has_table(runs.name):
         raise JournalError(
-            f"The journal {database.engine.url.database} was written by an unreleased version of "
-            "Marsam; move that file away, or, with PostgreSQL, use an empty database."
+            "The journal {database} was written by an unreleased version of Marsam; move "
+            "that file away, or, with PostgreSQL, use an empty database.",
+            database=database.engine.url.database,
         )
     else:
         metadata.create_all(database)
@@ -119,16 +134,21 @@ def storage_error(folder: Path, error: Exception) -> JournalError:
     if isinstance(error, JournalError):
         return error
     if is_disk_full(error):
-        return DiskFull(f"The disk with {folder} is full; free some space and try again.")
+        return DiskFull(
+            "The disk with {folder} is full; free some space and try again.", folder=folder
+        )
     if is_read_only(error):
         return JournalError(
-            f"Runs cannot be written in {folder}: check who owns it and that its disk is not "
-            f"mounted read-only, or set {environment.DATA.name} to another folder."
+            "Runs cannot be written in {folder}: check who owns it and that its disk is "
+            "not mounted read-only, or set {variable} to another folder.",
+            folder=folder,
+            variable=environment.DATA.name,
         )
     if isinstance(error, OSError):
-        return JournalError(f"Runs cannot be saved in {folder}.")
+        return JournalError("Runs cannot be saved in {folder}.", folder=folder)
     if isinstance(error, sa.exc.DBAPIError) and not isinstance(error.orig, sqlite3.Error):
         return JournalError(DATABASE_UNUSABLE)
     return JournalError(
-        f"The journal in {folder} cannot be used; if it is damaged, move journal.db away."
+        "The journal in {folder} cannot be used; if it is damaged, move journal.db away.",
+        folder=folder,
     )

@@ -14,6 +14,8 @@ from marsam.errors import JournalError
 
 PAGE_COPIES = "page"
 """The folder of what the studio page shows and of uploads to it; a folder for each run."""
+LISTS = "lists"
+"""The folder of the lists of pictures on the studio page; a folder for each list."""
 ORPHAN_AGE_SECONDS = 3600.0  # from which a folder without a row is left over from a dead process
 
 
@@ -104,6 +106,15 @@ class RunFileStore:
                     self._remote.rm(f"{self._root}/{run_id}", recursive=True)
             self.commit(run_id)
 
+    def remove_file(self, run_id: str, name: str) -> None:
+        """Remove a file of a run everywhere; the page makes its copies of the others again."""
+        path = self.file(run_id, name).local_path
+        path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / PAGE_COPIES / run_id, ignore_errors=True)
+        if self._remote is not None:
+            with _store_errors(), suppress(FileNotFoundError):
+                self._remote.rm_file(self._remote_name(path))
+
     def remove_partials(self, run_id: str) -> None:
         """Remove the files that a process was writing when it died."""
         for partial in self.run_folder(run_id).glob(f".*{PARTIAL}*"):
@@ -131,6 +142,12 @@ class RunFileStore:
         return f"{self._root}/{path.parent.name}/{path.name}"
 
 
+def remove_list(data: Path, name: str) -> None:
+    """Remove a list of pictures, and what the page showed of it, from the data folder."""
+    for folder in (data / LISTS / name, data / PAGE_COPIES / name):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _open_remote(url: str) -> tuple[Any, str]:
     """Fsspec's file system of the remote store, and the path of the store's folder in it."""
     import fsspec
@@ -139,8 +156,9 @@ def _open_remote(url: str) -> tuple[Any, str]:
         file_system, root = fsspec.url_to_fs(url.rstrip("/"))
     except (ImportError, ValueError) as error:
         raise JournalError(
-            f"Pictures cannot be stored at {url.partition(':')[0]!r} addresses; "
-            "S3 needs the extra 's3'. In a clone of Marsam run: pip install -e '.[s3]'"
+            "Pictures cannot be stored at {scheme!r} addresses; S3 needs the extra 's3'. "
+            "In a clone of Marsam run: pip install -e '.[s3]'",
+            scheme=url.partition(":")[0],
         ) from error
     return file_system, root
 

@@ -29,13 +29,16 @@ from marsam.journal.records import (
     ACTIVE_STATES,
     FINAL_STATES,
     IMAGE_FILE,
+    Draft,
     NewRun,
     Run,
+    RunFailure,
     picture_file,
 )
 from marsam.results import Caption, Checked, Painted, Prompt
 
 IS_ACTIVE = runs.c.state.in_(ACTIVE_STATES)
+HAS_NO_PICTURES = ~sa.exists().where(pictures.c.run_id == runs.c.id)
 
 
 def data_folder() -> Path:
@@ -138,6 +141,8 @@ class Journal:
                 "owner": self._owner_lock.owner_id,
                 "idempotency_key": new.idempotency_key,
                 "request_digest": new.request_digest,
+                "random_seed": new.random_seed,
+                "parent": new.parent,
             }
             with self._begin() as database:
                 database.execute(runs.insert().values(row))
@@ -159,15 +164,16 @@ class Journal:
         """
         if not isinstance(new.prompt, Prompt) or new.options is None:
             raise ValueError("a prompt and options are needed")
-        has_no_pictures = ~sa.exists().where(pictures.c.run_id == runs.c.id)
         is_finished = (runs.c.client == new.client) & (runs.c.state == "finished")
         values = self._taken_over(new.state) | {
             "prompt": new.prompt.to_dict(),
             "options": new.options.to_dict(),
             "models": dict(new.models),
+            "random_seed": new.random_seed,
+            "draft": None,
         }
         with self._begin() as database:
-            update = runs.update().where((runs.c.id == run_id) & is_finished & has_no_pictures)
+            update = runs.update().where((runs.c.id == run_id) & is_finished & HAS_NO_PICTURES)
             if not database.execute(update.values(values)).rowcount:
                 return None
             return self._run(database, self._row(database, new.client, run_id))
@@ -203,6 +209,17 @@ class Journal:
             "prompt": prompt.to_dict() if prompt else None,
         }
         self._update(self._is_ours(run_id), state="running", **values)
+
+    def correct_text(self, client: str, run_id: str, prompt: Prompt) -> bool:
+        """Replace the prompt of a client's finished run; False when it has pictures, or is none."""
+        is_finished = (runs.c.client == client) & (runs.c.state == "finished")
+        which = (runs.c.id == run_id) & is_finished & HAS_NO_PICTURES
+        return self._update(which, prompt=prompt.to_dict(), draft=None)
+
+    def save_draft(self, client: str, run_id: str, draft: Draft | None) -> None:
+        """Store the texts that are newer than a client's run; None when there are none."""
+        which = (runs.c.id == run_id) & (runs.c.client == client)
+        self._update(which, draft=draft.to_dict() if draft else None)
 
     def save_picture(self, run_id: str, painted: Painted, prompt: Prompt | None) -> None:
         """Store a painted picture: the file first, then the row.
@@ -242,6 +259,26 @@ class Journal:
             fidelity = checked.fidelity.to_dict()
             database.execute(pictures.update().where(picture).values(fidelity=fidelity))
 
+    def star_picture(self, client: str, run_id: str, index: int, *, starred: bool) -> None:
+        """Mark a picture of a client's run as one to keep, or not; RunMissing without it."""
+        self._update_picture(client, run_id, index, starred=starred)
+
+    def delete_picture(self, client: str, run_id: str, index: int) -> None:
+        """Delete a picture of a client's run for good; RunMissing without it."""
+        seed = self._update_picture(client, run_id, index, deleted=True)
+        self._store.remove_file(run_id, picture_file(seed))
+
+    def _update_picture(self, client: str, run_id: str, index: int, **values: Any) -> int:
+        """Update a picture and return its seed."""
+        picture = (pictures.c.run_id == run_id) & (pictures.c.index == index)
+        with self._begin() as database:
+            self._row(database, client, run_id)
+            seed = database.execute(sa.select(pictures.c.seed).where(picture)).scalar()
+            if seed is None:
+                raise _not_found(run_id)
+            database.execute(pictures.update().where(picture).values(**values))
+        return int(seed)
+
     def finish(
         self,
         run_id: str,
@@ -258,7 +295,7 @@ class Journal:
             raise ValueError(state)
         values: dict[str, Any] = {"state": state}
         if error is not None:
-            values["error"] = {"code": error.code, "message": str(error)}
+            values["error"] = RunFailure.of(error)._asdict()
         if seconds is not None:
             values["seconds"] = {stage: round(time, 4) for stage, time in seconds.items()}
         return self._update(self._is_ours(run_id), **values)
@@ -285,6 +322,24 @@ class Journal:
         """One run of a client (any client for None); RunMissing when it has no such run."""
         with self._read() as database:
             return self._run(database, self._row(database, client, run_id))
+
+    def images_of_seed(self, seed: int) -> Iterator[Path]:
+        """The input images of runs that have a picture of this seed, of the latest runs first."""
+        painted = sa.select(pictures.c.run_id).where(pictures.c.seed == seed)
+        found = sa.select(runs.c.id).where(runs.c.has_image & runs.c.id.in_(painted))
+        with self._read() as database:
+            ids = database.execute(found.order_by(runs.c.created.desc())).scalars().all()
+        files = (self._store.file(run_id, IMAGE_FILE).find() for run_id in ids)
+        return (file for file in files if file is not None)
+
+    def rounds(self, client: str, run_id: str) -> tuple[Run, ...]:
+        """The runs of a client with the same prompt as one of them, the first round first."""
+        first = self.run(client, run_id)
+        root = first.parent or first.id
+        same = (runs.c.client == client) & ((runs.c.id == root) | (runs.c.parent == root))
+        with self._read() as database:
+            rows = database.execute(runs.select().where(same).order_by(runs.c.created)).all()
+            return tuple(self._run(database, row) for row in rows)
 
     def find_by_idempotency_key(self, client: str, key: str) -> Run | None:
         """The client's run of this idempotency key."""
@@ -353,4 +408,4 @@ class Journal:
 
 
 def _not_found(run_id: str) -> RunMissing:
-    return RunMissing(f"There is no run with the ID {run_id!r}.")
+    return RunMissing("There is no run with the ID {run_id!r}.", run_id=run_id)

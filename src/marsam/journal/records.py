@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from marsam.errors import MarsamError, error_from_code
 from marsam.imaging.image_io import ImageSource
 from marsam.journal.file_store import StoredFile
+from marsam.messages import Sentence
 from marsam.options import RunOptions
 from marsam.results import Caption, Prompt
 from marsam.text.fidelity import Fidelity, best_indices
@@ -24,10 +26,49 @@ def picture_file(seed: int) -> str:
 
 
 class RunFailure(NamedTuple):
-    """Why a run failed: the error's code and its message."""
+    """Why a run failed: the error's code, and its sentence in English and Arabic."""
 
     code: str
     message: str
+    arabic: str = ""
+    """Empty in runs of earlier versions."""
+
+    @classmethod
+    def of(cls, error: MarsamError) -> "RunFailure":
+        """What is stored of an error."""
+        return cls(error.code, error.en, error.ar)
+
+    @property
+    def error(self) -> MarsamError:
+        """The error that the run failed with."""
+        return error_from_code(self.code, Sentence(self.message, self.arabic or self.message))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a person wrote on the page after the run's pictures were painted, or before any were.
+
+    Attributes:
+        english: text of the English box.
+        arabic: text of the Arabic box.
+        edited: language of the box that was edited last, ``en`` or ``ar``; empty for neither.
+        prompt: the prompt that the texts were, before they were edited.
+    """
+
+    english: str
+    arabic: str
+    edited: str = ""
+    prompt: Prompt | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**vars(self), "prompt": self.prompt.to_dict() if self.prompt else None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Draft":
+        """What :meth:`to_dict` returned."""
+        prompt = data["prompt"]
+        return cls(**{**data, "prompt": Prompt.from_dict(prompt) if prompt else None})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +78,15 @@ class NewRun:
     client: str  # who the run belongs to
     account: str = ""  # whose turn in the queue it takes; the client's if empty
     options: RunOptions | None = None  # what to do, None when only text is wanted
-    image: ImageSource | None = None  # the input image, or
+    image: ImageSource | None = None  # the input image, or the one to paint variations of, or
     prompt: str | Prompt | None = None  # a prompt as it was typed, or that of an earlier run
     captions: tuple[Caption, ...] = ()  # if the image was described before; the best first
     state: str = "running"  # or "queued"
     models: Mapping[str, str] = field(default_factory=dict)  # names of the models, by stage
     idempotency_key: str | None = None  # a client's second run with the same key is not created
     request_digest: str | None = None  # of the request that came with the key
+    random_seed: bool = False  # whether the seed in the options was chosen at random
+    parent: str | None = None  # ID of the first run of the same prompt, if it is another round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +98,7 @@ class StoredPicture:
     file: StoredFile | None
     fidelity: Fidelity | None = None
     seconds: float | None = None
+    starred: bool = False  # to keep
 
     @property
     def blocked(self) -> bool:
@@ -99,6 +143,10 @@ class Run:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, as in RunResult
     models: Mapping[str, str] = field(default_factory=dict)  # names of the models, by stage
     request_digest: str | None = None  # of the request, if it came with an idempotency key
+    draft: Draft | None = None  # texts that are newer than the pictures
+    random_seed: bool = False  # whether the seed in the options was chosen at random
+    parent: str | None = None  # ID of the first run of the same prompt, if it is another round
+    painted: int = 0  # pictures so far, with those that were deleted
 
     @property
     def ended(self) -> bool:
@@ -135,7 +183,7 @@ class Run:
             "options": self.options.to_dict() if self.options else None,
             "models": dict(self.models),
             "seconds": dict(self.seconds),
-            "error": self.error._asdict() if self.error else None,
+            "error": self.error and {"code": self.error.code, "message": self.error.message},
         }
 
     @classmethod
@@ -150,6 +198,7 @@ class Run:
         ``file`` returns the run's file of a given name.
         """
         prompt, options, error = data.get("prompt"), data.get("options"), data.get("error")
+        rows = list(pictures)
         return cls(
             id=data["id"],
             client=data.get("client") or "",
@@ -164,6 +213,10 @@ class Run:
             seconds=data.get("seconds") or {},
             models=data.get("models") or {},
             request_digest=data.get("request_digest"),
+            draft=Draft.from_dict(draft) if (draft := data.get("draft")) else None,
+            random_seed=bool(data.get("random_seed")),
+            parent=data.get("parent"),
+            painted=len(rows),
             pictures=tuple(
                 StoredPicture(
                     index=picture["index"],
@@ -171,7 +224,9 @@ class Run:
                     file=None if picture["blocked"] else file(picture_file(picture["seed"])),
                     fidelity=Fidelity.from_dict(found) if (found := picture["fidelity"]) else None,
                     seconds=picture.get("seconds"),
+                    starred=bool(picture.get("starred")),
                 )
-                for picture in pictures
+                for picture in rows
+                if not picture.get("deleted")
             ),
         )

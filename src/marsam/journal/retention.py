@@ -1,10 +1,11 @@
-"""Deletion of old runs: nothing is deleted unless the user asks for it."""
+"""Deletion of old runs and lists of pictures: no run is deleted unless the user asks for it."""
 
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from marsam.errors import MarsamError, RunMissing
+from marsam.journal.file_store import LISTS, remove_list
 from marsam.journal.journal import Journal
 
 
@@ -24,11 +25,22 @@ def prune(journal: Journal, *, days: float | None = None, megabytes: float | Non
     return deleted
 
 
+def prune_lists(data: Path, *, days: float) -> None:
+    """Delete the lists of pictures that were not changed for so many days."""
+    oldest = time.time() - 86_400 * days
+    for folder in (data / LISTS).glob("*"):
+        with suppress(OSError, ValueError):  # it may be deleted meanwhile; one may be empty
+            if max(file.stat().st_mtime for file in folder.glob("*")) < oldest:
+                remove_list(data, folder.name)
+
+
 def prune_hourly(journal: Journal, days: float | None, megabytes: float | None) -> None:
-    """Call :func:`prune` now and every hour. Never returns."""
+    """Call :func:`prune` and :func:`prune_lists` now and every hour. Never returns."""
     while True:
         with suppress(MarsamError, OSError):  # tried again in an hour
             prune(journal, days=days, megabytes=megabytes)
+            if days is not None:
+                prune_lists(journal.folder, days=days)
         time.sleep(3600)
 
 

@@ -20,4 +20,6 @@ def open_sqlite(file: Path) -> sqlite3.Connection:
 def require_version(found: int, supported: int, name: str) -> None:
     """Raise JournalError when a newer version of Marsam wrote the database."""
     if found > supported:
-        raise JournalError(f"{name} was written by a newer Marsam; update Marsam to read it.")
+        raise JournalError(
+            "{name} was written by a newer Marsam; update Marsam to read it.", name=name
+        )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from marsam.batch.corrections import Corrections
+from marsam.batch.review import read_table
 from marsam.batch.rows import Row
 from marsam.batch.tables import AtomicOutput
 from marsam.errors import OptionError
-from marsam.review.table import read_table
 from marsam.text.cleaning import clean
 from marsam.text.glossary import MAX_TERMS
 from marsam.text.languages import ARABIC
@@ -34,9 +34,10 @@ def export(table: Path, out: Iterable[Path]) -> list[Path]:
     table = table.resolve()
     rows, _ = read_table(table)
     corrections = Corrections(table)
-    reviewed = [row for row in map(corrections.apply, rows) if row.reviewed]
+    applied = map(corrections.apply, rows)
+    reviewed = [row for row in applied if row.reviewed and not row.decorative]
     if not reviewed:
-        raise OptionError(f"Nothing in {table.name} has been reviewed yet.")
+        raise OptionError("Nothing in {file} has been reviewed yet.", file=table.name)
     # Copies of an image count once.
     images = list({row.sha256: row for row in reviewed}.values())
     paths = list(dict.fromkeys(out))
@@ -45,7 +46,9 @@ def export(table: Path, out: Iterable[Path]) -> list[Path]:
     glossaries = [path for path in paths if path.suffix.lower() == GLOSSARY]
     entries = terms(images, corrections)[:MAX_TERMS] if glossaries else []
     if glossaries and not entries:
-        raise OptionError(f"No Arabic text in {table.name} was corrected, so there are no terms.")
+        raise OptionError(
+            "No Arabic text in {file} was corrected, so there are no terms.", file=table.name
+        )
     for path in paths:
         if path in glossaries:
             _write(path, [_GLOSSARY_HEADER, *map(_toml_table, entries)])
@@ -58,7 +61,8 @@ def pairs(row: Row, corrections: Corrections) -> dict[str, Any]:
     """Return a reviewed image as training data: its texts, and pairs of them as translations.
 
     ``drafts`` are the corrected texts before the correction. A pair is included when its
-    translation was corrected.
+    translation was corrected. ``native`` is the Arabic caption of the captioner itself, if it was
+    asked for one: with the reviewed text it shows which of the two a person chose.
     """
     drafts = _changed(row, corrections)
     texts = {code: text for code, text in row.texts.items() if text}
@@ -67,6 +71,7 @@ def pairs(row: Row, corrections: Corrections) -> dict[str, Any]:
         "sha256": row.sha256,
         "texts": texts,
         "drafts": drafts,
+        **({} if row.native is None else {"native": row.native}),
         "translations": [
             {
                 "source": source,
@@ -105,8 +110,11 @@ def _check_overwrite(path: Path, table: Path, corrections: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in (PAIRS, GLOSSARY):
         raise OptionError(
-            f"Cannot write {path.name}: supported export formats are {PAIRS} (training pairs) "
-            f"and {GLOSSARY} (a glossary)."
+            "Cannot write {file}: supported export formats are {pairs} (training pairs) "
+            "and {glossary} (a glossary).",
+            file=path.name,
+            pairs=PAIRS,
+            glossary=GLOSSARY,
         )
     try:
         with path.open(encoding="utf-8") as file:
@@ -118,8 +126,8 @@ def _check_overwrite(path: Path, table: Path, corrections: Path) -> None:
     ours = first == _GLOSSARY_HEADER if suffix == GLOSSARY else '"translations": [' in first
     if not ours or path.resolve() in (table, corrections):
         raise OptionError(
-            f"{path.name} already exists and was not exported by marsam review; "
-            "choose another name."
+            "{file} already exists and was not exported by marsam review; choose another name.",
+            file=path.name,
         )
 
 

@@ -36,6 +36,7 @@ class Components:
         current_row: the row that the page shows, sent with every request: index, path and digest
             as JSON; empty for none. It is not visible.
         texts: the text boxes, by NLLB code.
+        actions: buttons that change the row.
         all: all components that change, the text boxes last.
     """
 
@@ -55,8 +56,11 @@ class Components:
                 self.notices = html(elem_id="notices")
                 with gr.Column(elem_id="texts"):
                     texts = {code: _text_box(code) for code in codes}
+                self.native = html(elem_id="native", visible=False)
+                self.use_native = _button("use_native", visible=False)
                 with gr.Row():
                     self.save = _button("save", variant="primary")
+                    self.decorative = _button("mark_decorative")
                     self.reopen = _button("reopen")
                 with gr.Row():
                     self.previous = _button("previous")
@@ -65,13 +69,15 @@ class Components:
                 html(paragraph(STRINGS.html("keys"), "keys"))
         self.all: list[Any] = [*vars(self).values(), *texts.values()]
         self.texts = texts
+        self.actions = (self.save, self.decorative, self.reopen)
 
     def labels(self, language: str) -> Update:
         """Updates that show every label in a language."""
         updates: Update = {
             getattr(self, key): gr.update(value=STRINGS.text(key, language))
-            for key in ("save", "reopen", "previous", "next")
+            for key in ("save", "reopen", "previous", "next", "use_native")
         }
+        updates[self.decorative] = gr.update(value=STRINGS.text("mark_decorative", language))
         show, choices = STRINGS.text("show", language), _filters(language)
         updates[self.filter] = gr.update(label=show, choices=choices)
         for code, box in self.texts.items():

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,17 +10,19 @@ from typing import Any, NamedTuple
 import gradio as gr
 from markupsafe import Markup
 
+from marsam.batch import row_html
+from marsam.batch.images import MissingImage, RowImages
+from marsam.batch.review import Review, digest
 from marsam.batch.rows import Row
-from marsam.errors import MarsamError, PromptError
-from marsam.options import MAX_TEXT_CHARACTERS
+from marsam.errors import MarsamError
 from marsam.review import render
-from marsam.review.images import MissingImage, RowImages
 from marsam.review.layout import FILTERS, Components
 from marsam.review.strings import STRINGS
-from marsam.review.table import Review, digest
-from marsam.ui.error_messages import error_message
+from marsam.text import languages
+from marsam.ui.blocks import Blocks
 from marsam.ui.html import EMPTY, join, paragraph
-from marsam.ui.i18n import ARABIC, ENGLISH, Bilingual
+from marsam.ui.i18n import ARABIC, ENGLISH
+from marsam.ui.native import native_caption
 from marsam.ui.updates import Update, merge
 
 
@@ -63,9 +66,10 @@ class PageState:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def build(review: Review, images: RowImages) -> gr.Blocks:
+def build(review: Review, images: RowImages) -> Blocks:
     """Return the review page of a table."""
-    with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
+    page = Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400))
+    with page:
         components = Components(review.table.name, review.codes, Session())
         ReviewHandlers(components, review, images).connect(page)
     return page
@@ -87,7 +91,7 @@ class ReviewHandlers:
             "api_visibility": "private",
         }
         parts, language = self.components, self.components.language
-        load, ready = "() => window.marsam.load().slice(1)", "() => window.marsam.ready()"
+        load, ready = "() => window.marsam.load().slice(1, 2)", "() => window.marsam.ready()"
         page.load(self.load, [language], js=load, **options).then(None, js=ready)
         set_language = "(code, row) => [window.marsam.setLanguage(code), row]"
         language.input(self.set_language, [language, parts.current_row], js=set_language, **options)
@@ -103,7 +107,9 @@ class ReviewHandlers:
 
         connect(parts.filter.input, self.set_filter)
         connect(parts.save.click, self.save)
+        connect(parts.decorative.click, self.mark_decorative)
         connect(parts.reopen.click, self.reopen)
+        connect(parts.use_native.click, self.use_native)
         connect(parts.next.click, partial(self.move, 1))
         connect(parts.previous.click, partial(self.move, -1))
 
@@ -138,7 +144,7 @@ class ReviewHandlers:
         return self._show(page, index)
 
     def move(self, step: int, page: PageState) -> Update:
-        """Show the next or previous row; edits are not saved, but kept in the session."""
+        """Show the next or previous row; edits are saved, but not as reviewed."""
         index = start = self._keep_edits(page)
         if start is None:
             start = -1 if step > 0 else len(self.review.rows)
@@ -157,39 +163,63 @@ class ReviewHandlers:
         session.unsaved[path] = UnsavedTexts(page.texts, expected)
         try:
             saved = self.review.save(index, page.texts, expected)
-        except PromptError:
-            reason = "too_long" if any(map(str.strip, page.texts.values())) else "empty"
-            return self._show(page, index, STRINGS.html(reason, MAX_TEXT_CHARACTERS))
         except MarsamError as error:
-            return self._show(page, index, _not_saved(error))
+            return self._show(page, index, row_html.not_saved(error, page.texts.values()))
         if not saved:  # the current texts are shown now, so that saving again replaces them
             session.unsaved[path] = UnsavedTexts(page.texts, digest(self.review.rows[index]))
             return self._show(page, index, conflict=True)
         session.unsaved.pop(path, None)
-        session.done.add(path)
+        return self._show_next(page, index)
+
+    def mark_decorative(self, page: PageState) -> Update:
+        """Mark the row's picture as decorative, and show the next row."""
+        index = self._keep_edits(page)
+        if index is None:
+            return self._show(page, None)
+        row = self.review.rows[index]
+        unsaved = page.session.unsaved.get(row.path)
+        if unsaved and any(map(str.strip, unsaved.texts.values())):  # they could not be saved
+            return self._show(page, index, conflict=True)
+        page.session.unsaved.pop(row.path, None)
+        try:
+            self.review.mark_decorative(index, digest(row))
+        except MarsamError as error:
+            return self._show(page, index, row_html.not_saved(error, ()))
+        return self._show_next(page, index)
+
+    def reopen(self, page: PageState) -> Update:
+        """Take the approval of the row back, or give a decorative picture its texts back."""
+        index = self._keep_edits(page)
+        if index is None:
+            return self._show(page, None)
+        row = self.review.rows[index]
+        try:
+            self.review.reopen(index, digest(row))
+        except MarsamError as error:
+            return self._show(page, index, row_html.not_saved(error, page.texts.values()))
+        page.session.done.add(row.path)
+        return self._show(page, index, STRINGS.html("reopened"))
+
+    def use_native(self, page: PageState) -> Update:
+        """Put the captioner's own Arabic caption into its text box, or the row's text again."""
+        index, _ = self._locate(page.row)
+        box = self.components.texts.get(languages.ARABIC.code)
+        if index is None or box is None:
+            return self._show(page, None)
+        row = self.review.rows[index]
+        own = row.texts.get(languages.ARABIC.code, "")
+        is_native = page.texts.get(languages.ARABIC.code) == row.native
+        return {box: gr.update(value=own if is_native else row.native or own)}
+
+    def _show_next(self, page: PageState, index: int) -> Update:
+        """Show the row after one that was saved."""
+        page.session.done.add(self.review.rows[index].path)
         following = self._find(page, index, 1)
         if following is None:  # start again with the rows that were skipped
             unreviewed = page.filter in ("draft", "notices")
             following = self._find(replace(page, session=Session()), -1, 1) if unreviewed else index
         end = STRINGS.html("last") if following == index else EMPTY
-        return self._show(page, following, self._saved_message(), end)
-
-    def reopen(self, page: PageState) -> Update:
-        """Make the row a draft again."""
-        index, expected = self._locate(page.row)
-        if index is None:
-            return self._show(page, None)
-        self._keep_edits(page)
-        session, path = page.session, self.review.rows[index].path
-        try:
-            reopened = self.review.reopen(index, expected)
-        except MarsamError as error:
-            return self._show(page, index, _not_saved(error))
-        session.done.add(path)
-        if reopened and path in session.unsaved:
-            current = digest(self.review.rows[index])
-            session.unsaved[path] = session.unsaved[path]._replace(digest=current)
-        return self._show(page, index, STRINGS.html("reopened") if reopened else EMPTY)
+        return self._show(page, following, row_html.saved(self.review), end)
 
     def _show(
         self, page: PageState, index: int | None, *messages: Markup, conflict: bool = False
@@ -203,13 +233,10 @@ class ReviewHandlers:
             conflict: also show the row's current texts, which differ from the edited ones.
         """
         components, rows = self.components, self.review.rows
-        done = sum(1 for row in rows if row.reviewed and not row.error)
-        update: Update = {
-            components.session: page.session,
-            components.count: render.count(done, len(rows)),
-        }
+        update: Update = {components.session: page.session, components.count: row_html.count(rows)}
         if index is None:
-            hidden = (components.notices, components.save, components.reopen)
+            natives = (components.native, components.use_native)
+            hidden = (components.notices, *natives, *components.actions)
             return update | {
                 components.current_row: "",
                 components.image: paragraph(STRINGS.html(f"none_{page.filter}"), "nothing"),
@@ -219,11 +246,12 @@ class ReviewHandlers:
         row = rows[index]
         current = {code: row.texts.get(code, "") for code in components.texts}
         unsaved = page.session.unsaved.get(row.path)
-        notices = render.notices(
+        notices = row_html.notices(
             row, unsaved=unsaved is not None, elsewhere=current if conflict else None
         )
         texts, expected = unsaved or (current, digest(row))
-        editable = bool(row.sha256)
+        editable = bool(row.sha256) and not row.decorative
+        offers_native = bool(row.native) and editable
         return update | {
             components.current_row: json.dumps([index, row.path, expected]),
             components.image: self._image(row, page.language, self._find(page, index, 1)),
@@ -232,7 +260,12 @@ class ReviewHandlers:
                 box: gr.update(value=texts[code], visible=editable)
                 for code, box in components.texts.items()
             },
+            components.native: gr.update(
+                value=native_caption(row.native, row.agreement), visible=offers_native
+            ),
+            components.use_native: gr.update(visible=offers_native),
             components.save: gr.update(visible=editable),
+            components.decorative: gr.update(visible=editable),
             components.reopen: gr.update(visible=row.reviewed),
             components.status: join([*messages, STRINGS.html("place", index + 1, len(rows))], " "),
         }
@@ -248,12 +281,6 @@ class ReviewHandlers:
         missing = path if isinstance(path, MissingImage) else None
         return render.picture(row, missing, language, prefetch)
 
-    def _saved_message(self) -> Markup:
-        if self.review.write_error:
-            reason = Bilingual(self.review.write_error, STRINGS["why_not_written"].ar)
-            return STRINGS.html("saved_beside", self.review.corrections.file.name, reason)
-        return STRINGS.html("saved")
-
     def _locate(self, row: str) -> tuple[int | None, str]:
         """Return the index of the page's row, and its digest when the page received it."""
         self.review.reload_if_changed()
@@ -264,13 +291,24 @@ class ReviewHandlers:
             return None, ""
 
     def _keep_edits(self, page: PageState) -> int | None:
-        """Store unsaved edits in the session before another row is shown; return the index."""
+        """Save edits, not as reviewed, before another row is shown; return the index.
+
+        What cannot be saved is kept in the session.
+        """
         index, expected = self._locate(page.row)
-        if index is not None:
-            row, unsaved = self.review.rows[index], page.session.unsaved
-            if any((text or "") != row.texts.get(code, "") for code, text in page.texts.items()):
-                unsaved[row.path] = UnsavedTexts(page.texts, expected)
-            else:
+        if index is None:
+            return None
+        row, unsaved = self.review.rows[index], page.session.unsaved
+        is_edited = any(
+            (text or "") != row.texts.get(code, "") for code, text in page.texts.items()
+        )
+        if not is_edited or row.decorative:  # the text boxes of a decorative picture are hidden
+            unsaved.pop(row.path, None)
+            return index
+        unsaved[row.path] = UnsavedTexts(page.texts, expected)
+        with suppress(MarsamError):
+            if self.review.save(index, page.texts, expected, reviewed=False):
+                page.session.done.add(row.path)
                 unsaved.pop(row.path, None)
         return index
 
@@ -281,7 +319,3 @@ class ReviewHandlers:
             if FILTERS[page.filter](rows[index]) or rows[index].path in reachable:
                 return index
         return None
-
-
-def _not_saved(error: MarsamError) -> Markup:
-    return STRINGS.html("not_saved", Bilingual(str(error), error_message(error).ar))

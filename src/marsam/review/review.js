@@ -11,7 +11,7 @@
     if (event.target.closest?.("#texts")) edited = true;
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#save, #next, #previous, #reopen, #filter")) edited = false;
+    if (event.target.closest?.("#save, #next, #previous, #mark_decorative, #reopen, #filter")) edited = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

@@ -10,9 +10,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 from fastapi import FastAPI, Response
 
-from marsam.review.images import RowImages
+from marsam.batch.images import RowImages
+from marsam.batch.review import Review
 from marsam.review.page import build
-from marsam.review.table import Review
 from marsam.server.addresses import PublicUrl
 from marsam.server.security import SecurityMiddleware
 from marsam.ui.theme import launch_options
@@ -48,10 +48,10 @@ def application(
         return Response(status_code=404)
 
     page = build(review, images)
-    page.queue(max_size=64, api_open=False)
+    page.start_queue()
     css = (HERE / "review.css").read_text(encoding="utf-8")
     script = (HERE / "review.js").read_text(encoding="utf-8")
-    options = launch_options(css=css, script=script) | {"max_file_size": 1}  # nothing is uploaded
+    options = launch_options(page, uploads=False, css=css, script=script)
     gr.mount_gradio_app(app, page, path="/", **options)
     # As on the studio's page: otherwise a request could name any file of this machine.
     page.has_launched = True

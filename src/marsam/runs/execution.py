@@ -12,7 +12,9 @@ from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
-from marsam.options import RunOptions, checked_text, new_seed
+from marsam.native_captions import check_captions
+from marsam.options import CaptionOptions, RunOptions, checked_text, new_seed
+from marsam.prompts import require_arabic
 from marsam.results import (
     Caption,
     Captioned,
@@ -36,7 +38,8 @@ def create_run(
 ) -> Run:
     """Check a new run and store it, with a seed and the names of the models.
 
-    The seed and the models are fixed now, so that a resumed run paints the same pixels. The
+    The seed and the models are fixed now, so that a resumed run paints the same pixels. An image
+    beside a typed prompt, or with a strength, is what the pictures are variations of. The
     returned run carries the decoded image; the stored file is read only when a run is resumed.
     ``described`` is the ID of the client's run that has only text: the pictures are added to it if
     no other page paints from it yet, and a run of its own is created otherwise.
@@ -46,18 +49,39 @@ def create_run(
         MarsamError: for an image or prompt that cannot be used, and when nothing can be stored.
     """
     prompt, options = new.prompt, new.options
-    if not isinstance(prompt, Prompt) and (new.image is None) == (prompt is None):
-        raise OptionError("Give either an image or a prompt.")
+    if new.image is None and prompt is None:
+        raise OptionError("Give an image or a prompt, or both.")
     if isinstance(prompt, str):
         prompt = checked_text(prompt)
-    if options is not None and options.paint.seed is None:
-        options = replace(options, paint=replace(options.paint, seed=new_seed()))
+    if options is not None:
+        if prompt is None:
+            check_captions(studio.captioner, options.caption, options.translate)
+        else:
+            _refuse_requests(options.caption, prompt)
+        if options.paint.seed is None:
+            options = replace(options, paint=replace(options.paint, seed=new_seed()))
+            new = replace(new, random_seed=True)
+        is_variation = isinstance(prompt, str) or options.paint.strength is not None
+        has_start = new.image is not None and is_variation
+        require_arabic(prompt, options)
+        options = studio.resolve_options(options, has_start=has_start)
     new = replace(new, prompt=prompt, options=options, models=studio.names)
     if described is not None and (run := journal.start_painting(described, new)):
         return run
     if new.image is not None:
         new = replace(new, image=open_picture(new.image, side=CAPTION_SIDE))
     return journal.insert(new)
+
+
+def _refuse_requests(options: CaptionOptions, prompt: str | Prompt) -> None:
+    """Raise OptionError for requests to the captioner in a run that a typed prompt begins."""
+    defaults = CaptionOptions()
+    for option in ("length", "ask", "arabic") if isinstance(prompt, str) else ():
+        if getattr(options, option) != getattr(defaults, option):
+            raise OptionError(
+                "{option} is about captions, and this run has a prompt; leave one of them out.",
+                option=option,
+            )
 
 
 def execute_run(
@@ -74,17 +98,19 @@ def execute_run(
         Cancelled: when it was abandoned.
         MarsamError: as :meth:`marsam.studio.Studio.stream`, and when nothing can be stored.
     """
-    done = len(run.pictures)
+    done = run.painted
     options = run.options or RunOptions()
     yield from _check_unchecked(studio, journal, run, options)
     if done >= options.paint.pictures:
         return
     prompt, captions = run.prompt, tuple[Caption, ...]()
-    image = None
+    image = start = None
     if prompt is None and run.prompt_text is None:
         image = run.image or run.image_path
+    elif options.paint.strength is not None:
+        start = run.image or run.image_path
     events = studio.stream(
-        image, _remaining_options(options, done), prompt=prompt or run.prompt_text
+        image, _remaining_options(options, done), prompt=prompt or run.prompt_text, start=start
     )
     with closing(events):  # type: ignore[type-var]
         for event in events:
@@ -139,8 +165,8 @@ def _remaining_options(options: RunOptions, done: int) -> RunOptions:
 def require_same_models(run: Run, studio: Studio) -> None:
     """Raise OptionError when a run was started with other models or another way of sampling."""
     if run.models and dict(run.models) != studio.names:
-        other = ", ".join(name for name in run.models.values() if name not in studio.names.values())
-        raise OptionError(f"This run was started with other models: {other}.")
+        other = [name for name in run.models.values() if name not in studio.names.values()]
+        raise OptionError("This run was started with other models: {other}.", other=other)
     for picture in run.pictures[:1]:
         if (path := picture.find()) is not None and (record := read_record(path)) is not None:
             require_same_sampling(record, studio.painter)
@@ -164,7 +190,7 @@ class RunEnded:
             error = OutOfMemory("There is not enough memory for this run.")
         if not isinstance(error, MarsamError):  # a defect of Marsam
             _log.error("A run failed.", exc_info=error)
-            error = MarsamError(f"Something unexpected happened: {error}")
+            error = MarsamError("Something unexpected happened: {reason}", reason=error)
         return cls("failed", error)
 
 

@@ -5,22 +5,26 @@ next one gets its text. The page and the HTTP API share the queue. Requests for 
 wait in it.
 """
 
-import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from queue import SimpleQueue
 
-from PIL import Image
-
-from marsam.errors import Cancelled, MarsamError, StepTimeout, error_from_code
+from marsam.errors import Cancelled, MarsamError, RetryLater, StepTimeout
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun, Run
-from marsam.options import MAX_QUEUED_RUNS, MAX_RUNS_PER_CLIENT
+from marsam.options import (
+    MAX_COST_PER_CLIENT,
+    MAX_QUEUED_RUNS,
+    MAX_RUNS_PER_CLIENT,
+    PaintOptions,
+    RunOptions,
+)
 from marsam.results import Prompted
+from marsam.runs.cost import cost_of
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.execution import (
     RunEnded,
@@ -30,36 +34,15 @@ from marsam.runs.execution import (
     execute_run,
     require_same_models,
 )
-from marsam.runs.fair_queue import FairQueue
+from marsam.runs.fair_queue import FairQueue, Job
+from marsam.runs.jobs import ActiveJob, Listener, Worker
+from marsam.runs.turns import Turns
 from marsam.studio import Studio
 
 STEP_TIMEOUT_S = 900.0  # for a step before it counts as hung; loading large models is one step
+TEXT_TURNS = 4  # events of the page that caption or translate at the same time
 ORPHAN_CHECK_INTERVAL_S = 30.0  # between two searches for runs of dead processes
-Listener = Callable[[RunEvent], None]
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Job:
-    run_id: str
-    client: str
-    recorder: RunRecorder
-    image: Image.Image | None  # the decoded input image, for the first execution
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    last_progress: float = field(default_factory=time.monotonic)
-    listeners: list[Listener] = field(default_factory=list)
-    ended: RunEnded | None = None
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    """Of the request: where GPUs are lent per request, they are lent to its user."""
-
-
-@dataclass
-class _Worker:
-    """A thread that executes one job at a time, and the queue in front of it."""
-
-    queue: FairQueue
-    job: _Job | None = None
-    hung: bool = False
 
 
 class Scheduler:
@@ -69,8 +52,12 @@ class Scheduler:
         estimator: learns how long pictures take.
         max_queued: runs that may wait.
         max_per_client: runs of one client that may wait or be in progress.
+        max_cost_per_client: their cost together (:func:`marsam.runs.cost.cost_of`).
         step_timeout: seconds without progress after which a step counts as hung.
         observer: gets every event with the run's ID; for metrics.
+
+    Attributes:
+        text_turns: of the page's clients, for captions and translations alone.
     """
 
     def __init__(
@@ -81,19 +68,27 @@ class Scheduler:
         estimator: TimeEstimator | None = None,
         max_queued: int = MAX_QUEUED_RUNS,
         max_per_client: int = MAX_RUNS_PER_CLIENT,
+        max_cost_per_client: float = MAX_COST_PER_CLIENT,
         step_timeout: float = STEP_TIMEOUT_S,
         observer: Callable[[str, RunEvent], None] | None = None,
     ) -> None:
         self.studio, self.journal = studio, journal
         self.estimator = estimator or TimeEstimator(studio)
         self.step_timeout, self.observer = step_timeout, observer
-        self._jobs: dict[str, _Job] = {}
+        self.text_turns = Turns(TEXT_TURNS)
+        self._jobs: dict[str, ActiveJob] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._unsaved: dict[str, _Job] = {}  # jobs whose end could not be stored yet
+        self._unsaved: dict[str, ActiveJob] = {}  # jobs whose end could not be stored yet
         # Only the first queue admits runs; its limits hold for both together.
         self._text_worker, self._paint_worker = (
-            _Worker(FairQueue(max_queued=max_queued, max_per_client=max_per_client))
+            Worker(
+                FairQueue(
+                    max_queued=max_queued,
+                    max_per_client=max_per_client,
+                    max_cost_per_client=max_cost_per_client,
+                )
+            )
             for _ in range(2)
         )
         self._threads = [
@@ -104,49 +99,75 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
+    def use(self, studio: Studio) -> None:
+        """Exchange the models; what is waiting or in progress was promised those it began with.
+
+        Raises:
+            RetryLater: when there is such a run.
+        """
+        with self._lock:
+            if self._jobs:
+                raise RetryLater("Wait until the pictures in the queue are finished.")
+            self.studio = self.estimator.studio = studio
+
     def enqueue_run(self, new: NewRun, *, described: str | None = None) -> str:
         """Create a run as :func:`marsam.runs.execution.create_run` does, and :meth:`enqueue` it."""
         new = replace(new, state="queued")
         return self.enqueue(
             new.account or new.client,
             lambda: create_run(self.studio, self.journal, new, described=described),
+            cost=self._cost(new.options),
         )
 
-    def resume(self, client: str, run_id: str) -> str:
+    def resume(self, client: str, run_id: str, *, account: str = "") -> str:
         """Enqueue a run that did not finish; its missing pictures are painted.
+
+        ``account`` is as in :class:`marsam.journal.records.NewRun`.
 
         Raises:
             RunMissing: when it does not exist, is another client's, or has nothing left to do.
             OptionError: when it was started with other models.
             RetryLater: as :meth:`enqueue`.
         """
-        require_same_models(self.journal.run(client, run_id), self.studio)
-        return self.enqueue(client, lambda: self.journal.claim(client, run_id))
+        run = self.journal.run(client, run_id)
+        require_same_models(run, self.studio)
+        cost = self._cost(run.options, painted=run.painted)
+        return self.enqueue(
+            account or client, lambda: self.journal.claim(client, run_id), cost=cost
+        )
 
-    def enqueue(self, client: str, create: Callable[[], Run]) -> str:
+    def enqueue(self, client: str, create: Callable[[], Run], *, cost: float) -> str:
         """Enqueue the run that ``create`` stores if the queue has space, and return the run's ID.
 
         Raises:
+            OptionError: when the run alone costs more than a client may have in the queue.
             QueueFull: when the queue is full.
             QuotaExceeded: when the client's share of it is used up.
             MarsamError: what ``create`` raises.
         """
         queue = self._text_worker.queue
         with self._lock:
-            own = {job.run_id for job in self._jobs.values() if job.client == client}
-        in_progress = len(own - queue.positions().keys())
-        queue.reserve(client, behind=self._paint_worker.queue, in_progress=in_progress)
+            own = [job.queued for job in self._jobs.values() if job.queued.client == client]
+        waiting = queue.positions()
+        in_progress = [job.cost for job in own if job.id not in waiting]
+        queue.reserve(client, cost, behind=self._paint_worker.queue, in_progress=in_progress)
         try:
             run = create()
         except BaseException:
-            queue.release(client)
+            queue.release(client, cost)
             raise
         # Large images of many queued runs would fill the memory: those are read from their files.
         image = None if len(queue) else run.image
+        job = Job(client, run.id, cost)
         with self._lock:
-            self._jobs[run.id] = _Job(run.id, client, RunRecorder(self.journal, run), image)
-        queue.enqueue_reserved(client, run.id)
+            self._jobs[run.id] = ActiveJob(job, RunRecorder(self.journal, run), image)
+        queue.enqueue_reserved(job)
         return run.id
+
+    def _cost(self, options: RunOptions | None, *, painted: int = 0) -> float:
+        """The cost of the pictures of a run that are not painted yet."""
+        paint = options.paint if options else PaintOptions(pictures=1)
+        return cost_of(paint, self.studio.painter) * (1 - painted / paint.pictures)
 
     def wait(self, run_id: str) -> Run:
         """Wait for a run to end; :meth:`result` of it."""
@@ -175,6 +196,18 @@ class Scheduler:
             self._end(job, RunEnded("stopped"))
         return True
 
+    def delete(self, client: str, run_id: str) -> None:
+        """Delete a run of a client with its pictures; what is in progress is cancelled.
+
+        Where another process works on it, that stops at the next picture.
+
+        Raises:
+            RunMissing: when there is no such run, or it is another client's.
+        """
+        self.journal.run(client, run_id)
+        self.cancel(run_id)
+        self.journal.delete(client, run_id)
+
     def subscribe(self, run_id: str, listener: Listener) -> Callable[[], None]:
         """Send a run's events to ``listener`` from now on; returns a function that ends that.
 
@@ -191,7 +224,7 @@ class Scheduler:
 
     def _stored_end(self, run_id: str) -> RunEnded:
         run = self.journal.run(None, run_id)
-        return RunEnded(run.state, run.error and error_from_code(*run.error))
+        return RunEnded(run.state, run.error and run.error.error)
 
     def queue_position(self, run_id: str) -> int | None:
         """A run's position in the queue, from 1; 0 while in progress, None when it is over."""
@@ -203,9 +236,15 @@ class Scheduler:
             return 0
         if position := self._paint_worker.queue.positions().get(run_id):
             return position
-        # Its text is done soon; what takes long is the wait for the paint worker.
-        to_paint = self._paint_worker.queue.positions((job.client, run_id))[run_id]
-        return max(self._text_worker.queue.positions().get(run_id, 1), to_paint)
+        # Its text is done soon; what takes long is the wait for the paint worker, also for the runs
+        # whose text is done first.
+        in_text, waiting = self._text_worker.job, list(self._text_worker.queue.positions())
+        before = waiting[: waiting.index(run_id)] if run_id in waiting else waiting
+        with self._lock:
+            earlier = [self._jobs[one].queued for one in before if one in self._jobs]
+        if in_text is not None and in_text is not job:
+            earlier.insert(0, in_text.queued)
+        return self._paint_worker.queue.positions(*earlier, job.queued)[run_id]
 
     def queued_count(self) -> int:
         """How many runs wait."""
@@ -238,11 +277,11 @@ class Scheduler:
         for job in jobs:
             self._end(job, RunEnded("interrupted"))
 
-    def _unsubscribe(self, job: _Job, listener: Listener) -> None:
+    def _unsubscribe(self, job: ActiveJob, listener: Listener) -> None:
         with self._lock, suppress(ValueError):
             job.listeners.remove(listener)
 
-    def _notify(self, job: _Job, event: RunEvent) -> None:
+    def _notify(self, job: ActiveJob, event: RunEvent) -> None:
         with self._lock:
             listeners = list(job.listeners)
         for listener in listeners:
@@ -252,7 +291,7 @@ class Scheduler:
             with self._log_errors():
                 self.observer(job.run_id, event)
 
-    def _work(self, worker: _Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         while (run_id := worker.queue.pop()) is not None:
             with self._lock:
                 job = self._jobs.get(run_id)
@@ -278,7 +317,7 @@ class Scheduler:
         except Exception:
             _log.exception("An event of a run could not be handled.")
 
-    def _execute(self, job: _Job, worker: _Worker) -> RunEnded | None:
+    def _execute(self, job: ActiveJob, worker: Worker) -> RunEnded | None:
         """Execute a run to its end, or (None) to its text; then it waits for the paint worker."""
         is_text = worker is self._text_worker
         run = replace(self.journal.run(None, job.run_id), image=job.image)
@@ -288,11 +327,12 @@ class Scheduler:
         if run.prompt is not None and run.state == "queued":
             self.journal.mark_running(job.run_id)  # otherwise saving its text does that
         if is_text and run.prompt is not None:
-            self._paint_worker.queue.enqueue(job.client, job.run_id)
+            self._paint_worker.queue.enqueue(job.queued)
             return None
         is_abandoned = lambda: job.ended is not None  # noqa: E731
         events = self.estimator.observe(
-            execute_run(self.studio, self.journal, run, is_abandoned=is_abandoned)
+            execute_run(self.studio, self.journal, run, is_abandoned=is_abandoned),
+            (run.options or RunOptions()).paint,
         )
         with closing(events):  # type: ignore[type-var]
             for event in events:
@@ -303,14 +343,14 @@ class Scheduler:
                 if job.cancelled.is_set():
                     return self._stopped()
                 if is_text and isinstance(event, Prompted):
-                    self._paint_worker.queue.enqueue(job.client, job.run_id)
+                    self._paint_worker.queue.enqueue(job.queued)
                     return None
         return RunEnded("finished")
 
     def _stopped(self) -> RunEnded:
         return RunEnded("interrupted" if self._closing.is_set() else "stopped")
 
-    def _end(self, job: _Job, ended: RunEnded) -> None:
+    def _end(self, job: ActiveJob, ended: RunEnded) -> None:
         """End a job once: store its end, then notify."""
         with self._lock:
             if job.ended is not None:
@@ -323,7 +363,7 @@ class Scheduler:
             if self._jobs.get(job.run_id) is job:
                 del self._jobs[job.run_id]
 
-    def _persist_end(self, job: _Job, ended: RunEnded) -> bool:
+    def _persist_end(self, job: ActiveJob, ended: RunEnded) -> bool:
         """Store the end of a run; False when that is not possible now, as on a full disk."""
         try:
             job.recorder.finish(ended)
@@ -343,7 +383,9 @@ class Scheduler:
                     continue
                 worker.hung = True
                 job.cancelled.set()
-                error = StepTimeout(f"A step took longer than {self.step_timeout:.0f} seconds.")
+                error = StepTimeout(
+                    "A step took longer than {seconds} seconds.", seconds=round(self.step_timeout)
+                )
                 with self._log_errors():
                     self._end(job, RunEnded("failed", error))
             for run_id, job in list(self._unsaved.items()):

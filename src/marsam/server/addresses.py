@@ -1,6 +1,7 @@
 """The address at which clients reach a server: behind a proxy it is not that of the socket."""
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -34,6 +35,42 @@ def is_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached from this machine only."""
     address = ip_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def url_for_phones(host: str, port: int, public_url: str | None = None) -> str | None:
+    """The URL at which a phone reaches a server; None when only this machine can.
+
+    Args:
+        host: address or name that the server listens on.
+        port: TCP port that it listens on.
+        public_url: where clients reach it, if that is known.
+    """
+    if public_url is not None:
+        return public_url
+    if is_loopback(host):
+        return None
+    address = ip_address(host)
+    name = _own_address(address.version) if address and address.is_unspecified else host
+    return name and server_url(name, port)
+
+
+def server_url(host: str, port: int) -> str:
+    """The URL of a server that listens on an address or name."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _own_address(version: int) -> str | None:
+    """The address of this machine in its network; None without a network."""
+    family, other = (
+        (socket.AF_INET, "192.0.2.1") if version == 4 else (socket.AF_INET6, "2001:db8::1")
+    )
+    try:
+        # An address of documentation: this looks up the route and sends nothing.
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((other, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -102,7 +139,7 @@ class ForwardedHeaders:
         try:
             self._trusted = [ipaddress.ip_network(one, strict=False) for one in trusted]
         except ValueError as error:
-            raise OptionError(f"--trusted-proxy: {error}.") from error
+            raise OptionError("--trusted-proxy: {reason}.", reason=error) from error
         # Of several addresses in X-Forwarded-For it takes the last one that is not a proxy's.
         self._client_and_scheme = ProxyHeadersMiddleware(app, [*_LOOPBACK, *trusted])  # type: ignore[arg-type]
 

@@ -7,13 +7,13 @@ from threading import Thread
 from fastapi import FastAPI
 
 from marsam.api.metrics import Metrics
-from marsam.errors import OptionError
+from marsam.hub.selection import OtherModels
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
-from marsam.options import MAX_RUNS_PER_CLIENT, TRANSLATOR_NOT_ON_CLUSTER
+from marsam.options import MAX_COST_PER_CLIENT, MAX_RUNS_PER_CLIENT, MAX_TEXT_REQUESTS
 from marsam.runs.eta import TimeEstimator, timings_file
 from marsam.runs.scheduler import Scheduler
-from marsam.server.addresses import PublicUrl, is_loopback
+from marsam.server.addresses import PublicUrl, is_loopback, url_for_phones
 from marsam.server.keys import load_keys
 from marsam.server.listen import listen
 from marsam.server.options import ServerOptions
@@ -24,7 +24,7 @@ from marsam.version import __version__
 CLOSE_TIMEOUT_S = 1.5
 """Time that the current step gets after the last request has ended."""
 UNLIMITED_SHARE = 1_000_000
-"""Runs of one client where all requests come from this machine and count as one client."""
+"""Runs of one client, and their work, where all requests come from this machine as one client."""
 
 
 def create_app(
@@ -36,7 +36,9 @@ def create_app(
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
     public_url: PublicUrl | None = None,
+    max_text_requests: int = MAX_TEXT_REQUESTS,
     offer_download: bool = True,
+    phone_url: str | None = None,
 ) -> SecurityMiddleware:
     """Create the ASGI application.
 
@@ -49,7 +51,9 @@ def create_app(
         hosts: host names to accept, beside loopback names and IP addresses.
         origins: origins of other web sites that may use the API and frame the page.
         public_url: where clients reach the server, if that is not in their requests.
+        max_text_requests: requests for captions and translations that may be handled or wait.
         offer_download: visitors of the page may download the full size models.
+        phone_url: where phones reach the server; the page shows it.
     """
 
     @asynccontextmanager
@@ -63,15 +67,16 @@ def create_app(
         version=__version__,
         summary="Caption images and generate images from text, in English and Arabic.",
         lifespan=lifespan,
-        # FastAPI's documentation pages load scripts from another site; /openapi.json stays.
+        # They load scripts from another site; marsam.api.swagger has a page that does not.
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
     )
     if metrics is not None:
+        from marsam.api.dependencies import RunService
         from marsam.api.routes import add_api
 
-        add_api(app, scheduler, metrics)
+        add_api(app, RunService(scheduler, max_text_requests), metrics)
     else:
         from marsam.api.routes import add_health
 
@@ -79,7 +84,7 @@ def create_app(
     if page:
         from marsam.web.page import mount
 
-        mount(app, scheduler, offer_download=offer_download)
+        mount(app, scheduler, offer_download=offer_download, phone_url=phone_url)
     return SecurityMiddleware(
         app,
         keys=keys,
@@ -108,9 +113,12 @@ def serve(options: ServerOptions) -> None:
         max_queued=options.max_queued,
         max_per_client=options.max_per_client
         or (UNLIMITED_SHARE if one_client else MAX_RUNS_PER_CLIENT),
+        max_cost_per_client=options.max_cost_per_client
+        or (UNLIMITED_SHARE if one_client else MAX_COST_PER_CLIENT),
         observer=metrics.observe if metrics else None,
     )
     public_url = PublicUrl.parse(options.public_url) if options.public_url else None
+    phone_url = url_for_phones(options.host, options.port, options.public_url)
     app = create_app(
         scheduler,
         page=options.page,
@@ -119,20 +127,23 @@ def serve(options: ServerOptions) -> None:
         hosts=options.hosts,
         origins=options.origins,
         public_url=public_url,
+        max_text_requests=options.max_text_requests,
         # Several gigabytes: only for the person at this machine.
         offer_download=one_client and public_url is None,
+        phone_url=phone_url,
     )
     limits = options.keep_days, options.keep_megabytes
     if limits != (None, None):
         Thread(target=prune_hourly, args=(journal, *limits), daemon=True).start()
     if options.page:
-        from marsam.web.page import warm_up
+        from marsam.web.warm_up import warm_up
 
         Thread(target=warm_up, args=(studio, scheduler.estimator), daemon=True).start()
     listen(
         app,
         host=options.host,
         port=options.port,
+        phone_url=phone_url,
         trusted_proxies=options.trusted_proxies,
         on_stop=scheduler.close,
     )
@@ -140,10 +151,10 @@ def serve(options: ServerOptions) -> None:
 
 def _load_studio(options: ServerOptions) -> Studio:
     """Load the models of this machine, or connect to those of a cluster."""
+    others = OtherModels(options.captioner, options.translator, options.painter)
     if options.cluster is None:
-        return Studio.load(options.models, translator=options.translator, device=options.device)
-    if options.translator is not None:
-        raise OptionError(TRANSLATOR_NOT_ON_CLUSTER)
+        return Studio.load(options.models, **others._asdict(), device=options.device)
     from marsam.cluster import Plan, cluster_studio
 
-    return cluster_studio(options.cluster, plan=Plan(models=options.models, device=options.device))
+    plan = Plan(models=options.models, device=options.device).with_models(others)
+    return cluster_studio(options.cluster, plan=plan)

@@ -43,14 +43,14 @@ def load_keys(file: Path | None) -> frozenset[str]:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise OptionError(f"The keys in {file.name} cannot be read.") from error
+            raise OptionError("The keys in {file} cannot be read.", file=file.name) from error
     keys = frozenset(filter(None, (line.strip() for line in lines)))
     if file is not None and not keys:
-        raise OptionError(f"{file.name} contains no key. Write one key on each line.")
+        raise OptionError("{file} contains no key. Write one key on each line.", file=file.name)
     if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
         raise OptionError(
-            f"A key needs at least {MIN_KEY_CHARACTERS} characters. "
-            "Create one with: openssl rand -hex 16"
+            "A key needs at least {limit} characters. Create one with: openssl rand -hex 16",
+            limit=MIN_KEY_CHARACTERS,
         )
     return keys
 

@@ -1,17 +1,20 @@
 """Listen on sockets until the server is stopped."""
 
 import errno
-import signal
+import logging
 import socket
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from threading import Thread
 from types import FrameType
 
+import segno
 from starlette.types import ASGIApp
 
-from marsam.errors import OptionError
-from marsam.server.addresses import ForwardedHeaders
+from marsam.errors import OptionError, reason_of
+from marsam.logs import RepeatFilter
+from marsam.server.addresses import ForwardedHeaders, server_url
 
 SHUTDOWN_TIMEOUT_S = 3
 """Time that open requests get to finish after an interrupt."""
@@ -22,15 +25,17 @@ def listen(
     *,
     host: str,
     port: int,
+    phone_url: str | None = None,
     trusted_proxies: Sequence[str] = (),
     on_stop: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve an application until it is interrupted.
+    """Serve an application until it is interrupted; then uvicorn sends the signal once more.
 
     Args:
         app: the application.
         host: address or name to listen on.
         port: TCP port.
+        phone_url: address for phones, to print as well.
         trusted_proxies: addresses and networks of proxies in front of the server.
         on_stop: called in a thread at the first signal to stop, before open requests have ended.
 
@@ -38,6 +43,8 @@ def listen(
         OptionError: when the address cannot be listened on.
     """
     import uvicorn
+
+    from marsam.server.request_timeouts import RequestTimeouts
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -50,15 +57,33 @@ def listen(
     sockets = _bind(host, port)
     config = uvicorn.Config(
         app,
+        http=RequestTimeouts,
         log_level="warning",
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    print(f"Marsam: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
-    # After the shutdown uvicorn sends itself the signal again; to be stopped is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Uvicorn logs each malformed request, and a traceback for each page open at the end.
+    for log_filter in (_is_no_end, RepeatFilter()):
+        logging.getLogger("uvicorn.error").addFilter(log_filter)
+    _print_addresses(server_url(host, port), phone_url)
     Server(config).run(sockets=sockets)
+
+
+def _print_addresses(url: str, phone_url: str | None) -> None:
+    print(f"Marsam: {url}", flush=True)  # noqa: T201
+    if phone_url is None:
+        return
+    print(f"On a phone: {phone_url}", flush=True)  # noqa: T201
+    if sys.stdout.isatty():
+        segno.make(phone_url).terminal(compact=True)
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    """Whether a message is about something else than a request that the end of the server ended."""
+    error = record.exc_info[1] if record.exc_info else None
+    ended = str(record.msg).endswith("timeout graceful shutdown exceeded")
+    return not isinstance(error, CancelledError) and not ended
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:
@@ -79,8 +104,10 @@ def _bind(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for one in sockets:
             one.close()
-        reason = error.strerror or str(error)
         raise OptionError(
-            f"Cannot listen on {host}, port {port} ({reason}). Choose another port with --port."
+            "Cannot listen on {host}, port {port} ({reason}). Choose another port with --port.",
+            host=host,
+            port=port,
+            reason=reason_of(error),
         ) from error
     return sockets

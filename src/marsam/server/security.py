@@ -3,33 +3,35 @@
 import hashlib
 import re
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
 
 from marsam.api.dependencies import MAX_BASE64_CHARACTERS
 from marsam.api.links import Links
-from marsam.api.responses import error_body
-from marsam.api.slots import LOCAL_CLIENT
-from marsam.errors import OptionError
+from marsam.api.responses import error_body, language_headers, status_of
+from marsam.errors import OptionError, RetryLater
 from marsam.imaging.image_io import MAX_BYTES
+from marsam.messages import InBothLanguages, Message, in_language, preferred_language
 from marsam.server.addresses import LOOPBACK_NAMES, PublicUrl, ip_address, is_loopback
 from marsam.server.keys import WRONG_KEY_WINDOW_S, Keys, read_key
+from marsam.slots import KEY_CLIENT, LOCAL_CLIENT, Places
 
 MAX_FORM_BYTES, MAX_BODY_BYTES = MAX_BYTES + 100_000, MAX_BASE64_CHARACTERS + 100_000
 """The largest image in a form, or in base64, and the other fields of its request."""
 LARGE_BODY_BYTES = 1_000_000
-MAX_LARGE_BODIES, MAX_LARGE_BODIES_PER_CLIENT = 16, 8
+MAX_LARGE_BODIES = 16
 """Requests with a larger body that are handled at the same time; they are in the memory."""
 OPEN_PATHS = ("/healthz",)
 """Paths that need no key: a probe has none, and learns only that the server responds."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
-Rejection = tuple[int, str, str]
+Rejection = tuple[int, str, InBothLanguages]
 """Status, code and message of the response to a request that is not passed on."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -38,8 +40,9 @@ def require_key(host: str, keys: Iterable[str], *, insecure: bool) -> None:
     """Refuse (OptionError) to listen for other machines with neither a key nor ``insecure``."""
     if not is_loopback(host) and not list(keys) and not insecure:
         raise OptionError(
-            f"Refusing to listen on {host} without authentication. Set MARSAM_KEY "
-            "(or use --key-file), or pass --insecure."
+            "Refusing to listen on {host} without authentication. Set MARSAM_KEY (or use "
+            "--key-file), or pass --insecure.",
+            host=host,
         )
 
 
@@ -78,7 +81,11 @@ class SecurityMiddleware:
         self.origins = {origin.rstrip("/").lower() for origin in origins}
         ancestors = " ".join(["'self'", *sorted(self.origins)])
         self._headers = HEADERS | {"Content-Security-Policy": f"frame-ancestors {ancestors}"}
-        self._large_bodies: Counter[str] = Counter()
+        self._large_bodies = Places(
+            number=MAX_LARGE_BODIES,
+            all_taken=Message("Too many uploads at the moment. Try again."),
+            share_taken=Message("Too many of your uploads at a time; send them in turn."),
+        )
         self._with_cors = CORSMiddleware(
             self._handle,
             allow_origins=self.origins,
@@ -108,7 +115,7 @@ class SecurityMiddleware:
         state["request_id"], state["links"] = request_id, self.links
         state["client"] = LOCAL_CLIENT if is_loopback(address) else f"address:{address}"
 
-        async def send_with_headers(message: Message) -> None:
+        async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 response = MutableHeaders(scope=message)
                 response["X-Request-ID"] = request_id
@@ -123,7 +130,7 @@ class SecurityMiddleware:
                 rejection = self._reject_key(address, key)
             # A hash, so that the journal holds no key.
             digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
-            state["client"] = f"key:{digest[:12]}"
+            state["client"] = f"{KEY_CLIENT}{digest[:12]}"
         if rejection is None:
             rejection = await self._pass_on(scope, receive, send_with_headers)
         if rejection is not None:
@@ -132,25 +139,15 @@ class SecurityMiddleware:
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Rejection | None:
         """Pass a request on, unless too many large bodies are being handled."""
-        client, is_large = scope["state"]["client"], _has_large_body(Headers(scope=scope))
-        if is_large:
-            own = MAX_LARGE_BODIES if client == LOCAL_CLIENT else MAX_LARGE_BODIES_PER_CLIENT
-            if self._large_bodies[client] >= own:
-                return (
-                    429,
-                    "too_many_uploads",
-                    "Too many of your uploads at a time; send them in turn.",
-                )
-            if self._large_bodies.total() >= MAX_LARGE_BODIES:
-                return 503, "too_many_uploads", "Too many uploads at the moment. Try again."
-            self._large_bodies[client] += 1
-        try:
+        with ExitStack() as place:
+            if _has_large_body(Headers(scope=scope)):
+                try:
+                    place.enter_context(self._large_bodies.place(scope["state"]["client"]))
+                except RetryLater as error:
+                    return status_of(error), "too_many_uploads", error.message
             if self.public_url is not None:
                 self.public_url.apply(scope)
             await self.app(scope, receive, send)
-        finally:
-            if is_large:
-                self._large_bodies -= Counter([client])
         return None
 
     def _check_origin(self, scope: Scope, headers: Headers) -> Rejection | None:
@@ -160,7 +157,9 @@ class SecurityMiddleware:
             return (
                 403,
                 "foreign_host",
-                ("This host name is not allowed. Name it with --host-name or MARSAM_HOST_NAMES."),
+                Message(
+                    "This host name is not allowed. Name it with --host-name or MARSAM_HOST_NAMES."
+                ),
             )
         origin = headers.get("origin")
         if origin is None:
@@ -178,7 +177,7 @@ class SecurityMiddleware:
             return (
                 403,
                 "foreign_origin",
-                (
+                Message(
                     "Requests from other sites are not allowed. Behind a proxy, set --public-url; "
                     "to allow a site, use --origin."
                 ),
@@ -194,8 +193,9 @@ class SecurityMiddleware:
 
     def _reject_key(self, address: str, key: str) -> Rejection:
         if key and self.keys.count_wrong(address):
-            return 429, "too_many_attempts", "Too many wrong keys. Try again in a minute."
-        return 401, "unauthorized", "A valid API key is required."
+            sentence = Message("Too many wrong keys. Try again in a minute.")
+            return 429, "too_many_attempts", sentence
+        return 401, "unauthorized", Message("A valid API key is required.")
 
 
 def _check_body_size(headers: Headers) -> Rejection | None:
@@ -205,7 +205,8 @@ def _check_body_size(headers: Headers) -> Rejection | None:
     limit = MAX_BODY_BYTES if kind.endswith("json") else MAX_FORM_BYTES
     if length.isdecimal() and int(length) <= limit:
         return None
-    return 413, "too_large", f"The request is too large: at most {limit // 1_000_000} MB."
+    sentence = Message("The request is too large: at most {limit} MB.", limit=limit // 1_000_000)
+    return 413, "too_large", sentence
 
 
 def _has_large_body(headers: Headers) -> bool:
@@ -226,7 +227,7 @@ def _host_and_name(netloc: str) -> tuple[str, str]:
 async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejection) -> None:
     status, code, message = rejection
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": message})
+        await send({"type": "websocket.close", "code": 1008, "reason": message.en})
         return
     headers = {"WWW-Authenticate": 'Basic realm="Marsam"'} if status == 401 else {}
     if status in (429, 503):
@@ -234,5 +235,8 @@ async def _reject(scope: Scope, receive: Receive, send: Send, rejection: Rejecti
             round(WRONG_KEY_WINDOW_S) if code == "too_many_attempts" else 2
         )
     request_id = scope["state"]["request_id"]
-    body = error_body(scope["path"], status, code, message, request_id)
+    language = preferred_language(Headers(scope=scope).get("accept-language", ""))
+    text = in_language(message, language)
+    headers |= language_headers(language)
+    body = error_body(scope["path"], status, code, text, request_id)
     await JSONResponse(body, status, headers)(scope, receive, send)

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
@@ -12,20 +12,23 @@ from typing import Any
 import torch
 from PIL import Image
 
+from marsam.abilities import CaptionerAbilities
 from marsam.cpu.blip_vision import apply_blip_optimizations
 from marsam.cpu.layerwise_casting import apply_layerwise_casting
 from marsam.cpu.quantized_linear import quantize_linears, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, map_model_errors
+from marsam.errors import map_model_errors
 from marsam.imaging.image_io import is_uniform
 from marsam.notices import Notice
 from marsam.options import CaptionOptions
 from marsam.results import Caption
-from marsam.stages.loading import loading_model, read_config
+from marsam.stages.loading import loading_model
 from marsam.stages.novelty import NoveltyDetector, plain_border
 from marsam.text.cleaning import clean, collapse_repetitions
 
+MAX_TOKENS = 40
+"""Greatest length of a caption, where the options name none."""
 MAX_SCORE_GAP = 0.3
 """A candidate of beam search whose score is further below the best is a bad sentence or a guess."""
 JUNK_WORDS = ("araf", "arafed", "araffe", "araffed", "araffes", "arafy", "araful", "arafly")
@@ -44,15 +47,12 @@ class BlipCaptioner:
         name: its name in results; the folder's name by default.
     """
 
+    abilities = CaptionerAbilities()
+
     def __init__(self, folder: Path, *, device: Device, name: str | None = None) -> None:
         self.folder, self.device = folder, device
         self.name = name or folder.name
         self._lock = threading.Lock()  # one forward pass at a time; also guards the loading
-        family = read_config(folder).get("model_type")
-        if family != "blip":
-            raise ModelUnsupported(
-                f"{self.name} is a {family!r} model; captions need a BLIP model."
-            )
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, list[Any]]:
@@ -90,6 +90,7 @@ class BlipCaptioner:
         self, images: Sequence[Image.Image], options: CaptionOptions
     ) -> list[tuple[Caption, ...]]:
         """See :meth:`marsam.stages.Captioner.caption_many`."""
+        self.abilities.check(options, self.name)
         shown = [image for image in images if not is_uniform(image)]
         captions = iter(self._caption_shown(shown, options))
         empty = (Caption(text="", warnings=(Notice.NOTHING_TO_SEE,)),)
@@ -127,7 +128,7 @@ class BlipCaptioner:
                     input_ids=prompt.to(self.device.kind),
                     bad_words_ids=_junk_token_ids(tokenizer),
                     min_new_tokens=options.min_tokens,
-                    max_new_tokens=options.max_tokens,
+                    max_new_tokens=options.max_tokens or max(MAX_TOKENS, options.min_tokens),
                     num_return_sequences=options.candidates,
                     num_beams=beams,
                     do_sample=options.sampling,
@@ -140,8 +141,9 @@ class BlipCaptioner:
             texts = tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
             each, max_gap = options.candidates, inf if options.sampling else MAX_SCORE_GAP
             captions = [
-                _best_first(
-                    texts[first : first + each], scores[first : first + each], max_gap=max_gap
+                best_first(
+                    map(clean_caption, texts[first : first + each], scores[first : first + each]),
+                    max_gap=max_gap,
                 )
                 for first in range(0, len(texts), each)
             ]
@@ -196,21 +198,18 @@ def _scores(decoder: Any, output: Any) -> list[float]:
     ]
 
 
-def _best_first(
-    texts: Sequence[str], scores: Sequence[float], *, max_gap: float
-) -> tuple[Caption, ...]:
-    """Return the cleaned captions without duplicates, the best first.
+def best_first(captions: Iterable[Caption], *, max_gap: float) -> tuple[Caption, ...]:
+    """Return the captions without duplicates, the best first.
 
     A caption whose score is more than ``max_gap`` below the best is left out.
     """
-    worst = max(scores) - max_gap
-    captions: dict[str, Caption] = {}
-    for text, score in sorted(zip(texts, scores, strict=True), key=lambda row: -row[1]):
-        caption = clean_caption(text, score)
-        if score >= worst:
-            captions.setdefault(caption.text, caption)
-    nonempty = tuple(caption for caption in captions.values() if caption.text)
-    return nonempty or tuple(captions.values())
+    ranked = sorted(captions, key=lambda caption: -caption.score)
+    different: dict[str, Caption] = {}
+    for caption in ranked:
+        if caption.score >= ranked[0].score - max_gap:
+            different.setdefault(caption.text, caption)
+    nonempty = tuple(caption for caption in different.values() if caption.text)
+    return nonempty or tuple(different.values())
 
 
 def _without_junk(match: re.Match[str]) -> str:

@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from marsam.cgroup import available_cpus, read_limits
 from marsam.cpu.allocator import retain_freed_memory, trim_memory
 from marsam.errors import ModelDamaged, ModelMissing, map_model_errors
 from marsam.hub.model_files import is_weights, missing_files
 from marsam.hub.telemetry import disable_telemetry
+from marsam.messages import Message
 
 import_lock = threading.RLock()
 """Held while a model is loaded: ``from_pretrained`` changes torch's default dtype for every thread,
@@ -33,7 +35,10 @@ def loading_model(folder: Path, stage: str, name: str, *libraries: str) -> Itera
         OutOfMemory: when the device has too little memory.
     """
     prefetch_weights(folder)
-    with import_lock, map_model_errors(f"loading the {stage} {name}"):
+    with (
+        import_lock,
+        map_model_errors("loading the {stage} {name}", stage=Message(stage), name=name),
+    ):
         silence(*libraries)
         require_files(folder, stage, name)
         yield
@@ -43,10 +48,14 @@ def loading_model(folder: Path, stage: str, name: str, *libraries: str) -> Itera
 def prepare_process() -> None:
     """Set up a process of ours for inference, before it starts threads.
 
-    Usage reports of the hub's library are off, and freed memory is kept for reuse.
+    Usage reports of the hub's library are off, freed memory is kept for reuse, and torch uses as
+    many threads as a container has CPUs: with one for each of the machine's, all would wait.
     """
     disable_telemetry()
     retain_freed_memory()
+    limits = read_limits()
+    if limits.cpus is not None:  # torch reads this when it is imported
+        os.environ.setdefault("OMP_NUM_THREADS", str(available_cpus(limits)))
 
 
 def silence(*libraries: str) -> None:
@@ -94,11 +103,17 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     try:
         data = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelMissing(f"{folder.name} is not a model folder: it has no {name}.") from error
+        raise ModelMissing(
+            "{folder} is not a model folder: it has no {name}.", folder=folder.name, name=name
+        ) from error
     except (OSError, ValueError) as error:
-        raise ModelDamaged(f"{name} in {folder.name} cannot be read.") from error
+        raise ModelDamaged(
+            "{name} in {folder} cannot be read.", name=name, folder=folder.name
+        ) from error
     if not isinstance(data, dict):
-        raise ModelDamaged(f"{name} in {folder.name} is not a configuration.")
+        raise ModelDamaged(
+            "{name} in {folder} is not a configuration.", name=name, folder=folder.name
+        )
     return data
 
 
@@ -109,4 +124,8 @@ def require_files(folder: Path, stage: str, name: str) -> None:
         ModelDamaged: naming the first missing file.
     """
     if missing := missing_files(folder, stage):
-        raise ModelDamaged(f"{name} is incomplete: {missing[0]} is missing; download it again.")
+        raise ModelDamaged(
+            "{name} is incomplete: {file} is missing; download it again.",
+            name=name,
+            file=missing[0],
+        )

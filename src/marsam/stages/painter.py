@@ -1,10 +1,9 @@
-"""Text-to-image generation with Stable Diffusion pipelines of diffusers."""
+"""Text-to-image and image-to-image with the pipelines of diffusers."""
 
-import inspect
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,27 +11,33 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch.nn.functional import adaptive_avg_pool2d
+from torch import Tensor
 
 from marsam.background import Emitter, iterate_in_thread
 from marsam.cpu import optimize
 from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
-from marsam.errors import ModelUnsupported, map_model_errors
+from marsam.errors import map_model_errors
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
-from marsam.options import PaintOptions, checked_text, new_seed
+from marsam.imaging.start_picture import pixels_sha256
+from marsam.messages import Message
+from marsam.options import PaintOptions, checked_text, new_seed, resolve_options
 from marsam.recipes import Recipe, SamplingConfig, recipe_named, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
-from marsam.stages import weighted_prompt
-from marsam.stages.loading import import_lock, loading_model, read_config, require_files, silence
+from marsam.stages import image_to_image, weighted_prompt
+from marsam.stages.embedding_cache import EmbeddingCache
+from marsam.stages.families import Family
+from marsam.stages.family_lookup import device_for, listed_family, pipeline_class, unlisted_family
+from marsam.stages.loading import import_lock, loading_model, read_config, silence
 from marsam.stages.lora import LoraFusion
+from marsam.stages.pipeline_call import call_pipeline, require_content
+from marsam.stages.placement import place_pipeline
+from marsam.stages.preview import preview
+from marsam.stages.prompt_length import load_tokenizer, prompt_length
+from marsam.stages.vae_tiling import tile_large_images
+from marsam.styles import in_style, negative_in_style
 from marsam.text.prompt_syntax import plain_text
-
-PREVIEW_LATENTS = 16
-"""Latents per side that a preview is decoded from, at most: cheap, and large enough to see."""
-LAYERWISE_CASTING_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
-"""Pipelines whose networks were checked for :mod:`marsam.cpu.layerwise_casting`."""
 
 PaintEvent = Previewed | Painted
 
@@ -40,11 +45,14 @@ PaintEvent = Previewed | Painted
 class DiffusionPainter:
     """A diffusers text-to-image pipeline in a folder, loaded when first needed.
 
+    Variations use the image-to-image pipeline of the same family, on the same weights.
+
     Args:
         folder: in the layout of ``save_pretrained`` (``model_index.json``, a folder per component).
-        device: where it computes, and in which dtype.
+        device: where it computes, and in which dtype, unless its family cannot compute in that.
         name: its name in results; the folder's name by default.
-        guidance_scale: used when the options name none.
+        guidance_scale: used when the options name none; by default its family's.
+        styles: whether it knows the words of styles.
         adapter: a folder with a LoRA for few steps; drafts use it.
         adapter_name: its name in results; the folder's name by default.
         decoder: a folder with a tiny VAE decoder (TAESD) for such drafts and for previews.
@@ -56,65 +64,84 @@ class DiffusionPainter:
         *,
         device: Device,
         name: str | None = None,
-        guidance_scale: float = 7.5,
+        guidance_scale: float | None = None,
+        styles: bool = True,
         adapter: Path | None = None,
         adapter_name: str | None = None,
         decoder: Path | None = None,
     ) -> None:
-        self.folder, self.device = folder, device
+        self.folder = folder
         # Unfusing a LoRA reads the U-Net's weights again, which needs safetensors.
         self.adapter = adapter if self._unet_files else None
         self.adapter_name = (adapter_name or self.adapter.name) if self.adapter else ""
         self.decoder = decoder
         self.name = name or folder.name
-        self.guidance_scale = guidance_scale
+        self.guidance_scale, self.styles = guidance_scale, styles
         self._lock = threading.Lock()  # a pipeline holds the state of one picture
+        self._embeddings = EmbeddingCache()
         self._index = read_config(folder, "model_index.json")
-        self._family = str(self._index.get("_class_name"))
+        self._pipeline = str(self._index.get("_class_name"))
+        self._listed = listed_family(folder, self._index, self.name)
+        self.device = device_for(self._listed, device)
+
+    @cached_property
+    def _family(self) -> Family:
+        if self._listed is not None:
+            return self._listed
+        stage = Message("painter")
+        with (
+            import_lock,
+            map_model_errors("loading the {stage} {name}", stage=stage, name=self.name),
+        ):
+            silence("diffusers")
+            return unlisted_family(pipeline_class(self._pipeline, self.name))
 
     @cached_property
     def _loaded(self) -> tuple[Any, Mapping[str, Any], LoraFusion | None]:
         """The pipeline, the configuration of its shipped scheduler, and its LoRA."""
-        with loading_model(self.folder, "painter", self.name, "transformers", "diffusers"):
-            import diffusers
-
-            # The class by its name: diffusers' AutoPipeline would import every pipeline.
-            family = getattr(diffusers, self._family, None)
-            parameters = inspect.signature(family.__call__).parameters if family else {}
-            if family is None or "prompt" not in parameters or "image" in parameters:
-                raise ModelUnsupported(
-                    f"{self.name} is a {self._family}, which is no text-to-image pipeline."
-                )
-            fp16_storage = self.device.stores_fp16 and self._family in LAYERWISE_CASTING_PIPELINES
-            pipe = family.from_pretrained(
+        with (
+            loading_model(self.folder, "painter", self.name, "transformers", "diffusers"),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", FutureWarning)  # of diffusers about itself
+            pipe = pipeline_class(self._pipeline, self.name).from_pretrained(
                 self.folder,
-                dtype=torch.float16 if fp16_storage else self.device.torch_dtype,
-                variant="fp16" if self._has_fp16_files else None,
+                dtype=torch.float16 if self._fp16_storage else self.device.torch_dtype,
+                variant=self._variant,
                 local_files_only=True,
             )
             pipe.set_progress_bar_config(disable=True)
             vae: Any = getattr(pipe, "vae", None)
-            if hasattr(vae, "encoder"):
-                vae.encoder = None  # only its decoder is used
-            pipe.to(self.device.kind)
+            # Only variations need the encoder, and the decoders of videos, which clear its cache.
+            if hasattr(vae, "encoder") and not hasattr(vae, "clear_cache"):
+                vae.encoder = None
+            place_pipeline(pipe, self.device)
+            self._embeddings.use_in(pipe)
+            tile_large_images(vae)
             lora = None
             if self.adapter is not None:
                 lora = LoraFusion(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
-            if fp16_storage:
+            if self._fp16_storage:
                 optimize.store_pipeline_in_fp16(pipe)
             if self.device.is_cpu:
                 optimize.optimize_pipeline(pipe, self.device)
             return pipe, pipe.scheduler.config, lora
 
     @property
-    def _has_fp16_files(self) -> bool:
-        return any(self.folder.glob("*/*.fp16.safetensors"))
+    def _fp16_storage(self) -> bool:
+        """Whether the weights are stored in fp16: of the families that are tested with it."""
+        return self.device.stores_fp16 and self._listed is not None
+
+    @property
+    def _variant(self) -> str | None:
+        """The variant of the weight files, as diffusers names it."""
+        return "fp16" if any(self.folder.glob("*/*.fp16.safetensors")) else None
 
     @property
     def _unet_files(self) -> list[Path]:
         """The U-Net's weight files, where they are safetensors."""
         files = sorted((self.folder / "unet").glob("*.safetensors"))
-        fp16 = self._has_fp16_files
+        fp16 = self._variant is not None
         return [f for f in files if is_weights(f.name) and (".fp16" in f.name) == fp16]
 
     @cached_property
@@ -132,30 +159,18 @@ class DiffusionPainter:
             tiny = AutoencoderTiny.from_pretrained(
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
+        tile_large_images(tiny)
         return tiny.eval().to(self.device.kind)
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        """The pipeline's tokenizer, loaded without the weights; None when it has none."""
-        if not (self.folder / "tokenizer").is_dir():
-            return None
-        with import_lock, map_model_errors(f"loading the vocabulary of {self.name}"):
-            silence("transformers")
-            from transformers import AutoTokenizer
-
-            require_files(self.folder, "painter", self.name)
-            return AutoTokenizer.from_pretrained(self.folder / "tokenizer", trust_remote_code=False)
+    def _tokenizer(self) -> tuple[Any, int] | None:
+        return load_tokenizer(self.folder, self._family, self.name)
 
     def measure(self, prompt: str) -> PromptLength:
         """See :meth:`marsam.stages.Painter.measure`."""
-        tokenizer = self._tokenizer
-        if tokenizer is None:
+        if self._tokenizer is None:
             return PromptLength(tokens=0, limit=0)
-        encoded = tokenizer(prompt, return_offsets_mapping=True)
-        tokens, limit = encoded.input_ids, tokenizer.model_max_length
-        # The last token that is read is the end-of-text token.
-        start = encoded.offset_mapping[limit - 1][0] if len(tokens) > limit else len(prompt)
-        return PromptLength(tokens=len(tokens), limit=limit, cut=prompt[start:].strip())
+        return prompt_length(*self._tokenizer, prompt)
 
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """See :meth:`marsam.stages.Painter.sampling`."""
@@ -163,24 +178,58 @@ class DiffusionPainter:
         if sampling.scheduler is None:
             _library, shipped = self._index.get("scheduler") or ("", None)
             sampling = replace(sampling, scheduler=shipped)
-        return replace(sampling, prompt_weights=self._family in weighted_prompt.PIPELINES)
+        return sampling
 
     def _sampling(self, recipe: Recipe) -> SamplingConfig:
-        return recipes(adapter=self.adapter_name)[recipe_named(recipe)]
+        """The same, with the scheduler None where it is the one that the model ships."""
+        family, recipe = self._family, recipe_named(recipe)
+        if family.other_schedulers:
+            sampling = recipes(adapter=self.adapter_name)[recipe]
+        else:
+            sampling = SamplingConfig(steps=family.steps[recipe], scheduler=None)
+        own = self.guidance_scale
+        return replace(
+            sampling,
+            guidance_scale=family.guidance_scale if own is None else own,
+            guidance_off=family.guidance_off,
+            classifier_free_guidance=(
+                family.classifier_free_guidance and sampling.classifier_free_guidance
+            ),
+            embedded_guidance=family.embedded_guidance,
+            negative_prompts=family.negative_prompts,
+            size_multiple=family.size_multiple,
+            default_side=family.default_side,
+            prompt_weights=self._pipeline in weighted_prompt.PIPELINES,
+            variations=bool(family.image_to_image),
+            whole_steps=family.whole_steps,
+            styles=self.styles,
+            reads_arabic=family.reads_arabic,
+        )
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[PaintEvent]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[PaintEvent]:
         """See :meth:`marsam.stages.Painter.paint`."""
         checked_text(plain_text(prompt))
+        sampling = self.sampling(options.recipe)
+        options = resolve_options(options, sampling, has_start=start is not None)
+        prompt = in_style(prompt, options.style)
         first = options.seed if options.seed is not None else new_seed()
         try:
             for index in range(options.pictures):
-                work = partial(self._generate, prompt, options, index, first + index)
+                work = partial(self._generate, prompt, options, start, index, first + index)
                 yield from iterate_in_thread(work, name=f"paint-{first + index}")
         finally:
             trim_memory()
 
     def _generate(
-        self, prompt: str, options: PaintOptions, index: int, seed: int, emit: Emitter[PaintEvent]
+        self,
+        prompt: str,
+        options: PaintOptions,
+        start: Image.Image | None,
+        index: int,
+        seed: int,
+        emit: Emitter[PaintEvent],
     ) -> None:
         with (
             self._lock,
@@ -197,50 +246,85 @@ class DiffusionPainter:
                 pipe.vae = tiny_vae if sampling.adapter else vae
             pipe.scheduler = scheduler = _scheduler(pipe, sampling, shipped_scheduler)
             steps = options.steps or sampling.steps
-            guidance = options.guidance_scale or self.guidance_scale
-            if not sampling.classifier_free_guidance:
-                guidance = 1.0
-            negative = options.negative_prompt if guidance > 1 else ""
+            steps_done = sampling.denoising_steps(steps, options.strength)
+            guidance = sampling.effective_guidance(options.guidance_scale)
+            is_negative = sampling.takes_negative_prompt(options.guidance_scale)
+            negative = negative_in_style(options.negative_prompt, options.style)
+            negative = negative if is_negative else ""
             started = time.monotonic()
+            run, arguments = self._pipeline_for(options, start)
 
-            def on_step(
-                pipe: Any, step: int, _timestep: Any, tensors: dict[str, Any]
-            ) -> dict[str, Any]:
+            def on_step(step: int, latents: Tensor) -> None:
                 emit.raise_if_closed()
                 # PNDM calls once more than there are steps.
-                done = min(step + 1, steps)
-                due = options.preview_every and done % options.preview_every == 0 and done < steps
-                image = _preview(pipe, tiny_vae, tensors["latents"]) if due else None
-                emit(Previewed(index=index, step=done, steps=steps, image=image))
-                if step + 1 == len(pipe.scheduler.timesteps):
+                done, is_last = min(step + 1, steps_done), step + 1 >= steps_done
+                due = options.preview_every and done % options.preview_every == 0 and not is_last
+                image = None
+                if due:
+                    width, height = options.width, options.height
+                    image = preview(pipe, tiny_vae, latents, width=width, height=height)
+                emit(Previewed(index=index, step=done, steps=steps_done, image=image))
+                if is_last:
                     trim_memory()  # the decoder cannot reuse the memory of the steps
-                return {}
 
-            output = pipe(
-                **weighted_prompt.encode_prompts(pipe, prompt, negative),
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                width=options.width,
-                height=options.height,
-                generator=torch.Generator("cpu").manual_seed(seed),
-                callback_on_step_end=on_step,
+            prompts = weighted_prompt.encode_prompts(pipe, prompt, negative)
+            if is_negative and not negative:
+                prompts["negative_prompt"] = self._family.blank_negative or None
+            output = call_pipeline(
+                run,
+                self._family,
+                {
+                    **prompts,
+                    **arguments,
+                    self._family.guidance_argument: guidance,
+                    "generator": torch.Generator("cpu").manual_seed(seed),
+                },
+                steps=steps,
+                on_step=on_step,
             )
         blocked = bool((getattr(output, "nsfw_content_detected", None) or [False])[0])
+        if not blocked:
+            require_content(output.images[0], self.device.torch_dtype)
         picture = Picture(
             index=index,
             seed=seed,
             prompt=prompt,
             image=None if blocked else output.images[0],
             negative_prompt=negative,
+            style=options.style,
             recipe=options.recipe,
             steps=steps,
             guidance_scale=guidance,
             scheduler=type(scheduler).__name__.removesuffix("Scheduler"),
             adapter=sampling.adapter,
+            strength=options.strength,
+            start_sha256=pixels_sha256(arguments["image"]) if start else "",
             painter=self.name,
             blocked=blocked,
         )
         emit(Painted(picture=picture, seconds=time.monotonic() - started))
+
+    def _pipeline_for(
+        self, options: PaintOptions, start: Image.Image | None
+    ) -> tuple[Any, dict[str, Any]]:
+        """The pipeline, or that of variations, and the arguments that only one of them takes."""
+        pipe, width, height = self._loaded[0], options.width, options.height
+        if start is None:
+            return pipe, {"width": width, "height": height}
+        if pipe.vae.encoder is None:
+            with loading_model(self.folder, "painter", self.name, "diffusers"):
+                image_to_image.load_encoder(
+                    pipe.vae,
+                    self.folder / "vae",
+                    self.device,
+                    variant=self._variant,
+                    fp16_storage=self._fp16_storage,
+                )
+        image = image_to_image.fit_to_pipeline(pipe, start, width, height)
+        variation = image_to_image.image_to_image_pipeline(pipe, self._family.image_to_image)
+        self._embeddings.use_in(variation)
+        size = {"width": image.width, "height": image.height}
+        return variation, {"image": image, "strength": options.strength, **size}
 
 
 def _scheduler(pipe: Any, sampling: SamplingConfig, shipped: Mapping[str, Any]) -> Any:
@@ -254,18 +338,3 @@ def _scheduler(pipe: Any, sampling: SamplingConfig, shipped: Mapping[str, Any]) 
     return getattr(diffusers, sampling.scheduler).from_config(
         shipped, use_karras_sigmas=sampling.karras and finite
     )
-
-
-def _preview(pipe: Any, vae: Any, latents: Any) -> Image.Image | None:
-    """Decode a small picture of the current state.
-
-    Schedulers that predict the denoised latents keep that prediction, which is far clearer than the
-    noisy latents.
-    """
-    with suppress(AttributeError, IndexError, TypeError):
-        denoised = pipe.scheduler.model_outputs[-1]
-        latents = denoised if denoised is not None else latents
-    side = min(PREVIEW_LATENTS, *latents.shape[-2:])
-    small = adaptive_avg_pool2d(latents[:1].float(), side).to(vae.dtype)
-    pixels = vae.decode(small / vae.config.scaling_factor, return_dict=False)[0]
-    return pipe.image_processor.postprocess(pixels.float(), output_type="pil")[0]  # type: ignore[no-any-return]

@@ -5,22 +5,33 @@ from typing import Protocol
 
 from PIL import Image
 
+from marsam.abilities import CaptionerAbilities
 from marsam.options import CaptionOptions, PaintOptions, TranslateOptions
 from marsam.recipes import Recipe, SamplingConfig
 from marsam.results import Caption, Painted, Previewed, PromptLength, Translation
 
 
 class Captioner(Protocol):
-    """Image to English captions.
+    """Image to captions, in English and perhaps in further languages.
 
-    The methods raise ModelError when the model cannot be loaded, and OutOfMemory when the device
-    has too little memory.
+    The methods raise ModelError when the model cannot be loaded, OutOfMemory when the device has
+    too little memory, and what :meth:`marsam.abilities.CaptionerAbilities.check` raises.
+
+    Attributes:
+        abilities: what it can do.
     """
 
     name: str
 
+    @property
+    def abilities(self) -> CaptionerAbilities:
+        """See above."""
+
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
-        """Caption an RGB image of any size: one or more captions, the best first."""
+        """Caption an RGB image of any size: one or more captions, the best first.
+
+        They are in ``options.language``.
+        """
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -62,12 +73,15 @@ class Painter(Protocol):
         ``scheduler`` is never None: it is the one that the model ships where the recipe has none.
         """
 
-    def paint(self, prompt: str, options: PaintOptions) -> Iterator[Previewed | Painted]:
+    def paint(
+        self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+    ) -> Iterator[Previewed | Painted]:
         """Generate ``options.pictures`` pictures, one after another.
 
-        ``prompt`` may have weights, as ``weighted`` of :class:`marsam.results.Prompt`.
-        Picture ``i`` depends only on the prompt, the options and ``seed + i``. Closing the iterator
-        cancels the work between two steps.
+        ``prompt`` may have weights, as ``weighted`` of :class:`marsam.results.Prompt`. ``start`` is
+        the RGB image of any size that the pictures are variations of, with ``options.strength``.
+        Picture ``i`` depends only on these and on ``seed + i``. Closing the iterator cancels the
+        work between two steps.
 
         Raises:
             PromptError: when the prompt is empty or too long.

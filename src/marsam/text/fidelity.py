@@ -57,7 +57,9 @@ class Fidelity:
         return cls(**data | {name: tuple(data[name]) for name in ("missing", "added")})
 
 
-def compare(prompt: str, caption: str, *, arabic: Callable[[str], str] | None = None) -> Fidelity:
+def compare(
+    prompt: str, caption: str, *, style: str = "", arabic: Callable[[str], str] | None = None
+) -> Fidelity:
     """Compare an English prompt with the English caption of its picture.
 
     The score is the sum of the credits of the prompt's phrases, divided by the number of these
@@ -67,6 +69,8 @@ def compare(prompt: str, caption: str, *, arabic: Callable[[str], str] | None = 
     Args:
         prompt: the prompt of the painter.
         caption: the caption of the picture.
+        style: words about how it was to be painted ("a clay model of"); their phrases are no
+            additions.
         arabic: translates an English phrase ("a boat") into Arabic ("قارب"). Without it, or if it
             fails or returns letters of another script, the Arabic sentence names no phrase.
     """
@@ -95,7 +99,12 @@ def compare(prompt: str, caption: str, *, arabic: Callable[[str], str] | None = 
             if best_credits[i] <= MISMATCH_CREDIT:
                 mismatched.add(j)
     # Every picture has a background, so an unrequested one is no addition.
-    unmatched = {j for j in unmatched if not caption_phrases[j].is_background}
+    expected = {phrase.head for phrase in noun_phrases(style)}
+    unmatched = {
+        j
+        for j in unmatched
+        if not caption_phrases[j].is_background and caption_phrases[j].head not in expected
+    }
     scored = list(zip(prompt_phrases, best_credits, strict=True))
     missing = [phrase for phrase, credit in scored if credit <= MISMATCH_CREDIT]
     added = [caption_phrases[j] for j in sorted(unmatched | mismatched)]

@@ -144,28 +144,36 @@ def load_glossary(path: Path) -> Glossary:
         with path.open("rb") as file:
             data = tomllib.load(file)
     except FileNotFoundError as error:
-        raise OptionError(f"Glossary not found: {path.name}.") from error
+        raise OptionError("Glossary not found: {file}.", file=path.name) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"Cannot read the glossary {path.name}: {error}.") from error
+        raise OptionError(
+            "Cannot read the glossary {file}: {reason}.", file=path.name, reason=error
+        ) from error
     rows = data.get("term", [])
     if not isinstance(rows, list) or len(rows) > MAX_TERMS:
-        raise OptionError(f"{path.name} must have [[term]] tables, {MAX_TERMS} at most.")
+        raise OptionError(
+            "{file} must have [[term]] tables, {limit} at most.", file=path.name, limit=MAX_TERMS
+        )
     terms = [_term(row, path.name) for row in rows]
     return Glossary(tuple(sorted(terms, key=lambda term: -len(term.term))))
 
 
 def _term(row: object, name: str) -> Term:
     if not isinstance(row, dict):
-        raise OptionError(f"{name} must have [[term]] tables.")
+        raise OptionError("{name} must have [[term]] tables.", name=name)
     term, arabic, protect = row.get("term"), row.get("arabic"), row.get("protect", False)
     if not (isinstance(term, str) and clean(term)):
-        raise OptionError(f"{name}: a [[term]] table has no term.")
+        raise OptionError("{name}: a [[term]] table has no term.", name=name)
     if not isinstance(protect, bool) or not (arabic is None or isinstance(arabic, str)):
         raise OptionError(
-            f"{name}: arabic of {term!r} must be a string, and protect true or false."
+            "{name}: arabic of {term!r} must be a string, and protect true or false.",
+            name=name,
+            term=term,
         )
     if not protect and not (arabic and clean(arabic)):
         raise OptionError(
-            f"{name}: {term!r} needs an Arabic translation (arabic) or protect = true."
+            "{name}: {term!r} needs an Arabic translation (arabic) or protect = true.",
+            name=name,
+            term=term,
         )
     return Term(clean(term), clean(arabic) if arabic else None, protect)

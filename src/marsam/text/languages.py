@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Literal, cast
 
 from marsam.errors import LanguageError
+from marsam.messages import Message
 
 Direction = Literal["ltr", "rtl"]
 
@@ -106,7 +107,11 @@ class Language:
     def matches_script(self, text: str) -> bool:
         """Whether the text is in the script of this language; True if it has no letters."""
         script = script_of(text)
-        return script is None or script in _DETECTED_AS.get(self.script, {self.script})
+        return script is None or self.has_script(script)
+
+    def has_script(self, script: str) -> bool:
+        """Whether :func:`script_of` may return this script for a text in this language."""
+        return script in _DETECTED_AS.get(self.script, {self.script})
 
 
 ENGLISH = Language("eng_Latn", "en", "English", "الإنجليزية")
@@ -137,11 +142,19 @@ def language(name: str) -> Language:
     if found := known_language(name):
         return found
     key = _normalise(name)
-    hint = "give its name, a tag such as en, or an NLLB code such as arb_Arab."
     names = [f"{one.code} ({one.en.replace(' (', ', ').rstrip(')')})" for one in _similar(key)]
-    if names:
-        hint = f"did you mean {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}?"
-    raise LanguageError(f"Unknown language {name[:MAX_NAME_CHARACTERS]!r}; {hint}")
+    name = name[:MAX_NAME_CHARACTERS]
+    if not names:
+        raise LanguageError(
+            "Unknown language {name!r}; give its name, a tag such as en, or an NLLB code such as "
+            "arb_Arab.",
+            name=name,
+        )
+    *others, last = names
+    similar = Message("{others} or {last}", others=others, last=last) if others else last
+    raise LanguageError(
+        "Unknown language {name!r}; did you mean {similar}?", name=name, similar=similar
+    )
 
 
 def known_language(name: str) -> Language | None:

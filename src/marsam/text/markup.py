@@ -32,10 +32,18 @@ _NOT_TRANSLATED = re.compile(
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of HTML: ``text`` is what a reader sees, None for markup and what is to stay."""
+    """A piece of HTML.
+
+    Attributes:
+        source: as it is in the document.
+        text: what a reader sees; None for markup and what is to stay.
+        tag: name of the element that the markup begins, or ends (``/name``); nothing for other
+            markup and for elements whose text stays.
+    """
 
     source: str
     text: str | None = None
+    tag: str = ""
 
 
 def html_parts(source: str) -> list[Part]:
@@ -56,8 +64,21 @@ def html_parts(source: str) -> list[Part]:
             name in UNTRANSLATED or _NOT_TRANSLATED.search(token)
         ):
             inside, depth = name, 1
+        else:
+            parts.append(Part(token, tag=f"{tag[1]}{name}"))
+            continue
         parts.append(Part(token))
     return parts
+
+
+def visible_text(source: str) -> str:
+    """What a reader sees of HTML, but for what stays untranslated."""
+    return " ".join(part.text or "" for part in html_parts(source))
+
+
+def escaped(text: str) -> str:
+    """A text as HTML."""
+    return html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
 
 
 def _tokens(source: str) -> Iterator[str]:

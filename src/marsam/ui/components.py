@@ -8,13 +8,27 @@ from markupsafe import Markup
 from marsam.ui.html import EMPTY
 from marsam.ui.i18n import ARABIC, ENGLISH
 
+CLICKS = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-action]");
+  if (button) trigger(button.dataset.event ?? "click", { ...button.dataset });
+});
+"""
 
-def html(value: Markup = EMPTY, *, live: bool = False, **options: Any) -> gr.HTML:
-    """Text in both languages; a screen reader announces changes of ``live`` text."""
+
+def html(
+    value: Markup = EMPTY, *, live: bool = False, clicks: bool = False, **options: Any
+) -> gr.HTML:
+    """Text in both languages; a screen reader announces changes of ``live`` text.
+
+    With ``clicks``, its buttons with a ``data-action`` send events that carry their data: "click",
+    or the one that their ``data-event`` names.
+    """
+    options["js_on_load"] = CLICKS if clicks else None
     if live:
         options["html_template"] = '<div role="status" aria-live="polite">${value}</div>'
     # Of elements of this class, the style sheet shows the reader's language only.
-    return gr.HTML(value, elem_classes="marsam", padding=False, **options)
+    return gr.HTML(value, **{"elem_classes": "marsam", "padding": False, **options})
 
 
 def header(subtitle: Markup) -> gr.Radio:

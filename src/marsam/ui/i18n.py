@@ -1,8 +1,12 @@
 """Interface text in English and Arabic, as plain text or as HTML that holds both languages."""
 
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
+from babel.dates import format_date, format_time
 from markupsafe import Markup
+
+from marsam.messages import InBothLanguages
 
 ENGLISH, ARABIC = "en", "ar"
 
@@ -18,12 +22,20 @@ class Bilingual(NamedTuple):
         """Both forms, of which the style sheet shows the reader's; plain text is escaped."""
         return Markup(
             '<span lang="en" dir="ltr">{}</span><span lang="ar" dir="rtl">{}</span>'
-        ).format(*self)
+        ).format(*map(isolates_as_html, self))
 
 
-def both(text: Any) -> Markup:
-    """The texts ``en`` and ``ar`` of anything, such as a notice; HTML as of :class:`Bilingual`."""
+def both(text: InBothLanguages) -> Markup:
+    """A notice or an error in both languages; HTML as of :class:`Bilingual`."""
     return Bilingual(text.en, text.ar).html
+
+
+def isolates_as_html(text: str) -> Markup:
+    """Plain text as HTML, where elements isolate what Unicode's characters isolate in text."""
+    if isinstance(text, Markup):
+        return text
+    html = str(Markup.escape(text)).replace("\u2068", "<bdi>").replace("\u2066", '<bdi dir="ltr">')
+    return Markup(html.replace("\u2069", "</bdi>"))  # noqa: S704  escaped above
 
 
 class Strings(dict[str, Bilingual]):
@@ -93,6 +105,27 @@ def runs(count: int) -> Bilingual:
     )
 
 
+def characters(count: int) -> Bilingual:
+    """A number of characters."""
+    return Bilingual(
+        english_count(count, "character"),
+        arabic_count(count, "حرف واحد", "حرفان", "أحرف", "حرفًا", "حرف"),
+    )
+
+
+def day(moment: datetime) -> Bilingual:
+    """A date, as in "29 November 2026"."""
+    english, arabic = (format_date(moment, "d MMMM y", locale) for locale in (ENGLISH, ARABIC))
+    return Bilingual(english, arabic)
+
+
+def time_of_day(moment: datetime) -> Bilingual:
+    """A time, on 24 hours in English, on twice 12 in Arabic ("8:05 ص")."""
+    return Bilingual(
+        format_time(moment, "HH:mm", locale=ENGLISH), format_time(moment, "h:mm a", locale=ARABIC)
+    )
+
+
 def duration(seconds: float, *, genitive: bool = False) -> Bilingual:
     """A length of time, rounded to seconds or minutes; ``genitive`` as after "نحو"."""
     if seconds < 90:
@@ -110,6 +143,7 @@ GRADIO_LABELS = (
     Bilingual("Click to Access Webcam", "انقر لتشغيل الكاميرا"),
     Bilingual("Close", "إغلاق"),
     Bilingual("Empty value", "لا شيء هنا بعد"),
+    Bilingual("Error", "خطأ"),
     Bilingual("Exit fullscreen mode", "الخروج من ملء الشاشة"),
     Bilingual("File upload", "حقل رفع الملفات"),
     Bilingual("Fullscreen", "ملء الشاشة"),
@@ -119,6 +153,7 @@ GRADIO_LABELS = (
     Bilingual("Reset to default value", "استعادة القيمة الافتراضية"),
     Bilingual("Thumbnail {} of {}", "الصورة المصغّرة {} من {}"),
     Bilingual("Upload file", "رفع ملف"),
+    Bilingual("Warning", "تنبيه"),
     Bilingual("capture photo", "التقاط الصورة"),
     Bilingual("detailed view of selected image", "الصورة المختارة مكبّرة"),
     Bilingual("grant webcam access", "السماح باستخدام الكاميرا"),

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from marsam.imaging.image_io import MAX_BYTES
+from marsam.ui.blocks import Blocks
 from marsam.ui.i18n import GRADIO_LABELS
+from marsam.ui.limits import PageLimits
 
 HERE = Path(__file__).parent
 FAMILY = "Marsam Sans"
@@ -23,12 +26,19 @@ _RANGES = {
 
 
 def launch_options(
-    allowed_paths: Sequence[Path] = (), *, css: str = "", script: str = ""
+    page: Blocks,
+    allowed_paths: Sequence[Path] = (),
+    *,
+    uploads: bool = True,
+    css: str = "",
+    script: str = "",
 ) -> dict[str, Any]:
-    """Arguments of ``gr.Blocks.launch``: no request leaves the machine, uploads are limited.
+    """Arguments of ``gr.Blocks.launch``: no request leaves the machine, all have limits.
 
     Args:
+        page: the page to launch.
         allowed_paths: folders whose files the page may show, besides Gradio's cache.
+        uploads: whether pictures may be uploaded.
         css: rules of the page's own.
         script: JavaScript of the page's own.
     """
@@ -41,6 +51,7 @@ def launch_options(
         "css": "\n".join((*_font_faces(), style, css)),
         "head": "\n".join(("<script>", labels, common_script, script, "</script>")),
         "max_file_size": MAX_BYTES,
+        "app_kwargs": {"middleware": [Middleware(PageLimits, page=page, uploads=uploads)]},
         "allowed_paths": [str(path) for path in allowed_paths],
         "enable_monitoring": False,
         "ssr_mode": False,

@@ -3,39 +3,64 @@
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from marsam.journal.records import StoredPicture
-from marsam.notices import notice_sentences
 from marsam.results import Prompt
-from marsam.ui.html import template
+from marsam.web.sheet import record_of_file, sheet
+
+TEXTS = ("english", "arabic", "warnings")
+"""Fields of a record that all pictures of a run share."""
 
 
-def export_zip(pictures: Sequence[StoredPicture], prompt: Prompt, path: Path) -> Path | None:
+def export_zip(
+    pictures: Sequence[StoredPicture], prompt: Prompt, path: Path, *, language: str
+) -> Path | None:
     """Write the ZIP file; None when there is no picture to put in.
 
-    ``captions.json`` has both captions and each picture's seed. Every PNG carries the same, and all
-    that is needed to paint it again.
+    ``captions.json`` has both captions, and of each picture the settings, whether it is one to keep
+    and how well it matches. Every PNG carries what is needed to paint it again. The labels on the
+    page are in ``language``.
     """
-    files = [(file, picture.seed) for picture in pictures if (file := picture.find()) is not None]
-    if not files:
+    found = [(picture, file) for picture in pictures if (file := picture.find()) is not None]
+    if not found:
         return None
-    page = template(Path(__file__).with_name("export_zip.html"))
-    html = page.render(
-        english=prompt.english,
-        arabic=prompt.arabic,
-        notices=notice_sentences(prompt.warnings, prompt.unknown_words),
-        pictures=[(file.name, seed) for file, seed in files],
-    )
+    names = _names([file for _, file in found])
+    page = sheet(found, prompt, language=language, source=lambda file: quote(names[file]))
     captions = {
-        "caption": {"en": prompt.english, "ar": prompt.arabic},
+        "caption": prompt.texts,
         "warnings": [str(notice) for notice in prompt.warnings],
-        "pictures": [{"file": file.name, "seed": seed} for file, seed in files],
+        "pictures": [_about(picture, file, names[file]) for picture, file in found],
     }
     with zipfile.ZipFile(path, "w") as archive:
-        for file, _ in files:
-            archive.write(file, file.name)  # stored: a PNG does not shrink
+        for file, name in names.items():
+            archive.write(file, name)  # stored: a PNG does not shrink
         document = json.dumps(captions, ensure_ascii=False, indent=2)
         archive.writestr("captions.json", document, zipfile.ZIP_DEFLATED)
-        archive.writestr("index.html", html, zipfile.ZIP_DEFLATED)
+        archive.writestr("index.html", page, zipfile.ZIP_DEFLATED)
     return path
+
+
+def _about(picture: StoredPicture, file: Path, name: str) -> dict[str, Any]:
+    record = record_of_file(file)
+    settings = asdict(record) if record else {"seed": picture.seed}
+    return {
+        "file": name,
+        **{key: value for key, value in settings.items() if key not in TEXTS},
+        "kept": picture.starred,
+        "fidelity": picture.fidelity.to_dict() if picture.fidelity else None,
+    }
+
+
+def _names(files: Sequence[Path]) -> dict[Path, str]:
+    """A name for each file: rounds with the same seed have files of the same name."""
+    names: dict[Path, str] = {}
+    for file in files:
+        name, number = file.name, 2
+        while name in names.values():
+            name, number = f"{file.stem}-{number}{file.suffix}", number + 1
+        names[file] = name
+    return names

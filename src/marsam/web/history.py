@@ -1,4 +1,4 @@
-"""The history tab: select, open and delete runs."""
+"""The history tab: search, open and delete earlier work."""
 
 import gradio as gr
 
@@ -19,54 +19,41 @@ class HistoryHandlers:
     def connect(self) -> None:
         """Attach the handlers to their events."""
         parts = self.components
-        parts.history.select(self.select, None, parts.past_runs, **UNQUEUED)
-        parts.open.click(self.open, None, [parts.tabs, *parts.run], **UNQUEUED)
-        parts.delete.click(self.ask_to_confirm, None, [parts.confirmation], **UNQUEUED)
-        parts.cancel.click(self.cancel, None, [parts.confirmation], **UNQUEUED)
-        parts.confirm.click(self.delete, None, parts.past_runs, **UNQUEUED)
+        outputs = [parts.tabs, *parts.run]
+        parts.history.click(self.act, None, outputs, trigger_mode="multiple", **UNQUEUED)
+        filters = UNQUEUED | {"inputs": [parts.search, parts.kept_only]}
+        filters |= {"outputs": [parts.history], "trigger_mode": "always_last"}
+        parts.history_tab.select(self.show, None, [parts.history], **UNQUEUED)
+        parts.search.change(self.search, **filters)
+        parts.kept_only.change(self.search, **filters)
 
-    def select(self, event: gr.SelectData, request: gr.Request) -> Update:
-        """Select a run."""
+    def search(self, words: str, kept: bool, request: gr.Request) -> Update:
+        """Show the work that has these words, or only that with pictures to keep."""
         session = self.sessions.of(request)
-        index = event.index if isinstance(event.index, int) else event.index[0]
-        listed = 0 <= index < len(session.history)
-        session.selected = session.history[index] if listed else None
-        try:
-            return self.view.show_selection(session)
-        except MarsamError as error:  # deleted on another page
-            self.view.warn(session, error)
-            return self.view.show_history(session)
+        session.search = (words, kept)
+        return self.view.show_history(session)
 
-    def open(self, request: gr.Request) -> Update:
-        """Show the selected run in the studio tab."""
+    def show(self, request: gr.Request) -> Update:
+        """Show the earlier work as it is now."""
+        return self.view.show_history(self.sessions.of(request))
+
+    def act(self, event: gr.EventData, request: gr.Request) -> Update:
+        """Open or delete the work whose button was pressed."""
         session = self.sessions.of(request)
+        rounds = self.journal.rounds
         try:
-            session.load_run(self.journal.run(session.client, session.selected or ""))
-        except MarsamError as error:
-            self.view.warn(session, error)
-            return self.view.show_history(session)
-        return self.view.show_session(session) | {
-            self.components.status: "",
-            self.components.tabs: gr.update(selected="studio"),
-        }
-
-    def ask_to_confirm(self, request: gr.Request) -> Update:
-        """Ask before the selected run is deleted."""
-        selected = self.sessions.of(request).selected is not None
-        return {self.components.confirmation: gr.update(visible=selected)}
-
-    def cancel(self) -> Update:
-        """Do not delete."""
-        return {self.components.confirmation: gr.update(visible=False)}
-
-    def delete(self, request: gr.Request) -> Update:
-        """Delete the selected run."""
-        session = self.sessions.of(request)
-        try:
-            self.journal.delete(session.client, session.selected or "")
+            shown = rounds(session.client, str(event.run))
+            if event.action != "delete":
+                session.load_run(shown[-1], rounds=shown[:-1])
+                return self.view.show_session(session) | {
+                    self.components.status: "",
+                    self.components.tabs: gr.update(selected="studio"),
+                }
+            for run in shown:
+                self.view.scheduler.delete(session.client, run.id)
+                if run.id == session.run:  # the page shows it, but the journal has it no longer
+                    session.run = session.image = None
             gr.Info(STRINGS.text("deleted", session.language))
         except MarsamError as error:
             self.view.warn(session, error)
-        if session.selected == session.run:  # its pictures stay on the page, not in the journal
-            session.run = session.image = None
         return self.view.show_history(session)

@@ -1,20 +1,31 @@
 """The components of the page and their order; what they do is in the modules of the handlers."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from marsam.options import MAX_PICTURES, MAX_TEXT_CHARACTERS, PaintOptions
+from marsam.device import Device
+from marsam.hub.catalog import MINI, SETS, STANDARD, ModelSet
+from marsam.hub.selection import stage_name
+from marsam.options import (
+    DEFAULT_STRENGTH,
+    MAX_PICTURES,
+    MAX_TEXT_CHARACTERS,
+    CaptionLength,
+    CaptionOptions,
+    PaintOptions,
+)
 from marsam.recipes import Recipe
 from marsam.studio import Studio
+from marsam.styles import NO_STYLE, STYLES
 from marsam.ui.components import header, html
-from marsam.ui.html import paragraph
-from marsam.ui.i18n import ENGLISH
+from marsam.ui.i18n import ARABIC, ENGLISH
 from marsam.ui.updates import Update
 from marsam.web import render
+from marsam.web.gallery import MAX_SEARCH_CHARACTERS, Gallery, help_dialogs, viewer
+from marsam.web.many.component import component as many_list
 from marsam.web.session import EXAMPLES_DIR
-from marsam.web.settings import SIZES
+from marsam.web.settings import MINI_SIZES, SIZES, START_PICTURE, START_WORDS
 from marsam.web.strings import STRINGS
 
 EXAMPLES = tuple(str(EXAMPLES_DIR / f"{name}.png") for name in ("sea", "cat", "car"))
@@ -26,45 +37,60 @@ class Components:
     The lists are groups that events read or write.
 
     Args:
-        studio: decides whether the full size models are offered for download.
-        offer_download: whether they may be.
+        studio: the models in use at first.
+        offer_download: whether visitors may download the full size models and use them.
+        phone_url: where phones reach the page, if they can.
     """
 
-    def __init__(self, studio: Studio, *, offer_download: bool = True) -> None:
-        self.offered = offer_download and studio.models == "mini"
+    def __init__(
+        self, studio: Studio, *, offer_download: bool = True, phone_url: str | None = None
+    ) -> None:
+        self.offer_download = offer_download
         self.language = header(STRINGS.html("tagline"))
-        self.client = gr.Textbox(visible=False)
+        self.client, self.link = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self.summary = html(elem_id="summary")
         with gr.Tabs() as self.tabs:
-            with gr.Tab(_text("studio_tab"), id="studio") as self.studio_tab, gr.Row():
-                with gr.Column(scale=3, min_width=280):
-                    self._create_image()
-                with gr.Column(scale=8, min_width=300):
+            with (
+                gr.Tab(_text("studio_tab"), id="studio") as self.studio_tab,
+                gr.Row(elem_id="workspace"),  # page.css arranges its parts by the width
+            ):
+                self._create_image()
+                with gr.Column(elem_id="words"):
                     self._create_texts()
-                    self._create_settings()
+                    self._create_settings(studio)
+                with gr.Column(elem_id="painted"):
                     self._create_results()
+                self.examples = html(clicks=True, elem_id="examples")
+                self.examples.value = Gallery(self.examples).examples(EXAMPLES)
+            with gr.Tab(_text("many_tab"), id="many", elem_id="many-tab") as self.many_tab:
+                self.many = many_list()
             with gr.Tab(_text("history_tab"), id="history") as self.history_tab:
                 self._create_history()
         with gr.Accordion(open=False, **_named("about")) as self.about:
             self.about_text = html()
-            if self.offered:
-                html(render.offer())
+            self.offered = gr.Radio([], visible=False, **_named("offered"))
             with gr.Row():
-                self.download_models = _button("download_models", visible=self.offered)
+                self.download_models = _button("download_models", visible=False)
+                self.use_models = _button("use_models", variant="primary", visible=False)
                 self.cancel_download = _button("cancel_download", visible=False)
             self.download_status = html(live=True, elem_id="download-status")
-        parts = {name: part for name, part in vars(self).items() if name != "offered"}
+        html(help_dialogs(phone_url), elem_id="help")
+        parts = {name: part for name, part in vars(self).items() if name != "offer_download"}
         self._by_name: dict[str, Any] = parts
         self.all = list(self._by_name.values())
         self.texts = [self.english, self.arabic]
         self.notes = [self.english_notes, self.arabic_notes, self.from_english, self.from_arabic]
+        self.notes += [self.native, self.use_native, self.keep_both, self.undo, self.copy]
         self.prompt = [*self.texts, *self.notes, self.fetch_models, self.candidates, self.sent]
-        self.prompt += [self.copy, self.status]
+        self.prompt += [self.status]
         # The settings on which the time depends most, and all in the order of `paint_options`.
-        self.time_settings = [self.number, self.recipe, self.steps]
-        self.settings = [*self.time_settings, self.guidance, self.size, self.seed, self.negative]
-        self.pictures = [self.gallery, self.results, self.actions, self.download]
-        self.past_runs = [self.history, self.selection, self.open, self.delete, self.confirmation]
+        self.time_settings = [self.number, self.recipe, self.steps, self.size]
+        self.settings = [*self.time_settings, self.guidance, self.seed, self.negative]
+        self.settings += [self.start, self.strength, self.style, self.as_written]
+        self.pictures = [self.gallery, self.resume, self.more, self.print, self.sheet]
+        self.pictures += [self.copy_link]
+        self.pictures += [self.download, self.download_kept]
+        self.past_runs = [self.history]
         self.run = [self.image, *self.prompt, *self.pictures, *self.settings, *self.past_runs]
 
     def _create_image(self) -> None:
@@ -76,20 +102,29 @@ class Components:
             elem_id="picture",
             buttons=["fullscreen"],
         )
-        self.examples = _gallery(
-            "examples", value=_examples(ENGLISH), columns=3, allow_preview=False, buttons=[]
-        )
 
     def _create_texts(self) -> None:
         with gr.Row(elem_id="panes"):
             self.english, self.english_notes, self.from_arabic = _pane("english", "arabic")
             self.arabic, self.arabic_notes, self.from_english = _pane("arabic", "english")
+        self.native = html(elem_id="native", visible=False)
+        with gr.Row(elem_id="text-actions"):
+            self.use_native = _button("use_native", size="sm", visible=False)
+            self.keep_both = _button("keep_both", size="sm", visible=False)
+            self.undo = _button("undo", size="sm", visible=False)
         self.fetch_models = _button("fetch_models", visible=False)
         self.candidates = gr.Radio([], visible=False, **_named("candidates"))
+        self.caption_length = gr.Radio(
+            _lengths(ENGLISH),
+            value=str(CaptionOptions.length),
+            visible=False,
+            elem_classes="chips",
+            **_named("caption_length"),
+        )
         self.sent = html(render.sent(None), elem_id="sent")
         self.copy = html(elem_id="copy")
 
-    def _create_settings(self) -> None:
+    def _create_settings(self, studio: Studio) -> None:
         defaults, recipe = PaintOptions(), _named("recipe")
         with gr.Row(elem_id="settings", equal_height=True):
             with gr.Column(scale=4, min_width=180):
@@ -98,53 +133,92 @@ class Components:
                 )
             with gr.Column(scale=7, min_width=280):
                 self.recipe = gr.Radio(_recipes(ENGLISH), value=str(defaults.recipe), **recipe)
-            with gr.Column(scale=4, min_width=180):
+            with gr.Column(scale=4, min_width=180, elem_id="paint-bar"):
                 self.paint = _button("paint", variant="primary", size="lg")
                 self.stop = _button("stop", visible=False)
                 self.expected = html(elem_id="expected")
+        self.style = gr.Radio(
+            _styles(ENGLISH),
+            value=NO_STYLE,
+            interactive=False,
+            elem_classes="chips",
+            **_named("style"),
+        )
+        self.style_models = _button("style_models", size="sm", visible=False)
+        with gr.Row(elem_id="start-row"):
+            self.start = gr.Radio(_starts(ENGLISH), value=START_WORDS, **_named("start"))
+            self.strength = gr.Slider(
+                0.1, 1, DEFAULT_STRENGTH, step=0.05, visible=False, **_named("strength")
+            )
         with gr.Accordion(open=False, **_named("advanced")) as self.advanced:
             # Gradio's number box turns an empty value into 0; here empty means the default.
             self.steps = gr.Textbox(max_length=12, **_named("steps"))
             self.guidance = gr.Textbox(max_length=12, **_named("guidance"))
-            self.size = gr.Dropdown(_sizes(ENGLISH), value="", **_named("size"))
+            self.size = gr.Dropdown(_sizes(ENGLISH, studio), value="", **_named("size"))
             self.seed = gr.Textbox(max_length=12, **_named("seed"))
             self.negative = gr.Textbox(max_length=MAX_TEXT_CHARACTERS, **_named("negative"))
+            self.as_written = gr.Checkbox(visible=False, **_named("as_written"))
 
     def _create_results(self) -> None:
-        self.status = html(live=True, elem_id="status")
-        self.gallery = _gallery(
-            "gallery", format="png", columns=4, buttons=["download", "fullscreen"]
-        )
-        self.results = html(elem_id="results")
-        with gr.Row(visible=False) as self.actions:
-            self.more = _button("more")
-            self.same = _button("same")
-            self.download = gr.DownloadButton(**_named("download"))
+        self.status = html(elem_id="status")
+        # What changes with every step is not read to a listener; page.js puts the rest here.
+        html(live=True, elem_id="announcement", elem_classes=["marsam", "visually-hidden"])
+        self.gallery = html(clicks=True, elem_id="gallery", visible=False)
+        html(viewer(), elem_id="viewer")
+        # The page to print, which viewer.js shows in a window of its own.
+        self.sheet = html(elem_id="sheet", elem_classes=["marsam", "visually-hidden"])
+        with gr.Row(elem_id="picture-actions"):
+            self.resume = _button("resume", visible=False)
+            self.more = _button("more", visible=False)
+            self.print = _button("print", visible=False)
+            self.download_kept = gr.DownloadButton(visible=False, **_named("download_kept"))
+            self.download = gr.DownloadButton(visible=False, **_named("download"))
+        self.copy_link = html(elem_id="copy-link")
 
     def _create_history(self) -> None:
-        self.selection = html(elem_id="selection")
-        with gr.Row():
-            self.open = _button("open", variant="primary", interactive=False)
-            self.delete = _button("delete", interactive=False)
-        with gr.Group(visible=False) as self.confirmation:
-            html(paragraph(STRINGS.html("delete_question")))
-            with gr.Row():
-                self.confirm = _button("confirm", variant="stop")
-                self.cancel = _button("cancel")
-        self.history = _gallery("history", format="png", columns=4, allow_preview=False, buttons=[])
+        with gr.Row(elem_id="history-bar", equal_height=True):
+            self.search = gr.Textbox(max_length=MAX_SEARCH_CHARACTERS, **_named("search"))
+            self.kept_only = gr.Checkbox(container=True, **_named("kept_only"))
+        self.history = html(clicks=True, elem_id="history")
 
-    def labels(self, language: str) -> Update:
-        """Labels in a language; values that people entered stay."""
+    def labels(self, language: str, studio: Studio) -> Update:
+        """Labels in a language, and the choices of these models; what people entered stays."""
         updates: Update = {}
         for key, component in self._by_name.items():
             if isinstance(component, gr.Button):
                 updates[component] = gr.update(value=STRINGS.text(key, language))
             elif key in STRINGS and not isinstance(component, gr.HTML):
                 updates[component] = gr.update(**_labels(key, language))
-        updates[self.examples]["value"] = _examples(language)
         updates[self.recipe]["choices"] = _recipes(language)
-        updates[self.size]["choices"] = _sizes(language)
+        updates[self.size]["choices"] = _sizes(language, studio)
+        updates[self.start]["choices"] = _starts(language)
+        updates[self.style]["choices"] = _styles(language)
+        sampling = studio.painter.sampling(PaintOptions.recipe)
+        updates[self.style] |= {
+            "interactive": sampling.styles,
+            "info": None if sampling.styles else STRINGS.text("no_styles", language),
+        }
+        updates[self.offered]["choices"] = [
+            (render.offered_set(one, language), one.name) for one in offered_sets(studio.device)
+        ]
+        updates[self.caption_length] |= {
+            "choices": _lengths(language),
+            "visible": studio.captioner.abilities.lengths,
+        }
+        updates[self.as_written]["visible"] = sampling.reads_arabic
         return updates
+
+
+def offered_sets(device: Device | None) -> list[ModelSet]:
+    """The sets to download that fit a device; the standard one if none does."""
+
+    def fits(one: ModelSet) -> bool:
+        if device is None:
+            return True
+        dtype = device.dtype
+        return device.holds(one.memory(dtype), painter=one.painter.memory(dtype))
+
+    return [one for one in SETS.values() if not one.bundled and fits(one)] or [STANDARD]
 
 
 def _text(key: str) -> str:
@@ -159,37 +233,46 @@ def _labels(key: str, language: str) -> dict[str, str]:
 
 def _named(key: str) -> dict[str, str]:
     """The options of a component whose ID in the page is the key of its label."""
-    return _labels(key, ENGLISH) | {"elem_id": key}
+    return _labels(key, ENGLISH) | {"elem_id": key.replace("_", "-")}
 
 
 def _recipes(language: str) -> list[tuple[str, str]]:
     return [(STRINGS.text(recipe, language), str(recipe)) for recipe in Recipe]
 
 
-def _examples(language: str) -> list[tuple[str, str]]:
-    return [(path, STRINGS.text(f"example_{Path(path).stem}", language)) for path in EXAMPLES]
+def _styles(language: str) -> list[tuple[str, str]]:
+    named = [(one.ar if language == ARABIC else one.en, key) for key, one in STYLES.items()]
+    return [(STRINGS.text("no_style", language), NO_STYLE), *named]
 
 
-def _sizes(language: str) -> list[tuple[str, str]]:
-    return [(STRINGS.text("default_size", language), ""), *((size, size) for size in SIZES)]
+def _lengths(language: str) -> list[tuple[str, str]]:
+    keys = {
+        CaptionLength.SHORT: "length_short",
+        CaptionLength.SENTENCE: "length_sentence",
+        CaptionLength.PARAGRAPH: "length_paragraph",
+    }
+    return [(STRINGS.text(key, language), str(length)) for length, key in keys.items()]
+
+
+def _starts(language: str) -> list[tuple[str, str]]:
+    return [(STRINGS.text(start, language), start) for start in (START_WORDS, START_PICTURE)]
+
+
+def _sizes(language: str, studio: Studio) -> list[tuple[str, str]]:
+    sizes = MINI_SIZES if studio.painter.name == stage_name(MINI.painter) else SIZES
+    return [(STRINGS.text("default_size", language), ""), *((size, size) for size in sizes)]
 
 
 def _button(key: str, **options: Any) -> gr.Button:
     return gr.Button(_text(key), elem_id=key.replace("_", "-"), **options)
 
 
-def _gallery(key: str, **options: Any) -> gr.Gallery:
-    return gr.Gallery(
-        height="auto", object_fit="contain", interactive=False, **_named(key), **options
-    )
-
-
 def _pane(language: str, other: str) -> tuple[gr.Textbox, gr.HTML, gr.Button]:
     """The text box of a language, its notices, and the button that updates it."""
     with gr.Column(min_width=260):
         text = gr.Textbox(
-            lines=1,
-            max_lines=6,
+            lines=2,
+            max_lines=8,
             max_length=MAX_TEXT_CHARACTERS,
             rtl=language == "arabic",
             **_named(language),

@@ -1,98 +1,129 @@
 """The page of the studio: built, served, and mounted on an ASGI app."""
 
 import os
-import re
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
 
-from marsam.options import PaintOptions, RunOptions
-from marsam.recipes import Recipe
-from marsam.results import Painted
-from marsam.runs.eta import TimeEstimator
+from marsam.errors import MarsamError
 from marsam.runs.scheduler import Scheduler
-from marsam.studio import Studio
 from marsam.ui import theme
-from marsam.ui.i18n import ARABIC, ENGLISH
+from marsam.ui.blocks import Blocks
+from marsam.ui.i18n import ARABIC, ENGLISH, both
 from marsam.ui.updates import Update, merge
 from marsam.web import endpoints, render
 from marsam.web.describe import DescribeHandlers
 from marsam.web.downloads import DownloadHandlers
 from marsam.web.history import HistoryHandlers
 from marsam.web.layout import Components
+from marsam.web.links import read_link
+from marsam.web.many.handlers import ManyHandlers
 from marsam.web.paint import PaintHandlers
-from marsam.web.session import EXAMPLES_DIR, MAX_SESSIONS, Sessions, create_cache, example_run
+from marsam.web.session import EXAMPLES_DIR, Sessions, create_cache, example_run
 from marsam.web.strings import STRINGS
-from marsam.web.view import UNQUEUED, View, gallery_update
-
-MAX_QUEUED_REQUESTS = 64
-"""Requests that may wait in Gradio's queue; more are refused."""
-
-launch_options = partial(theme.launch_options, [EXAMPLES_DIR])
-"""Arguments with which the page must be launched or mounted."""
+from marsam.web.texts import TextHandlers
+from marsam.web.view import QUEUED, UNQUEUED, View
 
 
-def build(scheduler: Scheduler, *, offer_download: bool = True) -> gr.Blocks:
+def _read(*names: str) -> str:
+    files = [Path(__file__).parent / name for name in names]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def launch_options(page: Blocks) -> dict[str, Any]:
+    """Arguments with which the page must be launched or mounted."""
+    return theme.launch_options(
+        page,
+        [EXAMPLES_DIR],
+        css=_read("gallery.css", "many/many.css"),
+        script=_read("viewer.js", "notify.js", "many/many.js"),
+    )
+
+
+def build(
+    scheduler: Scheduler, *, offer_download: bool = True, phone_url: str | None = None
+) -> Blocks:
     """The page.
 
     Args:
         scheduler: runs the models; tests pass one with fake models.
         offer_download: whether visitors may download the full size models to this machine.
+        phone_url: where phones reach the page, if they can.
     """
     # Gradio has no other setting for it.
     os.environ["GRADIO_TEMP_DIR"] = str(create_cache(scheduler.journal.folder))
-    with gr.Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400)) as page:
+    page = Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400))
+    with page:
         endpoints.add_endpoints(scheduler)  # first, so that they get the names without a suffix
-        components = Components(scheduler.studio, offer_download=offer_download)
+        components = Components(
+            scheduler.studio, offer_download=offer_download, phone_url=phone_url
+        )
         view, sessions = View(components, scheduler), Sessions(scheduler)
-        describe = DescribeHandlers(view, sessions)
-        paint = PaintHandlers(view, sessions, describe)
-        PageHandlers(view, sessions, paint).connect(page)
-        describe.connect()
+        texts = TextHandlers(view, sessions)
+        paint = PaintHandlers(view, sessions, texts)
         paint.connect()
+        describe = DescribeHandlers(view, sessions)
+        describe.connect()
+        PageHandlers(view, sessions, paint, describe).connect(page)
+        texts.connect()
         HistoryHandlers(view, sessions).connect()
+        ManyHandlers(view, sessions).connect()
         if offer_download:  # a client could send the event of a button that is only hidden
             DownloadHandlers(view, sessions).connect()
-    page.queue(max_size=MAX_QUEUED_REQUESTS, api_open=False)
-    page.state_session_capacity = MAX_SESSIONS
+    page.start_queue()
     return page
 
 
 class PageHandlers:
     """Events of the page itself: it was opened, closed, or switched to the other language."""
 
-    def __init__(self, view: View, sessions: Sessions, paint: PaintHandlers) -> None:
-        self.view, self.sessions, self.paint = view, sessions, paint
+    def __init__(
+        self, view: View, sessions: Sessions, paint: PaintHandlers, describe: DescribeHandlers
+    ) -> None:
+        self.view, self.sessions, self.paint, self.describe = view, sessions, paint, describe
         self.components = view.components
 
     def connect(self, page: gr.Blocks) -> None:
         """Attach the handlers to their events."""
         parts, options = self.components, UNQUEUED | {"outputs": self.components.all}
-        client = [parts.client, parts.language]
+        client = [parts.client, parts.language, parts.link]
         page.load(self.load, client, js="() => window.marsam.load()", **options).then(
             self.paint.show_eta, parts.time_settings, [parts.expected], **UNQUEUED
-        ).then(None, js="() => window.marsam.ready()")
+        ).then(None, js="() => window.marsam.ready()").then(
+            self.paint.follow, None, self.paint.outputs, **QUEUED
+        ).then(self.describe.resume, None, parts.run, **QUEUED)
         page.unload(self.sessions.close)
         script = "(language) => window.marsam.setLanguage(language)"
         parts.language.input(self.set_language, [parts.language], js=script, **options)
 
-    def load(self, client: Any, language: str, request: gr.Request) -> Update:
-        """Show the client's last run, or the example to new clients.
+    def load(self, client: Any, language: str, fragment: Any, request: gr.Request) -> Update:
+        """Show what a link contains, or the visitor's last run, or the example to new ones.
 
-        ``client`` is the ID that the browser keeps; another value is ignored.
+        See :meth:`.recognise` for ``client``; ``fragment`` is that of the page's address.
         """
         view, parts, session = self.view, self.components, self.sessions.of(request)
-        if re.fullmatch("[0-9a-f]{32}", client or ""):
-            session.client = client
+        session.recognise(client)
         session.language = ARABIC if language == ARABIC else ENGLISH
         runs = view.journal.runs(session.client, limit=1)
-        session.load_run(runs[0] if runs else example_run(), example=not runs)
-        status = "" if runs else render.status_panel(STRINGS.html("example_shown"))
+        link, status = None, ""
+        try:
+            link = read_link(fragment)
+        except MarsamError as error:
+            status = render.status_panel(both(error))
+        if link is not None:
+            session.load_texts(link.texts, link.options)
+            status = render.status_panel(STRINGS.html("from_link"))
+        elif runs:
+            *rounds, latest = view.journal.rounds(session.client, runs[0].id)
+            session.load_run(latest, rounds=tuple(rounds))
+        else:
+            session.load_run(example_run(), example=True)
+            status = status or render.status_panel(STRINGS.html("example_shown"))
         return merge(
-            parts.labels(session.language),
+            parts.labels(session.language, view.studio),
             view.show_session(session),
             view.show_history(session),
             view.show_models(),
@@ -101,31 +132,21 @@ class PageHandlers:
 
     def set_language(self, language: str, request: gr.Request) -> Update:
         """Translate the page; its content stays."""
-        view, parts, session = self.view, self.components, self.sessions.of(request)
+        session = self.sessions.of(request)
         session.language = language
-        thumbnails = view.history_thumbnails(session)
-        update = merge(parts.labels(language), {parts.history: gallery_update(thumbnails)})
-        if any(not picture.blocked and picture.find() is None for picture in session.pictures):
-            return update  # deleted on another page: the gallery stays as it is
-        return merge(update, {parts.gallery: gallery_update(view.gallery_items(session))})
+        # What is printed and downloaded is in the reader's language, too.
+        labels = self.components.labels(language, self.view.studio)
+        return merge(labels, self.view.show_zip(session))
 
 
-def warm_up(studio: Studio, estimator: TimeEstimator) -> None:
-    """Load the models before the first request, and measure the time per picture if unknown."""
-    options = RunOptions(paint=PaintOptions(pictures=2, seed=0, steps=2, recipe=Recipe.DRAFT))
-    for event in studio.stream(EXAMPLES_DIR / "cat.png", options):
-        # The first picture includes the warm-up of the models; the second takes the usual time.
-        known = estimator.estimate(PaintOptions()) is not None
-        if isinstance(event, Painted) and event.picture.index == 1 and not known:
-            estimator.update(event.picture, event.seconds)
-
-
-def mount(app: Any, scheduler: Scheduler, *, offer_download: bool = True) -> None:
+def mount(
+    app: Any, scheduler: Scheduler, *, offer_download: bool = True, phone_url: str | None = None
+) -> None:
     """Add the page to an app, at its root; routes that the app already has come first.
 
-    ``offer_download`` is as in :func:`build`.
+    The arguments are those of :func:`build`.
     """
-    page = build(scheduler, offer_download=offer_download)
-    gr.mount_gradio_app(app, page, path="/", **launch_options())
+    page = build(scheduler, offer_download=offer_download, phone_url=phone_url)
+    gr.mount_gradio_app(app, page, path="/", **launch_options(page))
     # Before this is set, Gradio does not check the paths that a request names.
     page.has_launched = True

@@ -1,6 +1,6 @@
 """Parts of the page as HTML, in both languages and readable by a screen reader."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
@@ -8,20 +8,21 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
-from marsam.hub.catalog import MINI, SETS, STANDARD, Licence, model_of
+from marsam.errors import MarsamError, OptionError
+from marsam.hub.catalog import MINI, SETS, Licence, ModelSet, model_of
 from marsam.hub.locate import is_present
-from marsam.hub.selection import stage_name
+from marsam.hub.selection import split_sources, stage_name
 from marsam.journal.records import StoredPicture
-from marsam.notices import NoticeSentence
+from marsam.messages import InBothLanguages
 from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
+from marsam.styles import STYLES
 from marsam.ui.html import EMPTY, jpeg_data_url, macros, paragraph, progress
-from marsam.ui.i18n import Bilingual, both, duration, pictures
+from marsam.ui.i18n import ARABIC, ENGLISH, Bilingual, both, characters, duration, pictures
+from marsam.web.settings import BOXES
 from marsam.web.strings import STRINGS
-
-_MARKDOWN_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\[]"})
 
 
 def _time(seconds: float) -> Markup:
@@ -30,6 +31,9 @@ def _time(seconds: float) -> Markup:
     return Bilingual(f"{seconds:.1f} s", f"{seconds:.1f} ثانية").html
 
 
+LONG_ALT_TEXT = 125
+"""Characters from which some screen readers cut an alt text."""
+
 _part = macros(
     Path(__file__).with_name("render.html"),
     strings=STRINGS,
@@ -37,17 +41,20 @@ _part = macros(
     time=_time,
     progress=progress,
 )
-notices: Callable[[Sequence[NoticeSentence], bool], Markup] = partial(_part, "notices")
+notices: Callable[[Sequence[InBothLanguages], bool], Markup] = partial(_part, "notices")
 """Warnings about a text; the second value is whether the text in the other language was changed."""
-sent: Callable[[Prompt | None], Markup] = partial(_part, "sent")
-"""The English prompt for the painter, its Arabic translation, and the tokens it has."""
 results: Callable[[Sequence[StoredPicture]], Markup] = partial(_part, "results")
 """One line for each new picture: its seed, and how well it matches the prompt."""
 
 
-def full_models_downloaded() -> bool:
-    """Whether every model of the full size set is on this machine."""
-    return all(is_present(model) for model in STANDARD.models)
+def sent(prompt: Prompt | None) -> Markup:
+    """The prompt for the painter, its translation into the other language, and its tokens."""
+    return _part("sent", prompt, STYLES.get(prompt.style) if prompt else None)
+
+
+def is_downloaded(one: ModelSet) -> bool:
+    """Whether every model of a set is on this machine."""
+    return all(is_present(model) for model in one.models)
 
 
 def summary_line(studio: Studio, estimator: TimeEstimator, models_reason: str) -> Markup:
@@ -66,10 +73,12 @@ def summary_line(studio: Studio, estimator: TimeEstimator, models_reason: str) -
 def about(studio: Studio, estimator: TimeEstimator) -> Markup:
     """The models with their licences, the times, and what the mini models know."""
     names = {stage: getattr(studio, stage).name for stage in ("captioner", "translator", "painter")}
-    models = [(stage, name, _licence(studio, stage, name)) for stage, name in names.items()]
+    parts = [(stage, one) for stage, name in names.items() for one in split_sources(name)]
+    models = [(stage, one, _licence(one)) for stage, one in parts]
     times, device, reason, things = estimator.seconds_per_picture(), studio.device, None, None
     if device is not None:
-        known = STRINGS.get(f"reason_{device.kind}_{device.dtype}") or STRINGS[f"on_{device.kind}"]
+        keys = (f"reason_{device.kind}_{device.dtype}", f"reason_{device.kind}")
+        known = next((STRINGS[k] for k in keys if k in STRINGS), STRINGS[f"on_{device.kind}"])
         reason = Bilingual(device.reason, known.ar)
     if studio.models == MINI.name:
         english, arabic = zip(*(line.split("\t") for line in known_things()), strict=True)
@@ -77,11 +86,9 @@ def about(studio: Studio, estimator: TimeEstimator) -> Markup:
     return _part("about", models, times.items(), reason, things)
 
 
-def _licence(studio: Studio, stage: str, name: str) -> Licence | None:
-    model, chosen = model_of(name), SETS.get(studio.models)
-    # A custom model may replace one of the set's.
-    if chosen and stage_name(chosen, own := getattr(chosen, stage)) == name:
-        model = own
+def _licence(name: str) -> Licence | None:
+    bundled = (model for model in MINI.models if stage_name(model) == name)
+    model = model_of(name) or next(bundled, None)
     return model.licence if model else None
 
 
@@ -92,28 +99,34 @@ def known_things() -> tuple[str, ...]:
     return tuple(file.read_text(encoding="utf-8").splitlines())
 
 
-def offer() -> Markup:
-    """What the full size models are for, and their size."""
-    gigabytes = sum(model.gigabytes for model in STANDARD.parts)
-    return paragraph(STRINGS.html("offer", f"{gigabytes:.1f}"))
+def offered_set(one: ModelSet, language: str) -> str:
+    """A set in one line: what it is for, its size and what its licences demand."""
+    arabic = language == ARABIC
+    size = STRINGS.text("set_size", language, f"{one.gigabytes:.1f}")
+    terms = one.strictest.ar if arabic else one.strictest.en
+    facts = [one.description.ar if arabic else one.description.en, size, terms]
+    return f"{one.name}: {' · '.join(facts)}"
 
 
-def alt_text(english: str, arabic: str) -> Markup:
-    """Buttons that copy the captions as plain text, HTML or Markdown."""
-    image = Markup('<img src="" alt="{}" lang="{}" dir="{}">')
-    captions = {
-        name: {
-            STRINGS.html("copy_text"): text,
-            "HTML": str(image.format(text, language, direction)),
-            "Markdown": f"![{text.translate(_MARKDOWN_ESCAPES)}]()",
-        }
-        for name, text, language, direction in (
-            ("english", english, "en", "ltr"),
-            ("arabic", arabic, "ar", "rtl"),
-        )
-        if text
-    }
-    return _part("alt_text", captions) if captions else EMPTY
+def alt_text(texts: Mapping[str, str], file_name: str = "") -> Markup:
+    """Buttons that copy the text boxes as plain text, HTML or Markdown; none for an empty one.
+
+    Args:
+        texts: by language.
+        file_name: of the picture, for the copied HTML and Markdown.
+    """
+    names = {ENGLISH: "english", ARABIC: "arabic"}
+    lengths = [
+        (names[language], characters(len(text.strip())).html, len(text.strip()) > LONG_ALT_TEXT)
+        for language, text in texts.items()
+        if text.strip()
+    ]
+    return _part("alt_text", lengths, LONG_ALT_TEXT, file_name) if lengths else EMPTY
+
+
+def copy_link(fragment: str) -> Markup:
+    """The button that copies a link to this page, with a fragment."""
+    return _part("copy_link", fragment)
 
 
 def status_panel(
@@ -122,6 +135,7 @@ def status_panel(
     preview: Image.Image | None = None,
     share: float | None = None,
     remaining: float | None = None,
+    title: str = "",
 ) -> Markup:
     """The state of the work.
 
@@ -130,10 +144,12 @@ def status_panel(
         preview: the unfinished picture.
         share: how much is done, 0 to 1; shown as a progress bar.
         remaining: seconds.
+        title: for the title of the tab, such as 3/10; while it stays the same, a screen reader
+            announces nothing new.
     """
     image = preview and jpeg_data_url(preview, quality=80)
     time = remaining and duration(remaining, genitive=True)
-    return _part("status", line, image, share, time)
+    return _part("status", line, image, share, time, title)
 
 
 def expected_time(seconds: float | None, count: int) -> Markup:
@@ -150,3 +166,10 @@ def picture_caption(picture: StoredPicture, prompt: Prompt | None, language: str
     caption = prompt.texts[language] if prompt else ""
     seed = STRINGS.text("seed_of", language, picture.seed)
     return f"{caption} · {seed}" if caption else seed
+
+
+def about_box(error: MarsamError, sentence: Markup) -> Markup:
+    """A sentence about an error; the page marks the box whose value is wrong."""
+    if isinstance(error, OptionError) and (box := BOXES.get(error.option)):
+        return Markup('<output for="{}">{}</output>').format(box, sentence)
+    return sentence

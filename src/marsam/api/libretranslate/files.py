@@ -17,6 +17,7 @@ from marsam.api.libretranslate.languages import AUTO, MAX_CHARACTERS, detected, 
 from marsam.api.responses import LibreTranslateErrorBody, errors
 from marsam.errors import OptionError, RunMissing
 from marsam.studio import Studio
+from marsam.text.markup import visible_text
 
 MAX_FILES, KEEP_S = 100, 3600.0
 """Translated files that are kept in memory, and for how long."""
@@ -88,14 +89,19 @@ async def translate_file(
     """At most 100,000 characters."""
     ending = PurePath(file.filename or "").suffix.lower()
     if ending not in ENDINGS:
-        raise OptionError(f"file must end in {', '.join(ENDINGS)} (got {ending[:20]!r}).")
+        raise OptionError(
+            "file must end in {endings} (got {ending!r}).",
+            endings=", ".join(ENDINGS),
+            ending=ending[:20],
+        )
     text = _decoded(await file.read(4 * MAX_CHARACTERS + 1))
     is_html = ENDINGS[ending] == "text/html"
 
     def translate(studio: Studio) -> str:
         translator, into = studio.translator, language_of(target)
         known = translator.targets() if source == AUTO else ()
-        found = detected(text, known)[0] if source == AUTO else language_of(source)
+        shown = visible_text(text) if is_html else text
+        found = detected(shown, known)[0] if source == AUTO else language_of(source)
         return translate_documents(translator, [(text, found)], into, is_html=is_html)[0]
 
     translated = await service.with_models(client, translate)
@@ -131,7 +137,7 @@ def _decoded(data: bytes) -> str:
     except UnicodeDecodeError as error:
         raise OptionError("file must be text in UTF-8.") from error
     if len(text) > MAX_CHARACTERS:
-        raise OptionError(f"file must have at most {MAX_CHARACTERS} characters.")
+        raise OptionError("file must have at most {limit} characters.", limit=MAX_CHARACTERS)
     return text
 
 

@@ -13,16 +13,8 @@ from marsam.api.libretranslate.bodies import FORMS, read_body, request_body
 from marsam.api.libretranslate.documents import ENDINGS
 from marsam.api.responses import LibreTranslateErrorBody, errors
 from marsam.errors import LanguageError
-from marsam.options import MAX_TEXT_CHARACTERS
-from marsam.text.languages import (
-    ARABIC,
-    ENGLISH,
-    Language,
-    known_language,
-    language,
-    languages,
-    script_of,
-)
+from marsam.text.detection import detect
+from marsam.text.languages import ARABIC, ENGLISH, Language, known_language, language, languages
 
 AUTO = "auto"
 MAX_CHARACTERS = 100_000
@@ -36,8 +28,6 @@ OTHER_CODES = {
 }
 """Codes of LibreTranslate's earlier versions, and regions that mean a script."""
 _REGION = re.compile(r"[-_]([a-zA-Z]{2}|\d{3})$")
-Detection = tuple[Language, float]
-"""A language and how sure it is, in percent."""
 
 router = APIRouter(responses=errors(422, 503, 507, body=LibreTranslateErrorBody))
 
@@ -54,8 +44,8 @@ class DetectedLanguage(BaseModel):
     """A detected language."""
 
     confidence: float = Field(
-        description="Percent: 100 if no other language has this script, 50 for English and Arabic "
-        "by their scripts, 0 for a text without letters."
+        description="Percent: 100 if no other language has this script; 0, with `en`, if the "
+        "text is too short or in none of the languages."
     )
     language: str = Field(description="BCP 47 tag.", examples=["en"])
 
@@ -106,37 +96,22 @@ def language_of(code: str) -> Language:
     return known_language(without_region) or language(code)
 
 
-def detect(text: str, known: Collection[str]) -> list[Detection]:
-    """The languages that a text may be in, as far as its script tells, the surest first.
+def detected(text: str, known: Collection[str]) -> tuple[Language, float]:
+    """The language of a text, and how sure it is in percent.
 
-    ``known`` has the codes of the translator's languages. English stands for a text without
-    letters; the list is empty for a script that none of the languages has.
+    Raises:
+        LanguageError: when it is none that the translator knows, or cannot be told.
     """
-    text = text[:MAX_TEXT_CHARACTERS]
-    script = script_of(text)
-    if script is None:
-        return [(ENGLISH, 0.0)]
-    letters = (letter for letter in text if script_of(letter) in (script, "Jpan"))
-    sample = next(letters, "")
-    fitting = [one for one in languages() if sample and one.matches_script(sample)]
-    if len(fitting) == 1:
-        return [(fitting[0], 100.0)]
-    here = [one for one in fitting if one.code in known]
-    likely = [one for one in here if one in (ARABIC, ENGLISH)] or here
-    if len(likely) == 1:
-        return [(likely[0], 50.0)]
-    return [(one, round(100 / len(here), 1)) for one in here]
-
-
-def detected(text: str, known: Collection[str]) -> Detection:
-    """The language of a text; LanguageError when the script does not tell."""
     found = detect(text, known)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise LanguageError("The translator knows no language in the script of this text.")
-    tags = ", ".join(one.tag for one, _ in found[:5])
-    raise LanguageError(f"The script does not tell the language; name the source, such as {tags}.")
+    if found.shares and found.shares[0][0] == found.best:
+        return found.shares[0]
+    if found.best is None:
+        raise LanguageError("The language of this text is not clear; name the source.")
+    raise LanguageError(
+        "This text seems to be in {language}, which the translator does not know; if it is not, "
+        "name the source.",
+        language=found.best,
+    )
 
 
 @router.get("/languages", summary="List languages")
@@ -161,14 +136,13 @@ def list_languages(service: ServiceDep) -> list[LanguageView]:
 async def detect_language(
     request: Request, service: ServiceDep, client: ClientDep
 ) -> list[DetectedLanguage]:
-    """By the script alone: other languages in Latin or Arabic script are not told apart."""
+    """Only the translator's languages are named; a text in another one gets a low confidence."""
     body = await read_body(request, DetectRequest)
     text = body.q if isinstance(body.q, str) else "\n".join(body.q)
     known = await service.with_models(client, lambda studio: studio.translator.targets())
     found = await anyio.to_thread.run_sync(detect, text, known)
-    if not found:
-        raise LanguageError("The translator knows no language in the script of this text.")
-    return [DetectedLanguage(confidence=sure, language=one.tag) for one, sure in found]
+    shares = found.shares or ((ENGLISH, 0.0),)
+    return [DetectedLanguage(confidence=sure, language=one.tag) for one, sure in shares]
 
 
 @router.get("/frontend/settings", summary="Get settings for frontends")

@@ -3,10 +3,11 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep
 from marsam.api.fields import LanguageName
+from marsam.api.ignored import MAX_TOLD_NAMES, set_fields
 from marsam.api.libretranslate.bodies import FORMS, read_body, request_body
 from marsam.api.libretranslate.documents import translate_documents
 from marsam.api.libretranslate.languages import (
@@ -19,23 +20,31 @@ from marsam.api.libretranslate.languages import (
 from marsam.api.responses import LibreTranslateErrorBody, errors
 from marsam.errors import OptionError
 from marsam.studio import Studio
-from marsam.text.markup import html_parts
+from marsam.text.markup import visible_text
 
 MAX_TEXTS = 50
+KEYS = ("api_key", "secret")
+"""Fields by which a client shows that it may ask."""
 
 router = APIRouter()
 
 
 class TranslateRequest(BaseModel, use_attribute_docstrings=True):
-    """Body of a LibreTranslate-compatible request."""
+    """Body of a LibreTranslate-compatible request.
+
+    Other fields have no effect; `ignored` in the response names them.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     q: str | list[str] = Field(examples=["two fish"])
     """Text to translate, or a list of at most 50 texts; 100,000 characters in all."""
     source: str = Field(max_length=100, examples=["en"])
-    """Code as in `/languages`, name or NLLB code; `auto` detects the language by its script."""
+    """Code as in `/languages`, name or NLLB code; `auto` detects the language, as
+    `/detect` does, and is refused for languages that the translator does not know."""
     target: LanguageName
     format: Literal["text", "html"] | None = None
-    """`text` (default), or `html`: the texts between tags are translated.
+    """`text` (default), or `html`: a sentence with links and the like in it is translated whole.
 
     Scripts, styles, code, and what has `translate="no"` stay as they are.
     """
@@ -52,6 +61,9 @@ class TranslateResponse(BaseModel):
     )
     alternatives: list[str | list[str]] | None = Field(
         default=None, description="Always empty; only if they were asked for."
+    )
+    ignored: list[str] | None = Field(
+        default=None, description="Names of fields that were sent and have no effect, if any."
     )
 
 
@@ -70,9 +82,15 @@ async def translate(request: Request, service: ServiceDep, client: ClientDep) ->
     body = await read_body(request, TranslateRequest)
     texts = [body.q] if isinstance(body.q, str) else body.q
     if len(texts) > MAX_TEXTS:
-        raise OptionError(f"q must have at most {MAX_TEXTS} texts (got {len(texts)}).")
+        raise OptionError(
+            "q must have at most {limit} texts (got {number}).", limit=MAX_TEXTS, number=len(texts)
+        )
     if (length := sum(map(len, texts))) > MAX_CHARACTERS:
-        raise OptionError(f"q must have at most {MAX_CHARACTERS} characters (got {length}).")
+        raise OptionError(
+            "q must have at most {limit} characters (got {length}).",
+            limit=MAX_CHARACTERS,
+            length=length,
+        )
     return await service.with_models(client, lambda studio: _translate(studio, body, texts))
 
 
@@ -80,7 +98,7 @@ def _translate(studio: Studio, body: TranslateRequest, texts: list[str]) -> Tran
     target, is_html = language_of(body.target), body.format == "html"
     if body.source == AUTO:
         known = studio.translator.targets()
-        found = [detected(_visible(text, is_html=is_html), known) for text in texts]
+        found = [detected(visible_text(text) if is_html else text, known) for text in texts]
     else:
         found = [(language_of(body.source), 100.0)] * len(texts)
     documents = [(text, source) for text, (source, _) in zip(texts, found, strict=True)]
@@ -92,8 +110,5 @@ def _translate(studio: Studio, body: TranslateRequest, texts: list[str]) -> Tran
         response.detectedLanguage = said if is_list else said[0]
     if body.alternatives:
         response.alternatives = [[] for _ in texts] if is_list else []
+    response.ignored = set_fields(body.model_extra or {}, KEYS)[:MAX_TOLD_NAMES] or None
     return response
-
-
-def _visible(text: str, *, is_html: bool) -> str:
-    return " ".join(part.text or "" for part in html_parts(text)) if is_html else text

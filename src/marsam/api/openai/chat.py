@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep, decode_base64_image
+from marsam.api.ignored import IGNORED, MAX_TOLD_NAMES, set_fields
 from marsam.api.openai.events import event, event_stream
 from marsam.api.responses import OpenAIErrorBody, errors
 from marsam.errors import OptionError, PictureError
@@ -23,20 +24,30 @@ PICTURE_WANTED = (
     "This server describes pictures and does not chat; send one picture in the last message."
 )
 
+_NO_DIFFERENCE = {
+    *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention"),
+    *("safety_identifier", "service_tier", "store", "user", "verbosity"),
+}
+"""Fields that change no answer of a captioner."""
+
 router = APIRouter(prefix="/chat", responses=errors(503, 507, body=OpenAIErrorBody))
 
 
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
-    include_usage: bool | None = Field(default=None, description="End with a chunk of `usage`.")
+    include_usage: bool | None = Field(
+        default=None, description="End with a chunk of `usage`, which is null."
+    )
 
 
 class ChatRequest(BaseModel, use_attribute_docstrings=True):
     """Body of an OpenAI-compatible chat request.
 
-    The fields that steer the sampling of text, and `model`, have no effect.
+    Other fields, such as `temperature`, have no effect; `ignored` in the response names them.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     messages: list[dict[str, Any]] = Field(
         max_length=MAX_MESSAGES,
@@ -68,6 +79,16 @@ class ChatRequest(BaseModel, use_attribute_docstrings=True):
     """Must be of type `text`."""
     logprobs: bool | None = None
     """Must be false."""
+    model: str | None = None
+    """Has no effect: there is one captioner."""
+
+    def ignored(self, captioner: str) -> list[str]:
+        """The names of what has no effect here, and would have with OpenAI."""
+        told = ["model"] if self.model not in (None, captioner) else []
+        last = max(i for i, one in enumerate(self.messages) if one.get("role") == "user")
+        told += [f"messages.{i}" for i in range(len(self.messages)) if i != last]
+        told += set_fields(self.model_extra or {}, _NO_DIFFERENCE)
+        return told[:MAX_TOLD_NAMES]
 
 
 class ChatMessage(BaseModel):
@@ -87,14 +108,6 @@ class Choice(BaseModel):
     finish_reason: Literal["stop"] = Field(default="stop", description="Always `stop`.")
 
 
-class ChatUsage(BaseModel):
-    """Tokens, which are not counted."""
-
-    prompt_tokens: int = Field(default=0, description="Always 0.")
-    completion_tokens: int = Field(default=0, description="Always 0.")
-    total_tokens: int = Field(default=0, description="Always 0.")
-
-
 class ChatResponse(BaseModel):
     """An answer."""
 
@@ -105,7 +118,7 @@ class ChatResponse(BaseModel):
     created: int = Field(description="Unix time, in seconds.")
     model: str = Field(description="Name of the captioner.")
     choices: list[Choice] = Field(description="The only answer.")
-    usage: ChatUsage = Field(description="Tokens, which are not counted.")
+    ignored: list[str] = IGNORED
 
 
 @router.post(
@@ -119,7 +132,8 @@ async def complete(
 ) -> ChatResponse | StreamingResponse:
     """For OpenAI's clients: a caption, in Arabic if the question is in Arabic script.
 
-    Everything but one picture with a question is refused.
+    Only one picture with a question is accepted; earlier messages are not read. There is no
+    `usage`: the captioner reads pictures and no text.
     """
     _require_supported(body)
     url, text = _picture_and_text(body.messages)
@@ -131,12 +145,13 @@ async def complete(
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "created": int(time.time()),
         "model": name,
+        "ignored": body.ignored(name),
     }
     if body.stream:
         with_usage = bool(body.stream_options and body.stream_options.include_usage)
         return event_stream(_chunks(answer, content, with_usage=with_usage))
     choices = [Choice(message=ChatMessage(content=content))]
-    return ChatResponse(**answer, choices=choices, usage=ChatUsage())
+    return ChatResponse(**answer, choices=choices)
 
 
 def _require_supported(body: ChatRequest) -> None:
@@ -202,5 +217,5 @@ async def _chunks(answer: dict[str, Any], content: str, *, with_usage: bool) -> 
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         yield event(common | {"choices": [choice]})
     if with_usage:
-        yield event(common | {"choices": [], "usage": ChatUsage().model_dump()})
+        yield event(common | {"choices": [], "usage": None})
     yield "data: [DONE]\n\n"

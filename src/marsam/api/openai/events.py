@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from marsam.api.responses import OpenAIErrorBody, status_of
 from marsam.errors import MarsamError, public_message_of
+from marsam.messages import in_language
 
 KEEP_ALIVE = ": waiting\n\n"
 """A comment, so that no proxy takes the connection for dead."""
@@ -25,9 +26,8 @@ def event(data: dict[str, Any]) -> str:
     return f"{kind}data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def error_event(error: MarsamError) -> str:
-    """The event that ends a stream after an error."""
-    body = OpenAIErrorBody(
-        code=error.code, message=public_message_of(error), request_id="", status=status_of(error)
-    )
+def error_event(error: MarsamError, language: str) -> str:
+    """The event that ends a stream after an error, in the language of the reader."""
+    message = in_language(public_message_of(error), language)
+    body = OpenAIErrorBody(code=error.code, message=message, request_id="", status=status_of(error))
     return event({"type": "error", "error": body.error.model_dump()})

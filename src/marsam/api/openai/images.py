@@ -1,4 +1,4 @@
-"""Images from text, at once or as a stream of events; editing is refused."""
+"""Images from text, at once or as a stream of events."""
 
 import base64
 import time
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import anyio.to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import (
@@ -20,10 +21,12 @@ from marsam.api.dependencies import (
     renamed_options,
     visible_pictures,
 )
-from marsam.api.fields import LongText, Seed
+from marsam.api.fields import LongText, Seed, StyleName
+from marsam.api.ignored import IGNORED
 from marsam.api.openai.encoding import Format, encode_picture, encode_preview
 from marsam.api.openai.events import KEEP_ALIVE, error_event, event, event_stream
 from marsam.api.pictures import picture_link
+from marsam.api.reader_language import reader_language
 from marsam.api.responses import OpenAIErrorBody, errors
 from marsam.errors import Cancelled, MarsamError, OptionError, PromptError, RetryLater
 from marsam.imaging.metadata import read_record
@@ -33,6 +36,7 @@ from marsam.recipes import Recipe
 from marsam.results import Previewed
 from marsam.runs.execution import RunEnded
 from marsam.stages.protocols import Painter
+from marsam.styles import NO_STYLE
 
 Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
 RECIPES: dict[Quality | None, Recipe] = {
@@ -44,6 +48,7 @@ RECIPES: dict[Quality | None, Recipe] = {
 }
 """Presets by quality; all others are balanced."""
 QUALITIES = {Recipe.DRAFT: "low", Recipe.BALANCED: "medium", Recipe.FAITHFUL: "high"}
+OPENAI_STYLES = ("vivid", "natural")
 KEEP_ALIVE_S = 15.0
 
 router = APIRouter(prefix="/images", responses=errors(409, 503, 504, 507, body=OpenAIErrorBody))
@@ -52,8 +57,8 @@ router = APIRouter(prefix="/images", responses=errors(409, 503, 504, 507, body=O
 class ImageRequest(BaseModel, use_attribute_docstrings=True):
     """Body of an OpenAI-compatible image request; null is the same as nothing.
 
-    Fields that OpenAI does not have are refused, `seed` excepted. `model`, `style`, `moderation`,
-    `user` and `safety_identifier` have no effect.
+    Fields that OpenAI does not have are refused, `seed` excepted. `model`, `moderation` and the
+    styles of OpenAI have no effect; `ignored` in the response names them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -83,14 +88,20 @@ class ImageRequest(BaseModel, use_attribute_docstrings=True):
     seed: Seed = None
     model: str | None = None
     """Has no effect."""
-    style: str | None = None
-    """Has no effect."""
+    style: StyleName | None = None
+    """A style of `/v1/runs`; `vivid` and `natural` have no effect."""
     moderation: str | None = None
     """Has no effect."""
     user: str | None = None
     """Has no effect."""
     safety_identifier: str | None = None
     """Has no effect."""
+
+    def ignored(self, painter: str) -> list[str]:
+        """The names of fields that would have made a difference with OpenAI."""
+        told = ["model"] if self.model not in (None, painter) else []
+        told += ["style"] if self.style in OPENAI_STYLES else []
+        return told + (["moderation"] if self.moderation not in (None, "auto") else [])
 
     @property
     def format(self) -> Format:
@@ -119,6 +130,7 @@ class ImageRequest(BaseModel, use_attribute_docstrings=True):
                 pictures=1 if self.n is None else self.n,
                 seed=self.seed,
                 recipe=recipe,
+                style=NO_STYLE if self.style in (None, *OPENAI_STYLES) else self.style,
                 width=width,
                 height=height,
                 preview_every=every,
@@ -159,6 +171,7 @@ class ImageResponse(BaseModel):
     quality: str = Field(description="`low`, `medium` or `high`, by the preset.")
     size: str = Field(description="Width and height in pixels.", examples=["512x512"])
     usage: Usage = Field(description="Tokens of the prompt.")
+    ignored: list[str] = IGNORED
 
 
 @router.post(
@@ -177,9 +190,26 @@ async def generate(
     `image_generation.partial_image`.
     """
     options = body.options(service.scheduler.studio.painter)
-    run = await service.start(request, options, prompt=body.prompt)
+    return await paint_images(body, service, request, options, prompt=body.prompt)
+
+
+async def paint_images(
+    body: ImageRequest,
+    service: RunService,
+    request: Request,
+    options: PaintOptions,
+    *,
+    prompt: str | None = None,
+    image: Image.Image | None = None,
+    kind: str = "image_generation",
+) -> ImageResponse | StreamingResponse:
+    """Execute a run, and return its images as a request wants them.
+
+    ``kind`` is what the types of the events of a stream begin with.
+    """
+    run = await service.start(request, options, prompt=prompt, image=image)
     if body.stream:
-        return event_stream(_events(service, run, body))
+        return event_stream(_events(service, run, body, kind, reader_language(request)))
     run = await service.finish(request, run.id)
     pictures = visible_pictures(run)
     links = [
@@ -188,14 +218,14 @@ async def generate(
         if body.response_format == "url"
     ]
     origin = f"{request.base_url.scheme}://{request.base_url.netloc}"
-    prompt = run.prompt.for_painter if run.prompt else body.prompt
+    painted = run.prompt.for_painter if run.prompt else body.prompt
 
     def respond() -> ImageResponse:
         images = (
-            [GeneratedImage(url=origin + link, revised_prompt=prompt) for link in links]
+            [GeneratedImage(url=origin + link, revised_prompt=painted) for link in links]
             if body.response_format == "url"
             else [
-                GeneratedImage(b64_json=_file(picture, body), revised_prompt=prompt)
+                GeneratedImage(b64_json=_file(picture, body), revised_prompt=painted)
                 for picture in pictures
             ]
         )
@@ -206,22 +236,15 @@ async def generate(
             quality=QUALITIES[options.recipe],
             size=_size(pictures[0]) if pictures else body.size or "auto",
             usage=_usage(run),
+            ignored=body.ignored(service.scheduler.studio.painter.name),
         )
 
     return await anyio.to_thread.run_sync(respond)
 
 
-@router.post("/edits", summary="Refuse to edit an image")
-@router.post("/variations", summary="Refuse to vary an image")
-def edit() -> None:
-    """Always refused."""
-    raise OptionError(
-        "This server does not paint from images yet; use /v1/images/generations, or /v1/runs, "
-        "which paints new images from the caption of yours."
-    )
-
-
-async def _events(service: RunService, run: Run, body: ImageRequest) -> AsyncGenerator[str]:
+async def _events(
+    service: RunService, run: Run, body: ImageRequest, kind: str, language: str
+) -> AsyncGenerator[str]:
     """The events of a run: finished images come from the journal, so that none is missed."""
     recipe = run.options.paint.recipe if run.options else Recipe.BALANCED
     common = {
@@ -229,7 +252,9 @@ async def _events(service: RunService, run: Run, body: ImageRequest) -> AsyncGen
         "background": "opaque",
         "output_format": body.format,
         "quality": QUALITIES[recipe],
+        "ignored": body.ignored(service.scheduler.studio.painter.name),
     }
+    completed = common | {"type": f"{kind}.completed"}
     sent, shown, last = 0, Counter[int](), time.monotonic()
     async with aclosing(service.follow(run.id)) as events:
         async for happened in events:
@@ -238,7 +263,7 @@ async def _events(service: RunService, run: Run, body: ImageRequest) -> AsyncGen
                 if image is None or index < sent or shown[index] == body.partial_images:
                     continue
                 data = common | {
-                    "type": "image_generation.partial_image",
+                    "type": f"{kind}.partial_image",
                     "partial_image_index": shown[index],
                     "b64_json": _base64(encode_preview(image, body.format)),
                     "size": "{}x{}".format(*image.size),
@@ -252,20 +277,19 @@ async def _events(service: RunService, run: Run, body: ImageRequest) -> AsyncGen
                 sent += 1
                 if not picture.blocked:
                     yield event(
-                        await anyio.to_thread.run_sync(_completed, picture, run, body, common)
+                        await anyio.to_thread.run_sync(_completed, picture, run, body, completed)
                     )
             last = time.monotonic()
             if happened is None:
                 yield KEEP_ALIVE
             elif isinstance(happened, RunEnded) and (error := _failure(happened, run)):
-                yield error_event(error)
+                yield error_event(error, language)
 
 
 def _completed(
     picture: StoredPicture, run: Run, body: ImageRequest, common: dict[str, Any]
 ) -> dict[str, Any]:
     return common | {
-        "type": "image_generation.completed",
         "b64_json": _file(picture, body),
         "size": _size(picture),
         "usage": _usage(run).model_dump(),

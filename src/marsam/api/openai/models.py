@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, HTTPException, Path
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from marsam.api.dependencies import ServiceDep
 from marsam.api.responses import OpenAIErrorBody, errors
+from marsam.messages import Message
 
 router = APIRouter(prefix="/models")
 
@@ -44,4 +44,5 @@ def get_model(
     for model in list_models(service).data:
         if model.id == model_id:
             return model
-    raise HTTPException(404, f"There is no model {model_id[:100]!r}; /v1/models lists them")
+    sentence = Message("There is no model {name!r}; /v1/models lists them.", name=model_id[:100])
+    raise HTTPException(404, sentence)

@@ -14,7 +14,9 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import ClientDep, ServiceDep
+from marsam.api.reader_language import ReaderLanguage
 from marsam.journal.records import Run
+from marsam.messages import Message, in_language
 from marsam.results import Painted, Previewed
 from marsam.runs.execution import RunEvent
 from marsam.runs.scheduler import Scheduler
@@ -120,9 +122,10 @@ def get_progress(
     board: BoardDep,
     service: ServiceDep,
     client: ClientDep,
+    language: ReaderLanguage,
     skip_current_image: Annotated[bool, Query(description="Leave out the preview.")] = False,
 ) -> Progress:
-    """Of the images that this client asked for with `txt2img`."""
+    """Of the images that this client asked for with `txt2img` or `img2img`."""
     runs = board.of(client)
     if not runs:
         return Progress(state=ProgressState())
@@ -132,6 +135,7 @@ def get_progress(
         elapsed = time.monotonic() - run.started
         left = elapsed / run.fraction - elapsed
     position = service.scheduler.queue_position(run.run_id)
+    waiting = Message("Position {position} in the queue", position=position)
     preview = None if skip_current_image else run.preview
     return Progress(
         progress=round(run.fraction, 4),
@@ -147,13 +151,13 @@ def get_progress(
             sampling_steps=latest.steps if latest else 0,
         ),
         current_image=_base64_png(preview) if preview else None,
-        textinfo=f"Position {position} in the queue" if position else None,
+        textinfo=in_language(waiting, language) if position else None,
     )
 
 
 @router.post("/interrupt", summary="Stop generating")
 def interrupt(board: BoardDep, service: ServiceDep, client: ClientDep) -> None:
-    """Stop what this client asked for with `txt2img`, which returns the finished images."""
+    """Stop what this client asked for; `txt2img` or `img2img` returns the finished images."""
     for run in board.of(client):
         run.interrupted = True
         service.scheduler.cancel(run.run_id)

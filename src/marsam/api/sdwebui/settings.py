@@ -7,17 +7,17 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from marsam.api.dependencies import ServiceDep
+from marsam.api.ignored import MAX_TOLD_NAMES
 from marsam.errors import OptionError
 from marsam.imaging.metadata import SAMPLERS
 from marsam.recipes import Recipe
 from marsam.stages.protocols import Painter
+from marsam.styles import STYLES, in_style
 
 SAMPLER_NAMES = SAMPLERS | {"LCM": "LCM"}
 """Samplers of the web UI by scheduler, as the metadata of pictures name them."""
 PREVIEW_EVERY = 10
 """Steps between two previews, as that program's default is."""
-MAX_TOLD_NAMES = 20
-"""Names of fields without effect that an answer repeats, at most."""
 
 router = APIRouter()
 
@@ -81,6 +81,18 @@ class Upscaler(BaseModel):
     scale: float | None = Field(default=None, description="Factor.")
 
 
+class PromptStyle(BaseModel):
+    """A style, as the web UI has it."""
+
+    name: str = Field(description="Name.", examples=["watercolour"])
+    prompt: str = Field(
+        description="What becomes of a prompt.", examples=["a watercolor painting of {prompt}"]
+    )
+    negative_prompt: str = Field(
+        description="Added to the negative prompt.", examples=["photograph"]
+    )
+
+
 def samplers_of(painter: Painter) -> dict[str, Recipe]:
     """The preset of each sampler, by the sampler's name in the web UI.
 
@@ -98,7 +110,11 @@ def require_model(name: str, painter: Painter) -> None:
     plain = re.sub(r"\.(safetensors|ckpt)$", "", re.sub(r" \[\w+\]$", "", name.strip()))
     known = {painter.name.casefold(), painter.name.rpartition("/")[2].casefold()}
     if plain.casefold() not in known:
-        raise OptionError(f"There is no model {name[:100]!r} here; the only one is {painter.name}.")
+        raise OptionError(
+            "There is no model {name!r} here; the only one is {painter}.",
+            name=name[:100],
+            painter=painter.name,
+        )
 
 
 @router.get("/options", summary="Get options")
@@ -161,12 +177,22 @@ def get_flags() -> dict[str, bool]:
     return {"api": True}
 
 
+@router.get("/prompt-styles", summary="List prompt styles")
+def list_prompt_styles(service: ServiceDep) -> list[PromptStyle]:
+    """The styles, of which `styles` of a request can name one; none if the painter knows none."""
+    if not service.scheduler.studio.painter.sampling(Recipe.BALANCED).styles:
+        return []
+    return [
+        PromptStyle(name=key, prompt=in_style("{prompt}", key), negative_prompt=style.negative)
+        for key, style in STYLES.items()
+    ]
+
+
 @router.get("/latent-upscale-modes", summary="List latent upscale modes")
 @router.get("/sd-vae", summary="List VAEs")
 @router.get("/loras", summary="List LoRAs")
 @router.get("/hypernetworks", summary="List hypernetworks")
 @router.get("/face-restorers", summary="List face restorers")
-@router.get("/prompt-styles", summary="List prompt styles")
 @router.get("/extensions", summary="List extensions")
 @router.get("/script-info", summary="List scripts in detail")
 def list_nothing() -> list[str]:

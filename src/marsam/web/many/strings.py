@@ -1,0 +1,95 @@
+"""The text of the tab for many pictures, in both languages side by side."""
+
+from marsam.batch import contact_sheet
+from marsam.ui.i18n import Bilingual, Strings, pictures
+
+STRINGS = Strings(
+    contact_sheet.STRINGS,
+    # Adding pictures.
+    drop=Bilingual("Drop pictures or a folder here", "اسحب صورًا أو مجلدًا إلى هنا"),
+    choose=Bilingual("Choose pictures", "اختيار صور"),
+    choose_folder=Bilingual("Choose a folder", "اختيار مجلد"),
+    about=Bilingual(
+        "Each picture gets a description in English and in Arabic, to correct and to download as "
+        "alt text. The list has room for {}, and is kept for {} after the last change.",
+        "لكل صورة وصف بالعربية وآخر بالإنجليزية، تصحّحهما ثم تنزّلهما نصًا بديلًا. "
+        "تتسع القائمة حتى {}، وتُحفظ {} بعد آخر تعديل.",
+    ),
+    sending=Bilingual("Sending picture {} of {}: {}", "إرسال الصورة {} من {}: {}"),
+    no_pictures=Bilingual("There is no picture among these files.", "لا صورة بين هذه الملفات."),
+    not_pictures=Bilingual(
+        "Files that are no pictures were left out: {}", "تُركت ملفات ليست صورًا: {}"
+    ),
+    known=Bilingual(
+        "Pictures that are in the list already: {}", "صور موجودة في القائمة من قبل: {}"
+    ),
+    not_sent=Bilingual("{} was not added: {}", "لم تُضَف الصورة {}: {}"),
+    no_answer=Bilingual(
+        "The server does not answer. Your changes are sent as soon as it does.",
+        "الخادم لا يستجيب؛ ستُرسل تعديلاتك حين يستجيب.",
+    ),
+    full=Bilingual(
+        "The list is full: it has room for {} and two gigabytes. Download it, then delete it to "
+        "begin another one.",
+        "امتلأت القائمة: حدّها {} وغيغابايتان. نزّلها ثم احذفها لتبدأ غيرها.",
+    ),
+    no_space=Bilingual(
+        "Too many lists are kept on this server. Try again tomorrow.",
+        "القوائم المحفوظة على هذا الخادم كثيرة جدًا؛ حاول غدًا.",
+    ),
+    gone=Bilingual(
+        "This picture or its list was removed on another page.",
+        "أُزيلت هذه الصورة أو قائمتها في صفحة أخرى.",
+    ),
+    # Describing them.
+    stop=Bilingual("Stop", "إيقاف"),
+    stopping=Bilingual("Stopping after this picture…", "سيتوقف العمل بعد هذه الصورة…"),
+    resume=Bilingual("Resume", "استئناف"),
+    waiting=Bilingual("Waiting", "في الانتظار"),
+    # The rows.
+    english=Bilingual("English", "الإنجليزية"),
+    arabic=Bilingual("Arabic", "العربية"),
+    long=Bilingual("Longer than {} characters", "أطول من {} حرفًا"),
+    show=Bilingual("Show", "عرض"),
+    remove=Bilingual("Remove from the list", "إزالة من القائمة"),
+    really_remove=Bilingual("Remove?", "أتزيلها؟"),
+    removed=Bilingual("Removed from the list: {}", "أُزيلت من القائمة: {}"),
+    keys=Bilingual(
+        "Ctrl+Enter in a text marks the picture as reviewed and goes to the next one. Alt text "
+        "reads best with at most {} characters.",
+        "‏Ctrl+Enter داخل النص يعلّم الصورة «رُوجعت» وينتقل إلى التالية. أفضل نص بديل ما "
+        "لم يزد على {} حرفًا.",
+    ),
+    all_reviewed=Bilingual("All pictures are reviewed.", "رُوجعت الصور كلها."),
+    # What can be done with the list.
+    download=Bilingual("Download", "تنزيل"),
+    csv=Bilingual("CSV table", "جدول CSV"),
+    xlsx=Bilingual("Excel", "إكسل"),
+    html=Bilingual("Web page", "صفحة ويب"),
+    sidecars=Bilingual("Text files", "ملفات نصية"),
+    delete=Bilingual("Delete the list", "حذف القائمة"),
+    delete_question=Bilingual(
+        "Delete this list with its pictures and texts permanently?",
+        "أتريد حذف هذه القائمة بصورها ونصوصها نهائيًا؟",
+    ),
+    confirm=Bilingual("Yes, delete", "تأكيد الحذف"),
+    cancel=Bilingual("Cancel", "إلغاء"),
+    deleted=Bilingual("The list is deleted.", "حُذفت القائمة."),
+)
+
+
+def described(done: int, total: int) -> Bilingual:
+    """How many pictures are described."""
+    arabic = f"وُصفت {pictures(done).ar} من {total}" if done else f"لم تُوصف بعد أي صورة من {total}"
+    return Bilingual(f"{done} of {total} described.", f"{arabic}.")
+
+
+def left(count: int) -> Bilingual:
+    """How many pictures wait, after a stop."""
+    verb = "is" if count == 1 else "are"
+    return Bilingual(f"{pictures(count).en} {verb} left.", f"بقيت {pictures(count).ar}.")
+
+
+def days(count: int) -> Bilingual:
+    """A number of days from 11 to 99, as after a verb."""
+    return Bilingual(f"{count} days", f"{count} يومًا")
