@@ -36,8 +36,11 @@ types: $(VENV)/.dev
 # of its time for browsers, servers and worker processes.
 SLOW_TESTS := test-mini test-browser test-service test-cluster
 
+# The service tests wait most of their time, for servers that start and stop.
+test-service: PROCESSES := --numprocesses 2
+
 $(SLOW_TESTS): $(VENV)/.dev
-	$(BIN)/python -m pytest $(@:test-%=tests/%)
+	$(BIN)/python -m pytest $(@:test-%=tests/%) $(PROCESSES)
 
 test-others: $(VENV)/.dev
 	$(BIN)/python -m pytest $(SLOW_TESTS:test-%=--ignore=tests/%)

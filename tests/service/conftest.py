@@ -80,17 +80,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 Figure = Callable[[str], None]
-_FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
     """Print a measurement after all tests, whether or not they passed."""
-    return request.config.stash.setdefault(_FIGURES, []).append
+    return lambda line: request.node.user_properties.append(("figure", line))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    figures = terminalreporter.config.stash.get(_FIGURES, [])
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [
+        line
+        for report in reports
+        if report.when == "call"
+        for name, line in report.user_properties
+        if name == "figure"
+    ]
     if figures:
         terminalreporter.section("figures")
     for line in figures:

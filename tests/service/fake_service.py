@@ -28,6 +28,7 @@ from marsam.server.exit import end_on_signals
 from marsam.server.listen import listen
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
 
+HANG_S = 9.0
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
 
 
@@ -49,14 +50,14 @@ class SlowPainter(FakePainter):
         self, prompt: str, options: PaintOptions, start: Image.Image | None = None
     ) -> Iterator[Previewed | Painted]:
         for event in super().paint(prompt, options, start):
-            if self.pause and isinstance(event, Previewed):
-                time.sleep(self.pause)
             if "hang" in prompt:
-                time.sleep(6)
+                time.sleep(HANG_S)
             if "no memory" in prompt:
                 raise MemoryError
             self.calls.clear()  # some tests measure the memory of the process
             yield event
+            if self.pause and isinstance(event, Previewed):
+                time.sleep(self.pause)
 
 
 def fake_stages(pause: float = 0.0) -> Studio:

@@ -28,6 +28,7 @@ from marsam.server.app import create_app
 from marsam.testing import fake_studio
 from tests.service.api_client import image_bytes, post_run, wait_for_end
 from tests.service.conftest import Figure, Service
+from tests.service.fake_service import HANG_S
 
 
 class Disk:
@@ -168,13 +169,13 @@ def test_a_full_file_system(serve: Callable[..., Service], tmp_path: Path, figur
 
 
 def test_a_hung_step_times_out(serve: Callable[..., Service]) -> None:
-    service = serve(STEP_TIMEOUT="1")
+    service = serve(STEP_TIMEOUT="3")  # longer than a step beside other tests
     with httpx.Client(base_url=service.url, timeout=20) as client:
         run = post_run(client, prompt="hang", pictures=1).json()["id"]
         waiting = post_run(client, prompt="a cat", pictures=1).json()["id"]
         started = time.monotonic()
         result = wait_for_end(client, run)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < HANG_S
         assert result["state"] == "failed"
         assert result["error"]["code"] == "step_timeout"
         ready = client.get("/readyz")

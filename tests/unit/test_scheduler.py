@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from marsam import Caption, CaptionOptions, Painted, PaintOptions, RunOptions
+from marsam import Caption, CaptionOptions, Painted, PaintOptions, Previewed, RunOptions
 from marsam.errors import Cancelled, OptionError, OutOfMemory, QueueFull, QuotaExceeded, RetryLater
 from marsam.journal.journal import Journal
 from marsam.journal.records import NewRun
@@ -215,6 +215,33 @@ def test_a_late_subscriber_gets_the_stored_error(tmp_path: Path) -> None:
     with pytest.raises(OutOfMemory, match="not enough memory"):
         scheduler.wait(run)
     scheduler.close()
+
+
+def test_a_late_subscriber_gets_the_last_step(tmp_path: Path) -> None:
+    """The next one may take minutes."""
+    reached, release = threading.Event(), threading.Event()
+
+    class Waiting(FakePainter):
+        def paint(
+            self, prompt: str, options: PaintOptions, start: Image.Image | None = None
+        ) -> Iterator[Previewed | Painted]:
+            for event in super().paint(prompt, options, start):
+                if getattr(event, "step", 0) == 3:
+                    reached.set()
+                    release.wait()
+                yield event
+
+    scheduler = Scheduler(replace(fake_studio(), painter=Waiting()), Journal(tmp_path))
+    run = scheduler.enqueue_run(NEW)
+    assert reached.wait(30)
+    events: list[RunEvent] = []
+    scheduler.subscribe(run, events.append)
+    assert [event.step for event in events if isinstance(event, Previewed)] == [2]
+    release.set()
+    scheduler.wait(run)
+    scheduler.close()
+    first_steps = [event.step for event in events if isinstance(event, Previewed)][:3]
+    assert first_steps == [2, 3, 4]
 
 
 def test_an_uploaded_image_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

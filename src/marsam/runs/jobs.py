@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from marsam.results import Previewed
 from marsam.runs.execution import RunEnded, RunEvent, RunRecorder
 from marsam.runs.fair_queue import FairQueue, Job
 
@@ -24,6 +25,7 @@ class ActiveJob:
     cancelled: threading.Event = field(default_factory=threading.Event)
     last_progress: float = field(default_factory=time.monotonic)
     listeners: list[Listener] = field(default_factory=list)
+    step: Previewed | None = None  # the last one, for those who follow the run later
     ended: RunEnded | None = None
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     """Of the request: where GPUs are lent per request, they are lent to its user."""

@@ -23,7 +23,7 @@ from marsam.options import (
     PaintOptions,
     RunOptions,
 )
-from marsam.results import Prompted
+from marsam.results import Previewed, Prompted
 from marsam.runs.cost import cost_of
 from marsam.runs.eta import TimeEstimator
 from marsam.runs.execution import (
@@ -209,7 +209,7 @@ class Scheduler:
         self.journal.delete(client, run_id)
 
     def subscribe(self, run_id: str, listener: Listener) -> Callable[[], None]:
-        """Send a run's events to ``listener`` from now on; returns a function that ends that.
+        """Send a run's events to ``listener`` from its last step on; returns how to end that.
 
         For a run that is over, or in another process, the listener gets ``RunEnded`` with the
         stored state at once.
@@ -218,6 +218,8 @@ class Scheduler:
             job = self._jobs.get(run_id) or self._unsaved.get(run_id)
             if job is not None and job.ended is None:
                 job.listeners.append(listener)
+                if job.step is not None:
+                    listener(job.step)
                 return lambda: self._unsubscribe(job, listener)
         listener((job and job.ended) or self._stored_end(run_id))
         return lambda: None
@@ -283,6 +285,7 @@ class Scheduler:
 
     def _notify(self, job: ActiveJob, event: RunEvent) -> None:
         with self._lock:
+            job.step = event if isinstance(event, Previewed) else None
             listeners = list(job.listeners)
         for listener in listeners:
             with self._log_errors():
