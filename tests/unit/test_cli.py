@@ -345,6 +345,12 @@ def test_models_list_is_read_on_a_narrow_terminal(
         ("English to Arabic", "من الإنجليزية إلى العربية"),
         ("translator: Qwen/Qwen3.5-2B", "المترجم: Qwen/Qwen3.5-2B"),
         ("time for a picture here: not measured", "زمن الصورة على هذا الجهاز: لم يُقَس"),
+        (
+            "time for a translation: not measured here; 0.29 s on two cores of an AMD EPYC with "
+            "bfloat16, measured",
+            "زمن ترجمة الوصف: لم يُقَس هنا؛ 0.29 ثانية على نواتين من معالج AMD EPYC يحسب بصيغة "
+            "bfloat16، بالقياس",
+        ),
     ):
         assert (arabic if language == "ar" else english) in words
 
@@ -355,13 +361,22 @@ def test_models_list_tells_the_time_that_was_measured(
     monkeypatch.setattr(eta, "timings_file", lambda: tmp_path / "times.json")
     device = choose_device()
     studio = replace(fake_studio(), device=device)
-    key = f"fake-painter, {device.kind} {device.dtype}, {eta.DEFAULT_SIZE}"
-    write_measurements(tmp_path / "times.json", {key: 0.5})
+    name = f"{device.kind} {device.dtype}"
+    times = {
+        f"fake-painter, {name}, {eta.DEFAULT_SIZE}": 0.5,
+        f"captioner fake-captioner, {name}": 0.75,
+    }
+    write_measurements(tmp_path / "times.json", times)
     monkeypatch.setattr(Studio, "load", lambda *_: studio)
     assert marsam("models", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["models"]
-    (painter,) = (row for row in rows if (row["set"], row["stage"]) == ("mini", "painter"))
-    assert painter["seconds"] == 12  # 12 steps of two passes
+    seconds = {row["stage"]: row["seconds"] for row in rows if row["set"] == "mini"}
+    # A picture has 12 steps of two passes.
+    assert seconds == {"captioner": 0.75, "translator": None, "painter": 12}
+    klein = next(row for row in rows if (row["set"], row["stage"]) == ("modern", "painter"))
+    assert (klein["reference_seconds"], klein["reference"]) == ([56, 107], "computed")
+    assert marsam("models", "list") == 0
+    assert "time for a caption here: 0.75 s, measured" in capsys.readouterr().out
 
 
 def test_info_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
@@ -474,21 +489,21 @@ def test_resume_takes_the_models_that_the_run_was_started_with(
         return fake_studio()
 
     monkeypatch.setattr(Studio, "load", load)
-    stages = ("captioner", "translator", "painter")
+    stages = ("captioner", "translator", "painter", "lora")
     for names, arguments in (
         (("marsam/mini-captioner", "my/words", "marsam/mini-painter"), ()),
         (("my/eyes", "my/words", "my/hand"), ("--painter", "other")),
-        (("own-eyes", "my/words", "own-hand"), ()),
+        (("own-eyes", "my/words", "own-hand", "my/style:0.5"), ()),
     ):
         with closing(Journal()) as journal:
-            models = dict(zip(stages, names, strict=True))
+            models = dict(zip(stages, names, strict=False))
             run = journal.insert(NewRun(client="me", prompt="a cat", models=models)).id
             journal.finish(run, "stopped", error=None, seconds={})
         assert marsam("runs", "resume", run, *arguments) == 1  # the fakes are other models
     assert asked == [
-        ("mini", None, "my/words", None),
-        (None, "my/eyes", "my/words", "other"),
-        (None, None, "my/words", None),
+        ("mini", None, "my/words", None, None),
+        (None, "my/eyes", "my/words", "other", None),
+        (None, None, "my/words", None, "my/style:0.5"),
     ]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marsam import PaintOptions, Picture, Recipe
+from marsam import CaptionOptions, Notice, PaintOptions, Picture, Recipe, RunOptions, Translation
 from marsam.recipes import recipes
+from marsam.results import Caption, Captioned, Translated
 from marsam.runs.cost import cost_of
 from marsam.runs.eta import TimeEstimator
 from marsam.testing import fake_studio
@@ -94,3 +95,36 @@ def test_a_variation_takes_the_time_of_the_steps_that_it_does() -> None:
     whole = estimator.estimate(PaintOptions(pictures=1, steps=10))
     half = estimator.estimate(PaintOptions(pictures=2, steps=10, strength=0.25))
     assert (whole, half) == (10.0, 4.0)
+
+
+def test_captions_and_translations_are_measured_without_loading_their_models(
+    tmp_path: Path,
+) -> None:
+    studio, file = fake_studio(), tmp_path / "times.json"
+    estimator = TimeEstimator(studio, file)
+    usual = RunOptions(paint=PaintOptions(pictures=1))
+    long = dataclasses.replace(usual, caption=CaptionOptions(candidates=3))
+
+    def run(options: RunOptions, *seconds: float, warnings: tuple[Notice, ...] = ()) -> None:
+        caption = Caption(text="a cat", warnings=warnings)
+        arabic = Translation(text="قطة", source="en", target="ar", warnings=warnings)
+        events = (
+            Captioned(caption=caption, candidates=(caption,), seconds=seconds[0]),
+            Translated(translation=arabic, seconds=seconds[1]),
+        )
+        list(estimator.observe((one for one in events), options))
+
+    run(usual, 20.0, 10.0)  # with loading
+    assert estimator.seconds_per_caption("captioner") is None
+    run(usual, 4.0, 2.0)
+    run(long, 9.0, 9.0)
+    run(usual, 0.001, 0.001, warnings=(Notice.ALT_TEXT_KEPT,))
+    assert estimator.seconds_per_caption("captioner") == 4.0
+    assert estimator.seconds_per_caption("translator") == 2.0
+    run(usual, 2.0, 1.0)
+    kept = TimeEstimator(studio, file)
+    assert (kept.seconds_per_caption("captioner"), kept.seconds_per_caption("translator")) == (
+        3,
+        1.5,
+    )
+    assert kept.estimate(PaintOptions()) is None

@@ -199,7 +199,7 @@ def run(
     warn_mini_models(studio, quiet=as_json)
     save = save_to(out)
     events = _recorded(studio, image, options, prompt)
-    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events, options.paint)
+    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events, options)
     render_events(events, options, save, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ from marsam.cli.options import Json
 from marsam.cli.terminal_language import in_terminal_language
 from marsam.device import Device, choose_device
 from marsam.errors import MarsamError
-from marsam.hub.catalog import ALTERNATIVES, SETS, Model, ModelSet
+from marsam.hub.catalog import ALTERNATIVES, REFERENCE, SETS, Model, ModelSet
 from marsam.hub.locate import is_present
 from marsam.hub.selection import stage_name
 from marsam.messages import InBothLanguages, Message
@@ -21,34 +21,39 @@ from marsam.recipes import Recipe
 
 WIDTH = 80
 """Columns of a line, at most."""
+MEASURED, COMPUTED = "measured", "computed"
+WORK = {"captioner": "a caption", "translator": "a translation", "painter": "a picture"}
+"""Whose time a stage's model has."""
 RIGHT_TO_LEFT_ISOLATE = "\u2067"
 
 
 def models_list(as_json: Json = False) -> None:
-    """List the models of each set: size, memory, languages, licence and time on this machine."""
+    """List the models of each set: size, memory, languages, licence and time."""
     device = choose_device(environment.DEVICE.get())
     if as_json:
-        rows = [_row(one.name, model, device) for one in SETS.values() for model in one.parts]
-        rows += [_row("-", model, device) for model in ALTERNATIVES]
+        rows = []
         for one in SETS.values():
-            (painter,) = (
-                row for row in rows if (row["set"], row["stage"]) == (one.name, "painter")
-            )
-            painter["seconds"] = _seconds(one)
+            seconds = _seconds(one)
+            rows += [
+                _row(one.name, model, device, seconds.get((model.stage, model.source)))
+                for model in one.parts
+            ]
+        rows += [_row("-", model, device, None) for model in ALTERNATIVES]
         print_json({"models": rows})
         return
     for one in SETS.values():
         _print(_summary(one, device))
-        loaded = {model.source for model in one.models}
+        seconds, loaded = _seconds(one), {model.source for model in one.models}
         for model in (*one.models, *(m for m in one.parts if m.source not in loaded)):
-            _print_model(model, device, _seconds(one) if model.stage == "painter" else None)
+            _print_model(model, device, seconds.get((model.stage, model.source)))
         typer.echo()
     _print(Message("Other models, each by its id"))
     for model in ALTERNATIVES:
         _print_model(model, device, None)
 
 
-def _row(name: str, model: Model, device: Device) -> dict[str, Any]:
+def _row(name: str, model: Model, device: Device, seconds: float | None) -> dict[str, Any]:
+    time = model.time
     return {
         "set": name,
         "stage": model.stage,
@@ -60,22 +65,30 @@ def _row(name: str, model: Model, device: Device) -> dict[str, Any]:
         "meaning": model.licence.en,
         "commercial": model.licence.commercial,
         "here": is_present(model),
-        "seconds": None,
+        "seconds": seconds,
+        "reference_seconds": [time.low, time.high] if time else None,
+        "reference": (MEASURED if time.is_measured else COMPUTED) if time else None,
     }
 
 
-def _seconds(one: ModelSet) -> float | None:
-    """Seconds of a balanced picture with a set on this machine; None if that was not measured."""
+def _seconds(one: ModelSet) -> dict[tuple[str, str], float]:
+    """Seconds of each stage's work with a set on this machine, as far as they were measured.
+
+    A caption, its translation into Arabic, and a balanced picture; by stage and model.
+    """
     from marsam.runs import eta
     from marsam.studio import Studio
 
     if not all(is_present(model) for model in one.models):
-        return None
+        return {}
+    found: dict[tuple[str, str], float | None] = {}
     with suppress(MarsamError):
         estimator = eta.TimeEstimator(Studio.load(one.name), eta.timings_file())
-        seconds = estimator.seconds_per_picture()[Recipe.BALANCED]
-        return None if seconds is None else round(seconds, 1)
-    return None
+        for model in (one.captioner, one.translators[0]):
+            found[model.stage, model.source] = estimator.seconds_per_caption(model.stage)
+        balanced = estimator.seconds_per_picture()[Recipe.BALANCED]
+        found["painter", one.painter.source] = balanced
+    return {key: round(value, 2) for key, value in found.items() if value is not None}
 
 
 def _summary(one: ModelSet, device: Device) -> Message:
@@ -107,13 +120,27 @@ def _facts(model: Model, device: Device, seconds: float | None) -> Iterator[InBo
     )
     if model.stage == "painter":
         yield Message("reads prompts in: {languages}", languages=model.languages)
-        if seconds is None:
-            yield Message("time for a picture here: not measured")
-        else:
-            yield Message("time for a picture here: {seconds} s", seconds=seconds)
     elif model.languages is not None:
         yield Message("languages: {languages}", languages=model.languages)
+    if model.stage in WORK:
+        yield _time(model, seconds)
     yield Message("licence: {name}, {terms}", name=model.licence.name, terms=model.licence)
+
+
+def _time(model: Model, seconds: float | None) -> Message:
+    work, time = Message(WORK[model.stage]), model.time
+    if seconds is not None:
+        return Message("time for {work} here: {seconds} s, measured", work=work, seconds=seconds)
+    if time is None:
+        return Message("time for {work} here: not measured", work=work)
+    both = f"{time.low:g}" if time.low == time.high else f"{time.low:g}–{time.high:g}"
+    return Message(
+        "time for {work}: not measured here; {seconds} s on {machine}, {how}",
+        work=work,
+        seconds=both,
+        machine=REFERENCE,
+        how=Message(MEASURED if time.is_measured else COMPUTED),
+    )
 
 
 def _state(model: Model) -> Message:

@@ -58,6 +58,32 @@ AR_TO_EN = Sentence("Arabic to English", "من العربية إلى الإنج�
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
+REFERENCE = Sentence(
+    "two cores of an AMD EPYC with bfloat16", "نواتين من معالج AMD EPYC يحسب بصيغة bfloat16"
+)
+"""The machine of the times below; ``benchmarks/RESULTS.md`` and ``RESULTS-families.md``."""
+
+
+class Time(NamedTuple):
+    """Seconds of a model's work on the reference machine, with weights of its size.
+
+    The work is a caption of an image, a translation of a caption, or a balanced picture of the
+    set's default size (512x512 pixels). ``is_measured``: otherwise it is computed.
+    """
+
+    low: float
+    high: float
+    is_measured: bool
+
+
+def _measured(seconds: float) -> Time:
+    return Time(seconds, seconds, True)
+
+
+def _computed(low: float, high: float | None = None) -> Time:
+    return Time(low, low if high is None else high, False)
+
+
 @dataclass(frozen=True)
 class Model:
     """One stage's model in a set.
@@ -74,6 +100,7 @@ class Model:
             other parts.
         guidance_scale: a painter's default; None is its family's.
         styles: whether a painter knows the words of styles.
+        time: of its work; None if that is not known.
     """
 
     stage: str
@@ -85,6 +112,7 @@ class Model:
     languages: InBothLanguages | None = None
     guidance_scale: float | None = None
     styles: bool = True
+    time: Time | None = None
 
     @property
     def bundled(self) -> bool:
@@ -158,6 +186,7 @@ _BLIP = Model(
     files=(*TEXT_FILES, "model.safetensors"),
     parameters=0.47,
     languages=ENGLISH,
+    time=_measured(0.75),
 )
 _NLLB = Model(
     "translator",
@@ -168,6 +197,7 @@ _NLLB = Model(
     files=(*TEXT_FILES, "pytorch_model.bin"),
     parameters=0.62,
     languages=Sentence("202 languages", "202 لغة"),
+    time=_measured(0.29),
 )
 _OPUS_EN_AR = Model(
     "translator",
@@ -177,6 +207,7 @@ _OPUS_EN_AR = Model(
     files=(*TEXT_FILES, "*.spm", "pytorch_model.bin"),
     parameters=0.24,
     languages=EN_TO_AR,
+    time=_computed(0.11),  # NLLB's, in proportion to the weights
 )
 _OPUS_AR_EN = replace(_OPUS_EN_AR, source="Helsinki-NLP/opus-mt-tc-big-ar-en", languages=AR_TO_EN)
 _STABLE_DIFFUSION = Model(
@@ -187,6 +218,7 @@ _STABLE_DIFFUSION = Model(
     files=("model_index.json", *(f"*/{name}" for name in TEXT_FILES), "*/*.fp16.safetensors"),
     parameters=1.37,
     languages=ENGLISH,
+    time=_measured(27),
 )
 _LCM_LORA = Model(
     "adapter",
@@ -230,6 +262,7 @@ _QWEN = Model(
     gigabytes=4.6,
     parameters=2.3,
     languages=ENGLISH_AND_ARABIC,
+    time=_measured(20),  # 30 tokens
 )
 
 MODERN = ModelSet(
@@ -243,6 +276,7 @@ MODERN = ModelSet(
             languages=Sentence(
                 "201 languages and dialects, its makers say", "201 لغة ولهجة كما يقول صانعوه"
             ),
+            time=_computed(13),  # 20 tokens, each as long as one of a caption
         ),
     ),
     painter=Model(
@@ -252,6 +286,7 @@ MODERN = ModelSet(
         gigabytes=16.0,
         parameters=8.0,
         languages=ENGLISH_AND_ARABIC,
+        time=_computed(56, 107),  # 47 TFLOP at 0.84 and 0.44 TFLOP/s
     ),
     description=Sentence(
         "photographs, English and Arabic, best with a GPU",
@@ -297,6 +332,7 @@ ALTERNATIVES = (
         files=(*TEXT_FILES, "pytorch_model.bin"),
         parameters=0.48,
         languages=Sentence("100 languages", "100 لغة"),
+        time=_computed(0.22),  # as of OPUS-MT
     ),
 )
 """Other models that Marsam knows, for ``--translator ID``."""

@@ -1,4 +1,7 @@
-"""Estimates of the time a picture takes on this machine, from measurements kept between starts."""
+"""Estimates of the time a picture takes on this machine, from measurements kept between starts.
+
+Captions and translations are measured, too, by which people can compare models.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,9 +12,10 @@ from pathlib import Path
 import platformdirs
 
 from marsam.measurements import read_measurements, write_measurements
-from marsam.options import PaintOptions
+from marsam.notices import Notice
+from marsam.options import CaptionOptions, PaintOptions, RunOptions
 from marsam.recipes import Recipe, recipe_named
-from marsam.results import Event, Painted, Picture
+from marsam.results import Captioned, Event, Painted, Picture, Translated
 from marsam.studio import Studio
 
 DEFAULT_SIZE = "default size"
@@ -25,17 +29,21 @@ def timings_file() -> Path:
 
 @dataclass
 class TimeEstimator:
-    """Seconds of the denoiser's forward pass for one picture, by painter, device and size."""
+    """Seconds of the denoiser's forward pass for one picture, by painter, device and size.
+
+    And seconds of a caption and of its translation, by model and device.
+    """
 
     studio: Studio
     file: Path | None = None  # keeps the measurements; None keeps them in memory
-    _seconds_per_pass: dict[str, float] = field(default_factory=dict)
+    _measured: dict[str, float] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         if self.file is not None:
-            measured = read_measurements(self.file)
-            self._seconds_per_pass = {key: value for key, value in measured.items() if value > 0}
+            found = read_measurements(self.file)
+            self._measured = {key: value for key, value in found.items() if value > 0}
 
     def update(self, picture: Picture, seconds: float, *, default_size: bool = True) -> None:
         """Learn from a picture that took so many seconds; ``default_size`` if it has that."""
@@ -46,22 +54,41 @@ class TimeEstimator:
         measured = seconds / sampling.forward_passes(
             picture.steps, picture.strength, picture.guidance_scale
         )
-        with self._lock:
-            earlier = self._seconds_per_pass.get(key, measured)
-            average = SMOOTHING * earlier + (1 - SMOOTHING) * measured
-            self._seconds_per_pass[key] = average
-            if default_size:
-                self._seconds_per_pass[self._key(None, None)] = average
-            if self.file is not None:
-                write_measurements(self.file, self._seconds_per_pass)
+        self._store(key, measured, *([self._key(None, None)] if default_size else []))
 
-    def observe(self, events: Iterator[Event], options: PaintOptions) -> Iterator[Event]:
-        """Yield the events of a run with these options, and learn from its pictures."""
+    def update_text(self, stage: str, seconds: float) -> None:
+        """Learn how long a ``captioner`` or ``translator`` took for one caption.
+
+        What each does first is left out: its model may have been loaded then.
+        """
+        key = self._text_key(stage)
+        if key in self._used and seconds > 0:
+            self._store(key, seconds)
+        self._used.add(key)
+
+    def _store(self, key: str, seconds: float, *same: str) -> None:
+        """Average a measurement with the earlier ones; ``same`` are keys of the same value."""
+        with self._lock:
+            average = SMOOTHING * self._measured.get(key, seconds) + (1 - SMOOTHING) * seconds
+            self._measured |= dict.fromkeys((key, *same), average)
+            if self.file is not None:
+                write_measurements(self.file, self._measured)
+
+    def observe(self, events: Iterator[Event], options: RunOptions) -> Iterator[Event]:
+        """Yield the events of a run with these options, and learn from them."""
+        is_default = options.paint.width is None and options.paint.height is None
+        # Other captions may be longer, or several; the alt text of a person takes no time.
+        is_usual = options.caption == CaptionOptions()
         with closing(events):  # type: ignore[type-var]
             for event in events:
-                if isinstance(event, Painted):
-                    is_default = options.width is None and options.height is None
-                    self.update(event.picture, event.seconds, default_size=is_default)
+                match event:
+                    case Painted():
+                        self.update(event.picture, event.seconds, default_size=is_default)
+                    case Captioned(caption=text) | Translated(translation=text):
+                        if is_usual and Notice.ALT_TEXT_KEPT not in text.warnings:
+                            is_caption = isinstance(event, Captioned)
+                            stage = "captioner" if is_caption else "translator"
+                            self.update_text(stage, event.seconds)
                 yield event
 
     def estimate(self, options: PaintOptions) -> float | None:
@@ -69,7 +96,7 @@ class TimeEstimator:
 
         A size that was not measured yet takes time in proportion to its pixels.
         """
-        seconds = self._seconds_per_pass.get(self._key(options.width, options.height))
+        seconds = self._measured.get(self._key(options.width, options.height))
         if seconds is None:
             seconds = self._in_proportion(options)
         if seconds is None:
@@ -86,7 +113,7 @@ class TimeEstimator:
             return None
         wanted, measured = options.width * options.height, {}
         prefix = self._key(None, None).removesuffix(DEFAULT_SIZE)
-        for key, seconds in self._seconds_per_pass.items():
+        for key, seconds in self._measured.items():
             width, _, height = key.removeprefix(prefix).partition("x")
             if width.isdecimal() and height.isdecimal():
                 measured[int(width) * int(height)] = seconds
@@ -99,8 +126,18 @@ class TimeEstimator:
         """Seconds for one picture with each recipe, at the model's default size."""
         return {r: self.estimate(PaintOptions(pictures=1, recipe=r)) for r in Recipe}
 
-    def _key(self, width: int | None, height: int | None) -> str:
+    def seconds_per_caption(self, stage: str) -> float | None:
+        """Seconds of the ``captioner`` or ``translator`` for a caption; None if not measured."""
+        return self._measured.get(self._text_key(stage))
+
+    def _text_key(self, stage: str) -> str:
+        return f"{stage} {getattr(self.studio, stage).name}, {self._device_name}"
+
+    @property
+    def _device_name(self) -> str:
         device = self.studio.device
-        device_name = f"{device.kind} {device.dtype}" if device else "unknown"
+        return f"{device.kind} {device.dtype}" if device else "unknown"
+
+    def _key(self, width: int | None, height: int | None) -> str:
         size = f"{width}x{height}" if width and height else DEFAULT_SIZE
-        return f"{self.studio.painter.name}, {device_name}, {size}"
+        return f"{self.studio.painter.name}, {self._device_name}, {size}"

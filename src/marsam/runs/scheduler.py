@@ -335,7 +335,7 @@ class Scheduler:
         is_abandoned = lambda: job.ended is not None  # noqa: E731
         events = self.estimator.observe(
             execute_run(self.studio, self.journal, run, is_abandoned=is_abandoned),
-            (run.options or RunOptions()).paint,
+            run.options or RunOptions(),
         )
         with closing(events):  # type: ignore[type-var]
             for event in events:
