@@ -327,3 +327,33 @@ def test_a_run_begins_with_such_a_captioner(
     document = json.loads(capsys.readouterr().out)
     assert document["models"]["captioner"] == family
     assert ("native" in document["caption"]) == bool(arabic)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", CHATS)
+def test_a_picture_is_encoded_once_however_often_it_is_asked_about(
+    folders: Mapping[str, Path], family: str, dtype: str
+) -> None:
+    one = captioner(folders[family], dtype)
+    base = one.model._model.base_model
+    tower = next(
+        getattr(base, n) for n in ("visual", "vision_tower", "vision_model") if hasattr(base, n)
+    )
+    passes: list[int] = []
+    tower.register_forward_pre_hook(lambda *_: passes.append(1))
+    other = Image.effect_noise((200, 320), 90).convert("RGB")
+    questions = [
+        CaptionOptions(beams=3, max_tokens=6),
+        CaptionOptions(beams=1, max_tokens=6, ask="Which colour is it?"),
+        CaptionOptions(beams=2, candidates=2, max_tokens=6, language=one.abilities.languages[-1]),
+    ]
+    answers = [one.caption_many([PICTURE, other], options) for options in questions]
+    assert len(passes) == 2
+    # They are the same as of a captioner that sees the picture for the first time.
+    for options, captions in zip(questions, answers, strict=True):
+        assert captioner(folders[family], dtype).caption_many([PICTURE, other], options) == captions
+    # A copy of the picture is the same picture, and one that is different is another.
+    one.caption(PICTURE.copy(), questions[0])
+    assert len(passes) == 2
+    one.caption(PICTURE.rotate(180), questions[0])
+    assert len(passes) == 3

@@ -4,6 +4,7 @@ Decoder-only models with a chat template: models of text alone, and the vision-l
 read text as well as images.
 """
 
+import inspect
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -213,6 +214,20 @@ class LanguageModel:
         ids: list[int] = self.tokenizer(prompt, add_special_tokens=False).input_ids
         return ids
 
+    def image_features(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what the model reads of one image, of an image processor's outputs.
+
+        For ``image_features`` of :meth:`answers`, in the place of ``pixel_values``, any number of
+        times.
+        """
+        with self._lock, intra_op_threads(self.folder), torch.inference_mode():
+            encode = self._model.base_model.get_image_features
+            known = inspect.signature(encode).parameters
+            given = {name: value for name, value in inputs.items() if name in known}
+            output = encode(**given, return_dict=True)
+        read = {name: output.get(name) for name in ("pooler_output", "deepstack_features")}
+        return type(output)(**{name: value for name, value in read.items() if value is not None})
+
     def generate(self, input_ids: Tensor, **options: Any) -> list[str]:
         """Return the answers to prompts of one length.
 
@@ -225,11 +240,17 @@ class LanguageModel:
         output, start = self._generated(input_ids, options)
         return self._decoded(output, start)
 
-    def answers(self, input_ids: Tensor, **options: Any) -> list[Answer]:
+    def answers(
+        self, input_ids: Tensor, *, image_features: Any = None, **options: Any
+    ) -> list[Answer]:
         """Return the answers to prompts of one length, and how likely the model finds them.
 
-        The arguments are those of :meth:`generate`.
+        The arguments are those of :meth:`generate`, and what :meth:`image_features` returned.
         """
+        if image_features is not None:
+            # transformers repeats them in place, for each beam.
+            copied = type(image_features)(**image_features)
+            options["mm_encoder_outputs"] = {"image": copied}
         scores = _TokenScores()
         options |= {"return_dict_in_generate": True, "output_scores": True}
         output, start = self._generated(input_ids, options | {"stopping_criteria": [scores]})

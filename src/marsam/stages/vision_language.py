@@ -1,6 +1,6 @@
 """Captions from vision-language models, which are asked for them in English or Arabic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
@@ -12,6 +12,7 @@ from PIL import Image
 from marsam.abilities import CaptionerAbilities
 from marsam.errors import ModelUnsupported, map_model_errors
 from marsam.imaging.image_io import is_uniform
+from marsam.imaging.start_picture import pixels_sha256
 from marsam.notices import Notice
 from marsam.options import CaptionLength, CaptionOptions
 from marsam.results import Caption
@@ -26,6 +27,8 @@ from marsam.text.languages import language
 
 MAX_SIDES_RATIO = 50
 """Of a picture's longer and shorter side; one that is thinner is shown on white."""
+KEPT_PICTURES = 32
+"""Encoded pictures that are kept, each of a megabyte or two: as many as a batch has."""
 MAX_WORDS = {CaptionLength.SHORT: 30, CaptionLength.SENTENCE: 70, CaptionLength.PARAGRAPH: 250}
 """Words of a caption; of a longer one a notice says that it is longer than was asked for."""
 
@@ -41,6 +44,7 @@ class VisionLanguageCaptioner:
     def __init__(self, model: LanguageModel, *, name: str | None = None) -> None:
         self.model, self.folder = model, model.folder
         self.name = name or model.name
+        self._kept: list[tuple[str, tuple[int, Mapping[str, Any]]]] = []
         self.family: VisionFamily = FAMILIES[str(read_config(model.folder).get("model_type"))]
 
     @property
@@ -83,11 +87,10 @@ class VisionLanguageCaptioner:
         return [self.caption(image, options) for image in images]
 
     def _answers(self, image: Image.Image, options: CaptionOptions) -> list[Answer]:
-        processor, config = self._reader
-        seen = processor(images=[image], return_tensors="pt", **self.family.bound(processor))
-        places = self.family.places(config, processor, seen)
+        _, config = self._reader
+        places, kept = self._seen(image)
         ids = torch.tensor([self.model.token_ids(self._prompt(options, config, places))])
-        inputs = {name: self._on_device(seen[name]) for name in self.family.inputs if name in seen}
+        inputs = dict(kept)
         if self.family.token_types:
             is_place = ids == config.image_token_id
             inputs[self.family.token_types] = is_place.int().to(self.model.device.kind)
@@ -104,6 +107,27 @@ class VisionLanguageCaptioner:
                 do_sample=options.sampling,
                 top_p=0.9 if options.sampling else None,
             )
+
+    def _seen(self, image: Image.Image) -> tuple[int, Mapping[str, Any]]:
+        """Return how many places a picture has, and what the model reads of it.
+
+        A picture that was asked about before is not encoded again.
+        """
+        key = pixels_sha256(image)
+        found = next((seen for known, seen in self._kept if known == key), None)
+        if found is None:
+            found = self._encoded(image)
+            self._kept = [(key, found), *self._kept][:KEPT_PICTURES]
+        return found
+
+    def _encoded(self, image: Image.Image) -> tuple[int, Mapping[str, Any]]:
+        processor, config = self._reader
+        seen = processor(images=[image], return_tensors="pt", **self.family.bound(processor))
+        inputs = {name: self._on_device(seen[name]) for name in self.family.inputs if name in seen}
+        if not self.family.requests:
+            inputs["image_features"] = self.model.image_features(inputs)
+            del inputs["pixel_values"]
+        return self.family.places(config, processor, seen), inputs
 
     def _on_device(self, value: torch.Tensor) -> torch.Tensor:
         device = self.model.device
