@@ -2,6 +2,8 @@
 
 ``python -m tests.service.fake_service PORT`` with ``MARSAM_DATA`` set. Results depend on the
 request, so that a test can detect a mixed-up response. ``SLOW`` is the time of a step in seconds;
+With ``ARABIC``, the captioner
+writes that when it is asked in Arabic, and reads requests; the painter reads Arabic.
 ``FAILPOINT`` names the point of saving a picture at which the process kills itself, and ``FAIL_AT``
 how often that point is passed before.
 """
@@ -27,17 +29,22 @@ from marsam.server.app import create_app
 from marsam.server.exit import end_on_signals
 from marsam.server.listen import listen
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
+from marsam.text.languages import ARABIC
 
 HANG_S = 9.0
 FAILPOINTS = ("created", "written", "synced", "renamed", "recorded", "announced")
 
 
 class ColourCaptioner(FakeCaptioner):
-    """Captions an image with the colour of its corner."""
+    """Captions an image with the colour of its corner, and repeats what it was asked."""
 
     def caption(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        self.abilities.check(options, self.name)
         red, green, blue = image.getpixel((0, 0))  # type: ignore[misc]
-        return (Caption(text=f"a square of {red} {green} {blue}"),)
+        text = f"a square of {red} {green} {blue}"
+        if options.language == ARABIC.code:
+            text = self.arabic
+        return (Caption(text=f"{text}; {options.ask}" if options.ask else text),)
 
 
 @dataclass
@@ -64,9 +71,9 @@ def fake_stages(pause: float = 0.0) -> Studio:
     """Three stages whose results depend on their input."""
     translator = FakeTranslator(unknown_words=frozenset({"dragon"}))
     return Studio(
-        captioner=ColourCaptioner(),
+        captioner=ColourCaptioner(arabic=os.environ.get("ARABIC", "")),
         translator=translator,
-        painter=SlowPainter(steps=2, pause=pause),
+        painter=SlowPainter(steps=2, pause=pause, reads_arabic="ARABIC" in os.environ),
         models="fake",
     )
 

@@ -111,6 +111,25 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
         )
 
 
+async def test_mcp_asks_a_captioner_that_reads_requests(serve: Callable[..., Service]) -> None:
+    image = base64.b64encode(image_bytes(1, 2, 3)).decode()
+    asked = {"picture": image, "ask": "Which colour?", "arabic": "both", "length": "short"}
+    async with _session(f"{serve(KEYS=KEY, ARABIC='مربع').url}/mcp") as session:
+        done = await session.call_tool("run", asked)
+        (text, *images) = done.content
+        assert isinstance(text, TextContent)
+        lines = text.text.splitlines()
+        english = "a square of 1 2 3; Which colour?"
+        assert lines[:3] == [english, f"[arb_Arab] {english}", "مربع; Which colour?"]
+        assert len(images) == 1
+    async with _session(f"{serve(KEYS=KEY).url}/mcp") as session:
+        for name in ("run", "caption"):
+            assert await _error(session, name, picture=image, ask="Which colour?") == (
+                "ask has no effect with fake-captioner; choose a vision-language model, such as "
+                "one of the Qwen family."
+            )
+
+
 async def test_mcp_tools_are_described_by_the_limits_of_the_server(
     serve: Callable[..., Service],
 ) -> None:
@@ -118,7 +137,7 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
     assert set(tools) == {"caption", "translate", "paint", "run"}
     arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
-    assert len(arguments) == 32
+    assert len(arguments) == 35
     assert all(argument["description"] for argument in arguments)
     says = {name: tool.description or "" for name, tool in tools.items()}
     assert all("seconds" in text and "{" not in text for text in says.values())

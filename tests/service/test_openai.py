@@ -287,7 +287,9 @@ def test_chat_describes_a_picture_in_the_language_of_the_question(client: openai
     assert said.choices[0].finish_reason == "stop"
     assert said.model == "fake-captioner"
     assert said.usage is None
-    assert said.model_extra == {"ignored": ["model", "max_tokens", "temperature"]}
+    assert said.model_extra == {
+        "ignored": ["model", "messages.0.content", "max_tokens", "temperature"]
+    }
     arabic = ask(client, picture(), text("ما الذي تراه في الصورة؟"))
     assert arabic.choices[0].message.content == "[arb_Arab] a square of 9 8 7"
     assert ask(client, picture()).choices[0].message.content == "a square of 9 8 7"
@@ -301,7 +303,39 @@ def test_chat_names_the_messages_that_it_does_not_read(client: openai.OpenAI) ->
         {"role": "assistant", "content": "A square"},
     ]
     said = client.chat.completions.create(model="fake-captioner", messages=messages, stop=["."])
-    assert said.model_extra == {"ignored": ["messages.0", "messages.2", "stop"]}
+    assert said.model_extra == {
+        "ignored": ["messages.0", "messages.2", "messages.1.content", "stop"]
+    }
+
+
+def test_a_captioner_that_reads_requests_is_asked_the_question(
+    serve: Callable[..., Service],
+) -> None:
+    with connect(serve(ARABIC="مربع")) as client:
+        said = ask(client, text("Which colour?"), picture())
+        assert said.choices[0].message.content == "a square of 9 8 7; Which colour?"
+        assert said.model_extra == {"ignored": ["model"]}
+        said = ask(client, text("ما لونه؟"), picture())
+        assert said.choices[0].message.content == "مربع; ما لونه؟"
+        said = ask(client, picture())
+        assert said.choices[0].message.content == "a square of 9 8 7"
+        assert said.model_extra == {"ignored": ["model"]}
+        said = ask(client, text("word " * 41), picture())
+        assert said.choices[0].message.content == "a square of 9 8 7"
+        assert said.model_extra == {"ignored": ["model", "messages.0.content"]}
+
+
+def test_an_arabic_prompt_is_painted_as_it_is_written(
+    client: openai.OpenAI, serve: Callable[..., Service]
+) -> None:
+    asked: Any = {"prompt": "قطة", "extra_body": {"as_written": True}}
+    with pytest.raises(openai.UnprocessableEntityError, match="reads no Arabic"):
+        client.images.generate(**asked)
+    with connect(serve(ARABIC="مربع")) as reading:
+        said = reading.images.generate(**asked)
+        assert said.data[0].revised_prompt == "قطة"
+        with pytest.raises(openai.UnprocessableEntityError, match="Arabic"):
+            reading.images.generate(**asked | {"prompt": "a cat"})
 
 
 def test_images_name_what_has_no_effect(client: openai.OpenAI) -> None:
@@ -318,7 +352,7 @@ def test_chat_streams(client: openai.OpenAI) -> None:
     assert "".join(words) == "[arb_Arab] a square of 9 8 7"
     assert chunks[-1].choices == []
     assert chunks[-1].usage is None
-    assert chunks[0].model_extra == {"ignored": ["model"]}
+    assert chunks[0].model_extra == {"ignored": ["model", "messages.0.content"]}
     assert [one.choices[0].finish_reason for one in chunks if one.choices][-1] == "stop"
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from marsam.errors import OptionError, PictureError, PromptError, RetryLater, RunExists
 from marsam.imaging.image_io import CAPTION_SIDE, FILE_TOO_LARGE, MAX_BYTES, open_picture
 from marsam.journal.records import FINAL_STATES, NewRun, Run, StoredPicture
-from marsam.options import MAX_TEXT_REQUESTS, PaintOptions, RunOptions
+from marsam.options import MAX_TEXT_REQUESTS, CaptionOptions, PaintOptions, RunOptions
 from marsam.runs.execution import RunEnded, RunEvent
 from marsam.runs.scheduler import Scheduler
 from marsam.slots import LOCAL_CLIENT, Places, Slots
@@ -114,9 +114,10 @@ class RunService:
         prompt: str | None = None,
         image: Image.Image | None = None,
         language: str | None = None,
+        caption: CaptionOptions | None = None,
     ) -> Run:
         """Create a run of the client's; MarsamError when it cannot be accepted."""
-        options = RunOptions(paint=paint, language=language)
+        options = RunOptions(paint=paint, language=language, caption=caption or CaptionOptions())
         new = NewRun(client=client_id(request), options=options, prompt=prompt, image=image)
         run, _ = await anyio.to_thread.run_sync(self.create, new)
         return run

@@ -193,9 +193,7 @@ async def caption(
 
     Use it to learn what an image shows, or for an alt text. Takes a few seconds. {requests}
     """
-    options = CaptionOptions(
-        length=CaptionLength.named(length), ask=ask, arabic=ArabicCaption.named(arabic)
-    )
+    options = _caption_options(length, ask, arabic)
     service, client = _service_and_client(context)
     image = await service.decode(client, lambda: decode_base64_image(picture))
     english, other = await service.with_models(
@@ -293,13 +291,16 @@ async def run(
     guidance_scale: GuidanceScale = None,
     width: Side = None,
     height: Side = None,
+    length: Length = "sentence",
+    ask: Ask = "",
+    arabic: Arabic = "translated",
 ) -> Content:
     """Caption an image in English and Arabic, and generate 1 to {pictures} new images from it.
 
     The new images show what the caption says; with a strength, they are variations of the image
-    itself. Returns PNG images, the caption in both languages, and the seeds. Slow, {time}, and it
-    waits for other runs; it reports its progress, and can be cancelled. Use caption if no new
-    images are wanted.
+    itself. Returns PNG images, the caption in both languages, and the seeds. {requests} Slow,
+    {time}, and it waits for other runs; it reports its progress, and can be cancelled. Use caption
+    if no new images are wanted.
     """
     options = PaintOptions(
         pictures=pictures,
@@ -313,7 +314,8 @@ async def run(
         width=width,
         height=height,
     )
-    return await _generate(context, options, picture=picture)
+    caption = _caption_options(length, ask, arabic)
+    return await _generate(context, options, picture=picture, caption=caption)
 
 
 async def _generate(
@@ -323,6 +325,7 @@ async def _generate(
     prompt: str | None = None,
     picture: str | None = None,
     language: str | None = None,
+    caption: CaptionOptions | None = None,
 ) -> Content:
     """Execute a run for a prompt, an image or both, and report its progress."""
     service, client = _service_and_client(context)
@@ -332,10 +335,18 @@ async def _generate(
         image = await service.decode(client, lambda: decode_base64_image(picture))
     language_of_reader = _language(context)
     progress = ProgressReporter(context, options.pictures, language_of_reader)
-    created = await service.start(request, options, prompt=prompt, image=image, language=language)
+    created = await service.start(
+        request, options, prompt=prompt, image=image, language=language, caption=caption
+    )
     with calls.running(request, context.request_id, created.id):
         finished = await service.finish(request, created.id, on_event=progress)
     return await anyio.to_thread.run_sync(_content, finished, language_of_reader)
+
+
+def _caption_options(length: str, ask: str, arabic: str) -> CaptionOptions:
+    return CaptionOptions(
+        length=CaptionLength.named(length), ask=ask, arabic=ArabicCaption.named(arabic)
+    )
 
 
 def _languages(translator: Translator) -> str:
@@ -401,6 +412,7 @@ def _content(run: Run, language: str) -> Content:
         lines = [
             prompt.english,
             prompt.arabic,
+            *filter(None, [prompt.native_beside(prompt.arabic)]),
             *(in_language(notice, language) for notice in notices),
         ]
     lines.append(f"seeds: {', '.join(str(picture.seed) for picture in run.pictures)}")

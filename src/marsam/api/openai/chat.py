@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -14,10 +15,17 @@ from marsam.api.ignored import IGNORED, MAX_TOLD_NAMES, set_fields
 from marsam.api.openai.events import event, event_stream
 from marsam.api.responses import OpenAIErrorBody, errors
 from marsam.errors import OptionError, PictureError
+from marsam.messages import in_language
 from marsam.notices import Notice
-from marsam.options import MAX_TEXT_CHARACTERS
+from marsam.options import (
+    MAX_REQUEST_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    CaptionLength,
+    CaptionOptions,
+)
+from marsam.stages.protocols import Captioner
 from marsam.studio import Studio
-from marsam.text.languages import ARABIC, script_of
+from marsam.text.languages import ARABIC, ENGLISH, Language, script_of
 
 MAX_MESSAGES = 1000
 PICTURE_WANTED = (
@@ -65,7 +73,9 @@ class ChatRequest(BaseModel, use_attribute_docstrings=True):
     )
     """The last message of role `user` has one picture, as a data URL in `image_url`.
 
-    If its text is mainly in Arabic script, the answer is in Arabic, otherwise in English.
+    If its text is mainly in Arabic script, the answer is in Arabic, otherwise in English. A
+    captioner that reads requests, as vision-language models do, answers the text, if that has at
+    most 200 characters; any other describes the picture.
     """
     n: int | None = None
     """Must be 1."""
@@ -82,11 +92,15 @@ class ChatRequest(BaseModel, use_attribute_docstrings=True):
     model: str | None = None
     """Has no effect: there is one captioner."""
 
-    def ignored(self, captioner: str) -> list[str]:
-        """The names of what has no effect here, and would have with OpenAI."""
+    def ignored(self, captioner: str, *, is_read: bool) -> list[str]:
+        """The names of what has no effect here, and would have with OpenAI.
+
+        ``is_read``: whether the captioner read the text of the last message.
+        """
         told = ["model"] if self.model not in (None, captioner) else []
         last = max(i for i, one in enumerate(self.messages) if one.get("role") == "user")
         told += [f"messages.{i}" for i in range(len(self.messages)) if i != last]
+        told += [] if is_read else [f"messages.{last}.content"]
         told += set_fields(self.model_extra or {}, _NO_DIFFERENCE)
         return told[:MAX_TOLD_NAMES]
 
@@ -130,22 +144,23 @@ class ChatResponse(BaseModel):
 async def complete(
     body: ChatRequest, service: ServiceDep, client: ClientDep
 ) -> ChatResponse | StreamingResponse:
-    """For OpenAI's clients: a caption, in Arabic if the question is in Arabic script.
+    """For OpenAI's clients: what the picture shows, in Arabic if the question is in Arabic script.
 
-    Only one picture with a question is accepted; earlier messages are not read. There is no
-    `usage`: the captioner reads pictures and no text.
+    Only one picture with a question is accepted; earlier messages are not read. A captioner that
+    reads no requests describes the picture, whatever the question. There is no `usage`.
     """
     _require_supported(body)
     url, text = _picture_and_text(body.messages)
-    is_arabic = script_of(text[:MAX_TEXT_CHARACTERS]) == ARABIC.script
+    question = _Question(text)
     image = await service.decode(client, lambda: decode_base64_image(url))
-    name = service.scheduler.studio.captioner.name
-    content = await service.with_models(client, lambda studio: _caption(studio, image, is_arabic))
+    captioner = service.scheduler.studio.captioner
+    name, is_read = captioner.name, not text or question.can_be_asked(captioner)
+    content = await service.with_models(client, lambda studio: question.answer(studio, image))
     answer: dict[str, Any] = {
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "created": int(time.time()),
         "model": name,
-        "ignored": body.ignored(name),
+        "ignored": body.ignored(name, is_read=is_read),
     }
     if body.stream:
         with_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -190,15 +205,37 @@ def _picture_and_text(messages: list[dict[str, Any]]) -> tuple[str, str]:
         raise OptionError(PICTURE_WANTED)
     if not urls[0].startswith("data:"):
         raise PictureError("This server fetches no links; send the picture as a data URL.")
-    return urls[0], " ".join(texts)
+    return urls[0], " ".join(texts).strip()
 
 
-def _caption(studio: Studio, image: Any, is_arabic: bool) -> str:
-    if not is_arabic:
-        caption = studio.caption(image)[0]
-        return caption.text or _why(caption.warnings).en
-    caption, arabic = studio.describe(image)[0]
-    return arabic.checked().text or _why(caption.warnings).ar
+@dataclass(frozen=True)
+class _Question:
+    """The text beside a picture; its script says in which language the answer is."""
+
+    text: str
+
+    @property
+    def language(self) -> Language:
+        is_arabic = script_of(self.text[:MAX_TEXT_CHARACTERS]) == ARABIC.script
+        return ARABIC if is_arabic else ENGLISH
+
+    def can_be_asked(self, captioner: Captioner) -> bool:
+        """Whether the captioner can answer it; otherwise the picture is described."""
+        can, is_short = captioner.abilities, len(self.text) <= MAX_REQUEST_CHARACTERS
+        return bool(self.text) and is_short and can.requests and self.language.code in can.languages
+
+    def answer(self, studio: Studio, image: Any) -> str:
+        if self.can_be_asked(studio.captioner):
+            # The question says how long the answer is.
+            length = CaptionLength.PARAGRAPH
+            options = CaptionOptions(language=self.language.code, ask=self.text, length=length)
+            answer = studio.captioner.caption(image, options)[0]
+            return answer.text or in_language(_why(answer.warnings), self.language.tag)
+        if self.language == ENGLISH:
+            caption = studio.caption(image)[0]
+            return caption.text or _why(caption.warnings).en
+        caption, arabic = studio.describe(image)[0]
+        return arabic.checked().text or _why(caption.warnings).ar
 
 
 def _why(warnings: tuple[Notice, ...]) -> Notice:

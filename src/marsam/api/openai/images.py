@@ -21,7 +21,7 @@ from marsam.api.dependencies import (
     renamed_options,
     visible_pictures,
 )
-from marsam.api.fields import LongText, Seed, StyleName
+from marsam.api.fields import AsWritten, LongText, Seed, StyleName
 from marsam.api.ignored import IGNORED
 from marsam.api.openai.encoding import Format, encode_picture, encode_preview
 from marsam.api.openai.events import KEEP_ALIVE, error_event, event, event_stream
@@ -57,8 +57,8 @@ router = APIRouter(prefix="/images", responses=errors(409, 503, 504, 507, body=O
 class ImageRequest(BaseModel, use_attribute_docstrings=True):
     """Body of an OpenAI-compatible image request; null is the same as nothing.
 
-    Fields that OpenAI does not have are refused, `seed` excepted. `model`, `moderation` and the
-    styles of OpenAI have no effect; `ignored` in the response names them.
+    Fields that OpenAI does not have are refused, except `seed` and `as_written`. `model`,
+    `moderation` and the styles of OpenAI have no effect; `ignored` in the response names them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -86,6 +86,7 @@ class ImageRequest(BaseModel, use_attribute_docstrings=True):
     partial_images: int | None = Field(default=None, ge=0, le=3)
     """Previews of each image to send in a stream, 0 to 3. Default: 0."""
     seed: Seed = None
+    as_written: AsWritten = PaintOptions.as_written
     model: str | None = None
     """Has no effect."""
     style: StyleName | None = None
@@ -129,6 +130,7 @@ class ImageRequest(BaseModel, use_attribute_docstrings=True):
             return PaintOptions(
                 pictures=1 if self.n is None else self.n,
                 seed=self.seed,
+                as_written=self.as_written,
                 recipe=recipe,
                 style=NO_STYLE if self.style in (None, *OPENAI_STYLES) else self.style,
                 width=width,
