@@ -395,6 +395,11 @@ class BatchOptions:
     translate: TranslateOptions = field(default_factory=TranslateOptions)
     paint: PaintOptions | None = None
 
+    def caption_in(self, code: str = ENGLISH.code) -> CaptionOptions:
+        """Return the options of the captions in a language (NLLB code)."""
+        options = replace(self.caption, arabic=ArabicCaption.TRANSLATED)
+        return options if code == ENGLISH.code else options.in_language(code)
+
     def translate_into(self, code: str, source: str = ENGLISH.code) -> TranslateOptions:
         """Return the options for a translation into a language (NLLB code), from English."""
         return replace(self.translate, source=source, target=code)

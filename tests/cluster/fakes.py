@@ -1,5 +1,6 @@
 """Stages for replicas: slow fakes that record their work in a file."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from PIL import Image
 from marsam import CaptionOptions, Painted, PaintOptions, Previewed, Studio, TranslateOptions
 from marsam.errors import PictureError, QuotaExceeded
 from marsam.results import Caption, Translation
-from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator
+from marsam.testing import TRANSLATIONS, FakeCaptioner, FakePainter, FakeTranslator
 
 RECORD = "MARSAM_TEST_RECORD"
 """Environment variable with the file in which replicas record their work."""
@@ -107,6 +108,25 @@ class RecordingCaptioner(FakeCaptioner):
             record("described", background)
             captions.append((Caption(text=f"a picture on {background}"),))
         return captions
+
+
+def speaking() -> Studio:
+    """A captioner that writes Arabic, too; each caption is recorded with its language."""
+    arabic = "قطة تجلس أمام خلفية زرقاء"
+    back = {arabic: "a cat sitting before a blue background"}
+    translator = FakeTranslator(translations={**TRANSLATIONS, **back})
+    captioner = SpeakingCaptioner(arabic=arabic)
+    return Studio(captioner=captioner, translator=translator, painter=FakePainter())
+
+
+@dataclass
+class SpeakingCaptioner(FakeCaptioner):
+    def caption_many(
+        self, images: Sequence[Image.Image], options: CaptionOptions
+    ) -> list[tuple[Caption, ...]]:
+        for image in images:
+            record("captioned", hashlib.sha256(image.tobytes()).hexdigest(), options.language)
+        return super().caption_many(images, options)
 
 
 def recording() -> Studio:

@@ -18,7 +18,7 @@ from PIL import Image
 import marsam.cluster
 from marsam import Studio
 from tests.cluster.conftest import NODE, RECORDING, Lines, begin, pid_of, until
-from tests.cluster.fakes import DAMAGED, recording
+from tests.cluster.fakes import DAMAGED, recording, speaking
 from tests.helpers.commands import marsam as command
 from tests.helpers.folders import make_folder
 
@@ -142,3 +142,21 @@ def cached(photos: Path) -> set[str]:
             return {text.removeprefix("a picture on ") for (text,) in rows}
         except sqlite3.OperationalError:  # the tables do not exist yet
             return set()
+
+
+def test_the_captioners_own_arabic_is_the_same_as_on_one_machine(
+    cluster: Any, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = RECORDING.model_copy(update={"studio": "tests.cluster.fakes:speaking"})
+    machines = partial(marsam.cluster.batch_cluster, plan=plan)
+    monkeypatch.setattr(marsam.cluster, "batch_cluster", machines)
+    monkeypatch.setattr(Studio, "load", lambda *a, **k: speaking())
+    with monkeypatch.context() as here:
+        here.setenv("MARSAM_DATA", str(photos.parent / "alone-data"))
+        here.setenv("MARSAM_TEST_RECORD", os.devnull)
+        assert batch("alone.jsonl", options=("--arabic", "both")) == 1
+    far = ("--arabic", "both", "--cluster", str(cluster.address))
+    assert batch("far.jsonl", options=far) == 1
+    alone, found = Path("alone.jsonl").read_bytes(), Path("far.jsonl").read_bytes()
+    assert found == alone
+    assert found.count("قطة تجلس أمام خلفية زرقاء".encode()) > PICTURES // 2

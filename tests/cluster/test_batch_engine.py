@@ -1,10 +1,14 @@
 """ClusterEngine and its actors, in this process and without Ray."""
 
 import hashlib
+import os
 import platform
 import queue
+import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,8 +26,9 @@ from marsam.cluster import ClusterError, Plan, StageResources
 from marsam.cluster.batch_engine import ClusterEngine
 from marsam.errors import Cancelled
 from marsam.imaging.metadata import save_input_image
-from marsam.options import BatchOptions
+from marsam.options import ArabicCaption, BatchOptions, CaptionOptions
 from marsam.testing import fake_studio
+from tests.cluster.fakes import RECORD, speaking
 from tests.helpers.folders import make_folder
 
 PLAN = Plan(studio="marsam.testing:fake_studio", captioner=StageResources(max_batch_size=3))
@@ -110,6 +115,46 @@ def test_cluster_rows_equal_local_rows(photos: Path, datasets: SimpleNamespace) 
             path.unlink()
     again = [row for row in alone if not row.error]
     assert list(rows(ClusterEngine(plan=PLAN, context=far), far)) == again
+
+
+@pytest.mark.parametrize("arabic", [ArabicCaption.BOTH, ArabicCaption.NATIVE])
+def test_arabic_captions_of_the_captioner_equal_local_ones(
+    photos: Path,
+    datasets: SimpleNamespace,
+    arabic: ArabicCaption,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    asked = tmp_path / "asked"
+    monkeypatch.setenv(RECORD, os.devnull)
+    plan = Plan(studio="tests.cluster.fakes:speaking", captioner=PLAN.captioner)
+    options = BatchOptions(languages=("arb_Arab",), caption=CaptionOptions(arabic=arabic))
+    here, far = context("here", options=options), context("far", options=options)
+    alone = list(rows(LocalEngine(studio=speaking(), context=here), here))
+    native = [row for row in alone if row.native]
+    assert {row.path: row.agreement for row in native if row.agreement != 0.9375} == {"en.png": 0.0}
+    assert not {"ar.png"} & {row.path for row in native}  # a person's words stand there
+    assert len(native) == len([row for row in alone if not row.error]) - 1
+
+    # English captions alone first: then the captioner is asked in Arabic only.
+    monkeypatch.setenv(RECORD, str(asked))
+    english = replace(options, caption=CaptionOptions())
+    first = replace(far, options=english)
+    list(rows(ClusterEngine(plan=plan, context=first), first))
+    assert list(rows(ClusterEngine(plan=plan, context=far), far)) == alone
+    lines = [line.split("\t")[1:3] for line in asked.read_text().splitlines()]
+    questions = Counter(map(tuple, lines))
+    assert set(questions.values()) == {1}
+    # The alt texts that two images carry need no caption in that language.
+    assert Counter(code for _, code in questions) == {"eng_Latn": 10, "arb_Arab": 10}
+
+    # A batch that was killed before the native captions were translated back does only that.
+    with closing(sqlite3.connect("far.db")) as database:
+        key = far.translation_key(native[0].native or "", "eng_Latn", "arb_Arab")
+        assert database.execute("DELETE FROM results WHERE key=?", (key,)).rowcount == 1
+        database.commit()
+    assert list(rows(ClusterEngine(plan=plan, context=far), far)) == alone
+    assert len(asked.read_text().splitlines()) == len(lines)
 
 
 def test_reviewed_text_is_kept_and_a_new_language_needs_no_captions(

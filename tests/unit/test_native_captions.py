@@ -328,7 +328,6 @@ def test_a_batch_says_why_it_refuses(
         (["--arabic", "both"], "vision-language model"),
         (["--ask", "What?"], "vision-language model"),
         (["--arabic", "both", "--to", "fr"], "--arabic needs Arabic"),
-        (["--arabic", "both", "--cluster", "local"], "Remove --arabic"),
     ):
         assert marsam("batch", "photos", "--out", "table.csv", *words) == 1
         assert reason in capsys.readouterr().err

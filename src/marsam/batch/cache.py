@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from marsam.errors import (
 )
 from marsam.hub.model_files import weights_revision
 from marsam.journal.sqlite import open_sqlite, require_version
-from marsam.options import ArabicCaption, BatchOptions, CaptionOptions
+from marsam.options import ArabicCaption, BatchOptions
 from marsam.studio import Studio
 from marsam.text.languages import ARABIC, ENGLISH
 
@@ -232,14 +232,11 @@ class BatchContext:
         is_translated = self.options.caption.arabic == ArabicCaption.TRANSLATED
         return not is_translated and ARABIC.code in self.options.languages
 
-    def caption_options(self, code: str = ENGLISH.code) -> CaptionOptions:
-        """Return the options of the captions in a language (NLLB code)."""
-        options = replace(self.options.caption, arabic=ArabicCaption.TRANSLATED)
-        return options if code == ENGLISH.code else options.in_language(code)
-
     def caption_key(self, sha256: str, code: str = ENGLISH.code) -> str:
         """Return the cache key of an image's caption in a language."""
-        return _key("caption", sha256, self.models["captioner"], asdict(self.caption_options(code)))
+        return _key(
+            "caption", sha256, self.models["captioner"], asdict(self.options.caption_in(code))
+        )
 
     def needs_native(self, sha256: str) -> bool:
         """Whether the captioner is still to be asked in Arabic about an image."""

@@ -75,7 +75,7 @@ class LocalEngine:
     def caption(self, images: Mapping[str, ScannedFile], code: str = ENGLISH.code) -> Errors:
         """Caption images in one batch."""
         decoded = {key: file.image for key, file in images.items() if file.image}
-        options = self._context.caption_options(code)
+        options = self._context.options.caption_in(code)
         return self._context.cache.put(caption_all(self._studio.captioner, decoded, options))
 
     def translate(self, texts: Mapping[str, str], code: str, source: str = ENGLISH.code) -> Errors:

@@ -122,8 +122,6 @@ def batch(
             "A cluster captions a folder but paints no pictures: run the command without -n first, "
             "then the same with -n and without --cluster."
         )
-    if cluster is not None and arabic != ArabicCaption.TRANSLATED:
-        raise OptionError("A cluster captions a folder in English only. Remove --arabic.")
     codes = dict.fromkeys(language(name).code for name in to or ["ar"])
     if arabic != ArabicCaption.TRANSLATED and ARABIC.code not in codes:
         raise OptionError("--arabic needs Arabic among the languages; add it with --to.")

@@ -29,7 +29,7 @@ from marsam.cluster.plan import Plan
 from marsam.errors import Cancelled, ClusterError, MarsamError, PictureError
 from marsam.hub.selection import OtherModels, choose_set, other_models
 from marsam.studio import Studio
-from marsam.text.languages import ENGLISH
+from marsam.text.languages import ARABIC, ENGLISH
 
 SCAN_BLOCK_SIZE = 32
 """Files per scan task."""
@@ -138,7 +138,7 @@ class ClusterEngine:
     def caption(
         self,
         images: Mapping[str, ScannedFile],
-        code: str = ENGLISH.code,  # noqa: ARG002 - it captions in English only
+        code: str = ENGLISH.code,  # noqa: ARG002 - the keys say it
     ) -> Errors:
         """Wait until images are captioned; errors as :meth:`scan`."""
         return self._wait_for(images)
@@ -181,9 +181,11 @@ class ClusterEngine:
                 continue
             started.add(info.sha256)
             kept = context.cache.alt_texts(info.sha256)
+            wants_native = context.needs_native(info.sha256)
             if (english := context.english(info.sha256)) is None:
                 codes = tuple(code for code in context.options.languages if code not in kept)
-                yield Job(path=path.absolute(), sha256=info.sha256, codes=codes)
+                image = path.absolute()
+                yield Job(path=image, sha256=info.sha256, codes=codes, wants_native=wants_native)
                 continue
             row = context.kept.get(info.sha256)
             own = row.texts if row else kept
@@ -192,11 +194,30 @@ class ClusterEngine:
                 for code in context.options.languages
                 if english and code not in own
             }
+            wants_native = wants_native and bool(english)
+            native = "" if wants_native else self._native(info.sha256)
+            if native:
+                keys[context.translation_key(native, ENGLISH.code, ARABIC.code)] = ""
             new = keys.keys() - started - context.cache.get(keys).keys()
             started |= new
-            if new:
-                codes = tuple(code for key, code in keys.items() if key in new)
-                yield Job(english=english, codes=codes)
+            if new or wants_native:
+                yield Job(
+                    path=path.absolute() if wants_native else None,
+                    sha256=info.sha256,
+                    english=english,
+                    codes=tuple(code for key, code in keys.items() if code and key in new),
+                    wants_native=wants_native,
+                    native=native if any(key in new and not keys[key] for key in keys) else "",
+                )
+
+    def _native(self, sha256: str) -> str:
+        """Return the cached Arabic caption of an image, or nothing."""
+        context = self._context
+        if not context.wants_native or sha256 in context.kept:
+            return ""
+        key = context.caption_key(sha256, ARABIC.code)
+        caption = context.cache.get([key]).get(key)
+        return caption.text if caption else ""
 
     def _process(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Yield the jobs with their results; a stage without jobs gets no actors."""
@@ -207,7 +228,7 @@ class ClusterEngine:
             context, calls = self._context, math.ceil(len(jobs) / self.batch_size)
             for stage, actor, is_needed in (
                 ("captioner", CaptionerActor, any(job.path for job in jobs)),
-                ("translator", TranslatorActor, any(job.codes for job in jobs)),
+                ("translator", TranslatorActor, any(map(_has_texts, jobs))),
             ):
                 if is_needed:
                     data = data.map_batches(
@@ -253,6 +274,11 @@ class ClusterEngine:
             keys = {code: context.translation_key(job.english, code) for code in job.codes}
             keys[ENGLISH.code] = context.caption_key(job.sha256)
             outcomes |= {keys[code]: outcome for code, outcome in job.outcomes.items()}
+            if job.native_outcome is not None:
+                outcomes[context.caption_key(job.sha256, ARABIC.code)] = job.native_outcome
+            if job.back_outcome is not None:
+                back = context.translation_key(job.native, ENGLISH.code, ARABIC.code)
+                outcomes[back] = job.back_outcome
         self._errors |= context.cache.put(outcomes)
 
     def _run_dataset(
@@ -293,6 +319,11 @@ class ClusterEngine:
                 return
             yield block
         raise Cancelled("The batch was stopped.")
+
+
+def _has_texts(job: Job) -> bool:
+    """Whether a job has texts to translate, or will have them."""
+    return bool(job.codes or job.native or job.wants_native)
 
 
 def _check_readable(path: Path, unreadable_on: str) -> None:

@@ -7,7 +7,7 @@ import pickle
 import platform
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from marsam.cluster.plan import Plan
 from marsam.errors import ClusterError, MarsamError, PictureError
 from marsam.messages import Message
 from marsam.options import BatchOptions
-from marsam.text.languages import ENGLISH
+from marsam.text.languages import ARABIC, ENGLISH
 
 COLUMN = "pickled"
 """Column of a block. Arrow cannot hold errors, nor file names that are not Unicode."""
@@ -30,11 +30,15 @@ class Job:
     """The work for one image, and its results.
 
     Attributes:
-        path: of an image to caption; None when ``english`` is known.
+        path: of an image to caption; None when its captions are known.
         sha256: of the file when it was scanned.
-        english: the text to translate.
+        english: the text to translate; empty until the image is captioned.
         codes: NLLB codes of the languages to translate into.
         outcomes: a text or an error for each language, also for English, by code.
+        wants_native: ask the captioner in Arabic, too.
+        native: the Arabic caption to translate back.
+        native_outcome: the Arabic caption, or an error.
+        back_outcome: its translation into English, or an error.
         unreadable_on: the machine that could not read the file.
         fatal: an error that would occur for every image.
     """
@@ -44,6 +48,10 @@ class Job:
     english: str = ""
     codes: tuple[str, ...] = ()
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    wants_native: bool = False
+    native: str = ""
+    native_outcome: Outcome | None = None
+    back_outcome: Outcome | None = None
     unreadable_on: str = ""
     fatal: MarsamError | None = None
 
@@ -129,26 +137,41 @@ class _StageActor(ABC):
 
 
 class CaptionerActor(_StageActor):
-    """Captions the images of jobs that have no English text."""
+    """Captions the images of jobs, in the languages in which they have no caption."""
 
     stage_name = "captioner"
 
     def _process(self, jobs: list[Job]) -> None:
         # Files are read while another thread's images are captioned.
         scans = {scan.path: scan for scan in _scan_all([job.path for job in jobs if job.path])}
+        new = [job for job in jobs if job.path and not job.english]
+        captions = self._caption(new, scans, ENGLISH.code)
+        for job in new:
+            caption = job.outcomes[ENGLISH.code] = captions[job.sha256]
+            job.english = caption.text if isinstance(caption, TextResult) else ""
+        asked = [job for job in jobs if job.wants_native and job.english]
+        natives = self._caption(asked, scans, ARABIC.code)
+        for job in asked:
+            native = job.native_outcome = natives[job.sha256]
+            job.native = native.text if isinstance(native, TextResult) else ""
+        for job in jobs:
+            if job.path is not None:
+                job.unreadable_on = scans[job.path].unreadable_on
+
+    def _caption(
+        self, jobs: Sequence[Job], scans: Mapping[Path, ScannedFile], code: str
+    ) -> dict[str, Outcome]:
+        """Return the caption of each image in a language, or why there is none, by checksum."""
+        files = {job.sha256: scans[job.path] for job in jobs if job.path}
         images = {
-            scan.info.sha256: scan.image for scan in scans.values() if scan.info and scan.image
+            scan.info.sha256: scan.image for scan in files.values() if scan.info and scan.image
         }
         with self._lock:
-            captions = caption_all(self._stage, images, self._options.caption)
-        for job in jobs:
-            if job.path is None:
-                continue
-            scan = scans[job.path]
-            caption = captions.get(job.sha256) or scan.error or changed(job.path)
-            if isinstance(caption, TextResult):
-                job.english = caption.text
-            job.outcomes[ENGLISH.code], job.unreadable_on = caption, scan.unreadable_on
+            captions = caption_all(self._stage, images, self._options.caption_in(code))
+        return {
+            sha256: captions.get(sha256) or scan.error or changed(scan.path)
+            for sha256, scan in files.items()
+        }
 
 
 def changed(path: Path) -> PictureError:
@@ -159,16 +182,24 @@ def changed(path: Path) -> PictureError:
 
 
 class TranslatorActor(_StageActor):
-    """Translates the English text of jobs."""
+    """Translates the texts of jobs."""
 
     stage_name = "translator"
 
     def _process(self, jobs: list[Job]) -> None:
         for code in dict.fromkeys(code for job in jobs for code in job.codes):
-            options = self._options.translate_into(code)
-            texts = {job.english: job.english for job in jobs if job.english and code in job.codes}
-            with self._lock:
-                translations = translate_all(self._stage, texts, options)
-            for job in jobs:
-                if job.english and code in job.codes:
-                    job.outcomes[code] = translations[job.english]
+            wanted = [job for job in jobs if job.english and code in job.codes]
+            translations = self._translate([job.english for job in wanted], code)
+            for job in wanted:
+                job.outcomes[code] = translations[job.english]
+        natives = [job for job in jobs if job.native]
+        backs = self._translate([job.native for job in natives], ENGLISH.code, ARABIC.code)
+        for job in natives:
+            job.back_outcome = backs[job.native]
+
+    def _translate(
+        self, texts: Iterable[str], code: str, source: str = ENGLISH.code
+    ) -> dict[str, Outcome]:
+        options = self._options.translate_into(code, source)
+        with self._lock:
+            return translate_all(self._stage, {text: text for text in texts}, options)
