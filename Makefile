@@ -11,7 +11,7 @@ LOCKED := $(INSTALL) --constraint locks/check.txt
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check types test-mini test-browser test-service test-cluster test-others test-full
-.PHONY: stress bench bench-families bench-recipes bench-studio bench-folder
+.PHONY: stress bench bench-families bench-gpu bench-recipes bench-studio bench-folder
 .PHONY: prove train evaluate docs film notebook dist lock audit clean
 
 run: $(VENV)/.run
@@ -65,6 +65,10 @@ bench: $(VENV)/.dev
 # Today's models at full size with random weights: half an hour and 35 GB of disk.
 bench-families: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.families
+
+# A GPU: checks with tiny models, seconds and memory at full size; at most eight minutes.
+bench-gpu: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.gpu
 
 # Image quality of the presets (recipes), measured with the trained mini painter.
 bench-recipes: $(VENV)/.train

@@ -7,6 +7,7 @@ a time, since two of them do not fit into the memory of a small machine.
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,68 +100,44 @@ MADLAD: Mapping[str, Any] = {
 }
 
 
-def _save(
-    folder: Path, dtype: torch.dtype, kind: Callable[..., Any], *args: Any, **kwargs: Any
-) -> None:
-    random_model(kind, *args, dtype=dtype, **kwargs).save_pretrained(folder)
+Make = Callable[..., Any]
+"""Makes a network of a class, with the arguments of its constructor."""
+Parts = Mapping[str, Any]
+"""Parts of a pipeline by name; a network as a :class:`functools.partial` that makes it."""
 
 
-def sdxl(folder: Path) -> None:
+def sdxl(make: Make) -> Parts:
     """Stable Diffusion XL: 2.6 billion weights in the U-Net."""
-    half = torch.float16
-    _save(folder / "unet", half, diffusers.UNet2DConditionModel, **SDXL_UNET)
-    _save(folder / "vae", half, diffusers.AutoencoderKL, **VAE | {"sample_size": 1024})
-    text = transformers.CLIPTextConfig
-    _save(folder / "text_encoder", half, transformers.CLIPTextModel, text(**CLIP_TEXT))
-    projected = transformers.CLIPTextModelWithProjection
-    _save(folder / "text_encoder_2", half, projected, text(**SDXL_TEXT_2))
-    for name in ("tokenizer", "tokenizer_2"):
-        clip_tokenizer().save_pretrained(folder / name)
-    diffusers.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
-    ).save_pretrained(folder / "scheduler")
-    _write_index(
-        folder,
-        "StableDiffusionXLPipeline",
-        {
-            "unet": ["diffusers", "UNet2DConditionModel"],
-            "vae": ["diffusers", "AutoencoderKL"],
-            "text_encoder": ["transformers", "CLIPTextModel"],
-            "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
-            "tokenizer": ["transformers", "CLIPTokenizer"],
-            "tokenizer_2": ["transformers", "CLIPTokenizer"],
-            "scheduler": ["diffusers", "EulerDiscreteScheduler"],
-            "force_zeros_for_empty_prompt": True,
-        },
-    )
+    text, projected = transformers.CLIPTextModel, transformers.CLIPTextModelWithProjection
+    config = transformers.CLIPTextConfig
+    return {
+        "unet": partial(make, diffusers.UNet2DConditionModel, **SDXL_UNET),
+        "vae": partial(make, diffusers.AutoencoderKL, **VAE | {"sample_size": 1024}),
+        "text_encoder": partial(make, text, config(**CLIP_TEXT)),
+        "text_encoder_2": partial(make, projected, config(**SDXL_TEXT_2)),
+        "tokenizer": clip_tokenizer(),
+        "tokenizer_2": clip_tokenizer(),
+        "scheduler": diffusers.EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+        ),
+        "force_zeros_for_empty_prompt": True,
+    }
 
 
-def klein(folder: Path) -> None:
+def klein(make: Make) -> Parts:
     """FLUX.2-klein-4B: 3.9 billion weights in the denoiser, 4.0 in the text encoder."""
-    dtype = torch.bfloat16
-    _save(folder / "transformer", dtype, diffusers.Flux2Transformer2DModel, **KLEIN_TRANSFORMER)
-    config = transformers.Qwen3Config(**QWEN3_4B)
-    _save(folder / "text_encoder", dtype, transformers.Qwen3ForCausalLM, config)
-    diffusers.AutoencoderKLFlux2().to(dtype).save_pretrained(folder / "vae")
-    qwen_tokenizer().save_pretrained(folder / "tokenizer")
-    diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True).save_pretrained(
-        folder / "scheduler"
-    )
-    _write_index(
-        folder,
-        "Flux2KleinPipeline",
-        {
-            "transformer": ["diffusers", "Flux2Transformer2DModel"],
-            "text_encoder": ["transformers", "Qwen3ForCausalLM"],
-            "vae": ["diffusers", "AutoencoderKLFlux2"],
-            "tokenizer": ["transformers", "Qwen2Tokenizer"],
-            "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-            "is_distilled": True,
-        },
-    )
+    reader, config = transformers.Qwen3ForCausalLM, transformers.Qwen3Config(**QWEN3_4B)
+    return {
+        "transformer": partial(make, diffusers.Flux2Transformer2DModel, **KLEIN_TRANSFORMER),
+        "text_encoder": partial(make, reader, config),
+        "vae": partial(make, diffusers.AutoencoderKLFlux2),
+        "tokenizer": qwen_tokenizer(),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        "is_distilled": True,
+    }
 
 
-def qwen3_5(folder: Path) -> None:
+def qwen3_5(make: Make) -> Any:
     """Qwen3.5-2B: 2.2 billion weights; it reads images."""
     from tests.helpers import tiny_captioners as tiny
 
@@ -170,31 +147,71 @@ def qwen3_5(folder: Path) -> None:
         tie_word_embeddings=True,
         **tiny.qwen_ids(),
     )
-    _save(folder, torch.bfloat16, transformers.Qwen3_5ForConditionalGeneration, config)
+    return make(transformers.Qwen3_5ForConditionalGeneration, config)
+
+
+def save_qwen_files(folder: Path) -> None:
+    """Save the tokenizer and the image processor of Qwen3.5."""
+    from tests.helpers import tiny_captioners as tiny
+
     words = tiny.tokenizer()
     words.chat_template = tiny.CHATML.replace("PICTURE", tiny.PICTURES["qwen3_5"])
     words.save_pretrained(folder)
     transformers.Qwen2VLImageProcessorPil(**tiny.PROCESSORS["qwen3_5"]).save_pretrained(folder)
 
 
-def madlad(folder: Path) -> None:
+def _captioner(folder: Path) -> None:
+    qwen3_5(partial(random_model, dtype=torch.bfloat16)).save_pretrained(folder)
+    save_qwen_files(folder)
+
+
+def _translator(folder: Path) -> None:
     """MADLAD-400-3B-MT: 2.7 billion weights."""
     config = transformers.T5Config(**MADLAD)
-    _save(folder, torch.bfloat16, transformers.T5ForConditionalGeneration, config)
+    model = random_model(transformers.T5ForConditionalGeneration, config, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
     pieces = [piece for piece in nllb_tokenizer().get_vocab() if piece.startswith("▁")]
     special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), ("<2ar>", -1.0), ("<2en>", -1.0)]
     listed = [(piece, -9.0) for piece in pieces[: MADLAD["vocab_size"] - len(special)]]
     transformers.T5Tokenizer(vocab=[*special, *listed], extra_ids=0).save_pretrained(folder)
 
 
-def _write_index(folder: Path, pipeline: str, parts: Mapping[str, Any]) -> None:
-    index = {"_class_name": pipeline, "_diffusers_version": diffusers.__version__, **parts}
+def _painter(
+    pipeline: str, parts: Callable[[Make], Parts], dtype: torch.dtype, folder: Path
+) -> None:
+    save_pipeline(
+        folder,
+        pipeline,
+        parts(partial(random_model, dtype=dtype)),
+        lambda network, part: network().save_pretrained(part),
+    )
+
+
+def save_pipeline(
+    folder: Path, pipeline: str, parts: Parts, save_network: Callable[[Any, Path], object]
+) -> None:
+    """Save a pipeline as ``save_pretrained`` does, one network at a time.
+
+    ``save_network`` gets what makes a network, and the folder of its files.
+    """
+    index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": diffusers.__version__}
+    for name, part in parts.items():
+        is_network = isinstance(part, partial)
+        kind = part.args[0] if is_network else type(part)
+        if is_network:
+            save_network(part, folder / name)
+        elif hasattr(part, "save_pretrained"):
+            part.save_pretrained(folder / name)
+        else:
+            index[name] = [None, None] if part is None else part
+            continue
+        index[name] = [kind.__module__.partition(".")[0], kind.__name__]
     (folder / "model_index.json").write_text(json.dumps(index))
 
 
 BUILDERS: Mapping[str, Callable[[Path], None]] = {
-    "sdxl": sdxl,
-    "flux2-klein-4b": klein,
-    "qwen3.5-2b": qwen3_5,
-    "madlad-3b": madlad,
+    "sdxl": partial(_painter, "StableDiffusionXLPipeline", sdxl, torch.float16),
+    "flux2-klein-4b": partial(_painter, "Flux2KleinPipeline", klein, torch.bfloat16),
+    "qwen3.5-2b": _captioner,
+    "madlad-3b": _translator,
 }

@@ -132,6 +132,15 @@ LORA_LAYERS = (
 )
 
 
+BUFFERS: Mapping[str, Callable[[torch.Tensor], Any]] = {
+    "position_ids": lambda buffer: torch.arange(buffer.shape[-1]).expand(buffer.shape),
+    "running_mean": lambda buffer: torch.zeros(buffer.shape),
+    "running_var": lambda buffer: torch.ones(buffer.shape),
+    "num_batches_tracked": lambda buffer: torch.zeros(buffer.shape),
+}
+"""The values of buffers that are saved with a model."""
+
+
 def random_model(
     kind: Callable[..., Any], *args: Any, dtype: torch.dtype = torch.float32, **kwargs: Any
 ) -> Any:
@@ -142,11 +151,20 @@ def random_model(
     with torch.device("meta"):
         model = kind(*args, **kwargs).to(dtype)
     buffers = {
-        name: torch.arange(buffer.shape[-1]).expand(buffer.shape).clone()
+        name: BUFFERS[name.rpartition(".")[2]](buffer)
         for name, buffer in model.named_buffers()
-        if name.endswith("position_ids")
+        if name.rpartition(".")[2] in BUFFERS
     }
-    model = model.to_empty(device="cpu").eval()
+    model = with_random_weights(model.to_empty(device="cpu"))
+    for name, values in buffers.items():
+        model.get_buffer(name).copy_(values)
+    return model
+
+
+@torch.no_grad()
+def with_random_weights(model: Any) -> Any:
+    """Give a model normal weights, and set the others as they are at first."""
+    model.eval()
     for module in model.modules():
         for parameter in module.parameters(recurse=False):
             if parameter.ndim > 1:
@@ -155,8 +173,6 @@ def random_model(
                 parameter.zero_()
         if "Norm" in type(module).__name__ and getattr(module, "weight", None) is not None:
             module.weight.fill_(1)
-    for name, values in buffers.items():
-        model.get_buffer(name).copy_(values)
     if hasattr(model, "tie_weights"):
         model.tie_weights()
     return model
