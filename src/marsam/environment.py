@@ -35,6 +35,11 @@ TRANSLATOR = Variable(
     "the set's",
 )
 PAINTER = Variable("MARSAM_PAINTER", _REPLACES.format("painter"), "the set's")
+LORA = Variable(
+    "MARSAM_LORA",
+    "LoRA for the painter: a file, a folder or a model id; not with a set named by `--models`",
+    "the set's, for drafts",
+)
 LANGUAGE = Variable(
     "MARSAM_LANGUAGE",
     "language of error messages on the terminal: `en` or `ar`",
@@ -94,6 +99,6 @@ TEXT_REQUESTS = Variable(
 PORT = Variable("PORT", "port of the server", "7860")
 
 VARIABLES = (
-    *(MODELS, CAPTIONER, TRANSLATOR, PAINTER, DEVICE, LANGUAGE, DATA, JOURNAL, PICTURES, MANIFEST),
-    *(KEY, HOST_NAMES, ORIGINS, PUBLIC_URL, TRUSTED_PROXIES, TEXT_REQUESTS, PORT),
+    *(MODELS, CAPTIONER, TRANSLATOR, PAINTER, LORA, DEVICE, LANGUAGE, DATA, JOURNAL, PICTURES),
+    *(MANIFEST, KEY, HOST_NAMES, ORIGINS, PUBLIC_URL, TRUSTED_PROXIES, TEXT_REQUESTS, PORT),
 )

@@ -216,8 +216,9 @@ class PromptBuilder:
         if not (asks_guidance or paint.negative_prompt):
             return ()
         if not (sampling.classifier_free_guidance or sampling.embedded_guidance):
-            other_recipe = bool(sampling.adapter)
-            return (Notice.NO_GUIDANCE if other_recipe else Notice.PAINTER_WITHOUT_GUIDANCE,)
+            others = map(self.painter.sampling, Recipe)
+            has_guidance = any(o.classifier_free_guidance or o.embedded_guidance for o in others)
+            return (Notice.NO_GUIDANCE if has_guidance else Notice.PAINTER_WITHOUT_GUIDANCE,)
         if not paint.negative_prompt or sampling.takes_negative_prompt(guidance):
             return ()
         return (Notice.NO_GUIDANCE if sampling.negative_prompts else Notice.NO_NEGATIVE_PROMPT,)

@@ -45,7 +45,7 @@ class SamplingConfig:
         negative_prompts: whether a negative prompt has an effect where there is guidance.
         size_multiple: what width and height must be multiples of, in pixels.
         default_side: width and height of a picture for which none are named, in pixels.
-        adapter: name of the LoRA that it uses, trained for few steps without guidance.
+        adapter: name of the LoRA that it uses; a set's is trained for few steps without guidance.
         prompt_weights: whether weights in the prompt have an effect.
         variations: whether a picture can start from another one (image-to-image).
         whole_steps: whether a variation leaves out a step that its strength would do in part.

@@ -11,6 +11,7 @@ from marsam import environment
 from marsam.device import Device, choose_device
 from marsam.errors import OptionError
 from marsam.hub.catalog import Model, ModelSet
+from marsam.hub.lora import find_lora
 from marsam.hub.selection import (
     OtherModels,
     choose_set,
@@ -63,6 +64,7 @@ class Studio:
     """The three stages and the workflow that connects them.
 
     Attributes:
+        lora: name of the LoRA that the user chose for the painter; empty for none.
         models: name of the model set, or ``custom``.
         reason: why these models were chosen, in one phrase.
         device: where they compute, and why.
@@ -71,6 +73,7 @@ class Studio:
     captioner: Captioner
     translator: Translator
     painter: Painter
+    lora: str = ""
     models: str = "custom"
     reason: str = "the stages were given"
     device: Device | None = None
@@ -83,6 +86,7 @@ class Studio:
         captioner: str | None = None,
         translator: str | Sequence[str] | None = None,
         painter: str | None = None,
+        lora: str | None = None,
         device: str | None = None,
     ) -> "Studio":
         """Create a studio on a model set; weights are loaded when a stage is first used.
@@ -95,6 +99,8 @@ class Studio:
             translator: the same for the translator (``MARSAM_TRANSLATOR``); or several models,
                 each for the directions that it knows. The first of them that knows one translates.
             painter: the same for the painter (``MARSAM_PAINTER``).
+            lora: a LoRA for the painter (``MARSAM_LORA``): a safetensors file, a folder that holds
+                one, or a hub id; with a scale other than 1 as in ``pixel-art.safetensors:0.8``.
             device: ``cuda``, ``mps`` or ``cpu``. None uses ``MARSAM_DEVICE``, or the best device.
 
         Raises:
@@ -106,10 +112,13 @@ class Studio:
         from marsam.stages.painter import DiffusionPainter
 
         chosen, reason = choose_set(models)
-        others = other_models(models, OtherModels(captioner, join_sources(translator), painter))
+        others = other_models(
+            models, OtherModels(captioner, join_sources(translator), painter, lora)
+        )
         captioner, painter = others.captioner, others.painter
+        own_lora = find_lora(others.lora) if others.lora else None
         name = chosen.name
-        if all(others):
+        if all(others[:3]):
             name, reason = "custom", "the models of all stages were named"
         chosen_device = choose_device(device or environment.DEVICE.get())
         language_model = cache(LanguageModel)  # one for all stages that use the same
@@ -128,10 +137,12 @@ class Studio:
                 **named(chosen.painter, painter),
                 guidance_scale=None if painter else chosen.painter.guidance_scale,
                 styles=Model.styles if painter else chosen.painter.styles,
-                adapter=None if painter else optional_folder(chosen.adapter),
+                lora=own_lora,
+                adapter=None if painter or own_lora else optional_folder(chosen.adapter),
                 adapter_name=chosen.adapter.source if chosen.adapter else None,
                 decoder=None if painter else optional_folder(chosen.decoder),
             ),
+            lora=own_lora.name if own_lora else "",
             models=name,
             reason=reason,
             device=chosen_device,
@@ -139,12 +150,13 @@ class Studio:
 
     @property
     def names(self) -> dict[str, str]:
-        """Name of each stage's model."""
-        return {
+        """Name of each stage's model, and of the painter's ``lora`` if the user chose one."""
+        names = {
             "captioner": self.captioner.name,
             "translator": self.translator.name,
             "painter": self.painter.name,
         }
+        return names | ({"lora": self.lora} if self.lora else {})
 
     @property
     def prompts(self) -> PromptBuilder:

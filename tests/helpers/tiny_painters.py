@@ -13,6 +13,7 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -495,3 +496,26 @@ def build(name: str, folder: Path) -> Path:
         painter = getattr(diffusers, pipeline)(**parts())
         painter.save_pretrained(folder / name)
     return folder / name
+
+
+def build_lora(painter: Path, file: Path, *, rank: int = 2, part: str = "") -> Path:
+    """Save a random LoRA of a painter's attention, or of one of its other networks.
+
+    Args:
+        painter: folder of the painter.
+        file: to write.
+        rank: of the LoRA.
+        part: folder of the network; by default the denoiser's.
+    """
+    part = part or ("unet" if (painter / "unet").is_dir() else "transformer")
+    torch.manual_seed(1)
+    adapters = {}
+    for weights in sorted((painter / part).glob("*.safetensors")):
+        for name, weight in load_file(weights).items():
+            if name.endswith(("to_q.weight", "to_v.weight", "to_out.0.weight", "v_proj.weight")):
+                outputs, inputs = weight.shape
+                layer = f"{part}.{name.removesuffix('.weight')}"
+                adapters[f"{layer}.lora_A.weight"] = torch.randn(rank, inputs)
+                adapters[f"{layer}.lora_B.weight"] = 4 * torch.randn(outputs, rank)
+    save_file(adapters, file)
+    return file

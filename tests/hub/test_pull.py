@@ -8,6 +8,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from huggingface_hub import snapshot_download
 from PIL import Image
+from safetensors.torch import save_file
 from transformers import (
     AutoTokenizer,
     BlipForConditionalGeneration,
@@ -19,6 +20,7 @@ from marsam.errors import Cancelled, HubUnreachable, ModelDamaged, ModelMissing,
 from marsam.hub import catalog
 from marsam.hub.download import pull
 from marsam.hub.locate import find, is_present, locate, verify
+from marsam.hub.lora import find_lora
 from marsam.hub.model_files import is_weights, select_files
 from marsam.hub.progress import PullProgress
 
@@ -244,6 +246,22 @@ def test_a_repository_without_supported_weights_is_refused_at_once(hub: FakeHub)
     with pytest.raises(ModelUnsupported, match="me/flax holds no weights that Marsam loads"):
         pull("me/flax")
     assert not hub.downloaded("me/flax")
+
+
+def test_the_lora_of_a_repository_is_pulled_by_whatever_name(hub: FakeHub, tmp_path: Path) -> None:
+    save_file({"a.lora_A.weight": torch.zeros(1, 2)}, tmp_path / "style.safetensors")
+    weights = (tmp_path / "style.safetensors").read_bytes()
+    files = {"README.md": b"x", "sample.png": b"x", "pixel-art.safetensors": weights}
+    hub.repositories["me/lora"] = Repository(files)
+    folder = pull("me/lora")
+    assert hub.downloaded("me/lora") == ["pixel-art.safetensors"]
+    file = folder / "pixel-art.safetensors"
+    assert find_lora("me/lora:0.5") == (file, "me/lora:0.5", 0.5)
+    verify("me/lora", stage="adapter")
+    hub.repositories["me/loras"] = Repository(files | {"4-steps.safetensors": weights})
+    several = "4-steps.safetensors, pixel-art.safetensors"
+    with pytest.raises(ModelUnsupported, match=rf"several LoRAs \({several}\); download one"):
+        pull("me/loras")
 
 
 def test_sharded_weights_are_downloaded_completely(hub: FakeHub) -> None:

@@ -33,6 +33,7 @@ NOT_HERE = {
     r"marsam (run|translate) .*--translator (facebook|Helsinki-NLP)/": "a model of the hub",
     r"marsam caption .*--captioner Qwen/": "a model of the hub",
     r"marsam paint .*--painter black-forest-labs/": "a model of the hub",
+    r"marsam (paint|serve) .*--lora ": "a LoRA; tests/mini/test_lora",
     r"marsam run .*--models free": "models of the hub",
     r"marsam (paint|run|batch) .*--style ": "a painter that knows styles; tests/mini/test_styles",
     r"marsam paint .*--from fr": "a language that the mini set does not know",

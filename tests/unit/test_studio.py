@@ -231,8 +231,9 @@ def test_a_weight_that_cannot_be_applied_is_said() -> None:
 def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
     class UnguidedPainter(FakePainter):
         def sampling(self, recipe: Recipe) -> SamplingConfig:
-            return replace(recipes()[recipe], classifier_free_guidance=False, adapter="lcm")
+            return recipes(adapter="lcm")[recipe]
 
+    paint = replace(paint, recipe=Recipe.DRAFT)
     unguided = replace(fake_studio(), painter=UnguidedPainter())
     prompt = unguided.run(prompt="a cat", options=RunOptions(paint=paint)).prompt
     assert (Notice.NO_GUIDANCE in prompt.warnings) == is_said

@@ -109,6 +109,7 @@ def batch(
     captioner: shared.Captioner = None,
     translator: shared.Translator = None,
     painter: shared.Painter = None,
+    lora: shared.LoraOption = None,
     device: shared.DeviceOption = None,
     cluster: shared.Cluster = None,
     as_json: shared.Json = False,
@@ -143,7 +144,7 @@ def batch(
         height=height,
         strength=strength,
     )
-    if not pictures and (paint != PaintOptions(pictures=1) or painter is not None):
+    if not pictures and (paint != PaintOptions(pictures=1) or painter or lora):
         raise OptionError("These options are for new pictures; ask for them with -n.")
     kept = kept_rows(out)
     started = time.monotonic()
@@ -187,7 +188,12 @@ def batch(
             studio = machines.studio
         else:
             studio = Studio.load(
-                models, captioner=captioner, translator=translator, painter=painter, device=device
+                models,
+                captioner=captioner,
+                translator=translator,
+                painter=painter,
+                lora=lora,
+                device=device,
             )
         studio.captioner.abilities.check(options.caption, studio.captioner.name)
         console.warn_mini_models(studio, quiet=as_json)

@@ -74,13 +74,15 @@ def info(as_json: Json = False) -> None:
     limits = read_limits()
     optimisations = optimizations(device)
     optional = SETS[studio.models].parts if studio.models in SETS else ()
-    parts = [*_models_in_use(studio), *(m for m in optional if m.stage not in studio.names)]
+    used = {*studio.names, *(("adapter",) if studio.lora else ())}  # instead of the set's
+    parts = [*_models_in_use(studio), *(m for m in optional if m.stage not in used)]
     seconds = eta.TimeEstimator(studio, eta.timings_file()).seconds_per_picture()
     if as_json:
         print_json(
             {
                 "version": __version__,
                 "models": {"name": studio.models, "reason": studio.reason},
+                "lora": studio.lora,
                 "device": asdict(device) | {"tuning": optimisations},
                 "limits": asdict(limits),
                 "seconds_per_picture": dict(seconds),
@@ -103,4 +105,6 @@ def info(as_json: Json = False) -> None:
     for model in parts:
         name, licence = stage_name(model), model.licence
         fields.append((model.stage.capitalize(), f"{name}, {licence.name}, {licence.en}"))
+    if studio.lora:
+        fields.append(("LoRA", studio.lora))
     print_fields(fields)

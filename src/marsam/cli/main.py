@@ -23,6 +23,7 @@ from marsam.cli.options import (
     Guidance,
     Json,
     Length,
+    LoraOption,
     Models,
     Negative,
     Painter,
@@ -34,7 +35,7 @@ from marsam.cli.options import (
     Translator,
 )
 from marsam.cli.review import review
-from marsam.cli.runs import runs_app, set_with_painter
+from marsam.cli.runs import lora_of_hub, runs_app, set_with_painter
 from marsam.cli.serve import serve, studio
 from marsam.cli.text import caption, refuse_folder, translate
 from marsam.errors import Cancelled, JournalError, MarsamError, OptionError, RunMissing
@@ -158,13 +159,14 @@ def run(
     captioner: Captioner = None,
     translator: Translator = None,
     painter: Painter = None,
+    lora: LoraOption = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Caption a picture in English and Arabic, and paint new pictures from the English caption."""
     if like is not None:
-        _refuse_others(context, {"like", "image", "out", "painter", "device", "as_json"})
-        _repeat(like, image, out, painter=painter, device=device, as_json=as_json)
+        _refuse_others(context, {"like", "image", "out", "painter", "lora", "device", "as_json"})
+        _repeat(like, image, out, painter=painter, lora=lora, device=device, as_json=as_json)
         return
     if image is not None:
         refuse_folder(image)
@@ -194,7 +196,12 @@ def run(
         keep_best=keep_best,
     )
     studio = Studio.load(
-        models, captioner=captioner, translator=translator, painter=painter, device=device
+        models,
+        captioner=captioner,
+        translator=translator,
+        painter=painter,
+        lora=lora,
+        device=device,
     )
     warn_mini_models(studio, quiet=as_json)
     save = save_to(out)
@@ -239,6 +246,7 @@ def _repeat(
     out: Path,
     *,
     painter: str | None,
+    lora: str | None,
     device: str | None,
     as_json: bool,
 ) -> None:
@@ -253,7 +261,8 @@ def _repeat(
     record = required_record(like)
     known = set_with_painter(record.painter) if painter is None else None
     named = painter or (None if known else record.painter)
-    studio = Studio.load(known, painter=named, device=device)
+    lora = lora or lora_of_hub(record.adapter)
+    studio = Studio.load(known, painter=named, lora=lora, device=device)
     require_same_sampling(record, studio.painter)
     start = start_picture(record, given_start)
     options = RunOptions(paint=repeat_options(record), check=False)
@@ -295,6 +304,7 @@ def paint(
     captioner: Captioner = None,
     translator: Translator = None,
     painter: Painter = None,
+    lora: LoraOption = None,
     device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
@@ -322,6 +332,7 @@ def paint(
         captioner=captioner,
         translator=translator,
         painter=painter,
+        lora=lora,
         device=device,
         as_json=as_json,
     )

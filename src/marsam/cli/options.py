@@ -33,6 +33,13 @@ Translator = Annotated[
 Painter = Annotated[
     str | None, typer.Option("--painter", help="Other model for new pictures: id or folder.")
 ]
+LoraOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lora",
+        help="LoRA for the painter: file, folder or id; with another scale than 1 as FILE:0.8.",
+    ),
+]
 DeviceOption = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ import typer
 
 from marsam.cli.completion import model_sets
 from marsam.cli.console import create_folder, isolate, print_fields, print_json, render_events
-from marsam.cli.options import Captioner, DeviceOption, Json, Painter, Translator
+from marsam.cli.options import Captioner, DeviceOption, Json, LoraOption, Painter, Translator
 from marsam.errors import OptionError, reason_of
 from marsam.hub.catalog import SETS, ModelSet
 from marsam.hub.locate import is_present
@@ -81,6 +81,7 @@ def resume_run(
     captioner: Captioner = None,
     translator: Translator = None,
     painter: Painter = None,
+    lora: LoraOption = None,
     device: DeviceOption = None,
 ) -> None:
     """Paint the missing pictures of a run, with the seeds they would have had."""
@@ -88,7 +89,7 @@ def resume_run(
 
     journal = _journal()
     stored = journal.run(None, run_id)
-    named = OtherModels(captioner, join_sources(translator), painter)
+    named = OtherModels(captioner, join_sources(translator), painter, lora)
     if models is None:
         models, named = _models_of(stored, named)
     studio = Studio.load(models, **named._asdict(), device=device)
@@ -176,6 +177,12 @@ def set_with_painter(name: str | None) -> str | None:
     found = [one for one in SETS.values() if stage_name(one.painter) == name]
     found.sort(key=lambda one: not all(is_present(model) for model in one.models))
     return found[0].name if found else None
+
+
+def lora_of_hub(adapter: str) -> str | None:
+    """Return the user's LoRA that a record names, if it is a hub id; None for those of sets."""
+    of_sets = {one.adapter.source for one in SETS.values() if one.adapter}
+    return adapter if "/" in adapter and adapter not in of_sets else None
 
 
 def _models_of(run: Run, named: OtherModels) -> tuple[str | None, OtherModels]:

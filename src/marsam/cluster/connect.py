@@ -87,6 +87,7 @@ def cluster_studio(
             samplings=info.samplings,
             max_concurrent=max_concurrent,
         ),
+        lora=info.names.get("lora", ""),
         models=info.models,
         reason=info.reason,
         device=info.device,
@@ -99,17 +100,23 @@ def require_models(plan: Plan, names: Mapping[str, str], models: str) -> None:
     ``names`` are those of its models by stage, and ``models`` is that of its set.
     """
     wrong = [
-        names[stage]
+        stage
         for stage, model in plan.others._asdict().items()
-        if model is not None and names[stage] not in (model, source_name(model), Path(model).name)
+        if model is not None and names.get(stage) not in _names_of(model)
     ]
-    if plan.models not in (None, models) and not all(plan.others):
-        wrong = list(names.values())
+    if plan.models not in (None, models) and not all(plan.others[:3]):
+        wrong = list(names)
     if wrong:
         raise OptionError(
             "The cluster already runs other models: {other}. Name none, or stop its application.",
-            other=wrong,
+            other=[names[stage] for stage in wrong if stage in names] or list(names.values()),
         )
+
+
+def _names_of(model: str) -> set[str]:
+    """Return the names that a model, or a LoRA, may have on a machine that has it."""
+    file = Path(model).name
+    return {model, source_name(model), file, file.replace(".safetensors", "")}
 
 
 def _set_ray_environment(address: str) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -61,6 +61,7 @@ class Plan(BaseModel):
         device: ``cuda``, ``mps`` or ``cpu``; None takes the fastest device of each replica.
         studio: ``module:function`` of a function that returns a :class:`marsam.Studio`, whose
             stages are used instead; each machine must have the module.
+        lora: a LoRA for the painter, as of :meth:`marsam.Studio.load`; each machine must have it.
         captioner, translator, painter: resources of the stages.
     """
 
@@ -69,6 +70,7 @@ class Plan(BaseModel):
     models: str | None = None
     device: str | None = None
     studio: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    lora: str | None = None
     captioner: StageResources = StageResources()
     translator: StageResources = StageResources()
     painter: StageResources = StageResources(max_batch_size=1)
@@ -113,14 +115,16 @@ class Plan(BaseModel):
     @property
     def others(self) -> OtherModels:
         """The models in the place of those of the set."""
-        return OtherModels(self.captioner.model, self.translator.model, self.painter.model)
+        stages = self.captioner.model, self.translator.model, self.painter.model
+        return OtherModels(*stages, lora=self.lora)
 
     def with_models(self, others: OtherModels) -> "Plan":
         """Return the plan with other models of the stages; None keeps the plan's own."""
-        changes = {
+        changes: dict[str, Any] = {} if others.lora is None else {"lora": others.lora}
+        changes |= {
             stage: getattr(self, stage).model_copy(update={"model": model})
             for stage, model in others._asdict().items()
-            if model is not None
+            if stage != "lora" and model is not None
         }
         return self.model_copy(update=changes)
 

@@ -13,7 +13,7 @@ from marsam.errors import HubUnreachable, ModelDamaged, ModelUnsupported
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.errors import check_disk_space, first_names, map_hub_errors, pull_command
 from marsam.hub.locate import local_folder
-from marsam.hub.model_files import file_sizes, is_weights
+from marsam.hub.model_files import file_sizes, is_weights, lora_files
 from marsam.hub.progress import ByteCounter, PullProgress, progress_class
 from marsam.hub.telemetry import disable_telemetry
 
@@ -114,7 +114,14 @@ def _listing(repo: str) -> _RepoListing:
     info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S)
     listed: dict[str, Any] = {file.rfilename: file for file in info.siblings or ()}
     wanted = cache.wanted_files(listed, repo)
-    if not any(is_weights(name) for name in wanted):
+    if not any(is_weights(name) for name in wanted) and not lora_files(wanted):
+        if several := lora_files(listed):
+            raise ModelUnsupported(
+                "{repo} has several LoRAs ({files}); download one of these files, and name its "
+                "path.",
+                repo=repo,
+                files=first_names(several),
+            )
         raise ModelUnsupported(
             "{repo} holds no weights that Marsam loads (safetensors or pytorch_model.bin).",
             repo=repo,

@@ -17,7 +17,7 @@ from marsam.errors import ModelDamaged, ModelMissing
 from marsam.hub import cache, catalog, manifest
 from marsam.hub.download import DownloadPlan
 from marsam.hub.errors import check_disk_space, first_names, map_hub_errors
-from marsam.hub.model_files import file_sizes, is_intact, is_weights, missing_files
+from marsam.hub.model_files import file_sizes, is_intact, is_weights, lora_files, missing_files
 from marsam.hub.progress import ByteCounter, PullProgress
 
 _CHUNK_BYTES = 1 << 22
@@ -44,7 +44,7 @@ def find_in_folder(repo: str, folder: Path) -> FolderModel:
         wanted = cache.wanted_files(sizes, repo)
         model = catalog.model_of(repo)
         missing = missing_files(source, model.stage) if model is not None else []
-        if not missing and not any(is_weights(name) for name in wanted):
+        if not (missing or lora_files(wanted) or any(is_weights(name) for name in wanted)):
             missing = ["model.safetensors"]
     if missing:
         raise ModelDamaged(

@@ -35,7 +35,7 @@ def select_files(names: Iterable[str]) -> list[str]:
 
     A pipeline's components are taken in half precision where the repository has it, a single model
     from the top folder. Safetensors are preferred. Other formats, other precisions and checkpoints
-    of other programs are left out.
+    of other programs are left out. Of a repository without configuration, its only LoRA is taken.
     """
     listed = set(names)
     leaves: dict[str, list[str]] = {}
@@ -43,7 +43,9 @@ def select_files(names: Iterable[str]) -> list[str]:
         folder, _, leaf = name.rpartition("/")
         leaves.setdefault(folder, []).append(leaf)
     if "model_index.json" not in listed:
-        return _select_in_folder(leaves.get("", []), half_first=False)
+        chosen = _select_in_folder(leaves.get("", []), half_first=False)
+        adapters = [] if "config.json" in listed else lora_files(listed)
+        return chosen + adapters if len(adapters) == 1 else chosen
     chosen = ["model_index.json"]
     for folder, inside in leaves.items():
         if folder and "/" not in folder:
@@ -56,6 +58,12 @@ def is_weights(name: str) -> bool:
     return name == ADAPTER_FILE or _WEIGHTS.fullmatch(name.rpartition("/")[2]) is not None
 
 
+def lora_files(names: Iterable[str]) -> list[str]:
+    """Return those of a folder's files that hold a LoRA: the one of the usual name, or all."""
+    found = sorted(name for name in names if "/" not in name and name.endswith(".safetensors"))
+    return [ADAPTER_FILE] if ADAPTER_FILE in found else found
+
+
 def missing_files(folder: Path, stage: str) -> list[str]:
     """Return the files that the stage needs and the folder lacks, as relative paths.
 
@@ -63,7 +71,8 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     so the vocabulary is checked here.
     """
     if stage == "adapter":
-        return _missing_one_of(folder, ADAPTER_FILE)
+        present = lora_files(file.name for file in folder.iterdir() if _is_there(file))
+        return [] if present else [ADAPTER_FILE]
     if stage == "painter":
         return list(_missing_in_pipeline(folder))
     missing = [*_missing_one_of(folder, "config.json"), *_missing_weights(folder)]

@@ -17,12 +17,14 @@ NOT_DOWNLOADED = "the standard set is not downloaded; download it with: marsam m
 class OtherModels(NamedTuple):
     """Models in the place of a set's own, as hub ids or folders; None keeps the set's.
 
-    Several translators are one text (:func:`join_sources`).
+    Several translators are one text (:func:`join_sources`). A LoRA is as of
+    :func:`marsam.hub.lora.find_lora`; None takes the set's for drafts, if it has one.
     """
 
     captioner: str | None = None
     translator: str | None = None
     painter: str | None = None
+    lora: str | None = None
 
 
 def other_models(models: str | None, given: OtherModels) -> OtherModels:
@@ -36,6 +38,7 @@ def other_models(models: str | None, given: OtherModels) -> OtherModels:
         captioner=given.captioner or environment.CAPTIONER.get(),
         translator=given.translator or environment.TRANSLATOR.get(),
         painter=given.painter or environment.PAINTER.get(),
+        lora=given.lora or environment.LORA.get(),
     )
 
 

@@ -121,8 +121,9 @@ def require_same_sampling(record: Record, painter: Painter) -> None:
     """
     sampling = painter.sampling(recipe_named(record.recipe))
     scheduler = (sampling.scheduler or "").removesuffix("Scheduler")
-    # Records of earlier versions do not name the adapter.
-    if scheduler == record.scheduler and record.adapter in ("", sampling.adapter):
+    # Records of earlier versions do not name the adapter, which was always that of drafts.
+    adapter = record.adapter or (sampling.adapter if record.scheduler == "LCM" else "")
+    if (scheduler, sampling.adapter) == (record.scheduler, adapter):
         return
     then, now = _sampler(record.scheduler, record.adapter), _sampler(scheduler, sampling.adapter)
     raise OptionError(

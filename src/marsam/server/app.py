@@ -151,7 +151,7 @@ def serve(options: ServerOptions) -> None:
 
 def _load_studio(options: ServerOptions) -> Studio:
     """Load the models of this machine, or connect to those of a cluster."""
-    others = OtherModels(options.captioner, options.translator, options.painter)
+    others = OtherModels(options.captioner, options.translator, options.painter, options.lora)
     if options.cluster is None:
         return Studio.load(options.models, **others._asdict(), device=options.device)
     from marsam.cluster import Plan, cluster_studio

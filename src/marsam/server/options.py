@@ -20,6 +20,7 @@ class ServerOptions:
         translator: the same for the translator; several models as of
             :func:`marsam.hub.selection.join_sources`.
         painter: the same for the painter.
+        lora: LoRA for the painter, as of :func:`marsam.hub.lora.find_lora`.
         device: ``cuda``, ``mps`` or ``cpu``; None chooses the fastest available.
         cluster: ``local``, ``auto`` or HOST:PORT of a Ray head whose machines run the models.
         key_file: file of API keys, one a line; None reads one key from ``MARSAM_KEY``.
@@ -45,6 +46,7 @@ class ServerOptions:
     captioner: str | None = None
     translator: str | None = None
     painter: str | None = None
+    lora: str | None = None
     device: str | None = None
     cluster: str | None = None
     key_file: Path | None = None

@@ -1,11 +1,15 @@
-"""LoRA fused into the weights of a U-Net, and exactly unfused again.
+"""LoRA fused into the weights of a painter.
 
-Computed beside every layer, a LoRA would take a quarter of a step; fused, it costs nothing. The
-original weights are not kept twice but read again from the painter's files when the LoRA is
-unfused, so they are the same to the last bit however often it is switched.
+Computed beside every layer, a LoRA would take a quarter of a step; fused, it costs nothing. A
+user's LoRA is fused for good when the painter is loaded.
+
+The LoRA of a set is used by some recipes only, and exactly unfused again. The original weights of
+its U-Net are not kept twice but read again from the painter's files when the LoRA is unfused, so
+they are the same to the last bit however often it is switched.
 """
 
 import inspect
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,10 +17,74 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from marsam.errors import ModelUnsupported
+from marsam.hub.lora import Lora
 
 LORA_LAYERS_PER_PASS = 16
 """Layers changed before the files are closed: what was read stays in memory until then."""
+LEAST_SHARE = 0.5
+"""Share of a LoRA's layers that a painter must have."""
+
+
+def fuse_lora(pipe: Any, lora: Lora, painter: str) -> None:
+    """Fuse a LoRA into the networks of a pipeline that is not changed in any other way yet.
+
+    Raises:
+        ModelUnsupported: the pipeline loads no LoRAs, or the LoRA was made for another painter;
+            ``painter`` is named.
+    """
+    if not hasattr(pipe, "load_lora_weights"):
+        raise ModelUnsupported(
+            "Painters of the family {family} cannot use a LoRA; leave {lora} out.",
+            family=type(pipe).__name__.removesuffix("Pipeline"),
+            lora=lora.name,
+        )
+    try:
+        pipe.load_lora_weights(
+            lora.file.parent,
+            weight_name=lora.file.name,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+        found = {name: _lora_layers(pipe, name) for name in pipe._lora_loadable_modules}
+        # Without scale it only has to fit: adding zeros would round weights anew.
+        if lora.scale:
+            pipe.fuse_lora(components=list(filter(found.get, found)), lora_scale=lora.scale)
+        pipe.unload_lora_weights()
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # each family's loader raises its own
+        raise _does_not_fit(lora, painter) from error
+    # Painters of several families have some layers of the same name and size.
+    if sum(found.values()) < LEAST_SHARE * _layers_in_file(lora.file):
+        raise _does_not_fit(lora, painter)
+
+
+def _lora_layers(pipe: Any, part: str) -> int:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    network = getattr(pipe, part, None)
+    layers = network.modules() if isinstance(network, nn.Module) else ()
+    return sum(isinstance(layer, BaseTunerLayer) for layer in layers)
+
+
+def _layers_in_file(file: Path) -> int:
+    """Return how many layers a LoRA changes; programs have different names for its weights."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as opened:
+        parts = (re.split(r"[._](?:lora|lokr)[._]", key) for key in opened.keys())  # noqa: SIM118
+        return len({layer for layer, *rest in parts if rest})
+
+
+def _does_not_fit(lora: Lora, painter: str) -> ModelUnsupported:
+    return ModelUnsupported(
+        "The LoRA {lora} does not fit the painter {painter}; it was made for another one.",
+        lora=lora.name,
+        painter=painter,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

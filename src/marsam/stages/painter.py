@@ -19,6 +19,7 @@ from marsam.cpu.allocator import trim_memory
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import map_model_errors
+from marsam.hub.lora import Lora
 from marsam.hub.model_files import ADAPTER_FILE, is_weights
 from marsam.imaging.start_picture import pixels_sha256
 from marsam.messages import Message
@@ -30,7 +31,7 @@ from marsam.stages.embedding_cache import EmbeddingCache
 from marsam.stages.families import Family
 from marsam.stages.family_lookup import device_for, listed_family, pipeline_class, unlisted_family
 from marsam.stages.loading import import_lock, loading_model, read_config, silence
-from marsam.stages.lora import LoraFusion
+from marsam.stages.lora import LoraFusion, fuse_lora
 from marsam.stages.pipeline_call import call_pipeline, require_content
 from marsam.stages.placement import place_pipeline
 from marsam.stages.preview import preview
@@ -53,7 +54,8 @@ class DiffusionPainter:
         name: its name in results; the folder's name by default.
         guidance_scale: used when the options name none; by default its family's.
         styles: whether it knows the words of styles.
-        adapter: a folder with a LoRA for few steps; drafts use it.
+        lora: a LoRA that all its pictures are painted with.
+        adapter: a folder with a LoRA for few steps; drafts use it. Not beside ``lora``.
         adapter_name: its name in results; the folder's name by default.
         decoder: a folder with a tiny VAE decoder (TAESD) for such drafts and for previews.
     """
@@ -66,11 +68,12 @@ class DiffusionPainter:
         name: str | None = None,
         guidance_scale: float | None = None,
         styles: bool = True,
+        lora: Lora | None = None,
         adapter: Path | None = None,
         adapter_name: str | None = None,
         decoder: Path | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder, self.lora = folder, lora
         # Unfusing a LoRA reads the U-Net's weights again, which needs safetensors.
         self.adapter = adapter if self._unet_files else None
         self.adapter_name = (adapter_name or self.adapter.name) if self.adapter else ""
@@ -115,6 +118,8 @@ class DiffusionPainter:
             # Only variations need the encoder, and the decoders of videos, which clear its cache.
             if hasattr(vae, "encoder") and not hasattr(vae, "clear_cache"):
                 vae.encoder = None
+            if self.lora is not None:
+                fuse_lora(pipe, self.lora, self.name)
             place_pipeline(pipe, self.device)
             self._embeddings.use_in(pipe)
             tile_large_images(vae)
@@ -192,6 +197,7 @@ class DiffusionPainter:
             sampling,
             guidance_scale=family.guidance_scale if own is None else own,
             guidance_off=family.guidance_off,
+            adapter=self.lora.name if self.lora else sampling.adapter,
             classifier_free_guidance=(
                 family.classifier_free_guidance and sampling.classifier_free_guidance
             ),

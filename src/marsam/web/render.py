@@ -72,8 +72,9 @@ def summary_line(studio: Studio, estimator: TimeEstimator, models_reason: str) -
 
 def about(studio: Studio, estimator: TimeEstimator) -> Markup:
     """The models with their licences, the times, and what the mini models know."""
-    names = {stage: getattr(studio, stage).name for stage in ("captioner", "translator", "painter")}
-    parts = [(stage, one) for stage, name in names.items() for one in split_sources(name)]
+    names = studio.names
+    stages = (one for one in ("captioner", "translator", "painter", "lora") if one in names)
+    parts = [(stage, one) for stage in stages for one in split_sources(names[stage])]
     models = [(stage, one, _licence(one)) for stage, one in parts]
     times, device, reason, things = estimator.seconds_per_picture(), studio.device, None, None
     if device is not None:

@@ -234,6 +234,7 @@ STRINGS = Strings(
     captioner=Bilingual("Captioner", "الواصف"),
     translator=Bilingual("Translator", "المترجم"),
     painter=Bilingual("Painter", "الرسام"),
+    lora=Bilingual("LoRA adapter", "مهايئ LoRA"),
     per_picture=Bilingual("Time per picture", "مدة الصورة الواحدة"),
     unknown=Bilingual("not measured yet", "لم تُقَس بعد"),
     known_things=Bilingual(
