@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from marsam.api.health import add_health
 from marsam.api.metrics import Metrics
-from marsam.api.routes import add_health
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app

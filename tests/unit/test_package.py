@@ -68,6 +68,19 @@ def test_importing_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_page_is_up_without_the_models_and_what_gradio_would_import_in_vain() -> None:
+    code = (
+        "import inspect, sys; from marsam.ui.gradio_import import import_gradio; import_gradio(); "
+        "import gradio, marsam.web.page; "
+        "print([m for m in ('torch', 'transformers', 'diffusers', 'pandas', 'IPython', 'mcp') "
+        "if m in sys.modules]); "
+        "from gradio.caching import pd; import mcp, pandas; "
+        "print(pd.DataFrame is pandas.DataFrame, inspect.getfile(gradio.HTML).endswith('html.py'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True True"]
+
+
 def test_every_error_is_of_the_one_tree() -> None:
     from marsam import errors
 

@@ -43,7 +43,7 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
 
 
 def about(studio: Studio, tmp_path: Path) -> str:
-    return str(render.about(studio, TimeEstimator(studio, tmp_path / "estimator.json")))
+    return str(render.about(studio, TimeEstimator(lambda: studio, tmp_path / "estimator.json")))
 
 
 def test_a_model_that_replaces_one_of_the_set_has_its_own_licence(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ def test_a_run_is_executed_and_its_end_reported(scheduler: Scheduler) -> None:
     assert [p.seed for p in done.pictures] == [7, 8]
     assert _ended(scheduler, run) == RunEnded("finished")
     assert scheduler.queue_position(run) is None
+
+
+def test_a_run_waits_until_the_models_are_loaded(tmp_path: Path) -> None:
+    models: Future[Studio] = Future()
+    scheduler = Scheduler(models, Journal(tmp_path))
+    try:
+        with ThreadPoolExecutor(1) as client:
+            run = client.submit(scheduler.enqueue_run, NEW)
+            models.set_result(fake_studio())
+            assert scheduler.wait(run.result()).state == "finished"
+    finally:
+        scheduler.close()
 
 
 def test_visitors_with_one_key_share_its_turns(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import asyncio
 from typing import cast
 
 import anyio
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, Field
 
 from marsam.api.dependencies import get_service
+from marsam.api.fallback import Fallback
 from marsam.errors import MarsamError
 from marsam.journal.journal import Journal
 
@@ -78,3 +79,9 @@ async def readiness(request: Request, response: Response) -> Readiness:
     ready = scheduler.is_ready and await probe.is_readable()
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, models=scheduler.studio.models, waiting=scheduler.queued_count())
+
+
+def add_health(app: FastAPI) -> None:
+    """Add the liveness check alone, for a server without the API."""
+    app.include_router(live_router)
+    app.router.routes.append(Fallback(app.router))

@@ -61,12 +61,6 @@ def add_api(app: FastAPI, service: RunService, app_metrics: Metrics) -> None:
     app.router.routes.append(Fallback(app.router))
 
 
-def add_health(app: FastAPI) -> None:
-    """Add the liveness check alone, for a server without the API."""
-    app.include_router(health.live_router)
-    app.router.routes.append(Fallback(app.router))
-
-
 def _complete_openapi(app: FastAPI) -> None:
     """Describe in the OpenAPI document how to send a key, and that errors are JSON.
 

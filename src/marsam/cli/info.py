@@ -76,7 +76,7 @@ def info(as_json: Json = False) -> None:
     optional = SETS[studio.models].parts if studio.models in SETS else ()
     used = {*studio.names, *(("adapter",) if studio.lora else ())}  # instead of the set's
     parts = [*_models_in_use(studio), *(m for m in optional if m.stage not in used)]
-    seconds = eta.TimeEstimator(studio, eta.timings_file()).seconds_per_picture()
+    seconds = eta.TimeEstimator(lambda: studio, eta.timings_file()).seconds_per_picture()
     if as_json:
         print_json(
             {

@@ -206,7 +206,8 @@ def run(
     warn_mini_models(studio, quiet=as_json)
     save = save_to(out)
     events = _recorded(studio, image, options, prompt)
-    events = eta.TimeEstimator(studio, eta.timings_file()).observe(events, options)
+    estimator = eta.TimeEstimator(lambda: studio, eta.timings_file())
+    events = estimator.observe(events, options)
     render_events(events, options, save, as_json=as_json)
 
 

@@ -83,7 +83,8 @@ def _seconds(one: ModelSet) -> dict[tuple[str, str], float]:
         return {}
     found: dict[tuple[str, str], float | None] = {}
     with suppress(MarsamError):
-        estimator = eta.TimeEstimator(Studio.load(one.name), eta.timings_file())
+        studio = Studio.load(one.name)
+        estimator = eta.TimeEstimator(lambda: studio, eta.timings_file())
         for model in (one.captioner, one.translators[0]):
             found[model.stage, model.source] = estimator.seconds_per_caption(model.stage)
         balanced = estimator.seconds_per_picture()[Recipe.BALANCED]

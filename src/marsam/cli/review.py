@@ -72,6 +72,9 @@ def review(
     table = Review(file)
     try:
         # Slow to import: wrong options are reported before.
+        from marsam.ui.gradio_import import import_gradio
+
+        import_gradio()
         from marsam.review.server import application
 
         folders = [table.table.parent] if folder is None else [folder, table.table.parent]

@@ -4,7 +4,7 @@ Captions and translations are measured, too, by which people can compare models.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +32,14 @@ class TimeEstimator:
     """Seconds of the denoiser's forward pass for one picture, by painter, device and size.
 
     And seconds of a caption and of its translation, by model and device.
+
+    Args:
+        models_in_use: returns the studio that works at the moment.
+        file: keeps the measurements; None keeps them in memory.
     """
 
-    studio: Studio
-    file: Path | None = None  # keeps the measurements; None keeps them in memory
+    models_in_use: Callable[[], Studio]
+    file: Path | None = None
     _measured: dict[str, float] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,6 +48,11 @@ class TimeEstimator:
         if self.file is not None:
             found = read_measurements(self.file)
             self._measured = {key: value for key, value in found.items() if value > 0}
+
+    @property
+    def studio(self) -> Studio:
+        """The studio that works at the moment."""
+        return self.models_in_use()
 
     def update(self, picture: Picture, seconds: float, *, default_size: bool = True) -> None:
         """Learn from a picture that took so many seconds; ``default_size`` if it has that."""

@@ -9,8 +9,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 
 from marsam.errors import Cancelled, MarsamError, RetryLater, StepTimeout
@@ -49,7 +51,9 @@ class Scheduler:
     """Executes runs in fair order; every result is in the journal before its event is sent.
 
     Args:
-        estimator: learns how long pictures take.
+        studio: the models; or a promise of them, for which whoever needs them waits.
+        journal: stores the runs.
+        timings: the file in which is kept how long pictures take; None keeps it in memory.
         max_queued: runs that may wait.
         max_per_client: runs of one client that may wait or be in progress.
         max_cost_per_client: their cost together (:func:`marsam.runs.cost.cost_of`).
@@ -57,23 +61,25 @@ class Scheduler:
         observer: gets every event with the run's ID; for metrics.
 
     Attributes:
+        estimator: learns how long pictures take.
         text_turns: of the page's clients, for captions and translations alone.
     """
 
     def __init__(
         self,
-        studio: Studio,
+        studio: Studio | Future[Studio],
         journal: Journal,
         *,
-        estimator: TimeEstimator | None = None,
+        timings: Path | None = None,
         max_queued: int = MAX_QUEUED_RUNS,
         max_per_client: int = MAX_RUNS_PER_CLIENT,
         max_cost_per_client: float = MAX_COST_PER_CLIENT,
         step_timeout: float = STEP_TIMEOUT_S,
         observer: Callable[[str, RunEvent], None] | None = None,
     ) -> None:
-        self.studio, self.journal = studio, journal
-        self.estimator = estimator or TimeEstimator(studio)
+        self._studio = studio if isinstance(studio, Future) else _done(studio)
+        self.journal = journal
+        self.estimator = TimeEstimator(lambda: self.studio, timings)
         self.step_timeout, self.observer = step_timeout, observer
         self.text_turns = Turns(TEXT_TURNS)
         self._jobs: dict[str, ActiveJob] = {}
@@ -99,6 +105,15 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def studio(self) -> Studio:
+        """The models in use; while they are loaded, wait for them.
+
+        Raises:
+            MarsamError: when they cannot be loaded.
+        """
+        return self._studio.result()
+
     def use(self, studio: Studio) -> None:
         """Exchange the models; what is waiting or in progress was promised those it began with.
 
@@ -108,7 +123,7 @@ class Scheduler:
         with self._lock:
             if self._jobs:
                 raise RetryLater("Wait until the pictures in the queue are finished.")
-            self.studio = self.estimator.studio = studio
+            self._studio = _done(studio)
 
     def enqueue_run(self, new: NewRun, *, described: str | None = None) -> str:
         """Create a run as :func:`marsam.runs.execution.create_run` does, and :meth:`enqueue` it."""
@@ -401,3 +416,9 @@ class Scheduler:
                 checked = time.monotonic()
                 with suppress(MarsamError, OSError):
                     self.journal.interrupt_orphans()
+
+
+def _done(studio: Studio) -> Future[Studio]:
+    future: Future[Studio] = Future()
+    future.set_result(studio)
+    return future

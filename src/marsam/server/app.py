@@ -1,17 +1,19 @@
 """The server's ASGI application: the studio page, the HTTP API or both, with one run queue."""
 
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from threading import Thread
 
 from fastapi import FastAPI
 
+from marsam import environment
 from marsam.api.metrics import Metrics
-from marsam.hub.selection import OtherModels
+from marsam.hub.selection import OtherModels, choose_set, other_models, stage_folder
 from marsam.journal.journal import Journal
 from marsam.journal.retention import prune_hourly
 from marsam.options import MAX_COST_PER_CLIENT, MAX_RUNS_PER_CLIENT, MAX_TEXT_REQUESTS
-from marsam.runs.eta import TimeEstimator, timings_file
+from marsam.runs.eta import timings_file
 from marsam.runs.scheduler import Scheduler
 from marsam.server.addresses import PublicUrl, is_loopback, url_for_phones
 from marsam.server.keys import load_keys
@@ -78,10 +80,13 @@ def create_app(
 
         add_api(app, RunService(scheduler, max_text_requests), metrics)
     else:
-        from marsam.api.routes import add_health
+        from marsam.api.health import add_health
 
         add_health(app)
     if page:
+        from marsam.ui.gradio_import import import_gradio
+
+        import_gradio()
         from marsam.web.page import mount
 
         mount(app, scheduler, offer_download=offer_download, phone_url=phone_url)
@@ -103,13 +108,16 @@ def serve(options: ServerOptions) -> None:
     """
     keys = load_keys(options.key_file)
     require_key(options.host, keys, insecure=options.insecure)
-    studio, journal = _load_studio(options), Journal()
+    studio: Future[Studio] = Future()
+    if not _can_load_later(options):
+        studio.set_result(_load_studio(options))
+    journal = Journal()
     metrics = Metrics() if options.api else None
     one_client = not keys and is_loopback(options.host)
     scheduler = Scheduler(
         studio,
         journal,
-        estimator=TimeEstimator(studio, timings_file()),
+        timings=timings_file(),
         max_queued=options.max_queued,
         max_per_client=options.max_per_client
         or (UNLIMITED_SHARE if one_client else MAX_RUNS_PER_CLIENT),
@@ -135,23 +143,56 @@ def serve(options: ServerOptions) -> None:
     limits = options.keep_days, options.keep_megabytes
     if limits != (None, None):
         Thread(target=prune_hourly, args=(journal, *limits), daemon=True).start()
-    if options.page:
-        from marsam.web.warm_up import warm_up
 
-        Thread(target=warm_up, args=(studio, scheduler.estimator), daemon=True).start()
+    def start() -> None:
+        # The page does not need the models; torch alone would delay it by seconds.
+        if not studio.done():
+            try:
+                studio.set_result(_load_studio(options))
+            except BaseException as error:
+                studio.set_exception(error)
+                raise
+        if options.page:
+            from marsam.web.warm_up import warm_up
+
+            args = studio.result(), scheduler.estimator
+            Thread(target=warm_up, args=args, daemon=True).start()
+
     listen(
         app,
         host=options.host,
         port=options.port,
         phone_url=phone_url,
         trusted_proxies=options.trusted_proxies,
+        on_start=start,
         on_stop=scheduler.close,
     )
 
 
+def _can_load_later(options: ServerOptions) -> bool:
+    """Whether the models may be loaded when the server listens already.
+
+    They are those of a set on the best device: nothing else of it can be refused.
+
+    Raises:
+        MarsamError: when a model of the set is not on this machine.
+    """
+    others = other_models(options.models, _others(options))
+    if options.api or options.device or environment.DEVICE.get() or any(others):
+        return False
+    chosen, _reason = choose_set(options.models)
+    for model in chosen.models:
+        stage_folder(model, set_name=chosen.name)
+    return True
+
+
+def _others(options: ServerOptions) -> OtherModels:
+    return OtherModels(options.captioner, options.translator, options.painter, options.lora)
+
+
 def _load_studio(options: ServerOptions) -> Studio:
     """Load the models of this machine, or connect to those of a cluster."""
-    others = OtherModels(options.captioner, options.translator, options.painter, options.lora)
+    others = _others(options)
     if options.cluster is None:
         return Studio.load(options.models, **others._asdict(), device=options.device)
     from marsam.cluster import Plan, cluster_studio

@@ -27,6 +27,7 @@ def listen(
     port: int,
     phone_url: str | None = None,
     trusted_proxies: Sequence[str] = (),
+    on_start: Callable[[], object] = lambda: None,
     on_stop: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve an application until it is interrupted; then uvicorn sends the signal once more.
@@ -37,16 +38,31 @@ def listen(
         port: TCP port.
         phone_url: address for phones, to print as well.
         trusted_proxies: addresses and networks of proxies in front of the server.
+        on_start: called in a thread when the server listens; its error ends the server.
         on_stop: called in a thread at the first signal to stop, before open requests have ended.
 
     Raises:
         OptionError: when the address cannot be listened on.
+        Exception: what ``on_start`` raised.
     """
     import uvicorn
 
     from marsam.server.request_timeouts import RequestTimeouts
 
+    failures: list[BaseException] = []
+
     class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            Thread(target=self.call_on_start, daemon=True).start()
+
+        def call_on_start(self) -> None:
+            try:
+                on_start()
+            except BaseException as error:  # raised again in the main thread
+                failures.append(error)
+                self.should_exit = True
+
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if not self.should_exit:
                 Thread(target=on_stop, daemon=True).start()
@@ -68,6 +84,8 @@ def listen(
         logging.getLogger("uvicorn.error").addFilter(log_filter)
     _print_addresses(server_url(host, port), phone_url)
     Server(config).run(sockets=sockets)
+    if failures:
+        raise failures[0]
 
 
 def _print_addresses(url: str, phone_url: str | None) -> None:

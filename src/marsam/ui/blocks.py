@@ -1,6 +1,7 @@
 """A page whose errors are one line in the log: strangers can cause them at will."""
 
 import logging
+import os
 import traceback
 from typing import Any
 
@@ -28,6 +29,7 @@ MAX_KEPT_SESSIONS = 200
 MAX_LOGGED_CHARACTERS = 200
 """Of what an error says, which may be what a stranger sent."""
 UNEXPECTED = bilingual(MarsamError.public_message)
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 _log = logging.getLogger(__name__)
 _log.addFilter(RepeatFilter())
 

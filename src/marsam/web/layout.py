@@ -37,14 +37,11 @@ class Components:
     The lists are groups that events read or write.
 
     Args:
-        studio: the models in use at first.
         offer_download: whether visitors may download the full size models and use them.
         phone_url: where phones reach the page, if they can.
     """
 
-    def __init__(
-        self, studio: Studio, *, offer_download: bool = True, phone_url: str | None = None
-    ) -> None:
+    def __init__(self, *, offer_download: bool = True, phone_url: str | None = None) -> None:
         self.offer_download = offer_download
         self.language = header(STRINGS.html("tagline"))
         self.client, self.link = gr.Textbox(visible=False), gr.Textbox(visible=False)
@@ -57,7 +54,7 @@ class Components:
                 self._create_image()
                 with gr.Column(elem_id="words"):
                     self._create_texts()
-                    self._create_settings(studio)
+                    self._create_settings()
                 with gr.Column(elem_id="painted"):
                     self._create_results()
                 self.examples = html(clicks=True, elem_id="examples")
@@ -124,7 +121,7 @@ class Components:
         self.sent = html(render.sent(None), elem_id="sent")
         self.copy = html(elem_id="copy")
 
-    def _create_settings(self, studio: Studio) -> None:
+    def _create_settings(self) -> None:
         defaults, recipe = PaintOptions(), _named("recipe")
         with gr.Row(elem_id="settings", equal_height=True):
             with gr.Column(scale=4, min_width=180):
@@ -154,7 +151,7 @@ class Components:
             # Gradio's number box turns an empty value into 0; here empty means the default.
             self.steps = gr.Textbox(max_length=12, **_named("steps"))
             self.guidance = gr.Textbox(max_length=12, **_named("guidance"))
-            self.size = gr.Dropdown(_sizes(ENGLISH, studio), value="", **_named("size"))
+            self.size = gr.Dropdown(_sizes(ENGLISH), value="", **_named("size"))
             self.seed = gr.Textbox(max_length=12, **_named("seed"))
             self.negative = gr.Textbox(max_length=MAX_TEXT_CHARACTERS, **_named("negative"))
             self.as_written = gr.Checkbox(visible=False, **_named("as_written"))
@@ -258,8 +255,9 @@ def _starts(language: str) -> list[tuple[str, str]]:
     return [(STRINGS.text(start, language), start) for start in (START_WORDS, START_PICTURE)]
 
 
-def _sizes(language: str, studio: Studio) -> list[tuple[str, str]]:
-    sizes = MINI_SIZES if studio.painter.name == stage_name(MINI.painter) else SIZES
+def _sizes(language: str, studio: Studio | None = None) -> list[tuple[str, str]]:
+    is_mini = studio is not None and studio.painter.name == stage_name(MINI.painter)
+    sizes = MINI_SIZES if is_mini else SIZES
     return [(STRINGS.text("default_size", language), ""), *((size, size) for size in sizes)]
 
 

@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-
 import gradio as gr
 
 from marsam.errors import MarsamError
@@ -58,9 +56,7 @@ def build(
     page = Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400))
     with page:
         endpoints.add_endpoints(scheduler)  # first, so that they get the names without a suffix
-        components = Components(
-            scheduler.studio, offer_download=offer_download, phone_url=phone_url
-        )
+        components = Components(offer_download=offer_download, phone_url=phone_url)
         view, sessions = View(components, scheduler), Sessions(scheduler)
         texts = TextHandlers(view, sessions)
         paint = PaintHandlers(view, sessions, texts)
