@@ -30,8 +30,8 @@ def test_the_endpoints_have_stable_names_and_plain_labels(client: Client) -> Non
     assert arguments == {
         "/caption": ["picture"],
         "/translate": ["text", "source", "target"],
-        "/paint": ["text", "pictures", "seed", "recipe"],
-        "/run": ["picture", "pictures", "seed", "recipe"],
+        "/paint": ["text", "pictures", "seed", "recipe", "style"],
+        "/run": ["picture", "pictures", "seed", "recipe", "style"],
     }
 
 
@@ -63,6 +63,11 @@ def test_an_arabic_prompt_is_painted(client: Client) -> None:
     )
     assert english == "a cat on a blue background"
     assert len(files) == 1
+
+
+def test_a_style_that_the_painter_does_not_know_is_refused(client: Client) -> None:
+    with pytest.raises(Exception, match="The painter in use knows no styles"):
+        client.predict("a cat", pictures=1, seed=None, style="clay", api_name="/paint")
 
 
 def test_a_damaged_picture_is_a_one_sentence_error(client: Client, tmp_path: Path) -> None:

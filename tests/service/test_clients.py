@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import gradio_client
 import gradio_client.exceptions
 import httpx
 import libretranslatepy
@@ -74,6 +76,30 @@ def test_gradio_client(
     assert capsys.readouterr().out == shown
     with pytest.raises(gradio_client.exceptions.AuthenticationError):
         exec(program.replace("abcdef", "wrong"), {})
+
+
+def test_styles_of_the_pages_endpoints(serve: Callable[..., Service], tmp_path: Path) -> None:
+    url = serve(PAGE="1").url
+    (tmp_path / "photo.png").write_bytes(image_bytes(9, 8, 7))
+    photo = gradio_client.handle_file(tmp_path / "photo.png")
+    client = gradio_client.Client(url, verbose=False, download_files=tmp_path / "downloads")
+
+    def styles_of(answer: Any) -> list[str]:
+        return [record.style for record in map(read_record, answer[2]) if record]
+
+    # As it was before there were styles: they are the last parameter, which may be left out.
+    assert styles_of(client.predict("a cat", 2, 7, "draft", api_name="/paint")) == ["", ""]
+    assert styles_of(client.predict("a cat", 1, 7, "draft", "clay", api_name="/paint")) == ["clay"]
+    run = client.predict(photo, pictures=1, seed=None, style="watercolour", api_name="/run")
+    assert styles_of(run) == ["watercolour"]
+    assert run[0] == "a square of 9 8 7"
+    with pytest.raises(gradio_client.exceptions.AppError, match="no style 'cubism'.*watercolour"):
+        client.predict("a cat", seed=None, style="cubism", api_name="/paint")
+    client.close()
+    arabic = gradio_client.Client(url, verbose=False, headers={"Accept-Language": "ar"})
+    with pytest.raises(gradio_client.exceptions.AppError, match="لا يوجد أسلوب"):
+        arabic.predict(photo, seed=None, style="cubism", api_name="/run")
+    arabic.close()
 
 
 def test_openai_does_not_retry_a_cancelled_run(serve: Callable[..., Service]) -> None:

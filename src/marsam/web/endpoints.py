@@ -13,6 +13,7 @@ from marsam.messages import in_language, preferred_language
 from marsam.options import MAX_PICTURES, PaintOptions, RunOptions, TranslateOptions
 from marsam.recipes import Recipe, recipe_named
 from marsam.runs.scheduler import Scheduler
+from marsam.styles import NO_STYLE
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.web.session import account_of, cached_path
 
@@ -29,6 +30,8 @@ def add_endpoints(scheduler: Scheduler) -> None:
         number = gr.Slider(1, MAX_PICTURES, PaintOptions().pictures, step=1, label="pictures")
         seed = gr.Number(None, label="seed", precision=0)
         recipe = gr.Dropdown(list(Recipe), value=str(PaintOptions().recipe), label="recipe")
+        # Its own choices would be checked by Gradio, which says less about a wrong one.
+        style = gr.Textbox(NO_STYLE, label="style")
         english = gr.Textbox(label="English")
         arabic = gr.Textbox(label="Arabic")
         translation = gr.Textbox(label="translation")
@@ -49,13 +52,19 @@ def add_endpoints(scheduler: Scheduler) -> None:
             return scheduler.studio.translator.translate(text, options).checked().text
 
     def execute(
-        request: gr.Request, number: float, seed: float | None, recipe: str, **inputs: Any
+        request: gr.Request,
+        number: float,
+        seed: float | None,
+        recipe: str,
+        style: str,
+        **inputs: Any,
     ) -> tuple[str, str, list[str]]:
         with _gradio_errors(request):
             paint = PaintOptions(
                 pictures=int(number),
                 seed=None if seed is None else int(seed),
                 recipe=recipe_named(recipe),
+                style=style,
             )
             client = _client(request)
             options = RunOptions(paint=paint)
@@ -66,18 +75,23 @@ def add_endpoints(scheduler: Scheduler) -> None:
             return (prompt.english, prompt.arabic, paths) if prompt else ("", "", paths)
 
     def paint(
-        text: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
+        text: str, pictures: float, seed: float | None, recipe: str, style: str, request: gr.Request
     ) -> tuple[str, str, list[str]]:
-        return execute(request, pictures, seed, recipe, prompt=text)
+        return execute(request, pictures, seed, recipe, style, prompt=text)
 
     def run(
-        picture: str, pictures: float, seed: float | None, recipe: str, request: gr.Request
+        picture: str,
+        pictures: float,
+        seed: float | None,
+        recipe: str,
+        style: str,
+        request: gr.Request,
     ) -> tuple[str, str, list[str]]:
-        return execute(request, pictures, seed, recipe, image=Path(picture))
+        return execute(request, pictures, seed, recipe, style, image=Path(picture))
 
     button.click(caption, [picture], [english, arabic], api_name="caption")
     button.click(translate, [text, source, target], [translation], api_name="translate")
-    settings, outputs = [number, seed, recipe], [english, arabic, files]
+    settings, outputs = [number, seed, recipe, style], [english, arabic, files]
     button.click(paint, [text, *settings], outputs, api_name="paint")
     button.click(run, [picture, *settings], outputs, api_name="run")
 
