@@ -78,9 +78,20 @@ def test_a_lora_changes_the_pictures_of_every_family(
     assert np.array_equal(pixels(paint(loaded(folder, lora, dtype))), pixels(changed))
 
 
-def test_a_lora_of_the_text_encoder_is_used(painters: Painters, tmp_path: Path) -> None:
-    folder = painters("stable-diffusion")
-    lora = build_lora(folder, tmp_path / "words.safetensors", part="text_encoder")
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("stable-diffusion", "text_encoder"),
+        ("sdxl", "text_encoder_2"),
+        ("sd3", "text_encoder"),
+        ("flux-dev", "text_encoder"),
+    ],
+)
+def test_a_lora_of_a_text_encoder_is_used(
+    name: str, part: str, painters: Painters, tmp_path: Path
+) -> None:
+    folder = painters(name)
+    lora = build_lora(folder, tmp_path / "words.safetensors", part=part)
     plain, changed = (paint(loaded(folder, one)) for one in (None, str(lora)))
     assert not np.array_equal(pixels(plain), pixels(changed))
 

@@ -260,7 +260,9 @@ def test_compose_starts_a_service_with_a_key_and_a_database(
     engine = open_engine(Path(), ours["environment"]["MARSAM_JOURNAL"])
     assert engine.dialect.driver == "psycopg"
     secrets = {"MARSAM_KEY", "MARSAM_JOURNAL", "PGPASSWORD"}
-    choices = {f"MARSAM_{name}" for name in ("MODELS", "CAPTIONER", "TRANSLATOR", "PAINTER")}
+    choices = {
+        f"MARSAM_{name}" for name in ("MODELS", "CAPTIONER", "TRANSLATOR", "PAINTER", "LORA")
+    }
     proxy = {"MARSAM_TRUSTED_PROXIES", "MARSAM_PUBLIC_URL"}
     assert secrets | choices | proxy == set(ours["environment"])
 
