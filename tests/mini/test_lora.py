@@ -157,6 +157,9 @@ def test_the_commands_use_record_and_repeat_it(
     record = read_record(first)
     assert record is not None
     assert record.adapter == "klein:0.5"
+    capsys.readouterr()
+    assert marsam("show", str(first)) == 0
+    assert 'LoRA: "klein:0.5"' in capsys.readouterr().out
     again = ("run", "--like", str(first), "--painter", str(folder), "--out", str(tmp_path / "2"))
     assert marsam(*again) == 1
     assert "FlowMatchEulerDiscrete + klein:0.5" in capsys.readouterr().err

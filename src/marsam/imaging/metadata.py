@@ -194,6 +194,8 @@ def infotext(record: Record) -> str:
         "Size": f"{record.width}x{record.height}",
         "Model": record.painter,
     }
+    if record.adapter:
+        settings["LoRA"] = record.adapter
     if record.strength:
         settings["Denoising strength"] = f"{record.strength:g}"
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items()))
