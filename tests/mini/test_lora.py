@@ -10,7 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from marsam import ModelMissing, ModelUnsupported, OptionError, PaintOptions, Recipe, Studio
+from marsam import (
+    ModelDamaged,
+    ModelMissing,
+    ModelUnsupported,
+    OptionError,
+    PaintOptions,
+    Recipe,
+    Studio,
+)
 from marsam.cluster import Plan
 from marsam.cluster.connect import require_models
 from marsam.device import Device
@@ -120,6 +128,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence(painters: Painters, tmp_pa
             sentence = f"LoRA {lora.stem}{scale} does not fit the painter klein; it was made for"
             with pytest.raises(ModelUnsupported, match=sentence):
                 paint(loaded(klein, f"{lora}{scale}"))
+    other, cut = tmp_path / "other.safetensors", tmp_path / "cut.safetensors"
+    save_file({"transformer.proj.weight": torch.zeros(2, 2)}, other)
+    with pytest.raises(ModelUnsupported, match=r"other.safetensors holds no LoRA that Marsam"):
+        paint(loaded(klein, str(other)))
+    cut.write_bytes(klein.with_suffix(".safetensors").read_bytes()[:-10])
+    with pytest.raises(ModelDamaged, match="The LoRA cut is damaged"):
+        paint(loaded(klein, str(cut)))
     with pytest.raises(ModelUnsupported, match="family PixArtSigma cannot use a LoRA; leave klein"):
         paint(loaded(painters("pixart-sigma"), f"{klein}.safetensors"))
 

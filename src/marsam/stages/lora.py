@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from marsam.errors import ModelUnsupported
+from marsam.errors import ModelDamaged, ModelUnsupported
 from marsam.hub.lora import Lora
 
 LORA_LAYERS_PER_PASS = 16
@@ -32,8 +32,9 @@ def fuse_lora(pipe: Any, lora: Lora, painter: str) -> None:
     """Fuse a LoRA into the networks of a pipeline that is not changed in any other way yet.
 
     Raises:
-        ModelUnsupported: the pipeline loads no LoRAs, or the LoRA was made for another painter;
-            ``painter`` is named.
+        ModelUnsupported: the pipeline loads no LoRAs, the file holds none, or it was made for
+            another painter; ``painter`` is named.
+        ModelDamaged: the file cannot be read.
     """
     if not hasattr(pipe, "load_lora_weights"):
         raise ModelUnsupported(
@@ -41,6 +42,7 @@ def fuse_lora(pipe: Any, lora: Lora, painter: str) -> None:
             family=type(pipe).__name__.removesuffix("Pipeline"),
             lora=lora.name,
         )
+    wanted = _layers_in_file(lora)
     try:
         pipe.load_lora_weights(
             lora.file.parent,
@@ -58,7 +60,7 @@ def fuse_lora(pipe: Any, lora: Lora, painter: str) -> None:
     except Exception as error:  # each family's loader raises its own
         raise _does_not_fit(lora, painter) from error
     # Painters of several families have some layers of the same name and size.
-    if sum(found.values()) < LEAST_SHARE * _layers_in_file(lora.file):
+    if sum(found.values()) < LEAST_SHARE * wanted:
         raise _does_not_fit(lora, painter)
 
 
@@ -70,13 +72,21 @@ def _lora_layers(pipe: Any, part: str) -> int:
     return sum(isinstance(layer, BaseTunerLayer) for layer in layers)
 
 
-def _layers_in_file(file: Path) -> int:
+def _layers_in_file(lora: Lora) -> int:
     """Return how many layers a LoRA changes; programs have different names for its weights."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(file, framework="pt") as opened:
-        parts = (re.split(r"[._](?:lora|lokr)[._]", key) for key in opened.keys())  # noqa: SIM118
-        return len({layer for layer, *rest in parts if rest})
+    try:
+        with safe_open(lora.file, framework="pt") as opened:
+            names = list(opened.keys())
+    except (OSError, SafetensorError) as error:
+        raise ModelDamaged(
+            "The LoRA {lora} is damaged; copy or download it again.", lora=lora.name
+        ) from error
+    parts = (re.split(r"[._](?:lora|lokr)[._]", name) for name in names)
+    if not (layers := {layer for layer, *rest in parts if rest}):
+        raise ModelUnsupported("{file} holds no LoRA that Marsam knows.", file=lora.file.name)
+    return len(layers)
 
 
 def _does_not_fit(lora: Lora, painter: str) -> ModelUnsupported:
