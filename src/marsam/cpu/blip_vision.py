@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from marsam.cpu.prepacked import prepack_weights, prepacks_onednn
-from marsam.cpu.tiled_attention import tiled_attention
+from marsam.cpu.tiled_attention import tiled_attention, uses_tiled_attention
 from marsam.device import Device
 
 Attention = Callable[..., Tensor]
@@ -50,7 +50,8 @@ def apply_blip_optimizations(model: Any, device: Device) -> list[OncePerImagePro
     Set their ``beams`` before each ``generate``.
     """
     encoder = model.vision_model.encoder
-    attend: Attention = tiled_attention if device.has_bf16 else scaled_dot_product_attention
+    is_tiled = uses_tiled_attention(device)
+    attend: Attention = tiled_attention if is_tiled else scaled_dot_product_attention
     for layer in encoder.layers:
         layer.self_attn.forward = partial(_vision_attention, layer.self_attn, attend)
     prepack_weights(encoder, device)

@@ -9,7 +9,7 @@ from marsam.cpu import winograd
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
 from marsam.cpu.layerwise_casting import apply_layerwise_casting
 from marsam.cpu.prepacked import PrepackedGEGLU, prepack_weights, prepacks_onednn
-from marsam.cpu.tiled_attention import apply_tiled_attention
+from marsam.cpu.tiled_attention import apply_tiled_attention, uses_tiled_attention
 from marsam.cpu.vae_decoder import apply_streaming_decoder
 from marsam.device import Device
 
@@ -45,7 +45,7 @@ def optimize_pipeline(pipe: Any, device: Device) -> None:
     for layer in decoder.modules():
         if type(layer) is nn.SiLU:
             layer.inplace = True  # no other layer reads its input
-    if device.has_bf16 and unet is not None:
+    if unet is not None and uses_tiled_attention(device):
         apply_tiled_attention(unet)
     if device.has_spare_memory:
         _apply_winograd(unet, decoder, device)

@@ -30,6 +30,12 @@ def replace_weight(layer: nn.Module, weight: Tensor) -> None:
     layer._parameters["weight"] = nn.Parameter(weight, requires_grad=False)
 
 
+def has_amx() -> bool:
+    """Whether the CPU has Intel's matrix unit, which torch then uses for bfloat16."""
+    is_supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return is_supported is not None and bool(is_supported())
+
+
 def has_int8_linear() -> bool:
     """Whether torch has a linear kernel for int8 weights."""
     return hasattr(torch, "_weight_int8pack_mm")

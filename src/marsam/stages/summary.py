@@ -3,6 +3,7 @@
 from marsam.cpu import autotune, winograd
 from marsam.cpu.prepacked import prepacks_onednn
 from marsam.cpu.quantized_linear import uses_fbgemm
+from marsam.cpu.tiled_attention import uses_tiled_attention
 from marsam.device import Device
 
 
@@ -17,7 +18,8 @@ def optimizations(device: Device) -> tuple[str, ...]:
             f"image models: channels_last, fp16 weight storage with fp32 compute{convolutions}",
             f"text models: LM head reduced to the target script{fbgemm}",
         )
-    sentences = ["image models: channels_last, tiled attention"]
+    tiled = ", tiled attention" if uses_tiled_attention(device) else ""
+    sentences = [f"image models: channels_last{tiled}"]
     if device.has_spare_memory:
         sentences.append(_winograd())
     sentences.append(
