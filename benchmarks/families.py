@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from benchmarks import random_models
+from benchmarks.processor import processor_name
 from benchmarks.random_families import BUILDERS
 from PIL import Image
 
-from marsam.cpu.autotune import processor_name
 from marsam.device import choose_device
 from marsam.options import PaintOptions
 from marsam.recipes import Recipe

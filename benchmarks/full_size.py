@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 from benchmarks import engines, random_models
+from benchmarks.processor import processor_name
 from benchmarks.psnr import psnr
 from PIL import Image
 
-from marsam.cpu.autotune import processor_name
 from marsam.recipes import Recipe
 
 HERE = Path(__file__).parent

@@ -48,4 +48,3 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MARSAM_KEY", raising=False)
     monkeypatch.setenv("MARSAM_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("marsam.runs.eta.timings_file", lambda: tmp_path / "estimator.json")
-    monkeypatch.setattr("marsam.cpu.autotune.cache_file", lambda: tmp_path / "autotune.json")

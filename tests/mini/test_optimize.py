@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from marsam import PaintOptions, Studio, device
-from marsam.cpu import optimize, prepacked, torch_ops, winograd
+from marsam.cpu import optimize, prepacked, torch_ops
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
 from marsam.cpu.optimize import optimize_pipeline
 from marsam.device import Device
@@ -78,33 +78,6 @@ def test_cfg_sharing_with_a_thread_count_that_does_not_divide_the_batch(
     finally:
         torch.set_num_threads(threads)
     assert rows == [1]
-
-
-@pytest.mark.parametrize("is_faster", [True, False])
-def test_winograd_in_the_outermost_level_with_bfloat16(
-    unet: UNet2DConditionModel, is_faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device, "_memory", lambda: float("inf"))
-    monkeypatch.setattr(winograd, "BENCHMARK_CHANNELS", 32)
-    monkeypatch.setattr(winograd, "is_faster", lambda: is_faster)
-    before = _output(unet)
-    optimize_pipeline(SimpleNamespace(unet=unet, vae=None), BFLOAT16)
-    after = _output(unet)
-    assert after.dtype == before.dtype == torch.bfloat16
-    torch.testing.assert_close(after, before, rtol=0.05, atol=0.05)
-    changed = {
-        name.rpartition(".")[0]
-        for name, weight in unet.named_parameters()
-        if weight.dtype == torch.float32
-    }
-    outer = {
-        "down_blocks.0.resnets.0.conv1",
-        "down_blocks.0.resnets.0.conv2",
-        "up_blocks.0.upsamplers.0.conv",
-        *(f"up_blocks.1.resnets.{n}.conv{c}" for n in (0, 1) for c in (1, 2)),
-    }
-    assert changed == (outer if is_faster else set())
-    assert unet.dtype == torch.bfloat16
 
 
 def test_prepacked_unet_matches_the_plain_one(

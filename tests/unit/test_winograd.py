@@ -49,22 +49,18 @@ def test_winograd_matches_conv2d_for_all_sizes(
 
 @both
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 7)])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_winograd_adds_to_a_residual_in_place(
-    transform: WinogradTransform, height: int, width: int, dtype: torch.dtype
+    transform: WinogradTransform, height: int, width: int
 ) -> None:
-    images, weight = torch.randn(2, 5, height, width).to(dtype), torch.randn(7, 5, 3, 3).to(dtype)
-    bias = torch.randn(7).to(dtype)
-    residual = (
-        torch.randn(2, 7, height, width).to(dtype).contiguous(memory_format=torch.channels_last)
-    )
+    images, weight = torch.randn(2, 5, height, width), torch.randn(7, 5, 3, 3)
+    bias = torch.randn(7)
+    residual = torch.randn(2, 7, height, width).contiguous(memory_format=torch.channels_last)
     wanted = residual.double() + conv2d(images.double(), weight.double(), bias.double(), padding=1)
     got = winograd_conv2d(
         images, transform_kernel(weight, transform), bias, transform, residual=residual
     )
     assert got is residual or got.data_ptr() == residual.data_ptr()
-    tolerance = 0.05 if dtype == torch.bfloat16 else 1e-6
-    torch.testing.assert_close(residual.double(), wanted, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(residual.double(), wanted, rtol=1e-4, atol=1e-4)
 
 
 @both
@@ -79,7 +75,7 @@ def test_lazy_rows_are_computed_a_few_at_a_time(
         computed.append(bottom - top)
         return images.permute(0, 2, 3, 1)[:, top:bottom]
 
-    rows = LazyRows(shape=(1, 5, 16, 12), dtype=images.dtype, compute=compute)
+    rows = LazyRows(shape=(1, 5, 16, 12), compute=compute)
     assert torch.equal(
         winograd_conv2d(rows, weight, None, transform),
         winograd_conv2d(images, weight, None, transform),
@@ -101,17 +97,6 @@ def test_winograd_result_does_not_depend_on_the_batch(transform: WinogradTransfo
     weight = transform_kernel(torch.randn(128, 128, 3, 3), transform)
     batched = winograd_conv2d(images, weight, None, transform)
     torch.testing.assert_close(winograd_conv2d(images[:1], weight, None, transform), batched[:1])
-
-
-@both
-def test_winograd_rounds_to_bfloat16_once(transform: WinogradTransform) -> None:
-    images = torch.randn(1, 64, 14, 17).bfloat16()
-    weight, bias = torch.randn(64, 64, 3, 3).bfloat16(), torch.randn(64).bfloat16()
-    exact = conv2d(images.double(), weight.double(), bias.double(), padding=1)
-    got = winograd_conv2d(images, transform_kernel(weight, transform), bias, transform)
-    assert got.dtype == torch.bfloat16
-    # The sums are in float32 and rounded at the end.
-    torch.testing.assert_close(got, exact.bfloat16(), rtol=0.01, atol=0.01)
 
 
 def _layer(channels: int = 128, out: int = 128, **kind: Any) -> nn.Conv2d:
@@ -176,6 +161,7 @@ def test_winograd_forward_takes_new_weights(
     assert (got - wanted).norm() / wanted.norm() < (1e-5 if dtype == torch.float32 else 5e-3)
 
 
-def test_layers_with_fewer_channels_are_left_alone() -> None:
+def test_layers_with_fewer_channels_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 160)
     network = nn.Sequential(_layer(), _layer(out=160), _layer(channels=160, out=160))
-    assert supported_layers(network, min_channels=160) == [network[2]]
+    assert supported_layers(network) == [network[2]]

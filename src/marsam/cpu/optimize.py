@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from marsam.cpu import winograd
 from marsam.cpu.cfg_sharing import apply_cfg_sharing
 from marsam.cpu.layerwise_casting import apply_layerwise_casting
 from marsam.cpu.prepacked import PrepackedGEGLU, prepack_weights, prepacks_onednn
 from marsam.cpu.tiled_attention import apply_tiled_attention, uses_tiled_attention
 from marsam.cpu.vae_decoder import apply_streaming_decoder
+from marsam.cpu.winograd import apply_winograd, supported_layers
 from marsam.device import Device
 
 
@@ -47,9 +47,9 @@ def optimize_pipeline(pipe: Any, device: Device) -> None:
             layer.inplace = True  # no other layer reads its input
     if unet is not None and uses_tiled_attention(device):
         apply_tiled_attention(unet)
-    if device.has_spare_memory:
-        _apply_winograd(unet, decoder, device)
-    apply_streaming_decoder(decoder)
+    if device.has_spare_memory and not device.has_bf16:
+        _apply_winograd(unet, decoder)
+        apply_streaming_decoder(decoder)
     if unet is not None and prepacks_onednn(device):
         _prepack_unet(unet, device)
     apply_cfg_sharing(unet)
@@ -65,19 +65,10 @@ def _prepack_unet(unet: Any, device: Device) -> None:
     prepack_weights(unet, device)
 
 
-def _apply_winograd(unet: Any, decoder: nn.Module, device: Device) -> None:
+def _apply_winograd(unet: Any, decoder: nn.Module) -> None:
     """Use Winograd for the convolutions that are worth the memory of their transformed weights."""
     parts = (getattr(unet, part, None) for part in ("down_blocks", "mid_block", "up_blocks"))
     has_inner_levels = all(part is not None for part in parts) and len(unet.down_blocks) > 1
-    if not device.has_bf16:
-        # Not the innermost level: the most weights, and the fewest pixels to use them on.
-        outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_inner_levels else []
-        winograd.apply_winograd(winograd.supported_layers(nn.ModuleList([*outer, decoder])))
-    elif has_inner_levels:
-        # From bfloat16 to float32 and from 9 to 36 numbers, weights grow to eight times their
-        # size: only those of the outermost level, which has the most pixels.
-        upsamplers = getattr(unet.up_blocks[-2], "upsamplers", None)
-        level = nn.ModuleList(filter(None, (unet.down_blocks[0], upsamplers, unet.up_blocks[-1])))
-        layers = winograd.supported_layers(level, min_channels=winograd.BENCHMARK_CHANNELS)
-        if layers and winograd.is_faster():
-            winograd.apply_winograd(layers)
+    # Not the innermost level: the most weights, and the fewest pixels to use them on.
+    outer = [*unet.down_blocks[:-1], *unet.up_blocks[1:]] if has_inner_levels else []
+    apply_winograd(supported_layers(nn.ModuleList([*outer, decoder])))

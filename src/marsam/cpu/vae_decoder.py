@@ -61,7 +61,7 @@ def groupnorm_silu_rows(images: Tensor, norm: nn.GroupNorm) -> winograd.LazyRows
     def compute(top: int, bottom: int) -> Tensor:
         return silu(torch.addcmul(shift, pixels[:, top:bottom], scale), inplace=True)
 
-    return winograd.LazyRows((n, channels, height, width), images.dtype, compute)
+    return winograd.LazyRows((n, channels, height, width), compute)
 
 
 def upsample2x_rows(images: Tensor) -> winograd.LazyRows:
@@ -74,7 +74,7 @@ def upsample2x_rows(images: Tensor) -> winograd.LazyRows:
         rows = some.expand(n, -1, 2, width, 2, channels).reshape(n, -1, 2 * width, channels)
         return rows[:, top % 2 :][:, : bottom - top]  # an odd first row is the second of a pair
 
-    return winograd.LazyRows((n, channels, 2 * height, 2 * width), images.dtype, compute)
+    return winograd.LazyRows((n, channels, 2 * height, 2 * width), compute)
 
 
 def _can_stream_block(block: Any) -> bool:

@@ -7,9 +7,6 @@ those of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (20
 All is computed in float32, about as exactly as a plain convolution. Where the transformed weights
 are stored in fp16, the relative rms error is 0.0021 for F(4x4) and 0.0004 for F(2x2) (a plain
 convolution in bfloat16: 0.0029). ``benchmarks/RESULTS.md`` has the seconds.
-
-On a CPU with bfloat16, a quarter of the multiplications in float32 is not always faster than all of
-them in bfloat16: :func:`is_faster` measures it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,18 +15,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
-from marsam.cpu import autotune
 from marsam.cpu.threads import parallel_for
 from marsam.cpu.torch_ops import replace_weight
 
 MIN_CHANNELS = 128
 """Input and output channels below which the additions cost what the multiplications save."""
-BENCHMARK_NAME = "Winograd convolutions, bfloat16"
-"""The name that the benchmark's result is cached under."""
-BENCHMARK_CHANNELS, BENCHMARK_SIDE = 320, 64
-"""The layer that is timed: the outermost of Stable Diffusion 1.5's U-Net."""
 MAX_F4X4_WEIGHTS = 640 * 640 * 9
 """Weights of a layer above which F(4x4) takes more memory than its speed is worth."""
 MIN_BLOCKS_PER_THREAD = 4
@@ -134,13 +125,11 @@ class LazyRows:
 
     Attributes:
         shape: (n, channels, height, width).
-        dtype: of the rows.
         compute: takes the first row and the one after the last; returns these rows, (n, rows,
             width, channels).
     """
 
     shape: tuple[int, int, int, int]
-    dtype: torch.dtype
     compute: Callable[[int, int], Tensor]
 
 
@@ -149,7 +138,7 @@ def _lazy_rows(images: Tensor) -> LazyRows:
     n, channels, height, width = images.shape
     rows = images.permute(0, 2, 3, 1)
     shape = n, channels, height, width
-    return LazyRows(shape, images.dtype, lambda top, bottom: rows[:, top:bottom])
+    return LazyRows(shape, lambda top, bottom: rows[:, top:bottom])
 
 
 def transform_kernel(weight: Tensor, transform: WinogradTransform) -> Tensor:
@@ -175,7 +164,7 @@ def winograd_conv2d(
     """Convolve images 3x3 with stride 1 and a padding of one zero.
 
     Args:
-        images: (n, in, height, width) of any dtype, fastest with channels last. Blocks overlap, so
+        images: (n, in, height, width), fastest with channels last. Blocks overlap, so
             some rows of :class:`LazyRows` are computed more than once.
         weight: the result of :func:`transform_kernel`.
         bias: (out,), or none.
@@ -184,7 +173,7 @@ def winograd_conv2d(
             memory with the images.
 
     Returns:
-        ``residual``, or (n, out, height, width), channels last, in the images' dtype.
+        ``residual``, or (n, out, height, width), channels last.
     """
     output_tile, input_tile = transform.output_tile, transform.input_tile
     source = images if isinstance(images, LazyRows) else _lazy_rows(images)
@@ -193,7 +182,7 @@ def winograd_conv2d(
     tile_rows, tile_columns = -(-height // output_tile), -(-width // output_tile)
     shape = n, tile_rows, output_tile, tile_columns, output_tile, out
     if residual is None:
-        output = weight.new_empty(shape, dtype=source.dtype)
+        output = weight.new_empty(shape)
     elif (
         height % output_tile
         or width % output_tile
@@ -233,15 +222,12 @@ def winograd_conv2d(
             transform.output_transform(products.unbind(), by_columns)
             # The output's tiles, with the rows and columns within a tile as first dimensions.
             target = output[:, start : start + block_rows].permute(2, 4, 0, 1, 3, 5)
-            in_place = residual is None and target.dtype == weight.dtype
-            result = target if in_place else weight.new_empty(target.shape)
+            result = target if residual is None else weight.new_empty(target.shape)
             transform.output_transform(by_columns.unbind(1), result)
             if bias is not None:
                 result += bias
             if residual is not None:
                 target += result
-            elif not in_place:
-                target.copy_(result)
 
     blocks, threads = range(0, tile_rows, block_rows), torch.get_num_threads()
     # Every thread reads all the weights. For a few blocks that cannot be shared out evenly it is
@@ -264,24 +250,9 @@ def _tile_rows_per_block(tile_rows: int, tiles_per_row: int) -> int:
     return next(enough, tile_rows)
 
 
-def is_faster() -> bool:
-    """Whether it beats plain bfloat16 convolutions on this machine; measured once and cached."""
-    channels, side = BENCHMARK_CHANNELS, BENCHMARK_SIDE
-    # Ones, not random numbers: drawing some would change what the user's seed gives.
-    weight = torch.ones(channels, channels, 3, 3, dtype=torch.bfloat16)
-    images = torch.ones(2, channels, side, side, dtype=torch.bfloat16)
-    weight, images = (t.contiguous(memory_format=torch.channels_last) for t in (weight, images))
-    transformed = transform_kernel(weight, F4x4)
-    return autotune.is_faster(
-        BENCHMARK_NAME,
-        lambda: conv2d(images, weight, padding=1),
-        lambda: winograd_conv2d(images, transformed, None, F4x4),
-    )
-
-
-def supported_layers(network: nn.Module, *, min_channels: int = MIN_CHANNELS) -> list[Any]:
-    """The 3x3 convolutions of a network with at least so many input and output channels."""
-    return [layer for layer in network.modules() if _is_supported(layer, min_channels)]
+def supported_layers(network: nn.Module) -> list[Any]:
+    """The 3x3 convolutions of a network with at least ``MIN_CHANNELS`` inputs and outputs."""
+    return [layer for layer in network.modules() if _is_supported(layer)]
 
 
 def apply_winograd(layers: Iterable[Any]) -> None:
@@ -303,14 +274,14 @@ def uses_winograd(layer: nn.Module) -> bool:
     return isinstance(layer.forward, _WinogradForward)
 
 
-def _is_supported(layer: nn.Module, min_channels: int) -> bool:
+def _is_supported(layer: nn.Module) -> bool:
     return (
         type(layer) is nn.Conv2d
         and layer.kernel_size == (3, 3)
         and layer.stride == layer.dilation == layer.padding == (1, 1)
         and layer.padding_mode == "zeros"
         and layer.groups == 1
-        and min(layer.in_channels, layer.out_channels) >= min_channels
+        and min(layer.in_channels, layer.out_channels) >= MIN_CHANNELS
     )
 
 

@@ -1,6 +1,5 @@
 """Which optimisations a device uses, in sentences for ``marsam info``."""
 
-from marsam.cpu import autotune, winograd
 from marsam.cpu.prepacked import prepacks_onednn
 from marsam.cpu.quantized_linear import uses_fbgemm
 from marsam.cpu.tiled_attention import uses_tiled_attention
@@ -20,23 +19,9 @@ def optimizations(device: Device) -> tuple[str, ...]:
         )
     tiled = ", tiled attention" if uses_tiled_attention(device) else ""
     sentences = [f"image models: channels_last{tiled}"]
-    if device.has_spare_memory:
-        sentences.append(_winograd())
     sentences.append(
         "text models: int8 weight-only quantised decoders, LM head reduced to the target script"
     )
     if prepacks_onednn(device):
         sentences.append("image and text models: prepacked weights (oneDNN)")
     return tuple(sentences)
-
-
-def _winograd() -> str:
-    """What the benchmark on this machine decided about Winograd convolutions beside bfloat16."""
-    ratio = autotune.cached_ratio(winograd.BENCHMARK_NAME)
-    if ratio is None:
-        return "image models: Winograd convolutions will be timed before the first picture"
-    used = "used" if ratio < autotune.MAX_TIME_RATIO else "not used"
-    return (
-        f"image models: Winograd convolutions took {100 * ratio:.0f} % of the plain convolutions' "
-        f"time here: {used}"
-    )
