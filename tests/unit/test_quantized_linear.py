@@ -1,14 +1,18 @@
 """int8 and fp16 weights give about the results of the full weights."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from marsam.cpu.quantized_linear import (
     CHUNK_OUTPUTS,
     Fp16WeightLinear,
     Int8WeightOnlyLinear,
     quantize_linears,
+    quantized,
     uses_fbgemm,
 )
 from marsam.device import Device
@@ -39,6 +43,42 @@ def test_int8_weights_of_zero_give_zero() -> None:
         output = Int8WeightOnlyLinear(full.weight, None)(torch.ones(1, 64).bfloat16())
     assert output[0, 3] == 0
     assert output.isfinite().all()
+
+
+def _laplace(*shape: int) -> torch.Tensor:
+    return torch.distributions.Laplace(0.0, 1.0).sample(torch.Size(shape))
+
+
+def _error(layer: nn.Module, full: nn.Linear) -> float:
+    """Relative rms error against the full layer in float64."""
+    states = torch.randn(16, full.in_features).bfloat16()
+    with torch.inference_mode():
+        exact = linear(states.double(), full.weight.double())
+        return float((layer(states).double() - exact).norm() / exact.norm())
+
+
+@pytest.mark.parametrize(("weights", "most"), [(torch.randn, 0.009), (_laplace, 0.0135)])
+def test_int8_weights_lose_what_is_said(weights: Callable[..., torch.Tensor], most: float) -> None:
+    torch.manual_seed(0)
+    full = nn.Linear(1024, 500, bias=False).bfloat16()
+    full.weight.data = weights(500, 1024).bfloat16()
+    small = quantized(full, BFLOAT16)
+    assert isinstance(small, Int8WeightOnlyLinear)
+    assert _error(small, full) < most
+
+
+@pytest.mark.parametrize("columns", [1, 8, 100])
+@pytest.mark.parametrize("size", [20, 40])
+def test_a_layer_with_outlier_columns_stays_about_as_exact_as_bfloat16(
+    columns: int, size: int
+) -> None:
+    torch.manual_seed(0)
+    full = nn.Linear(1024, 500, bias=False).bfloat16()
+    full.weight.data = torch.randn(500, 1024).bfloat16()
+    full.weight.data[:, :columns] *= size
+    replaced = nn.Sequential(full)
+    quantize_linears(replaced, BFLOAT16)
+    assert _error(replaced[0], full) <= 2 * _error(full, full)
 
 
 @needs_fbgemm

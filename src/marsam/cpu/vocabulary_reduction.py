@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from marsam.cpu.prepacked import prepack_weights
 from marsam.cpu.quantized_linear import quantized
 from marsam.cpu.torch_ops import replace_weight
 from marsam.device import Device
@@ -43,6 +44,7 @@ class ReducedVocabulary:
         head = nn.Linear(rows.shape[1], rows.shape[0], bias=False, device="meta")
         replace_weight(head, rows)
         self._head = quantized(head, device)
+        prepack_weights(self._head, device)
 
     def generate(self, model: Any, **options: Any) -> Tensor:
         """Call the model's ``generate`` with these tokens alone; return the model's own ids.
