@@ -63,6 +63,18 @@ def test_float32_weights_change_by_fp16_rounding_alone() -> None:
         assert (got - wanted).abs().max() < 2e-3 * wanted.abs().max()
 
 
+@pytest.mark.parametrize("outlier", [1, 40])
+def test_fp16_rounding_is_relative_to_each_weight(outlier: float) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(256, 96, bias=False)
+    layer.weight.data[:, 7] *= outlier
+    states = torch.randn(5, 256)
+    with torch.inference_mode():
+        wanted = layer(states)
+        apply_layerwise_casting(layer)
+        assert (layer(states) - wanted).norm() < 3e-4 * wanted.norm()
+
+
 def test_weights_are_stored_in_fp16_and_stay_shared() -> None:
     network = Network()
     apply_layerwise_casting(network)

@@ -2,7 +2,7 @@
 
 With guidance, the U-Net's batch holds every latent twice, with the prompt and with the negative
 prompt. Until its first cross-attention layer both halves are equal, so that half the batch is
-enough.
+enough: 3 to 5 % of a step (``benchmarks/RESULTS.md``).
 """
 
 from collections.abc import Callable

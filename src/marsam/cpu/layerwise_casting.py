@@ -3,7 +3,7 @@
 A layer's weights are cast to float32 for the moment it multiplies. With the hundreds of rows that
 an image has, the cast takes a fiftieth of the time of the product. Weights published in fp16 lose
 nothing by it (except in :mod:`marsam.cpu.winograd`'s convolutions); float32 weights change by two
-ten-thousandths.
+ten-thousandths of their size, outliers or not.
 
 Only for networks whose layers are called through ``forward``: some networks read another layer's
 weights, or its dtype.
