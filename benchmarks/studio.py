@@ -59,7 +59,7 @@ def described(page: Page, photograph: Path) -> float:
     page.set_input_files("#picture input[type=file]", photograph)
     page.wait_for_function(
         "() => ['english', 'arabic'].every((id) => "
-        "document.querySelector(`#${id} textarea:enabled`)?.value)",
+        "document.querySelector(`#${id} textarea:read-write`)?.value)",
         polling=20,
     )
     return time.monotonic() - started

@@ -31,7 +31,9 @@ arabic_first = pytest.mark.parametrize(
     "language", ["ar", "en"] if os.environ.get("MARSAM_STRESS") else ["ar"]
 )
 """For what does not depend on the language of the page; ``make stress`` does it in English too."""
-expect.set_options(timeout=30_000)  # two cores that also paint
+TIMEOUT_MS = 60_000
+"""Two cores that also paint, and do other work."""
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -66,7 +68,7 @@ def visits(browser: Browser, address: str) -> Iterator[Visit]:
     def opened(language: str = "en", *, url: str = address, **options: object) -> Page:
         settings = {"viewport": {"width": 1280, "height": 900}, "locale": LOCALES[language]}
         context = browser.new_context(**(settings | options))  # type: ignore[arg-type]
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
         asked: list[str] = []
         errors: list[str] = []

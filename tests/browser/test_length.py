@@ -39,10 +39,12 @@ def test_a_length_is_chosen_and_undone(visit_asked: Visit, language: str, exampl
     english = page.locator("#english textarea")
     drop(page, examples / "cat.png")
     expect(english).to_have_value(ENGLISH[CaptionLength.SENTENCE])
+    expect(english).to_be_editable()
     for length in (CaptionLength.PARAGRAPH, CaptionLength.SHORT):
         choose(page, length, language)
         expect(english).to_have_value(ENGLISH[length])
         expect(page.locator("#native")).to_contain_text(ARABIC[length])
+        expect(english).to_be_editable()
     page.click("button#undo")
     expect(english).to_have_value(ENGLISH[CaptionLength.PARAGRAPH])
     page.click(f"button[role=tab]:has-text('{STRINGS.text('history_tab', language)}')")

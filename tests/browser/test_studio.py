@@ -53,8 +53,8 @@ def paint(page: Page, *, pictures: int, seed: int | None = None) -> None:
 
 
 def finished(page: Page, pictures: int) -> None:
-    expect(page.locator("#gallery .picture")).to_have_count(pictures, timeout=30_000)
-    expect(page.locator("button#paint")).to_be_enabled(timeout=30_000)
+    expect(page.locator("#gallery .picture")).to_have_count(pictures)
+    expect(page.locator("button#paint")).to_be_enabled()
     expect(page.locator("#gallery .picture")).to_have_count(pictures)
     expect(page.locator("button#stop")).to_be_hidden()
 
@@ -179,7 +179,7 @@ def test_unknown_words_are_named(visit: Visit, language: str) -> None:
     # One button fetches the models that know them; no hub is reachable here.
     page.click("button#fetch-models")
     expect(page.get_by_text("7.2", exact=False).first).to_be_visible()
-    expect(page.locator("#download-status")).to_contain_text("127.0.0.1:9", timeout=30_000)
+    expect(page.locator("#download-status")).to_contain_text("127.0.0.1:9")
     expect(page.locator("button#download-models")).to_be_visible()
     page.fill("#english textarea", "a cat")
     page.click("button#from-english")
@@ -358,7 +358,7 @@ def test_an_arabic_prompt_is_painted(visit: Visit, language: str) -> None:
 def test_the_expected_time_is_shown_before_painting(visit: Visit, language: str) -> None:
     page = visit(language)
     expected = page.locator("#expected")
-    expect(expected).not_to_contain_text(word(page, "not_measured"), timeout=30_000)
+    expect(expected).not_to_contain_text(word(page, "not_measured"))
     page.fill("#number input[type=number]", "2")
     page.locator("#number input[type=number]").blur()
     expect(expected).to_contain_text({"en": "2 pictures", "ar": "صورتين"}[language])
@@ -405,7 +405,7 @@ def test_stop_keeps_what_is_finished(visit: Visit, language: str) -> None:
     page = visit(language)
     page.fill("#number input[type=number]", "10")
     page.click("button#paint")
-    expect(page.locator("#gallery .picture")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#gallery .picture")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page.locator("button#paint")).to_be_enabled(timeout=20_000)
     kept = page.locator("#gallery .picture").count()
@@ -444,7 +444,7 @@ def test_more_like_this_is_another_round_beneath(visit: Visit, language: str) ->
 def test_a_picture_is_described_after_a_reload(visit: Visit, examples: Path, language: str) -> None:
     page = visit(language)
     drop(page, examples / "cat.png")
-    expect(page.locator("#english textarea")).to_be_disabled()  # it is being described
+    expect(page.locator("#english textarea")).not_to_be_editable()  # it is being described
     page.reload()
     page.wait_for_selector("html[data-ready]")
     expect(page.locator("#english textarea")).to_have_value(re.compile("cat"))

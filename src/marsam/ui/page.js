@@ -150,6 +150,14 @@
     });
     await copy(forms.join("\n"), button);
   });
+  // Nobody types into a text box that a description is about to fill. Gradio itself would disable
+  // the box, and can lose that it was enabled again when a key is pressed at that moment.
+  new MutationObserver(() => {
+    const filled = Boolean(document.querySelector("#status [data-fills-texts]"));
+    for (const box of document.querySelectorAll("#panes textarea")) {
+      if (box.readOnly !== filled) box.readOnly = filled;
+    }
+  }).observe(root, { childList: true, subtree: true });
   // The tab's title counts the pictures; a screen reader hears a line once a picture.
   let said = null;
   const follow = () => {

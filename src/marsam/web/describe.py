@@ -180,12 +180,10 @@ class DescribeHandlers:
             session.load_run(run)
             session.file_name = name
             with RunRecorder(self.journal, run) as recorder:
-                # Nobody types into a text box that the description is about to fill.
-                empty = gr.update(value="", interactive=False)
                 yield self.view.show_session(session, image=show) | {
-                    parts.status: render.status_panel(STRINGS.html("reading")),
-                    parts.english: empty,
-                    parts.arabic: empty,
+                    parts.status: render.status_panel(STRINGS.html("reading"), fills_texts=True),
+                    parts.english: "",
+                    parts.arabic: "",
                 }
                 speaks = ARABIC.code in self.view.studio.captioner.abilities.languages
                 asked = ArabicCaption.BOTH if speaks else ArabicCaption.TRANSLATED
@@ -202,7 +200,9 @@ class DescribeHandlers:
                                 parts.english: event.caption.text,
                                 parts.english_notes: notes_update(event.caption.warnings),
                                 parts.candidates: candidates_update(session),
-                                parts.status: render.status_panel(STRINGS.html("translating")),
+                                parts.status: render.status_panel(
+                                    STRINGS.html("translating"), fills_texts=True
+                                ),
                             }
                         case Translated():
                             yield {parts.arabic: event.translation.text}

@@ -137,6 +137,7 @@ def status_panel(
     share: float | None = None,
     remaining: float | None = None,
     title: str = "",
+    fills_texts: bool = False,
 ) -> Markup:
     """The state of the work.
 
@@ -147,10 +148,11 @@ def status_panel(
         remaining: seconds.
         title: for the title of the tab, such as 3/10; while it stays the same, a screen reader
             announces nothing new.
+        fills_texts: whether the work fills the text boxes: until it has, nobody types there.
     """
     image = preview and jpeg_data_url(preview, quality=80)
     time = remaining and duration(remaining, genitive=True)
-    return _part("status", line, image, share, time, title)
+    return _part("status", line, image, share, time, title, fills_texts)
 
 
 def expected_time(seconds: float | None, count: int) -> Markup:
