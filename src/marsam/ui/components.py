@@ -15,16 +15,28 @@ element.addEventListener("click", (event) => {
 });
 """
 
+SEEN = """
+const seen = () => { if (!document.hidden) trigger("focus"); };
+document.addEventListener("visibilitychange", seen);
+window.addEventListener("focus", seen);
+"""
+
 
 def html(
-    value: Markup = EMPTY, *, live: bool = False, clicks: bool = False, **options: Any
+    value: Markup = EMPTY,
+    *,
+    live: bool = False,
+    clicks: bool = False,
+    seen: bool = False,
+    **options: Any,
 ) -> gr.HTML:
     """Text in both languages; a screen reader announces changes of ``live`` text.
 
     With ``clicks``, its buttons with a ``data-action`` send events that carry their data: "click",
-    or the one that their ``data-event`` names.
+    or the one that their ``data-event`` names. With ``seen``, it sends "focus" when a person comes
+    back to the page.
     """
-    options["js_on_load"] = CLICKS if clicks else None
+    options["js_on_load"] = "".join([CLICKS] * clicks + [SEEN] * seen) or None
     if live:
         options["html_template"] = '<div role="status" aria-live="polite">${value}</div>'
     # Of elements of this class, the style sheet shows the reader's language only.

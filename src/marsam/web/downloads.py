@@ -17,7 +17,7 @@ from marsam.messages import Message
 from marsam.studio import Studio
 from marsam.ui.html import paragraph, progress
 from marsam.ui.i18n import both
-from marsam.ui.updates import Update
+from marsam.ui.updates import Update, merge
 from marsam.web.session import Sessions
 from marsam.web.strings import STRINGS
 from marsam.web.view import QUEUED, UNQUEUED, View
@@ -36,9 +36,9 @@ class DownloadHandlers:
     def connect(self) -> None:
         """Attach the handlers to their events."""
         parts = self.components
-        outputs = [parts.cancel_download, parts.download_status, parts.fetch_models]
-        outputs += [parts.download_models, parts.use_models, parts.style_models, parts.offered]
-        outputs += [parts.summary, parts.about_text, *parts.settings]
+        outputs = [parts.cancel_download, parts.download_status, *parts.models]
+        # Another page may have exchanged the models meanwhile.
+        parts.summary.focus(self.refresh, None, parts.models, **UNQUEUED)
         chosen = [parts.offered]
         parts.download_models.click(self.download, chosen, outputs, **QUEUED)
         parts.use_models.click(self.use, chosen, outputs, **QUEUED)
@@ -105,13 +105,16 @@ class DownloadHandlers:
         except MarsamError as error:
             return self._shown(both(error), wanted)
         Thread(target=warm_up, args=(studio, view.estimator), daemon=True).start()
-        labels = self.components.labels(session.language, studio)
-        settings = {part: labels[part] for part in self.components.settings if part in labels}
-        return (
-            self._shown(STRINGS.html("models_in_use"), wanted)
-            | settings
-            | {self.components.fetch_models: view.fetch_models_update(needed=False)}
-        )
+        shown = self._shown(STRINGS.html("models_in_use"), wanted)
+        return merge(shown, view.show_exchanged_models(session, wanted))
+
+    def refresh(self, request: gr.Request) -> Update:
+        """Show the models in use, if they are others than the page shows."""
+        session = self.sessions.of(request)
+        is_known = bool(session.models)  # not after a restart of the server
+        if not is_known or session.models == self.view.studio.names:
+            return {self.components.summary: gr.skip()}
+        return self.view.show_exchanged_models(session)
 
     def _shown(self, line: Markup, wanted: str | None) -> Update:
         """The models as they are now, below a line about them."""

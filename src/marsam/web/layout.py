@@ -45,7 +45,7 @@ class Components:
         self.offer_download = offer_download
         self.language = header(STRINGS.html("tagline"))
         self.client, self.link = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        self.summary = html(elem_id="summary")
+        self.summary = html(elem_id="summary", seen=True)
         with gr.Tabs() as self.tabs:
             with (
                 gr.Tab(_text("studio_tab"), id="studio") as self.studio_tab,
@@ -88,6 +88,10 @@ class Components:
         self.pictures += [self.copy_link]
         self.pictures += [self.download, self.download_kept]
         self.past_runs = [self.history]
+        # What depends on the models in use.
+        self.models = [self.fetch_models, self.offered, self.download_models, self.use_models]
+        self.models += [self.style_models, self.no_styles_row, self.caption_length]
+        self.models += [self.summary, self.about_text, *self.settings]
         self.run = [self.image, *self.prompt, *self.pictures, *self.settings, *self.past_runs]
 
     def _create_image(self) -> None:
@@ -135,13 +139,11 @@ class Components:
                 self.stop = _button("stop", visible=False)
                 self.expected = html(elem_id="expected")
         self.style = gr.Radio(
-            _styles(ENGLISH),
-            value=NO_STYLE,
-            interactive=False,
-            elem_classes="chips",
-            **_named("style"),
+            _styles(ENGLISH), value=NO_STYLE, visible=False, elem_classes="chips", **_named("style")
         )
-        self.style_models = _button("style_models", size="sm", visible=False)
+        with gr.Row(elem_id="no-styles", visible=False) as self.no_styles_row:
+            html(STRINGS.html("no_styles"))
+            self.style_models = _button("style_models", size="sm", visible=False)
         with gr.Row(elem_id="start-row"):
             self.start = gr.Radio(_starts(ENGLISH), value=START_WORDS, **_named("start"))
             self.strength = gr.Slider(
@@ -191,10 +193,8 @@ class Components:
         updates[self.start]["choices"] = _starts(language)
         updates[self.style]["choices"] = _styles(language)
         sampling = studio.painter.sampling(PaintOptions.recipe)
-        updates[self.style] |= {
-            "interactive": sampling.styles,
-            "info": None if sampling.styles else STRINGS.text("no_styles", language),
-        }
+        updates[self.style]["visible"] = sampling.styles
+        updates[self.no_styles_row] = gr.update(visible=not sampling.styles)
         updates[self.offered]["choices"] = [
             (render.offered_set(one, language), one.name) for one in offered_sets(studio.device)
         ]

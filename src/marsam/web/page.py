@@ -102,6 +102,7 @@ class PageHandlers:
         """
         view, parts, session = self.view, self.components, self.sessions.of(request)
         session.recognise(client)
+        session.models = view.studio.names
         session.language = ARABIC if language == ARABIC else ENGLISH
         runs = view.journal.runs(session.client, limit=1)
         link, status = None, ""

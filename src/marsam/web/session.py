@@ -61,6 +61,7 @@ class Session:
         as_written: whether Arabic prompts are painted as they are written.
         rounds: earlier runs of the same prompt, whose pictures the page shows as well.
         missing: pictures of the run that are still to be painted.
+        models: names of the models, by stage, that the page shows as those in use.
         search: words that the history shows only, and whether it shows only kept work.
         cancel_download: set to stop the download of the full size models.
         painting: held while this page paints.
@@ -90,6 +91,7 @@ class Session:
     as_written: bool = False
     rounds: tuple[Run, ...] = ()
     missing: int = 0
+    models: dict[str, str] = field(default_factory=dict)
     search: tuple[str, bool] = ("", False)
     cancel_download: threading.Event = field(default_factory=threading.Event)
     painting: threading.Lock = field(default_factory=threading.Lock)
@@ -120,8 +122,8 @@ class Session:
         self.candidates_in_arabic = ()
         self.run, self.rounds = None if example else run.id, rounds
         self.options = run.options.paint if run.options else None
-        self.style = self.options.style if self.options else NO_STYLE
-        self.as_written = self.options is not None and self.options.as_written
+        if self.options:  # otherwise what is chosen on the page stays
+            self.style, self.as_written = self.options.style, self.options.as_written
         wanted = self.options.pictures if self.options else 0
         self.missing = max(0, wanted - run.painted) if run.state != "finished" else 0
         if self.options and run.random_seed:

@@ -68,8 +68,8 @@ STRINGS = Strings(
     style=Bilingual("Style", "الأسلوب"),
     no_style=Bilingual("None", "بلا أسلوب"),
     no_styles=Bilingual(
-        "The mini models paint pictograms only. Styles need the full size models.",
-        "لا ترسم النماذج المصغّرة إلا رسومًا مبسّطة، أما الأساليب فتحتاج إلى النماذج الكاملة.",
+        "Styles such as watercolour need the full size models.",
+        "الأساليب مثل الألوان المائية تحتاج إلى النماذج الكاملة.",
     ),
     style_models=Bilingual("Download the full size models", "تنزيل النماذج الكاملة"),
     start=Bilingual("Begin with", "نقطة البداية"),

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from marsam.options import DEFAULT_STRENGTH, PaintOptions
 from marsam.results import Prompt
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
+from marsam.styles import NO_STYLE
 from marsam.ui.html import EMPTY
 from marsam.ui.i18n import ARABIC, ENGLISH, isolates_as_html
 from marsam.ui.native import native_caption
@@ -61,6 +63,9 @@ class View:
 
     def show_session(self, session: Session, *, image: bool = True) -> Update:
         """Everything; ``image=False`` leaves the input picture as it is."""
+        if session.options is not None and not self._knows_styles:
+            session.style = NO_STYLE  # another painter's
+            session.options = replace(session.options, style=NO_STYLE)
         updates = [self.show_prompt(session), self.show_pictures(session), self.show_zip(session)]
         if image:
             updates.append(self.show_image(session))
@@ -80,8 +85,8 @@ class View:
         sent = self.show_sent(session)
         found = session.prompt.warnings if session.prompt else ()
         return sent | {
-            parts.english: gr.update(value=texts[ENGLISH], interactive=True),
-            parts.arabic: gr.update(value=texts[ARABIC], interactive=True),
+            parts.english: gr.update(value=texts[ENGLISH]),
+            parts.arabic: gr.update(value=texts[ARABIC]),
             parts.candidates: candidates_update(session),
             parts.fetch_models: self.fetch_models_update(OUTSIDE.intersection(found)),
         }
@@ -213,6 +218,16 @@ class View:
             copy = cached_path(file, component, folder=folder_of_copy) if file else None
             return gr.update(value=copy, visible=copy is not None)
 
+    def show_exchanged_models(self, session: Session, wanted: str | None = None) -> Update:
+        """Everything that depends on the models, which are others than before."""
+        parts, session.models = self.components, self.studio.names
+        labels = parts.labels(session.language, self.studio)
+        return merge(
+            {part: labels[part] for part in parts.models if part in labels},
+            self.show_models(wanted),
+            {parts.fetch_models: gr.update(visible=False)},
+        )
+
     def show_models(self, wanted: str | None = None) -> Update:
         """The models in use, and the buttons to use others: the set that is ``wanted``, if any."""
         parts, chosen = self.components, self.chosen_set(wanted)
@@ -241,6 +256,10 @@ class View:
             parts.summary: render.summary_line(studio, estimator, reason),
             parts.about_text: render.about(studio, estimator),
         }
+
+    @property
+    def _knows_styles(self) -> bool:
+        return self.studio.painter.sampling(PaintOptions.recipe).styles
 
     @property
     def _offers_models(self) -> bool:
