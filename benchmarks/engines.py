@@ -312,12 +312,14 @@ class Marsam(Engine):
 
     @cached_property
     def painter(self) -> Any:
+        from marsam.hub.model_files import ADAPTER_FILE
+        from marsam.recipes import Adapter, Recipe
         from marsam.stages.painter import DiffusionPainter
 
         return DiffusionPainter(
             random_models.folder("painter"),
             device=self.device,
-            adapter=random_models.folder("adapter"),
+            adapters={Recipe.DRAFT: Adapter(random_models.folder("adapter") / ADAPTER_FILE, "lcm")},
             decoder=random_models.folder("tiny"),
         )
 

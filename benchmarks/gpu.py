@@ -260,7 +260,7 @@ def _measure_painter(
         with made.loading():
             _paint(painter, steps, side, recipe)
 
-    for recipe in Recipe:
+    for recipe in painter.recipes:
         sampling = painter.sampling(recipe)
         steps = min(sampling.steps, TINY_STEPS) if is_tiny else sampling.steps
         passes = sampling.forward_passes(steps)

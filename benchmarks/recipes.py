@@ -38,7 +38,10 @@ def paint(studio: Studio, sampling: SamplingConfig, scenes: list[Scene]) -> list
     """
     painter = studio.painter
     assert isinstance(painter, DiffusionPainter)
-    pipe, default_scheduler, _ = painter._loaded
+    pipe, default_scheduler, lora = painter._loaded
+    if lora is not None:
+        lora.fuse(sampling.adapter)
+    guidance = painter.guidance_scale if sampling.classifier_free_guidance else 1.0
     pictures = []
     for start in range(0, len(scenes), BATCH_SIZE):
         batch = scenes[start : start + BATCH_SIZE]
@@ -47,7 +50,8 @@ def paint(studio: Studio, sampling: SamplingConfig, scenes: list[Scene]) -> list
             pictures += pipe(
                 [caption(scene) for scene in batch],
                 num_inference_steps=sampling.steps,
-                guidance_scale=painter.sampling(Recipe.FAITHFUL).guidance_scale,
+                timesteps=None if sampling.timestep is None else [sampling.timestep],
+                guidance_scale=guidance,
                 generator=[
                     torch.Generator("cpu").manual_seed(start + i) for i in range(len(batch))
                 ],
@@ -82,11 +86,13 @@ def main(pictures_per_thing: int = 8) -> None:
     rng = random.Random(7)
     things = [Scene((thing,), 1, rng.randrange(len(COLOURS))) for thing in range(len(THINGS))]
     scenes = [scene for scene in things for _ in range(pictures_per_thing)]
-    samplings = recipes()
+    painter = studio.painter
+    assert isinstance(painter, DiffusionPainter)
+    samplings = recipes(painter.adapters)
     faithful = paint(studio, samplings[Recipe.FAITHFUL], scenes)
     results: dict[str, Any] = {}
     rows = []
-    for recipe in (Recipe.FAITHFUL, Recipe.BALANCED, Recipe.DRAFT):
+    for recipe in reversed(samplings):
         is_faithful = recipe is Recipe.FAITHFUL
         pictures = faithful if is_faithful else paint(studio, samplings[recipe], scenes)
         results[recipe] = quality(studio, pictures, faithful, scenes)

@@ -53,7 +53,7 @@ def main(
 def pin_mini() -> dict[str, Entry]:
     """The manifest entries of the mini set, computed from its files."""
     entries = {}
-    for model in catalog.MINI.models:
+    for model in catalog.MINI.parts:
         folder = catalog.bundled_folder(model)
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): _file_entry(path) for path in paths}

@@ -30,7 +30,7 @@ from training.augment import GLYPH_PX, render_augmented
 from training.grammar import arabic, caption, english, random_sentence, vocabulary
 from training.lexicon import COLOURS, THINGS
 from training.novelty import photograph_crop, photographs
-from training.scenes import SIZE, Scene, draw, random_scene, render_scene, single_placements
+from training.scenes import SIZE, Scene, draw, every_placement, random_scene, render_scene
 from training.translator import ARABIC, ENGLISH, Pair, is_held_out, name_pairs, random_pair
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -341,7 +341,7 @@ def painter_distance(studio: Studio, seed: int) -> dict[str, Any]:
         pixels = np.asarray(image)
         corners = np.concatenate([pixels[:6, :6].reshape(-1, 3), pixels[:6, -6:].reshape(-1, 3)])
         red, green, blue = (int(value) for value in np.median(corners, axis=0))
-        true = [draw((red, green, blue), [place]) for place in single_placements(thing)]
+        true = [draw((red, green, blue), placed) for placed in every_placement(scene)]
         to_painted = classifier.distances(model, image, true)
         nearest = true[int(to_painted.argmin())]
         with torch.inference_mode():

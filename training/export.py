@@ -4,10 +4,12 @@ import shutil
 import sys
 
 import torch
+from safetensors.torch import save_file
 
 from marsam.hub.catalog import MINI, bundled_folder
+from marsam.hub.model_files import ADAPTER_FILE
 from marsam.text.vocabulary import FILE_NAME
-from training import captioner, painter, translator
+from training import captioner, one_step, painter, translator
 from training.grammar import vocabulary
 from training.lexicon import THINGS
 
@@ -18,10 +20,10 @@ def export(stages: set[str], *, resume: bool) -> None:
     """Export the models of these stages.
 
     Args:
-        stages: captioner, translator, painter.
+        stages: captioner, translator, painter, adapter (trained after the painter's export).
         resume: train unfinished models to the end first; else export the checkpoints as they are.
     """
-    for model in MINI.models:
+    for model in MINI.parts:
         if model.stage not in stages:
             continue
         folder = bundled_folder(model)
@@ -41,6 +43,10 @@ def export(stages: set[str], *, resume: bool) -> None:
                 ]
                 lines = "".join(f"{code}\t{phrase}\n" for code, phrase in phrases)
                 (folder / FILE_NAME).write_text(lines, encoding="utf-8")
+            case "adapter":
+                adapter = one_step.train(resume=resume).lora()
+                folder.mkdir(exist_ok=True)
+                save_file(adapter, folder / ADAPTER_FILE)
             case _:
                 pipe = painter.pipeline(*painter.train(resume=resume))
                 shutil.rmtree(folder, ignore_errors=True)
@@ -61,4 +67,4 @@ def export(stages: set[str], *, resume: bool) -> None:
 
 if __name__ == "__main__":
     stages = set(sys.argv[1:]) - {"--as-is"}
-    export(stages or {model.stage for model in MINI.models}, resume="--as-is" not in sys.argv)
+    export(stages or {model.stage for model in MINI.parts}, resume="--as-is" not in sys.argv)

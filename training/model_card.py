@@ -69,6 +69,7 @@ them.
 | captioner | `BlipForConditionalGeneration` | 6 M, 128×128 pixels |
 | translator | `M2M100ForConditionalGeneration`, `NllbTokenizer` (eng_Latn, arb_Arab) | 3 M |
 | painter | `StableDiffusionPipeline` (UNet, CLIP text encoder, `AutoencoderTiny`) | 13 M, 128×128 pixels |
+| painter in one step (`instant`) | a LoRA of the painter, trained from its weights; nearly the same image for every seed | 3 M |
 
 ## What they know
 

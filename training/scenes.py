@@ -6,7 +6,9 @@ faster, and does not tear a thing between two of them. The captioner's augmented
 :mod:`training.augment`.
 """
 
+import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -72,6 +74,11 @@ def sticker(style: str, thing: int, pixels: int, rim: int) -> Image.Image:
 def shade(rng: random.Random, colour: int, spread: int = 10) -> tuple[int, int, int]:
     """The RGB value of a colour with a random change of brightness."""
     change = rng.randint(-spread, spread)
+    return brighter(colour, change)
+
+
+def brighter(colour: int, change: int) -> tuple[int, int, int]:
+    """The RGB value of a colour, brighter or (below 0) darker."""
     red, green, blue = (min(255, max(0, part + change)) for part in COLOURS[colour].rgb)
     return red, green, blue
 
@@ -86,28 +93,38 @@ class Placement:
     mirrored: bool
 
 
-def single_placements(thing: int) -> list[Placement]:
-    """Every way in which a picture of one thing is drawn."""
+def placement_choices(scene: Scene) -> tuple[int, ...]:
+    """How many choices each decision about a scene's placements has."""
+    if len(scene.things) == 1 and scene.count == 1:
+        return 2, 3  # mirrored or not; in the middle, to the left or to the right
+    return (2,) * len(scene.things)  # each mirrored or not
+
+
+def placements(scene: Scene, chosen: Sequence[int]) -> list[Placement]:
+    """The placements of a scene, by the choice made for each decision."""
+    if len(scene.things) == 1 and scene.count == 1:
+        centre = (64 + (0, -2, 2)[chosen[1]] * LATENT_CELL, 64)
+        return [Placement(scene.things[0], 84, centre, bool(chosen[0]))]
+    things = scene.things * scene.count
+    mirrored = [bool(one) for one in chosen] * scene.count
+    centres = ((32, 64), (96, 64)) if len(things) == 2 else ((64, 32), (32, 96), (96, 96))
     return [
-        Placement(thing, 84, (64 + cells * LATENT_CELL, 64), mirrored)
-        for cells in (-2, 0, 2)
-        for mirrored in (False, True)
+        Placement(thing, 54, centre, mirror)
+        for thing, centre, mirror in zip(things, centres, mirrored, strict=True)
     ]
+
+
+def every_placement(scene: Scene) -> list[list[Placement]]:
+    """Every way in which a scene is drawn."""
+    every_choice = itertools.product(*map(range, placement_choices(scene)))
+    return [placements(scene, chosen) for chosen in every_choice]
 
 
 def render_scene(scene: Scene, rng: random.Random) -> Image.Image:
     """A picture of a scene in the painter's style, 128×128 RGB."""
     background = shade(rng, scene.colour, 6)
-    if len(scene.things) == 1 and scene.count == 1:
-        return draw(background, [rng.choice(single_placements(scene.things[0]))])
-    things = scene.things * scene.count
-    mirrored = rng.random() < 0.5
-    centres = ((32, 64), (96, 64)) if len(things) == 2 else ((64, 32), (32, 96), (96, 96))
-    placements = [
-        Placement(thing, 54, centre, mirrored if scene.count > 1 else rng.random() < 0.5)
-        for thing, centre in zip(things, centres, strict=True)
-    ]
-    return draw(background, placements)
+    chosen = [rng.randrange(choices) for choices in placement_choices(scene)]
+    return draw(background, placements(scene, chosen))
 
 
 def draw(background: tuple[int, int, int], placements: list[Placement]) -> Image.Image:

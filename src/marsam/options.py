@@ -280,9 +280,9 @@ def resolve_options(
         has_start: whether there is a start picture.
 
     Raises:
-        OptionError: a strength without a start picture, or so small that no step would be left; or
-            the painter cannot start from a picture, knows no styles, reads no Arabic, or needs
-            other sizes.
+        OptionError: a strength without a start picture, or so small that no step would be left;
+            several steps or a start picture with a recipe of one step; or the painter cannot start
+            from a picture, knows no styles, reads no Arabic, or needs other sizes.
     """
     for name, pixels in (("width", options.width), ("height", options.height)):
         if pixels is not None and pixels % sampling.size_multiple:
@@ -292,6 +292,18 @@ def resolve_options(
                 multiple=sampling.size_multiple,
                 pixels=pixels,
             )
+    if sampling.timestep is not None and options.steps not in (None, 1):
+        raise OptionError(
+            "The recipe {recipe} paints in one step; leave the number of steps out.",
+            option="steps",
+            recipe=str(options.recipe),
+        )
+    if sampling.timestep is not None and (has_start or options.strength is not None):
+        raise OptionError(
+            "The recipe {recipe} starts from no picture; choose another one.",
+            option="strength",
+            recipe=str(options.recipe),
+        )
     if options.style and not sampling.styles:
         raise OptionError(
             "The painter in use knows no styles. Use the full size models "

@@ -216,7 +216,7 @@ class PromptBuilder:
         if not (asks_guidance or paint.negative_prompt):
             return ()
         if not (sampling.classifier_free_guidance or sampling.embedded_guidance):
-            others = map(self.painter.sampling, Recipe)
+            others = map(self.painter.sampling, self.painter.recipes)
             has_guidance = any(o.classifier_free_guidance or o.embedded_guidance for o in others)
             return (Notice.NO_GUIDANCE if has_guidance else Notice.PAINTER_WITHOUT_GUIDANCE,)
         if not paint.negative_prompt or sampling.takes_negative_prompt(guidance):

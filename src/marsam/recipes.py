@@ -4,9 +4,11 @@ The figures behind them are in ``benchmarks/RESULTS.md`` (time); ``make bench-re
 quality.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
 
 from marsam.errors import OptionError
 
@@ -14,19 +16,28 @@ from marsam.errors import OptionError
 class Recipe(StrEnum):
     """A quality preset: how much time a picture gets; see :func:`marsam.recipes.recipes`."""
 
+    INSTANT = "instant"
     DRAFT = "draft"
     BALANCED = "balanced"
     FAITHFUL = "faithful"
 
 
-def recipe_named(name: str) -> Recipe:
-    """Return the recipe of that name; raises OptionError when there is none."""
-    try:
-        return Recipe(name)
-    except ValueError as error:
+def recipe_named(name: str, offered: Collection[Recipe] = tuple(Recipe)) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises:
+        OptionError: there is none, or the painter in use is not among those that have it
+            (``offered``).
+    """
+    if name not in offered:
         raise OptionError(
-            "There is no recipe {name!r}; choose one of {recipes}.", name=name, recipes=list(Recipe)
-        ) from error
+            "There is no recipe {name!r} with these models; choose one of {recipes}."
+            if name in tuple(Recipe)
+            else "There is no recipe {name!r}; choose one of {recipes}.",
+            name=str(name),
+            recipes=list(offered),
+        )
+    return Recipe(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +57,7 @@ class SamplingConfig:
         size_multiple: what width and height must be multiples of, in pixels.
         default_side: width and height of a picture for which none are named, in pixels.
         adapter: name of the LoRA that it uses; a set's is trained for few steps without guidance.
+        timestep: the only timestep of a picture, where the LoRA was trained for one step.
         prompt_weights: whether weights in the prompt have an effect.
         variations: whether a picture can start from another one (image-to-image).
         whole_steps: whether a variation leaves out a step that its strength would do in part.
@@ -64,6 +76,7 @@ class SamplingConfig:
     size_multiple: int = 8
     default_side: int = 512
     adapter: str = ""
+    timestep: int | None = None
     prompt_weights: bool = False
     variations: bool = False
     whole_steps: bool = True
@@ -112,13 +125,32 @@ class SamplingConfig:
         return int(done) if self.whole_steps else steps - int(steps - done)
 
 
+_INSTANT = SamplingConfig(steps=1, scheduler="LCMScheduler", classifier_free_guidance=False)
 _FAITHFUL = SamplingConfig(steps=50, scheduler=None)
 _BALANCED = SamplingConfig(steps=12, scheduler="UniPCMultistepScheduler", karras=True)
 _DRAFT_WITHOUT_LORA = SamplingConfig(steps=8, scheduler="UniPCMultistepScheduler", karras=True)
 _DRAFT_WITH_LORA = SamplingConfig(steps=4, scheduler="LCMScheduler", classifier_free_guidance=False)
 
 
-def recipes(*, adapter: str = "") -> Mapping[Recipe, SamplingConfig]:
-    """Return the recipes of a painter, with the name of its LoRA for few steps if it has one."""
-    draft = replace(_DRAFT_WITH_LORA, adapter=adapter) if adapter else _DRAFT_WITHOUT_LORA
-    return {Recipe.DRAFT: draft, Recipe.BALANCED: _BALANCED, Recipe.FAITHFUL: _FAITHFUL}
+class Adapter(NamedTuple):
+    """A LoRA for few steps.
+
+    Attributes:
+        file: its weights, in safetensors.
+        name: in results.
+        timestep: the only timestep of a picture, where it is for one step.
+    """
+
+    file: Path
+    name: str
+    timestep: int | None = None
+
+
+def recipes(adapters: Mapping[Recipe, Adapter] | None = None) -> Mapping[Recipe, SamplingConfig]:
+    """Return the recipes of a painter with these LoRAs for few steps; ``instant`` needs one."""
+    found = {Recipe.DRAFT: _DRAFT_WITHOUT_LORA}
+    for recipe, config in ((Recipe.INSTANT, _INSTANT), (Recipe.DRAFT, _DRAFT_WITH_LORA)):
+        if adapter := (adapters or {}).get(recipe):
+            found[recipe] = replace(config, adapter=adapter.name, timestep=adapter.timestep)
+    found |= {Recipe.BALANCED: _BALANCED, Recipe.FAITHFUL: _FAITHFUL}
+    return {recipe: found[recipe] for recipe in Recipe if recipe in found}

@@ -36,7 +36,7 @@ from marsam.options import (
     resolve_options,
 )
 from marsam.prompts import PromptBuilder, require_arabic
-from marsam.recipes import Recipe, recipe_named
+from marsam.recipes import Adapter, Recipe, recipe_named
 from marsam.results import (
     Caption,
     Captioned,
@@ -138,8 +138,7 @@ class Studio:
                 guidance_scale=None if painter else chosen.painter.guidance_scale,
                 styles=Model.styles if painter else chosen.painter.styles,
                 lora=own_lora,
-                adapter=None if painter or own_lora else optional_folder(chosen.adapter),
-                adapter_name=chosen.adapter.source if chosen.adapter else None,
+                adapters={} if painter or own_lora else _adapters(chosen),
                 decoder=None if painter else optional_folder(chosen.decoder),
             ),
             lora=own_lora.name if own_lora else "",
@@ -187,7 +186,7 @@ class Studio:
             options: all options; the five arguments below are shortcuts into them.
             pictures: number of new pictures, 1 to 10.
             seed: picture i uses ``seed + i``.
-            recipe: ``draft``, ``balanced`` or ``faithful``.
+            recipe: ``instant``, ``draft``, ``balanced`` or ``faithful``.
             style: a key of :data:`marsam.styles.STYLES`, such as ``watercolour``.
             strength: paint variations of ``image`` or ``start``, and how far they are from it:
                 above 0 to 1; by default 0.6 with ``start``, and no variations of ``image``.
@@ -417,6 +416,15 @@ class Studio:
         # A captioner that does not know the picture may confirm its prompt, but not deny it.
         is_denied = fidelity.score < 1 and Notice.OUT_OF_WORLD in caption.warnings
         return None if is_denied else fidelity
+
+
+def _adapters(chosen: ModelSet) -> dict[Recipe, Adapter]:
+    """Return those LoRAs of a set for few steps that are on this machine."""
+    return {
+        recipe: Adapter(find_lora(str(folder)).file, stage_name(model), model.timestep)
+        for recipe, model in chosen.adapters.items()
+        if (folder := optional_folder(model))
+    }
 
 
 def _translator(

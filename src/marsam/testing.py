@@ -26,7 +26,7 @@ from marsam.options import (
     checked_text,
     resolve_options,
 )
-from marsam.recipes import Recipe, SamplingConfig, recipes
+from marsam.recipes import Recipe, SamplingConfig, recipe_named, recipes
 from marsam.results import Caption, Painted, Picture, Previewed, PromptLength, Translation
 from marsam.studio import Studio
 from marsam.styles import in_style, negative_in_style
@@ -168,8 +168,14 @@ class FakePainter:
             tokens=len(words) + 2, limit=self.limit, cut=" ".join(words[self.limit - 2 :])
         )
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Those of a painter without a LoRA."""
+        return tuple(recipes())
+
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return the settings without a LoRA adapter."""
+        recipe = recipe_named(recipe, self.recipes)
         sampling = replace(recipes()[recipe], scheduler="FakeScheduler")
         return replace(
             sampling,

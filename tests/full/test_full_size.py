@@ -12,6 +12,8 @@ from PIL import Image
 
 from marsam import CaptionOptions, Painted, PaintOptions, Recipe, TranslateOptions
 from marsam.device import choose_device
+from marsam.hub.model_files import ADAPTER_FILE
+from marsam.recipes import Adapter
 from marsam.stages.captioner import BlipCaptioner
 from marsam.stages.painter import DiffusionPainter
 from marsam.stages.seq2seq_model import Seq2SeqModel
@@ -45,7 +47,7 @@ def test_stable_diffusion_paints_and_a_draft_is_reproducible() -> None:
     painter = DiffusionPainter(
         random_models.folder("painter"),
         device=DEVICE,
-        adapter=random_models.folder("adapter"),
+        adapters={Recipe.DRAFT: Adapter(random_models.folder("adapter") / ADAPTER_FILE, "lcm")},
         decoder=random_models.folder("tiny"),
     )
 

@@ -15,6 +15,7 @@ from marsam.hub import catalog
 from marsam.hub.download import pull
 from marsam.hub.import_folder import find_in_folder, import_model
 from marsam.hub.locate import is_present, verify
+from marsam.recipes import Recipe
 from marsam.studio import Studio
 from tests.helpers.commands import marsam
 
@@ -118,8 +119,7 @@ def test_a_checksum_mismatch_is_reported_and_nothing_is_copied(
     assert marsam("models", "pull", ADAPTER, "--from", str(stick)) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"{path} does not have the checksum of Marsam's manifest")
-    assert STANDARD.adapter is not None
-    assert not is_present(STANDARD.adapter)
+    assert not is_present(STANDARD.adapters[Recipe.DRAFT])
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 

@@ -148,7 +148,7 @@ def test_sizes_in_the_catalog_are_those_of_the_manifest() -> None:
 
 def test_the_manifest_matches_the_bundled_mini_set() -> None:
     """When this fails, the mini set was replaced: run python tools/pin.py mini."""
-    for model in catalog.MINI.models:
+    for model in catalog.MINI.parts:
         folder = catalog.bundled_folder(model)
         pin = manifest.bundled_pin(folder)
         assert pin is not None

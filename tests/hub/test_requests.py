@@ -27,7 +27,7 @@ def test_sizes_and_licences_are_printed_and_a_pipe_needs_no_confirmation(
 ) -> None:
     assert marsam("models", "pull", "standard") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[:5]] == [m.source for m in catalog.STANDARD.parts]
+    assert [line.split("  ")[0] for line in lines[:6]] == [m.source for m in catalog.STANDARD.parts]
     assert all(m.licence.en in line for m, line in zip(catalog.STANDARD.parts, lines, strict=False))
     assert f"{BLIP} is not pinned: its files are verified by the hub's checksums." in lines
     assert lines[-1].startswith("Total: ")

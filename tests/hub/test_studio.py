@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,7 +30,6 @@ from marsam.device import Device
 from marsam.errors import OptionError
 from marsam.hub import download
 from marsam.hub.catalog import STANDARD
-from marsam.hub.model_files import ADAPTER_FILE
 from marsam.imaging.metadata import record_of
 from marsam.options import CaptionOptions, TranslateOptions
 from marsam.runs.repeat import require_same_sampling
@@ -37,7 +37,7 @@ from marsam.stages.painter import DiffusionPainter
 from tests.helpers import tiny_language_models, tiny_translators
 
 from .fake_hub import FakeHub, Repository
-from .tiny_models import ADAPTER, BLIP, DECODER
+from .tiny_models import ADAPTER, BLIP, DECODER, ONE_STEP
 
 PART = "model.safetensors-00001-of-00001.safetensors"
 PHOTO = Image.effect_noise((40, 30), 80).convert("RGB")
@@ -106,13 +106,39 @@ def test_drafts_use_the_adapter_and_do_not_affect_later_pictures(hub: FakeHub) -
         (event,) = [e for e in studio.painter.paint("cat", options) if isinstance(e, Painted)]
         return event.picture
 
+    instant = PaintOptions(pictures=1, seed=3, recipe=Recipe.INSTANT, width=64, height=64)
+
     before, draft, after, again = (painted(options) for options in (slow, quick, slow, quick))
+    first, _, second = (painted(options) for options in (instant, quick, instant))
+    assert (first.scheduler, first.steps, first.guidance_scale) == ("LCM", 1, 1.0)
+    assert (first.adapter, first.recipe) == (ONE_STEP, Recipe.INSTANT)
+    assert pixels(first) == pixels(second) != pixels(draft)
     assert (draft.scheduler, draft.steps, draft.guidance_scale) == ("LCM", 4, 1.0)
     assert (draft.adapter, before.adapter) == (ADAPTER, "")
     assert pixels(before) == pixels(after)
     assert pixels(draft) == pixels(again)
-    for name in (ADAPTER, DECODER):
-        assert len(hub.downloaded(name)) == {ADAPTER: 1, DECODER: 2}[name]
+    for name, files in {ADAPTER: 1, ONE_STEP: 1, DECODER: 2}.items():
+        assert len(hub.downloaded(name)) == files
+
+
+def test_what_instant_cannot_do_is_refused(hub: FakeHub) -> None:
+    assert pull("standard") == 0
+    painter = Studio.load("standard", device="cpu").painter
+    instant = PaintOptions(pictures=1, recipe=Recipe.INSTANT, width=64, height=64)
+    for options, start, says in (
+        (replace(instant, steps=4), None, "paints in one step"),
+        (instant, PHOTO, "starts from no picture"),
+        (replace(instant, strength=0.5), PHOTO, "starts from no picture"),
+    ):
+        with pytest.raises(OptionError, match=says) as refused:
+            list(painter.paint("a cat", options, start))
+        assert "الجودة" in refused.value.ar
+    assert isinstance(painter, DiffusionPainter)
+    without = DiffusionPainter(painter.folder, device=painter.device)
+    assert Recipe.INSTANT in painter.recipes
+    assert Recipe.INSTANT not in without.recipes
+    with pytest.raises(OptionError, match="no recipe 'instant' with these models"):
+        without.sampling(Recipe.INSTANT)
 
 
 def test_a_draft_records_no_negative_prompt_and_is_not_repeated_otherwise(hub: FakeHub) -> None:
@@ -145,17 +171,22 @@ def test_a_draft_records_no_negative_prompt_and_is_not_repeated_otherwise(hub: F
         assert sampler in refused.value.ar
 
 
-def test_a_draft_matches_the_diffusers_pipeline_with_the_adapter(hub: FakeHub) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "how"),
+    [(Recipe.DRAFT, {"num_inference_steps": 4}), (Recipe.INSTANT, {"timesteps": [999]})],
+)
+def test_few_steps_match_the_diffusers_pipeline_with_the_adapter(
+    hub: FakeHub, recipe: Recipe, how: dict[str, Any]
+) -> None:
     assert pull("standard") == 0
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
-    assert ours.adapter is not None
     assert ours.decoder is not None
     exact = Device(kind="cpu", dtype="float32", reason="to compare with diffusers")
     painter = DiffusionPainter(
-        ours.folder, device=exact, adapter=ours.adapter, decoder=ours.decoder
+        ours.folder, device=exact, adapters=ours.adapters, decoder=ours.decoder
     )
-    options = PaintOptions(pictures=1, seed=3, recipe=Recipe.DRAFT, width=64, height=64)
+    options = PaintOptions(pictures=1, seed=3, recipe=recipe, width=64, height=64)
     (picture,) = (e.picture for e in painter.paint("cat", options) if isinstance(e, Painted))
 
     from diffusers import AutoencoderTiny, LCMScheduler, StableDiffusionPipeline
@@ -168,12 +199,12 @@ def test_a_draft_matches_the_diffusers_pipeline_with_the_adapter(hub: FakeHub) -
 
     def by_diffusers() -> Image.Image:
         seeded = torch.Generator().manual_seed(3)
-        options = {"width": 64, "height": 64, "guidance_scale": 1.0, "num_inference_steps": 4}
-        image: Image.Image = pipe("cat", generator=seeded, **options).images[0]
+        options = {"width": 64, "height": 64, "guidance_scale": 1.0}
+        image: Image.Image = pipe("cat", generator=seeded, **options, **how).images[0]
         return image
 
     plain = by_diffusers()
-    pipe.load_lora_weights(ours.adapter, weight_name=ADAPTER_FILE)
+    pipe.load_lora_weights(ours.adapters[recipe].file)
     adapted = by_diffusers()
     assert picture.image is not None
     assert max_difference(picture.image, adapted) <= 1 < max_difference(plain, adapted)
@@ -190,7 +221,7 @@ def test_unfusing_the_adapter_restores_the_weights(
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
     device = Device(kind="cpu", dtype=dtype, reason="to be tested")
-    pipe, _, lora = DiffusionPainter(ours.folder, device=device, adapter=ours.adapter)._loaded
+    pipe, _, lora = DiffusionPainter(ours.folder, device=device, adapters=ours.adapters)._loaded
     assert lora is not None
     has_winograd = pipe.unet.down_blocks[0].resnets[0].conv1.weight.ndim == 3
     assert has_winograd is (dtype == "float32")
@@ -204,9 +235,9 @@ def test_unfusing_the_adapter_restores_the_weights(
         return answer
 
     before = output()
-    lora.set_fused(True)
+    lora.fuse(ADAPTER)
     assert not torch.equal(output(), before)
-    lora.set_fused(False)
+    lora.fuse("")
     assert torch.equal(output(), before)
 
 
@@ -219,7 +250,7 @@ def test_the_adapter_is_ignored_without_safetensors_weights(hub: FakeHub, tmp_pa
     for file in (tmp_path / "pickled" / "unet").glob("*.safetensors"):
         file.unlink()
     for folder, steps in ((ours.folder, 4), (tmp_path / "pickled", 8)):
-        painter = DiffusionPainter(folder, device=device, adapter=ours.adapter)
+        painter = DiffusionPainter(folder, device=device, adapters=ours.adapters)
         assert painter.sampling(Recipe.DRAFT).steps == steps
 
 
@@ -306,11 +337,10 @@ def test_a_variation_matches_the_image_to_image_pipeline_of_diffusers(
     assert pull("standard") == 0
     ours = Studio.load("standard", device="cpu").painter
     assert isinstance(ours, DiffusionPainter)
-    assert ours.adapter is not None
     assert ours.decoder is not None
     exact = Device(kind="cpu", dtype="float32", reason="to compare with diffusers")
     painter = DiffusionPainter(
-        ours.folder, device=exact, adapter=ours.adapter, decoder=ours.decoder
+        ours.folder, device=exact, adapters=ours.adapters, decoder=ours.decoder
     )
     options = PaintOptions(
         pictures=1, seed=3, recipe=recipe, steps=4, strength=0.5, width=64, height=64
@@ -335,7 +365,7 @@ def test_a_variation_matches_the_image_to_image_pipeline_of_diffusers(
     if recipe is Recipe.DRAFT:
         pipe.vae = AutoencoderTiny.from_pretrained(ours.decoder, dtype=full)
         pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
-        pipe.load_lora_weights(ours.adapter, weight_name=ADAPTER_FILE)
+        pipe.load_lora_weights(ours.adapters[Recipe.DRAFT].file)
     expected = pipe(
         "cat",
         image=ImageOps.fit(PHOTO, (64, 64), Image.Resampling.LANCZOS),

@@ -38,6 +38,7 @@ BLIP_FILES = [
 NLLB = "facebook/nllb-200-distilled-600M"
 DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 ADAPTER = "latent-consistency/lcm-lora-sdv1-5"
+ONE_STEP = "ByteDance/Hyper-SD"
 DECODER = "madebyollin/taesd"
 FILLER = b"never pulled" * 100
 
@@ -52,6 +53,7 @@ def standard_repositories() -> dict[str, Files]:
         NLLB: nllb(),
         DIFFUSION: diffusion(),
         ADAPTER: adapter(),
+        ONE_STEP: adapter("Hyper-SD15-1step-lora.safetensors"),
         DECODER: decoder(),
     }
 
@@ -159,7 +161,7 @@ def tiny_unet() -> UNet2DConditionModel:
     )
 
 
-def adapter() -> Files:
+def adapter(file: str = "pytorch_lora_weights.safetensors") -> Files:
     layers = {
         name: layer
         for name, layer in tiny_unet().named_modules()
@@ -170,7 +172,7 @@ def adapter() -> Files:
         outputs, inputs, *side = layer.weight.shape
         weights[f"unet.{name}.lora_A.weight"] = torch.randn(2, inputs, *side)
         weights[f"unet.{name}.lora_B.weight"] = torch.randn(outputs, 2, *(1 for _ in side))
-    return {"README.md": FILLER, "pytorch_lora_weights.safetensors": save(weights)}
+    return {"README.md": FILLER, "another.safetensors": FILLER, file: save(weights)}
 
 
 def decoder() -> Files:

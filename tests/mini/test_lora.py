@@ -107,7 +107,7 @@ def test_a_lora_of_a_text_encoder_is_used(
 def test_every_recipe_uses_the_lora(painters: Painters) -> None:
     folder = painters("stable-diffusion")
     painter = loaded(folder, f"{folder}.safetensors")
-    for recipe in Recipe:
+    for recipe in painter.recipes:
         assert painter.sampling(recipe).adapter == "stable-diffusion"
         assert paint(painter, recipe).adapter == "stable-diffusion"
 

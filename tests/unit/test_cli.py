@@ -370,7 +370,8 @@ def test_models_list_tells_the_time_that_was_measured(
     monkeypatch.setattr(Studio, "load", lambda *_: studio)
     assert marsam("models", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["models"]
-    seconds = {row["stage"]: row["seconds"] for row in rows if row["set"] == "mini"}
+    mini = [row for row in rows if row["set"] == "mini" and row["stage"] != "adapter"]
+    seconds = {row["stage"]: row["seconds"] for row in mini}
     # A picture has 12 steps of two passes.
     assert seconds == {"captioner": 0.75, "translator": None, "painter": 12}
     klein = next(row for row in rows if (row["set"], row["stage"]) == ("modern", "painter"))

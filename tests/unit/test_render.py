@@ -102,13 +102,13 @@ def test_the_sets_that_fit_are_offered_with_size_and_terms(
     view = View(COMPONENTS, scheduler)
     device = Device(kind="cpu", dtype="bfloat16", reason="a test")
     lines = [render.offered_set(one, "en") for one in offered_sets(device)]
-    assert lines[0] == "standard: photographs, 202 languages · 7.2 GB · not for commercial use"
+    assert lines[0] == "standard: photographs, 202 languages · 7.5 GB · not for commercial use"
     assert lines[1].startswith(
-        "free: photographs, English and Arabic · 5.7 GB · free to use, except"
+        "free: photographs, English and Arabic · 6.0 GB · free to use, except"
     )
     arabic = render.offered_set(FREE, "ar")
     assert arabic.startswith("free: للصور الفوتوغرافية")
-    assert "5.7 غيغابايت" in arabic
+    assert "6.0 غيغابايت" in arabic
     # Only one of them is on this machine.
     monkeypatch.setattr(render, "is_downloaded", lambda one: one is FREE)
     shown = view.show_models()

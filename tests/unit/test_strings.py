@@ -9,6 +9,7 @@ import pytest
 
 import marsam.web
 from marsam.batch import contact_sheet
+from marsam.recipes import Recipe
 from marsam.review import strings as review_strings
 from marsam.ui.i18n import (
     ARABIC,
@@ -71,7 +72,7 @@ def test_every_string_is_used_and_every_string_used_exists() -> None:
         "on_mps",
     }
     computed |= {key for key in STRINGS if key.startswith("reason_")}
-    computed |= {"draft", "balanced", "faithful", "english_hint", "arabic_hint", "search_hint"}
+    computed |= {*map(str, Recipe), "english_hint", "arabic_hint", "search_hint"}
     described = {
         "steps",
         "guidance",

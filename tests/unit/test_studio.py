@@ -29,7 +29,7 @@ from marsam import (
 from marsam.errors import UnknownWords
 from marsam.notices import Notice
 from marsam.options import DEFAULT_STRENGTH
-from marsam.recipes import SamplingConfig, recipes
+from marsam.recipes import Adapter, SamplingConfig, recipes
 from marsam.testing import FakeCaptioner, FakePainter, FakeTranslator, fake_studio
 from marsam.text.prompt_syntax import plain_prompt
 
@@ -231,7 +231,7 @@ def test_a_weight_that_cannot_be_applied_is_said() -> None:
 def test_what_has_no_effect_is_said(paint: PaintOptions, is_said: bool) -> None:
     class UnguidedPainter(FakePainter):
         def sampling(self, recipe: Recipe) -> SamplingConfig:
-            return recipes(adapter="lcm")[recipe]
+            return recipes({Recipe.DRAFT: Adapter(Path(), "lcm")})[recipe]
 
     paint = replace(paint, recipe=Recipe.DRAFT)
     unguided = replace(fake_studio(), painter=UnguidedPainter())

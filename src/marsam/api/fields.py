@@ -30,7 +30,8 @@ Seed = Annotated[
 RecipeName = Annotated[
     str,
     Field(
-        description="Quality preset: `draft` (fast), `balanced` or `faithful` (slow).",
+        description="Quality preset: `instant` (one step, if the painter has it), `draft`, "
+        "`balanced` or `faithful` (slow).",
         examples=["balanced"],
     ),
 ]

@@ -54,7 +54,8 @@ GlossaryFile = Annotated[
     Path | None, typer.Option(help="TOML file of terms and their fixed translations.")
 ]
 RecipeOption = Annotated[
-    Recipe, typer.Option(help="Quality preset: draft (fast), balanced, faithful (slow).")
+    Recipe,
+    typer.Option(help="Quality preset: instant (one step), draft, balanced, faithful (slow)."),
 ]
 Length = Annotated[
     CaptionLength,

@@ -181,7 +181,7 @@ def set_with_painter(name: str | None) -> str | None:
 
 def lora_of_hub(adapter: str) -> str | None:
     """Return the user's LoRA that a record names, if it is a hub id; None for those of sets."""
-    of_sets = {one.adapter.source for one in SETS.values() if one.adapter}
+    of_sets = {stage_name(model) for one in SETS.values() for model in one.adapters.values()}
     return adapter if "/" in adapter and adapter not in of_sets else None
 
 

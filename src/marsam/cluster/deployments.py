@@ -163,7 +163,7 @@ class PainterReplica:
         return ClusterInfo(
             names=studio.names,
             abilities=studio.captioner.abilities,
-            samplings={recipe: studio.painter.sampling(recipe) for recipe in Recipe},
+            samplings={one: studio.painter.sampling(one) for one in studio.painter.recipes},
             models=studio.models,
             reason=studio.reason,
             device=studio.device,

@@ -88,9 +88,14 @@ class RemotePainter(_RemoteStage):
         length: PromptLength = RetryingCall(partial(self.metadata.measure.remote, prompt)).result()
         return length
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """See :attr:`marsam.stages.Painter.recipes`."""
+        return tuple(self.samplings)
+
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """Return how a recipe samples with this painter."""
-        return self.samplings[recipe_named(recipe)]
+        return self.samplings[recipe_named(recipe, self.recipes)]
 
     def paint(
         self, prompt: str, options: PaintOptions, start: Image.Image | None = None

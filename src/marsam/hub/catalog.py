@@ -1,13 +1,14 @@
 """Model sets and models as data: source, needed files, licence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from marsam.errors import OptionError
 from marsam.messages import InBothLanguages, Sentence
+from marsam.recipes import Recipe
 
 ALIASES: Mapping[str, str] = {
     "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -101,6 +102,7 @@ class Model:
         guidance_scale: a painter's default; None is its family's.
         styles: whether a painter knows the words of styles.
         time: of its work; None if that is not known.
+        timestep: the only one that an adapter for one step was trained at.
     """
 
     stage: str
@@ -113,6 +115,7 @@ class Model:
     guidance_scale: float | None = None
     styles: bool = True
     time: Time | None = None
+    timestep: int | None = None
 
     @property
     def bundled(self) -> bool:
@@ -134,8 +137,8 @@ class ModelSet:
 
     Attributes:
         translators: one, or several for different directions.
-        adapter: a LoRA for drafts in few steps.
-        decoder: a tiny VAE decoder (TAESD) for drafts and previews.
+        adapters: LoRAs for few steps, by the recipe that uses them.
+        decoder: a tiny VAE decoder (TAESD) for these recipes and for previews.
         description: what it is for, in a few words.
     """
 
@@ -143,7 +146,7 @@ class ModelSet:
     captioner: Model
     translators: tuple[Model, ...]
     painter: Model
-    adapter: Model | None = None
+    adapters: Mapping[Recipe, Model] = field(default_factory=dict)
     decoder: Model | None = None
     bundled: bool = False
     description: InBothLanguages
@@ -156,7 +159,7 @@ class ModelSet:
     @property
     def parts(self) -> tuple[Model, ...]:
         """Everything that a pull downloads; a model of two stages once."""
-        optional = (m for m in (self.adapter, self.decoder) if m is not None)
+        optional = [*self.adapters.values(), *filter(None, [self.decoder])]
         found: dict[str, Model] = {}
         for model in (*self.models, *optional):
             found.setdefault(model.source, model)
@@ -228,6 +231,15 @@ _LCM_LORA = Model(
     files=("pytorch_lora_weights.safetensors",),
     parameters=0.07,
 )
+_ONE_STEP_LORA = Model(
+    "adapter",
+    "ByteDance/Hyper-SD",
+    OPENRAIL_PP,
+    gigabytes=0.27,
+    files=("Hyper-SD15-1step-lora.safetensors",),
+    parameters=0.07,
+    timestep=999,
+)
 _TAESD = Model(
     "decoder",
     "madebyollin/taesd",
@@ -241,7 +253,7 @@ STANDARD = ModelSet(
     captioner=_BLIP,
     translators=(_NLLB,),
     painter=_STABLE_DIFFUSION,
-    adapter=_LCM_LORA,
+    adapters={Recipe.INSTANT: _ONE_STEP_LORA, Recipe.DRAFT: _LCM_LORA},
     decoder=_TAESD,
     description=Sentence("photographs, 202 languages", "للصور الفوتوغرافية، بـ202 لغة"),
 )
@@ -319,6 +331,11 @@ MINI = ModelSet(
         guidance_scale=3.0,
         styles=False,
     ),
+    adapters={
+        Recipe.INSTANT: Model(
+            "adapter", "one-step", APACHE_2, gigabytes=0.01, parameters=0.003, timestep=859
+        )
+    },
     bundled=True,
     description=Sentence("116 pictograms, to try Marsam", "116 رسمًا مبسّطًا، لتجربة مرسم"),
 )

@@ -71,7 +71,7 @@ def missing_files(folder: Path, stage: str) -> list[str]:
     so the vocabulary is checked here.
     """
     if stage == "adapter":
-        present = lora_files(file.name for file in folder.iterdir() if _is_there(file))
+        present = lora_files(file.name for file in folder.glob("*") if _is_there(file))
         return [] if present else [ADAPTER_FILE]
     if stage == "painter":
         return list(_missing_in_pipeline(folder))

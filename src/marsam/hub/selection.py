@@ -66,7 +66,9 @@ def stage_folder(model: Model, other: str | None = None, *, set_name: str = "") 
 
 def optional_folder(part: Model | None) -> Path | None:
     """Return the folder of an optional part of a set, or None when it is not downloaded."""
-    return locate(part.source, stage=part.stage) if part and is_present(part) else None
+    if part is None or not is_present(part):
+        return None
+    return bundled_folder(part) if part.bundled else locate(part.source, stage=part.stage)
 
 
 def split_sources(source: str) -> tuple[str, ...]:

@@ -56,14 +56,15 @@ class TimeEstimator:
 
     def update(self, picture: Picture, seconds: float, *, default_size: bool = True) -> None:
         """Learn from a picture that took so many seconds; ``default_size`` if it has that."""
-        if picture.image is None or seconds <= 0:
-            return
-        sampling = self.studio.painter.sampling(recipe_named(picture.recipe))
-        key = self._key(*picture.image.size)
+        painter = self.studio.painter
+        if picture.image is None or seconds <= 0 or picture.recipe not in painter.recipes:
+            return  # of no use, or by models that were replaced meanwhile
+        sampling, recipe = painter.sampling(recipe_named(picture.recipe)), picture.recipe
+        key = self._key(recipe, *picture.image.size)
         measured = seconds / sampling.forward_passes(
             picture.steps, picture.strength, picture.guidance_scale
         )
-        self._store(key, measured, *([self._key(None, None)] if default_size else []))
+        self._store(key, measured, *([self._key(recipe)] if default_size else []))
 
     def update_text(self, stage: str, seconds: float) -> None:
         """Learn how long a ``captioner`` or ``translator`` took for one caption.
@@ -105,7 +106,7 @@ class TimeEstimator:
 
         A size that was not measured yet takes time in proportion to its pixels.
         """
-        seconds = self._measured.get(self._key(options.width, options.height))
+        seconds = self._measured.get(self._key(options.recipe, options.width, options.height))
         if seconds is None:
             seconds = self._in_proportion(options)
         if seconds is None:
@@ -121,7 +122,7 @@ class TimeEstimator:
         if not (options.width and options.height):
             return None
         wanted, measured = options.width * options.height, {}
-        prefix = self._key(None, None).removesuffix(DEFAULT_SIZE)
+        prefix = self._key(options.recipe).removesuffix(DEFAULT_SIZE)
         for key, seconds in self._measured.items():
             width, _, height = key.removeprefix(prefix).partition("x")
             if width.isdecimal() and height.isdecimal():
@@ -133,7 +134,8 @@ class TimeEstimator:
 
     def seconds_per_picture(self) -> Mapping[Recipe, float | None]:
         """Seconds for one picture with each recipe, at the model's default size."""
-        return {r: self.estimate(PaintOptions(pictures=1, recipe=r)) for r in Recipe}
+        recipes = self.studio.painter.recipes
+        return {r: self.estimate(PaintOptions(pictures=1, recipe=r)) for r in recipes}
 
     def seconds_per_caption(self, stage: str) -> float | None:
         """Seconds of the ``captioner`` or ``translator`` for a caption; None if not measured."""
@@ -147,6 +149,8 @@ class TimeEstimator:
         device = self.studio.device
         return f"{device.kind} {device.dtype}" if device else "unknown"
 
-    def _key(self, width: int | None, height: int | None) -> str:
+    def _key(self, recipe: str, width: int | None = None, height: int | None = None) -> str:
         size = f"{width}x{height}" if width and height else DEFAULT_SIZE
-        return f"{self.studio.painter.name}, {self._device_name}, {size}"
+        # Most of the time of an instant picture is no forward pass.
+        recipe = f" {recipe}" if recipe == Recipe.INSTANT else ""
+        return f"{self.studio.painter.name}{recipe}, {self._device_name}, {size}"

@@ -10,7 +10,7 @@ they are the same to the last bit however often it is switched.
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,52 +112,61 @@ class _LoraDelta:
 
 
 class LoraFusion:
-    """The LoRA of a pipeline's U-Net, not fused at first.
+    """LoRAs for a pipeline's U-Net, of which one is fused or none; none at first.
 
     Create it before the layers of the U-Net are changed in any other way.
 
     Args:
         pipe: a diffusers pipeline; its U-Net holds the weights of ``files``.
-        adapter: a file of LoRA weights.
+        adapters: a file of LoRA weights by name.
         files: the U-Net's own weights, in safetensors.
     """
 
-    def __init__(self, pipe: Any, adapter: Path, files: Sequence[Path]) -> None:
-        pipe.load_lora_weights(adapter.parent, weight_name=adapter.name, local_files_only=True)
-        self._deltas = {
-            name: _LoraDelta(
-                layer=layer.base_layer,
-                down=_to_fp16_if_exact(layer.lora_A[key].weight.detach()),
-                up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
-                scale=layer.scaling[key],
-            )
-            for name, layer in pipe.unet.named_modules()
-            if hasattr(layer, "lora_A")
-            for key in layer.active_adapters
-        }
-        pipe.unload_lora_weights()
+    def __init__(self, pipe: Any, adapters: Mapping[str, Path], files: Sequence[Path]) -> None:
+        self._deltas = {name: _deltas(pipe, file) for name, file in adapters.items()}
         self._files, self._dtype = files, pipe.unet.dtype
-        self._fused: bool | None = False  # None: a switch was interrupted
+        self._fused: str | None = ""  # None: a switch was interrupted
 
-    def set_fused(self, fused: bool) -> None:
-        """Fuse or unfuse the LoRA; does nothing when that is its state already."""
+    def fuse(self, adapter: str) -> None:
+        """Fuse the LoRA of this name, or unfuse all for an empty one, if it is not so already."""
         from safetensors import safe_open
 
-        if self._fused is fused:
+        if self._fused == adapter:
             return
+        changed = self._deltas if self._fused is None else {self._fused, adapter} - {""}
+        layers = {name: delta for one in changed for name, delta in self._deltas[one].items()}
+        new = self._deltas.get(adapter, {})
         self._fused = None
-        names = list(self._deltas)
+        names = list(layers)
         for start in range(0, len(names), LORA_LAYERS_PER_PASS):
             with ExitStack() as opened:
                 readers = [opened.enter_context(safe_open(f, framework="pt")) for f in self._files]
                 reader_of = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118
                 for name in names[start : start + LORA_LAYERS_PER_PASS]:
-                    delta, key = self._deltas[name], f"{name}.weight"
+                    delta, key = layers[name], f"{name}.weight"
                     weight = reader_of[key].get_tensor(key).to(delta.up.device).float()
-                    weight = delta.added_to(weight) if fused else weight
+                    weight = new[name].added_to(weight) if name in new else weight
                     # Rounded to the dtype it was loaded in, whatever form the layer stores.
                     _set_weight(delta.layer, weight.to(self._dtype))
-        self._fused = fused
+        self._fused = adapter
+
+
+def _deltas(pipe: Any, file: Path) -> dict[str, _LoraDelta]:
+    """Return what a file of LoRA weights adds to the layers of a U-Net, by their names."""
+    pipe.load_lora_weights(file.parent, weight_name=file.name, local_files_only=True)
+    found = {
+        name: _LoraDelta(
+            layer=layer.base_layer,
+            down=_to_fp16_if_exact(layer.lora_A[key].weight.detach()),
+            up=_to_fp16_if_exact(layer.lora_B[key].weight.detach()),
+            scale=layer.scaling[key],
+        )
+        for name, layer in pipe.unet.named_modules()
+        if hasattr(layer, "lora_A")
+        for key in layer.active_adapters
+    }
+    pipe.unload_lora_weights()
+    return found
 
 
 def _set_weight(layer: Any, weight: Tensor) -> None:

@@ -20,11 +20,11 @@ from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import map_model_errors
 from marsam.hub.lora import Lora
-from marsam.hub.model_files import ADAPTER_FILE, is_weights
+from marsam.hub.model_files import is_weights
 from marsam.imaging.start_picture import pixels_sha256
 from marsam.messages import Message
 from marsam.options import PaintOptions, checked_text, new_seed, resolve_options
-from marsam.recipes import Recipe, SamplingConfig, recipe_named, recipes
+from marsam.recipes import Adapter, Recipe, SamplingConfig, recipe_named, recipes
 from marsam.results import Painted, Picture, Previewed, PromptLength
 from marsam.stages import image_to_image, weighted_prompt
 from marsam.stages.embedding_cache import EmbeddingCache
@@ -55,9 +55,8 @@ class DiffusionPainter:
         guidance_scale: used when the options name none; by default its family's.
         styles: whether it knows the words of styles.
         lora: a LoRA that all its pictures are painted with.
-        adapter: a folder with a LoRA for few steps; drafts use it. Not beside ``lora``.
-        adapter_name: its name in results; the folder's name by default.
-        decoder: a folder with a tiny VAE decoder (TAESD) for such drafts and for previews.
+        adapters: LoRAs for few steps, by the recipes that use them. Not beside ``lora``.
+        decoder: a folder with a tiny VAE decoder (TAESD) for these recipes and for previews.
     """
 
     def __init__(
@@ -69,14 +68,12 @@ class DiffusionPainter:
         guidance_scale: float | None = None,
         styles: bool = True,
         lora: Lora | None = None,
-        adapter: Path | None = None,
-        adapter_name: str | None = None,
+        adapters: Mapping[Recipe, Adapter] | None = None,
         decoder: Path | None = None,
     ) -> None:
         self.folder, self.lora = folder, lora
         # Unfusing a LoRA reads the U-Net's weights again, which needs safetensors.
-        self.adapter = adapter if self._unet_files else None
-        self.adapter_name = (adapter_name or self.adapter.name) if self.adapter else ""
+        self.adapters = adapters if adapters and self._unet_files else {}
         self.decoder = decoder
         self.name = name or folder.name
         self.guidance_scale, self.styles = guidance_scale, styles
@@ -124,8 +121,9 @@ class DiffusionPainter:
             self._embeddings.use_in(pipe)
             tile_large_images(vae)
             lora = None
-            if self.adapter is not None:
-                lora = LoraFusion(pipe, self.adapter / ADAPTER_FILE, self._unet_files)
+            if self.adapters:
+                files = {one.name: one.file for one in self.adapters.values()}
+                lora = LoraFusion(pipe, files, self._unet_files)
             if self._fp16_storage:
                 optimize.store_pipeline_in_fp16(pipe)
             if self.device.is_cpu:
@@ -177,6 +175,12 @@ class DiffusionPainter:
             return PromptLength(tokens=0, limit=0)
         return prompt_length(*self._tokenizer, prompt)
 
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """See :attr:`marsam.stages.Painter.recipes`."""
+        family = self._family
+        return tuple(recipes(self.adapters) if family.other_schedulers else family.steps)
+
     def sampling(self, recipe: Recipe) -> SamplingConfig:
         """See :meth:`marsam.stages.Painter.sampling`."""
         sampling = self._sampling(recipe)
@@ -187,9 +191,9 @@ class DiffusionPainter:
 
     def _sampling(self, recipe: Recipe) -> SamplingConfig:
         """The same, with the scheduler None where it is the one that the model ships."""
-        family, recipe = self._family, recipe_named(recipe)
+        family, recipe = self._family, recipe_named(recipe, self.recipes)
         if family.other_schedulers:
-            sampling = recipes(adapter=self.adapter_name)[recipe]
+            sampling = recipes(self.adapters)[recipe]
         else:
             sampling = SamplingConfig(steps=family.steps[recipe], scheduler=None)
         own = self.guidance_scale
@@ -206,7 +210,7 @@ class DiffusionPainter:
             size_multiple=family.size_multiple,
             default_side=family.default_side,
             prompt_weights=self._pipeline in weighted_prompt.PIPELINES,
-            variations=bool(family.image_to_image),
+            variations=bool(family.image_to_image) and sampling.timestep is None,
             whole_steps=family.whole_steps,
             styles=self.styles,
             reads_arabic=family.reads_arabic,
@@ -248,7 +252,7 @@ class DiffusionPainter:
             sampling = self._sampling(options.recipe)
             vae, tiny_vae = self._vae, self._tiny_vae
             if lora is not None:
-                lora.set_fused(bool(sampling.adapter))
+                lora.fuse(sampling.adapter)
                 pipe.vae = tiny_vae if sampling.adapter else vae
             pipe.scheduler = scheduler = _scheduler(pipe, sampling, shipped_scheduler)
             steps = options.steps or sampling.steps
@@ -282,6 +286,7 @@ class DiffusionPainter:
                 {
                     **prompts,
                     **arguments,
+                    "timesteps": None if sampling.timestep is None else [sampling.timestep],
                     self._family.guidance_argument: guidance,
                     "generator": torch.Generator("cpu").manual_seed(seed),
                 },

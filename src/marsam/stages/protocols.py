@@ -64,6 +64,10 @@ class Painter(Protocol):
 
     name: str
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes that it has, the fastest first."""
+
     def measure(self, prompt: str) -> PromptLength:
         """Count a prompt's tokens, and return the part that is cut."""
 

@@ -126,14 +126,14 @@ class Components:
         self.copy = html(elem_id="copy")
 
     def _create_settings(self) -> None:
-        defaults, recipe = PaintOptions(), _named("recipe")
+        defaults, recipes = PaintOptions(), _recipes(ENGLISH)
         with gr.Row(elem_id="settings", equal_height=True):
             with gr.Column(scale=4, min_width=180):
                 self.number = gr.Slider(
                     1, MAX_PICTURES, defaults.pictures, step=1, **_named("number")
                 )
             with gr.Column(scale=7, min_width=280):
-                self.recipe = gr.Radio(_recipes(ENGLISH), value=str(defaults.recipe), **recipe)
+                self.recipe = gr.Radio(recipes, value=str(defaults.recipe), **_named("recipe"))
             with gr.Column(scale=4, min_width=180, elem_id="paint-bar"):
                 self.paint = _button("paint", variant="primary", size="lg")
                 self.stop = _button("stop", visible=False)
@@ -188,7 +188,7 @@ class Components:
                 updates[component] = gr.update(value=STRINGS.text(key, language))
             elif key in STRINGS and not isinstance(component, gr.HTML):
                 updates[component] = gr.update(**_labels(key, language))
-        updates[self.recipe]["choices"] = _recipes(language)
+        updates[self.recipe]["choices"] = _recipes(language, studio)
         updates[self.size]["choices"] = _sizes(language, studio)
         updates[self.start]["choices"] = _starts(language)
         updates[self.style]["choices"] = _styles(language)
@@ -233,8 +233,9 @@ def _named(key: str) -> dict[str, str]:
     return _labels(key, ENGLISH) | {"elem_id": key.replace("_", "-")}
 
 
-def _recipes(language: str) -> list[tuple[str, str]]:
-    return [(STRINGS.text(recipe, language), str(recipe)) for recipe in Recipe]
+def _recipes(language: str, studio: Studio | None = None) -> list[tuple[str, str]]:
+    recipes = studio.painter.recipes if studio else tuple(Recipe)
+    return [(STRINGS.text(recipe, language), str(recipe)) for recipe in recipes]
 
 
 def _styles(language: str) -> list[tuple[str, str]]:

@@ -56,6 +56,7 @@ STRINGS = Strings(
     # What to paint.
     number=Bilingual("Number of pictures", "عدد الصور"),
     recipe=Bilingual("Quality", "الجودة"),
+    instant=Bilingual("Instant", "فورية"),
     draft=Bilingual("Draft", "مسوّدة"),
     balanced=Bilingual("Balanced", "متوازنة"),
     faithful=Bilingual("Faithful", "عالية"),

@@ -134,9 +134,11 @@ class View:
         """The settings, as text in their boxes."""
         parts = self.components
         size = f"{options.width}×{options.height}" if options.width and options.height else ""
+        offered = options.recipe in self.studio.painter.recipes  # with the models of now
+        recipe = options.recipe if offered else PaintOptions.recipe
         return {
             parts.number: gr.update(value=options.pictures),
-            parts.recipe: gr.update(value=str(options.recipe)),
+            parts.recipe: gr.update(value=str(recipe)),
             parts.steps: gr.update(value=format_number(options.steps)),
             parts.guidance: gr.update(value=format_number(options.guidance_scale)),
             parts.size: gr.update(value=size),

@@ -47,7 +47,12 @@ RECIPES: dict[Quality | None, Recipe] = {
     "hd": Recipe.FAITHFUL,
 }
 """Presets by quality; all others are balanced."""
-QUALITIES = {Recipe.DRAFT: "low", Recipe.BALANCED: "medium", Recipe.FAITHFUL: "high"}
+QUALITIES = {
+    Recipe.INSTANT: "low",
+    Recipe.DRAFT: "low",
+    Recipe.BALANCED: "medium",
+    Recipe.FAITHFUL: "high",
+}
 OPENAI_STYLES = ("vivid", "natural")
 KEEP_ALIVE_S = 15.0
 

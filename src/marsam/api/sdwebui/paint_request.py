@@ -135,7 +135,7 @@ class PaintRequest(BaseModel, use_attribute_docstrings=True):
         by_name: dict[str, Recipe] = {
             name.casefold(): recipe for name, recipe in samplers_of(painter).items()
         }
-        by_name |= {str(recipe): recipe for recipe in Recipe}
+        by_name |= {str(recipe): recipe for recipe in painter.recipes}
         if wanted in by_name or not wanted:
             return by_name.get(wanted, Recipe.BALANCED), []
         return Recipe.BALANCED, ["sampler_name" if self.sampler_name else "sampler_index"]

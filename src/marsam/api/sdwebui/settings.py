@@ -99,7 +99,7 @@ def samplers_of(painter: Painter) -> dict[str, Recipe]:
     Where two presets sample alike, the balanced one goes first.
     """
     found: dict[str, Recipe] = {}
-    for recipe in (Recipe.BALANCED, Recipe.FAITHFUL, Recipe.DRAFT):
+    for recipe in sorted(painter.recipes, key=lambda one: one is not Recipe.BALANCED):
         scheduler = str(painter.sampling(recipe).scheduler).removesuffix("Scheduler")
         found.setdefault(SAMPLER_NAMES.get(scheduler, scheduler), recipe)
     return found
@@ -148,11 +148,11 @@ def list_models(service: ServiceDep) -> list[Checkpoint]:
 def list_samplers(service: ServiceDep) -> list[Sampler]:
     """The samplers of the quality presets; `sampler_name` chooses the preset that uses it."""
     painter = service.scheduler.studio.painter
-    uses = {recipe: painter.sampling(recipe).scheduler for recipe in Recipe}
+    uses = {recipe: painter.sampling(recipe).scheduler for recipe in painter.recipes}
     return [
         Sampler(
             name=name,
-            aliases=[str(other) for other in Recipe if uses[other] == uses[recipe]],
+            aliases=[str(other) for other in uses if uses[other] == uses[recipe]],
             options={"recipe": str(recipe)},
         )
         for name, recipe in samplers_of(painter).items()
