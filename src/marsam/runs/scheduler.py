@@ -63,6 +63,7 @@ class Scheduler:
     Attributes:
         estimator: learns how long pictures take.
         text_turns: of the page's clients, for captions and translations alone.
+        quick_turns: the same for pictures of one step that are no run, while :attr:`is_idle`.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Scheduler:
         self.journal = journal
         self.estimator = TimeEstimator(lambda: self.studio, timings)
         self.step_timeout, self.observer = step_timeout, observer
-        self.text_turns = Turns(TEXT_TURNS)
+        self.text_turns, self.quick_turns = Turns(TEXT_TURNS), Turns(1)
         self._jobs: dict[str, ActiveJob] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -266,6 +267,12 @@ class Scheduler:
     def queued_count(self) -> int:
         """How many runs wait."""
         return len(self._text_worker.queue) + len(self._paint_worker.queue)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run waits or is in progress."""
+        with self._lock:
+            return not self._jobs and not self.is_closing
 
     @property
     def is_closing(self) -> bool:

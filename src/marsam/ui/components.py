@@ -28,15 +28,16 @@ def html(
     live: bool = False,
     clicks: bool = False,
     seen: bool = False,
+    script: str = "",
     **options: Any,
 ) -> gr.HTML:
     """Text in both languages; a screen reader announces changes of ``live`` text.
 
     With ``clicks``, its buttons with a ``data-action`` send events that carry their data: "click",
     or the one that their ``data-event`` names. With ``seen``, it sends "focus" when a person comes
-    back to the page.
+    back to the page. ``script`` runs once, when the page is loaded.
     """
-    options["js_on_load"] = "".join([CLICKS] * clicks + [SEEN] * seen) or None
+    options["js_on_load"] = "".join([CLICKS] * clicks + [SEEN] * seen + [script]) or None
     if live:
         options["html_template"] = '<div role="status" aria-live="polite">${value}</div>'
     # Of elements of this class, the style sheet shows the reader's language only.

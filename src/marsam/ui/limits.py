@@ -139,7 +139,8 @@ class PageLimits:
             and (values is None or _fits(values, found[0], named=named))
             and all(_is_name(event.get(key)) for key in ("session_hash", "event_id"))
             and not (needs_session and event.get("session_hash") is None)
-            and isinstance(event.get("event_data"), dict | str | None)  # a text box sends its text
+            # A text box sends its text, a checkbox its state.
+            and isinstance(event.get("event_data"), dict | str | bool | None)
             and type(event.get("trigger_id")) in (int, type(None))
             and not event.get("batched")
         )

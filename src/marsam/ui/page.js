@@ -174,7 +174,7 @@
   new MutationObserver(follow).observe(root, { childList: true, subtree: true });
   // On a narrow screen what is painted is below: show it when it begins.
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("#paint, #more, #resume")) return;
+    if (!event.target.closest?.("#paint, #more, #resume, #live-picture button")) return;
     setTimeout(() => {
       const status = document.querySelector("#status"), box = status?.getBoundingClientRect();
       if (box && (box.top > innerHeight - 120 || box.bottom < 0)) status.scrollIntoView({ block: "start" });

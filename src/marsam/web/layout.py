@@ -52,6 +52,7 @@ class Components:
                 gr.Row(elem_id="workspace"),  # page.css arranges its parts by the width
             ):
                 self._create_image()
+                self._create_live()
                 with gr.Column(elem_id="words"):
                     self._create_texts()
                     self._create_settings()
@@ -91,7 +92,7 @@ class Components:
         # What depends on the models in use.
         self.models = [self.fetch_models, self.offered, self.download_models, self.use_models]
         self.models += [self.style_models, self.no_styles_row, self.caption_length]
-        self.models += [self.summary, self.about_text, *self.settings]
+        self.models += [self.summary, self.about_text, self.live, *self.settings]
         self.run = [self.image, *self.prompt, *self.pictures, *self.settings, *self.past_runs]
 
     def _create_image(self) -> None:
@@ -102,6 +103,16 @@ class Components:
             height=300,
             elem_id="picture",
             buttons=["fullscreen"],
+        )
+
+    def _create_live(self) -> None:
+        """What is painted while a person types: near the text boxes, to be seen meanwhile."""
+        self.live_picture = html(clicks=True, elem_id="live-picture", visible=False)
+        self.typing = html(
+            live=True,
+            script="window.marsam.followTyping(trigger)",
+            elem_id="typing",
+            elem_classes=["marsam", "visually-hidden"],
         )
 
     def _create_texts(self) -> None:
@@ -138,6 +149,8 @@ class Components:
                 self.paint = _button("paint", variant="primary", size="lg")
                 self.stop = _button("stop", visible=False)
                 self.expected = html(elem_id="expected")
+        with gr.Row(elem_id="live-row"):  # else Gradio joins it with the box below
+            self.live = gr.Checkbox(visible=False, **_named("live"))
         self.style = gr.Radio(
             _styles(ENGLISH), value=NO_STYLE, visible=False, elem_classes="chips", **_named("style")
         )

@@ -18,6 +18,7 @@ from marsam.web.downloads import DownloadHandlers
 from marsam.web.history import HistoryHandlers
 from marsam.web.layout import Components
 from marsam.web.links import read_link
+from marsam.web.live import LiveHandlers
 from marsam.web.many.handlers import ManyHandlers
 from marsam.web.paint import PaintHandlers
 from marsam.web.session import EXAMPLES_DIR, Sessions, create_cache, example_run
@@ -36,8 +37,8 @@ def launch_options(page: Blocks) -> dict[str, Any]:
     return theme.launch_options(
         page,
         [EXAMPLES_DIR],
-        css=_read("gallery.css", "many/many.css"),
-        script=_read("viewer.js", "notify.js", "many/many.js"),
+        css=_read("gallery.css", "live.css", "many/many.css"),
+        script=_read("viewer.js", "notify.js", "live.js", "many/many.js"),
     )
 
 
@@ -65,6 +66,7 @@ def build(
         describe.connect()
         PageHandlers(view, sessions, paint, describe).connect(page)
         texts.connect()
+        LiveHandlers(view, sessions, texts, paint).connect()
         HistoryHandlers(view, sessions).connect()
         ManyHandlers(view, sessions).connect()
         if offer_download:  # a client could send the event of a button that is only hidden
@@ -88,9 +90,11 @@ class PageHandlers:
         client = [parts.client, parts.language, parts.link]
         page.load(self.load, client, js="() => window.marsam.load()", **options).then(
             self.paint.show_eta, parts.time_settings, [parts.expected], **UNQUEUED
-        ).then(None, js="() => window.marsam.ready()").then(
-            self.paint.follow, None, self.paint.outputs, **QUEUED
-        ).then(self.describe.resume, None, parts.run, **QUEUED)
+        ).then(None, None, [parts.live], js="() => window.marsam.wantsLive()").then(
+            None, js="() => window.marsam.ready()"
+        ).then(self.paint.follow, None, self.paint.outputs, **QUEUED).then(
+            self.describe.resume, None, parts.run, **QUEUED
+        )
         page.unload(self.sessions.close)
         script = "(language) => window.marsam.setLanguage(language)"
         parts.language.input(self.set_language, [parts.language], js=script, **options)
@@ -124,6 +128,7 @@ class PageHandlers:
             view.show_session(session),
             view.show_history(session),
             view.show_models(),
+            view.show_live(session),
             {parts.language: session.language, parts.status: status},
         )
 
@@ -133,7 +138,7 @@ class PageHandlers:
         session.language = language
         # What is printed and downloaded is in the reader's language, too.
         labels = self.components.labels(language, self.view.studio)
-        return merge(labels, self.view.show_zip(session))
+        return merge(labels, self.view.show_zip(session), self.view.show_live(session))
 
 
 def mount(

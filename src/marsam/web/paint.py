@@ -45,6 +45,7 @@ class PaintHandlers:
         parts = self.components
         outputs = [*parts.prompt, *parts.pictures, *parts.past_runs]
         outputs += [parts.image, parts.paint, parts.stop, parts.summary, parts.about_text]
+        outputs += [parts.live]
         painted = gr.on(
             [parts.paint.click], self.paint, [*parts.texts, *parts.settings], outputs, **QUEUED
         )
@@ -95,7 +96,7 @@ class PaintHandlers:
             self.view.warn(session, error)
             yield {parts.status: ""}
             return
-        yield from self._paint(session, options)
+        yield from self.paint_prompt(session, options)
 
     def more(self, request: gr.Request) -> Iterator[Update]:
         """Paint the same prompt with the seeds that follow, as another round."""
@@ -105,7 +106,7 @@ class PaintHandlers:
             seed = max(picture.seed for picture in painted) + 1
             options = session.options or PaintOptions()
             session.set_prompt(session.painted_prompt)
-            yield from self._paint(session, options, next_seed=seed)
+            yield from self.paint_prompt(session, options, next_seed=seed)
 
     def resume(self, request: gr.Request) -> Iterator[Update]:
         """Paint the missing pictures of a run that was stopped."""
@@ -159,7 +160,7 @@ class PaintHandlers:
         if options.strength is None:
             options = dataclasses.replace(options, strength=DEFAULT_STRENGTH)
         session.set_prompt(session.painted_prompt)
-        yield from self._paint(session, options, start=image)
+        yield from self.paint_prompt(session, options, start=image)
 
     def change_picture(self, event: gr.EventData, request: gr.Request) -> Update:
         """Mark the picture whose button was pressed as one to keep, or delete it."""
@@ -206,7 +207,7 @@ class PaintHandlers:
         html = render.expected_time(self.estimator.estimate(options), options.pictures)
         return {self.components.expected: html}
 
-    def _paint(
+    def paint_prompt(
         self,
         session: Session,
         options: PaintOptions,
@@ -323,6 +324,7 @@ class PaintHandlers:
             self.view.show_zip(session),
             self.view.show_history(session),
             self.view.show_summary(),
+            self.view.show_live(session),
         ) | {
             parts.paint: gr.update(interactive=True),
             parts.stop: gr.update(visible=False),

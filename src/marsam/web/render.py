@@ -15,7 +15,7 @@ from marsam.hub.selection import split_sources, stage_name
 from marsam.journal.records import StoredPicture
 from marsam.messages import InBothLanguages
 from marsam.recipes import Recipe
-from marsam.results import Prompt
+from marsam.results import Picture, Prompt
 from marsam.runs.eta import TimeEstimator
 from marsam.studio import Studio
 from marsam.styles import STYLES
@@ -153,6 +153,22 @@ def status_panel(
     image = preview and jpeg_data_url(preview, quality=80)
     time = remaining and duration(remaining, genitive=True)
     return _part("status", line, image, share, time, title, fills_texts)
+
+
+def live_picture(picture: Picture | None = None, prompt: Prompt | None = None) -> Markup:
+    """The picture that follows what is typed, or the place for it."""
+    image = picture and picture.image and jpeg_data_url(picture.image, quality=90)
+    blocked = picture.seed if picture and picture.blocked else None
+    return _part("live", image, blocked, _in_both(prompt) if prompt else None)
+
+
+def live_said(prompt: Prompt) -> Markup:
+    """What a screen reader says of such a picture."""
+    return STRINGS.html("live_said", _in_both(prompt))
+
+
+def _in_both(prompt: Prompt) -> Bilingual:
+    return Bilingual(prompt.english or prompt.arabic, prompt.arabic or prompt.english)
 
 
 def expected_time(seconds: float | None, count: int) -> Markup:

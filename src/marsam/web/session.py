@@ -23,6 +23,7 @@ from marsam.options import (
     CaptionOptions,
     PaintOptions,
     checked_text,
+    new_seed,
 )
 from marsam.results import Caption, Prompt
 from marsam.runs.scheduler import Scheduler
@@ -35,6 +36,19 @@ EXAMPLES_DIR = Path(__file__).with_name("examples")
 MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT = 500, 100
 """Open pages whose state is kept, in all and of one key or address."""
 EXAMPLE_RUN_DIR = EXAMPLES_DIR / "finished"
+
+
+@dataclass
+class Live:
+    """The pictures that follow what a person types; they are in no journal.
+
+    Attributes:
+        seed: of all of them, where the settings have none: only the words change the picture.
+        shown: prompt and seed of the one on the page; None before there is one.
+    """
+
+    seed: int = field(default_factory=new_seed)
+    shown: tuple[Prompt, int] | None = None
 
 
 @dataclass
@@ -63,6 +77,7 @@ class Session:
         missing: pictures of the run that are still to be painted.
         models: names of the models, by stage, that the page shows as those in use.
         search: words that the history shows only, and whether it shows only kept work.
+        live: what is painted while a person types; None while that is not wanted.
         cancel_download: set to stop the download of the full size models.
         painting: held while this page paints.
     """
@@ -93,6 +108,7 @@ class Session:
     missing: int = 0
     models: dict[str, str] = field(default_factory=dict)
     search: tuple[str, bool] = ("", False)
+    live: Live | None = None
     cancel_download: threading.Event = field(default_factory=threading.Event)
     painting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -156,6 +172,18 @@ class Session:
         self.previous = (self.prompt, self.texts, self.edited)
         self.prompt, self.texts, self.edited = prompt, prompt_texts(prompt), ""
 
+    def adopt(self, prompt: Prompt) -> None:
+        """Make a prompt the session's that was made from one of the text boxes a moment ago.
+
+        What a person wrote in the other box, or has written since, stays there.
+        """
+        source = ARABIC if prompt.language == languages.ARABIC.code else ENGLISH
+        edited = {language: self.texts[language] for language in self.edited_languages}
+        if edited.get(source) == prompt.given:
+            del edited[source]
+        self.set_prompt(prompt)
+        self.texts |= edited
+
     def has_painted(self, prompt: Prompt) -> bool:
         """Whether the pictures on the page are of a prompt, in whatever style."""
         painted = self.painted_prompt
@@ -174,8 +202,12 @@ class Session:
     @property
     def edited_languages(self) -> list[str]:
         """Languages whose text box has other words than the prompt, the last edited first."""
+        return self.edited_in(self.texts)
+
+    def edited_in(self, texts: Mapping[str, str]) -> list[str]:
+        """The same of texts that may not be the session's yet."""
         own = prompt_texts(self.prompt)
-        edited = [one for one, text in self.texts.items() if text.strip() not in ("", own[one])]
+        edited = [one for one, text in texts.items() if text.strip() not in ("", own[one])]
         return sorted(edited, key=lambda language: language != self.edited)
 
     @property

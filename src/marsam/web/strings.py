@@ -66,6 +66,27 @@ STRINGS = Strings(
     not_measured=Bilingual(
         "The time on this machine is not known yet.", "لم تُقَس المدة على هذا الجهاز بعد."
     ),
+    live=Bilingual("Paint while I type", "ارسم أثناء الكتابة"),
+    live_info=Bilingual(
+        "A picture follows your words when you pause. It is not kept.",
+        "كلما توقفت عن الكتابة لحظةً تبعت الصورةُ كلماتك، وهي لا تُحفظ.",
+    ),
+    live_slow=Bilingual(
+        "An instant picture takes about {} on this machine: too long to follow your words.",
+        "تستغرق الصورة الفورية نحو {} على هذا الجهاز، فلا تستطيع أن تتبع كلماتك.",
+    ),
+    live_unknown=Bilingual(
+        "How long an instant picture takes on this machine is not known yet. "
+        "Paint one with the quality Instant first.",
+        "لم تُقَس مدة الصورة الفورية على هذا الجهاز بعد. ارسم واحدة بالجودة «فورية» أولًا.",
+    ),
+    live_empty=Bilingual("Type, and a picture appears here.", "اكتب لتظهر الصورة هنا."),
+    live_try=Bilingual(
+        "A quick try with one step. Click it to paint it with the chosen quality.",
+        "تجربة سريعة بخطوة واحدة. انقرها لرسمها بالجودة المختارة.",
+    ),
+    live_paint=Bilingual("Paint with the chosen quality: {}", "رسم بالجودة المختارة: {}"),
+    live_said=Bilingual("A quick try: {}", "تجربة سريعة: {}"),
     style=Bilingual("Style", "الأسلوب"),
     no_style=Bilingual("None", "بلا أسلوب"),
     no_styles=Bilingual(

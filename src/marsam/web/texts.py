@@ -125,10 +125,11 @@ class TextHandlers:
                 )
                 session.set_prompt(pair)
             else:
-                session.set_prompt(self._translated(language, text))
+                session.set_prompt(self.translated(language, text))
         self.store(session)
 
-    def _translated(self, language: str, text: str) -> Prompt:
+    def translated(self, language: str, text: str) -> Prompt:
+        """A text in a language as a prompt; errors as of :meth:`translate`."""
         code = (languages.ARABIC if language == ARABIC else languages.ENGLISH).code
         for event in self.view.studio.stream(prompt=text, options=RunOptions(language=code)):
             if isinstance(event, Prompted):

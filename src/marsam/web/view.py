@@ -15,12 +15,13 @@ from marsam.hub.catalog import MINI, SETS, ModelSet
 from marsam.journal.records import StoredPicture
 from marsam.notices import Notice, notice_sentences
 from marsam.options import DEFAULT_STRENGTH, PaintOptions
+from marsam.recipes import Recipe
 from marsam.results import Prompt
 from marsam.runs.scheduler import Scheduler
 from marsam.studio import Studio
 from marsam.styles import NO_STYLE
 from marsam.ui.html import EMPTY
-from marsam.ui.i18n import ARABIC, ENGLISH, isolates_as_html
+from marsam.ui.i18n import ARABIC, ENGLISH, duration, isolates_as_html
 from marsam.ui.native import native_caption
 from marsam.ui.updates import Update, merge
 from marsam.web import gallery, render, sheet
@@ -29,6 +30,7 @@ from marsam.web.layout import Components, offered_sets
 from marsam.web.links import link_to
 from marsam.web.session import EXAMPLE_RUN_DIR, Session, cached_path
 from marsam.web.settings import START_PICTURE, START_WORDS, format_number
+from marsam.web.strings import STRINGS
 
 UNQUEUED: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """Options of events that take no time."""
@@ -39,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 MAX_WORKS = 300
 """Runs that the earlier work shows, the latest."""
+MAX_LIVE_S = 2.0
+"""An instant picture that takes longer does not follow what is typed."""
 OUTSIDE = {Notice.OUT_OF_WORLD, Notice.UNKNOWN_WORDS}
 """Notices that the full size models would not give."""
 
@@ -227,6 +231,7 @@ class View:
         return merge(
             {part: labels[part] for part in parts.models if part in labels},
             self.show_models(wanted),
+            self.show_live(session),
             {parts.fetch_models: gr.update(visible=False)},
         )
 
@@ -258,6 +263,27 @@ class View:
             parts.summary: render.summary_line(studio, estimator, reason),
             parts.about_text: render.about(studio, estimator),
         }
+
+    def show_live(self, session: Session) -> Update:
+        """Whether pictures can follow what is typed, and where they cannot, why."""
+        component = self.components.live
+        if Recipe.INSTANT not in self.studio.painter.recipes:
+            return {component: gr.update(visible=False, value=False)}
+        reason = self.too_slow(session.language)
+        info = reason or STRINGS.text("live_info", session.language)
+        off = {"value": False} if reason else {}
+        return {component: gr.update(visible=True, interactive=not reason, info=info, **off)}
+
+    def too_slow(self, language: str) -> str:
+        """Why instant pictures are too slow to follow what is typed; empty where they are not."""
+        seconds = self.estimator.estimate(PaintOptions(pictures=1, recipe=Recipe.INSTANT))
+        if seconds is None:
+            device = self.studio.device
+            is_fast = self.studio.models == MINI.name or (device is not None and not device.is_cpu)
+            return "" if is_fast else STRINGS.text("live_unknown", language)
+        time = duration(seconds, genitive=True)
+        line = STRINGS.text("live_slow", language, time.ar if language == ARABIC else time.en)
+        return line if seconds > MAX_LIVE_S else ""
 
     @property
     def _knows_styles(self) -> bool:
