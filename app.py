@@ -56,7 +56,7 @@ class SpacePainter:
     """A painter with a limit of work per run; on ZeroGPU it allocates a GPU for each run."""
 
     def __init__(self, painter: Painter) -> None:
-        self.painter, self.name = painter, painter.name
+        self.painter, self.name, self.recipes = painter, painter.name, painter.recipes
         self.measure: Callable[[str], PromptLength] = painter.measure
         self.sampling: Callable[[Recipe], SamplingConfig] = painter.sampling
         allocate = spaces.GPU(duration=self.seconds) if spaces else lambda work: work

@@ -178,7 +178,7 @@ def test_unknown_words_are_named(visit: Visit, language: str) -> None:
     assert pane(page, "en") == "a dragon"
     # One button fetches the models that know them; no hub is reachable here.
     page.click("button#fetch-models")
-    expect(page.get_by_text("7.2", exact=False).first).to_be_visible()
+    expect(page.get_by_text("7.5", exact=False).first).to_be_visible()
     expect(page.locator("#download-status")).to_contain_text("127.0.0.1:9")
     expect(page.locator("button#download-models")).to_be_visible()
     page.fill("#english textarea", "a cat")

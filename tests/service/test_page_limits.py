@@ -156,7 +156,11 @@ def test_a_key_takes_its_share_of_the_queue_and_the_next_turn_is_for_another(
                 assert joined.status_code == 429
                 assert TOO_MANY_EVENTS.en in joined.json()["detail"]
                 assert TOO_MANY_EVENTS.ar in joined.json()["detail"]
-        assert 10 < page.http.get("/readyz").json()["waiting"] <= 20
+        for _ in range(300):  # on a busy machine the events are read one after the other
+            if (waiting := page.http.get("/readyz").json()["waiting"]) > 10:
+                break
+            time.sleep(0.1)
+        assert 10 < waiting <= 20
         page.call("paint_1", *page.settings(**A_CAT))
         # Its run was the next one: those of the other key are still there.
         assert page.http.get("/readyz").json()["waiting"] > 10

@@ -119,7 +119,7 @@ def test_the_card_preloads_the_standard_set(tmp_path: Path) -> None:
     }
     index = json.dumps({name: ["library", kind] for name, kind in parts.items()})
     (tmp_path / "painter" / "model_index.json").write_text(index)
-    assert [missing_files(tmp_path / part.stage, part.stage) for part in STANDARD.parts] == [[]] * 5
+    assert [missing_files(tmp_path / part.stage, part.stage) for part in STANDARD.parts] == [[]] * 6
 
 
 @contextmanager
