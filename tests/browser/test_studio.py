@@ -191,7 +191,7 @@ def test_unknown_words_are_named(visit: Visit, language: str) -> None:
 def test_a_download_is_stopped_and_resumed(visit: Visit, tmp_path: Path, language: str) -> None:
     repositories = {name: Repository(files) for name, files in standard_repositories().items()}
     with FakeHub(repositories) as hub:
-        hub.delay = 2.0  # tiny files, on a slow line
+        hub.delay = 4.0  # tiny files, on a slow line
         with served(tmp_path, HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub.url) as url:
             page = visit(language, url=url)
             page.get_by_role("button", name=word(page, "about")).click()
