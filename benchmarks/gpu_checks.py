@@ -6,6 +6,7 @@ be what it says on a CPU in float32.
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,11 @@ def checks(folder: Path) -> Iterator[tuple[str, Check]]:
     yield "the mini set says and paints the same as on a CPU", check_mini
     yield "batches of captions and translations are as single ones", check_batches
     for name in PAINTERS:
-        yield f"{name} paints", lambda device, name=name: check_painter(name, folder, device)
+        yield f"{name} paints", partial(check_painter, name, folder)
     for name in CAPTIONERS:
-        yield f"{name} captions", lambda device, name=name: check_captioner(name, folder, device)
+        yield f"{name} captions", partial(check_captioner, name, folder)
     for name, build in TRANSLATORS.items():
-        yield (
-            f"{name} translates",
-            lambda device, name=name, build=build: check_translator(build(folder / name), device),
-        )
+        yield f"{name} translates", partial(check_translator, build, folder / name)
 
 
 def examples() -> list[Image.Image]:
@@ -121,9 +119,9 @@ def check_captioner(name: str, folder: Path, device: Device) -> None:
         raise CheckFailed("two captions of one image differ")
 
 
-def check_translator(folder: Path, device: Device) -> None:
+def check_translator(build: Callable[[Path], Path], folder: Path, device: Device) -> None:
     """Translate with a tiny model twice."""
-    translator = translator_in([folder], device=device, names=["tiny"], name="tiny")
+    translator = translator_in([build(folder)], device=device, names=["tiny"], name="tiny")
     options = TranslateOptions(beams=2)
     first, second = (translator.translate("three lions", options) for _ in range(2))
     if first != second:

@@ -112,7 +112,7 @@ def sdxl(make: Make) -> Parts:
     config = transformers.CLIPTextConfig
     return {
         "unet": partial(make, diffusers.UNet2DConditionModel, **SDXL_UNET),
-        "vae": partial(make, diffusers.AutoencoderKL, **VAE | {"sample_size": 1024}),
+        "vae": partial(make, diffusers.AutoencoderKL, **{**VAE, "sample_size": 1024}),
         "text_encoder": partial(make, text, config(**CLIP_TEXT)),
         "text_encoder_2": partial(make, projected, config(**SDXL_TEXT_2)),
         "tokenizer": clip_tokenizer(),
