@@ -61,7 +61,7 @@ def test_models_that_were_downloaded_are_used(
         expect(page.locator("#no-styles")).to_be_hidden()
         expect(page.locator("#about")).to_contain_text(STANDARD.painter.source)
 
-        # A page that was open all the time knows them as soon as somebody comes back to it.
+        # A page that was open all the time learns of them when it is focused again.
         expect(other.locator("#summary")).to_contain_text(STRINGS["set_mini"].en)
         # For Playwright, every page is in front all the time.
         other.evaluate("window.dispatchEvent(new Event('focus'))")

@@ -51,7 +51,7 @@ class Scheduler:
     """Executes runs in fair order; every result is in the journal before its event is sent.
 
     Args:
-        studio: the models; or a promise of them, for which whoever needs them waits.
+        studio: the models, or a future of them that callers wait for.
         journal: stores the runs.
         timings: the file in which is kept how long pictures take; None keeps it in memory.
         max_queued: runs that may wait.
