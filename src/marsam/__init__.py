@@ -11,6 +11,7 @@ Importing this package loads no model library; weights are read when a stage is 
 from marsam.device import Device, choose_device
 from marsam.errors import (
     Cancelled,
+    DocumentError,
     HubUnreachable,
     InputError,
     LanguageError,
@@ -68,6 +69,7 @@ __all__ = [
     "Captioner",
     "Checked",
     "Device",
+    "DocumentError",
     "Event",
     "Fidelity",
     "Finished",

@@ -3,7 +3,7 @@
 ::
 
     MarsamError
-    ├── InputError: PictureError, PromptError (UnknownWords), LanguageError,
+    ├── InputError: PictureError, DocumentError, PromptError (UnknownWords), LanguageError,
     │               OptionError (LettersLost), RunMissing, RunExists
     ├── ModelError: ModelMissing, ModelNotFound, ModelGated, HubUnreachable, ModelDamaged,
     │               ModelUnsupported
@@ -76,6 +76,10 @@ class InputError(MarsamError):
 
 class PictureError(InputError):
     """Not a supported image, damaged, or too large."""
+
+
+class DocumentError(InputError):
+    """Not a supported document, damaged, encrypted, signed, or too large."""
 
 
 class PromptError(InputError):
