@@ -27,6 +27,13 @@ STEPS: int | None = int(os.environ.get(STEPS_VARIABLE, "6")) or None
 PICTURE = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples" / "cat.png"
 SENTENCE = list(range(100, 113))
 """Token IDs of a sentence; random weights do not depend on which ones."""
+LCM_SCHEDULER: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
 LENGTH_OFFSETS = (-2, -1, -1, 0, 0, 0, 1, 2)
 """Lengths of the captions of one batch of a folder, relative to ``SENTENCE``."""
 
@@ -46,18 +53,21 @@ def split(ends: list[float], started: float, ended: float) -> dict[str, float]:
     """Split the seconds of a picture into the fastest step, the decoding and the total.
 
     Args:
-        ends: when each step ended. The first step is ignored: it includes the text encoder.
+        ends: when each step ended. The first step includes the text encoder, and is ignored where
+            there are others.
         started: when the picture was started.
         ended: when it was decoded.
     """
-    step = min(b - a for a, b in itertools.pairwise(ends))
-    return {"step": step, "decode": ended - ends[-1], "total": ended - started}
+    steps = [b - a for a, b in itertools.pairwise(ends)] or [ends[0] - started]
+    return {"step": min(steps), "decode": ended - ends[-1], "total": ended - started}
 
 
 class Engine:
     """Base class: times a picture of a diffusers pipeline."""
 
-    def _paint(self, pipe: Any, *, out: Path | None = None) -> dict[str, float]:
+    def _paint(
+        self, pipe: Any, *, steps: int = STEPS or 50, guidance: float = 7.5, out: Path | None = None
+    ) -> dict[str, float]:
         import torch
 
         ends: list[float] = []
@@ -70,8 +80,8 @@ class Engine:
         with torch.inference_mode():
             image = pipe(
                 PROMPT,
-                num_inference_steps=STEPS or 50,
-                guidance_scale=7.5,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
                 height=512,
                 width=512,
                 generator=torch.Generator("cpu").manual_seed(SEED),
@@ -176,17 +186,48 @@ class Diffusers(Baseline):
 
 
 class OpenVino(Baseline):
-    """The same pipeline with the U-Net and the VAE decoder compiled by OpenVINO."""
+    """The same pipeline with the U-Net and the VAE decoder compiled by OpenVINO.
+
+    Its pictures of few steps are made as the fastest tools for CPUs make them: LCM without
+    guidance, and a tiny decoder (TAESD).
+    """
 
     picture = "openvino.png"
+    unet = "unet"
 
     @cached_property
     def pipe(self) -> Any:
+        return self._compiled_pipe("float32")
+
+    @cached_property
+    def pipe_for_few_steps(self) -> Any:
+        from diffusers import AutoencoderTiny, LCMScheduler
+
+        tiny = AutoencoderTiny.from_pretrained(random_models.folder("tiny"))
+        return self._compiled_pipe(
+            "float32",
+            batch=1,
+            decoder="tiny-decoder",
+            vae=tiny,
+            scheduler=LCMScheduler(**LCM_SCHEDULER),
+        )
+
+    def draft(self) -> dict[str, float]:
+        return self._paint(self.pipe_for_few_steps, steps=4, guidance=1.0)
+
+    def instant(self) -> dict[str, float]:
+        return self._paint(self.pipe_for_few_steps, steps=1, guidance=1.0)
+
+    def _compiled_pipe(
+        self, dtype: str, *, batch: int = 2, decoder: str = "decoder", **parts: Any
+    ) -> Any:
         import torch
 
-        pipe = self._pipe("float32")
+        pipe = self._pipe(dtype)
+        pipe.register_modules(**parts)
         for part in (pipe.unet, pipe.vae):
             part.requires_grad_(False)
+        config, inputs = pipe.unet.config, unet_inputs(batch)
 
         class UnetOutput(torch.nn.Module):
             def forward(self, sample: Any, timestep: Any, text: Any) -> Any:
@@ -196,11 +237,8 @@ class OpenVino(Baseline):
             def forward(self, latents: Any) -> Any:
                 return pipe.vae.decode(latents, return_dict=False)[0]
 
-        latents = torch.randn(1, 4, 64, 64)
-        cfg_inputs = (latents.repeat(2, 1, 1, 1), torch.tensor(500), torch.randn(2, 77, 768))
-        unet = _compiled("unet", UnetOutput(), cfg_inputs)
-        decoder = _compiled("decoder", VaeDecoder(), (latents,))
-        config = pipe.unet.config
+        unet = _compiled(self.unet, UnetOutput(), inputs)
+        decode = _compiled(decoder, VaeDecoder(), inputs[:1])
 
         class Unet(torch.nn.Module):
             def __init__(self) -> None:
@@ -215,24 +253,70 @@ class OpenVino(Baseline):
                 return (torch.from_numpy(unet(inputs)[0]),)
 
         pipe.unet = Unet()
-        pipe.vae.decode = lambda z, **_: (torch.from_numpy(decoder([z.numpy()])[0]),)
+        pipe.vae.decode = lambda z, **_: (torch.from_numpy(decode([z.numpy()])[0]),)
         return pipe
 
 
+class OpenVinoInt8(OpenVino):
+    """The same with a U-Net in int8, weights and activations, quantized by NNCF."""
+
+    picture = "openvino-int8.png"
+    unet = "unet-int8"
+
+
+def unet_inputs(batch: int) -> tuple[Any, ...]:
+    """Random inputs of the U-Net: latents, timestep and text."""
+    import torch
+
+    return torch.randn(batch, 4, 64, 64), torch.tensor(500), torch.randn(batch, 77, 768)
+
+
 def _compiled(name: str, module: Any, inputs: tuple[Any, ...]) -> Any:
-    """Compile a module for OpenVINO; the converted model is cached on disk."""
+    """Compile a module for OpenVINO; the converted model is cached on disk.
+
+    Its shapes are those of the inputs, which are faster than dynamic ones.
+    """
+    import openvino
+
+    path = _converted(name, module, inputs)
+    core = openvino.Core()
+    model = core.read_model(path)
+    model.reshape({i: list(value.shape) for i, value in enumerate(inputs)})
+    options = {
+        "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[native_dtype()],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return core.compile_model(model, "CPU", options)
+
+
+def _converted(name: str, module: Any, inputs: tuple[Any, ...]) -> Path:
+    """The file of a converted module; one in int8 is made from that of the same module."""
     import openvino
 
     path = random_models.CACHE / "openvino" / f"{name}.xml"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        converted = openvino.convert_model(module.eval(), example_input=inputs)
-        openvino.save_model(converted, path, compress_to_fp16=True)
-    options = {
-        "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[native_dtype()],
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    return openvino.Core().compile_model(str(path), "CPU", options)
+        if name.endswith("-int8"):
+            source = _converted(name.removesuffix("-int8"), module, inputs)
+            openvino.save_model(_quantized(source), path)
+        else:
+            converted = openvino.convert_model(module.eval(), example_input=inputs)
+            openvino.save_model(converted, path, compress_to_fp16=True)
+    return path
+
+
+def _quantized(source: Path, samples: int = 4) -> Any:
+    """A U-Net in int8, calibrated with random inputs, as its weights are."""
+    import nncf
+    import openvino
+
+    data = [[value.numpy() for value in unet_inputs(1)] for _ in range(samples)]
+    return nncf.quantize(
+        openvino.Core().read_model(source),
+        nncf.Dataset(data),
+        subset_size=samples,
+        model_type=nncf.ModelType.TRANSFORMER,
+    )
 
 
 class StableDiffusionCpp:
@@ -316,10 +400,14 @@ class Marsam(Engine):
         from marsam.recipes import Adapter, Recipe
         from marsam.stages.painter import DiffusionPainter
 
+        lora = random_models.folder("adapter") / ADAPTER_FILE
         return DiffusionPainter(
             random_models.folder("painter"),
             device=self.device,
-            adapters={Recipe.DRAFT: Adapter(random_models.folder("adapter") / ADAPTER_FILE, "lcm")},
+            adapters={
+                Recipe.INSTANT: Adapter(lora, "one-step", timestep=999),
+                Recipe.DRAFT: Adapter(lora, "lcm"),
+            },
             decoder=random_models.folder("tiny"),
         )
 
@@ -399,12 +487,16 @@ class Marsam(Engine):
 
         options = PaintOptions(pictures=1, seed=SEED, recipe=Recipe(recipe), steps=steps)
         ends: list[float] = []
+        times: dict[str, float] = {}
+        _, _, lora = self.painter._loaded
+        with timed(times, "fuse"):  # once, when a person chooses another recipe
+            lora.fuse(self.painter.sampling(options.recipe).adapter)
         started = time.perf_counter()
         for event in self.painter.paint(PROMPT, options):
             ends.append(time.perf_counter())
             if isinstance(event, Painted) and event.picture.image is not None:
                 event.picture.image.save(random_models.CACHE / f"{recipe}.png")
-        return split(ends[:-1], started, ends[-1])
+        return times | split(ends[:-1], started, ends[-1])
 
     def faithful(self) -> dict[str, float]:
         return self._recipe("faithful", STEPS)
@@ -414,6 +506,9 @@ class Marsam(Engine):
 
     def draft(self) -> dict[str, float]:
         return self._recipe("draft")
+
+    def instant(self) -> dict[str, float]:
+        return self._recipe("instant")
 
     def preview(self) -> dict[str, float]:
         """Decode one preview."""
@@ -476,6 +571,7 @@ ENGINES: dict[str, Callable[[], Any]] = {
     "marsam": Marsam,
     "diffusers": Diffusers,
     "openvino": OpenVino,
+    "openvino-int8": OpenVinoInt8,
     "stable-diffusion.cpp": StableDiffusionCpp,
 }
 

@@ -1,8 +1,10 @@
 """Today's models at full size with random weights: Marsam and the plain libraries, side by side.
 
 ``python -m benchmarks.families [NAME ...]`` (``make bench-families``) runs each in a new process,
-which loads the model, does its work twice, and reports seconds and the peak of memory; it writes
-``benchmarks/RESULTS-families.md``. The machine should be otherwise idle.
+which loads the model, does its work twice (once, if that took over two minutes), and reports
+seconds and the peak of memory. It writes ``benchmarks/RESULTS-families.md``, or
+``RESULTS-families-float32.md`` on a CPU without native bfloat16. The machine should be otherwise
+idle.
 """
 
 import json
@@ -24,35 +26,61 @@ from marsam.device import choose_device
 from marsam.options import PaintOptions
 from marsam.recipes import Recipe
 
-RESULTS = Path(__file__).parent / "RESULTS-families.md"
+HERE = Path(__file__).parent
+RESULTS = {
+    "bfloat16": HERE / "RESULTS-families.md",
+    "float32": HERE / "RESULTS-families-float32.md",
+}
+LONG = 120.0
+"""Seconds of work after which it is not done a second time."""
 PROMPT = "a cat on the blue background"
 BEAMS = 3
 SENTENCE = torch.tensor([[3, *range(100, 112), 1]])
 """Token IDs of a sentence of twelve pieces."""
+COLUMNS: Mapping[str, str] = {
+    "load": "s",
+    "first": "s",
+    "second": "s",
+    "gigabytes": "GB",
+    "anonymous": "GB",
+}
+"""The figures of a row, with their units."""
 Work = Callable[[], object]
 Times = dict[str, float]
 
 
-def painter_by_marsam(folder: Path, *, side: int, steps: int) -> Work:
+def painter_by_marsam(
+    folder: Path, *, side: int, steps: int, guidance: float | None = None
+) -> Work:
     """A picture by Marsam's painter, after it was loaded."""
     from marsam.stages.painter import DiffusionPainter
 
     painter = DiffusionPainter(folder, device=choose_device())
     assert painter._loaded
     options = PaintOptions(
-        pictures=1, seed=1, width=side, height=side, steps=steps, recipe=Recipe.FAITHFUL
+        pictures=1,
+        seed=1,
+        width=side,
+        height=side,
+        steps=steps,
+        guidance_scale=guidance,
+        recipe=Recipe.FAITHFUL,
     )
     return lambda: list(painter.paint(PROMPT, options))
 
 
-def painter_by_diffusers(folder: Path, *, side: int, steps: int) -> Work:
+def painter_by_diffusers(
+    folder: Path, *, side: int, steps: int, guidance: float | None = None
+) -> Work:
     """The same picture by the pipeline of diffusers, as its documentation says."""
     import diffusers
 
     pipe = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=choose_device().torch_dtype)
     pipe.set_progress_bar_config(disable=True)
-    size = {"width": side, "height": side, "num_inference_steps": steps}
-    return lambda: pipe(PROMPT, generator=torch.Generator().manual_seed(1), **size)
+    options: dict[str, Any] = {"width": side, "height": side, "num_inference_steps": steps}
+    if guidance is not None:
+        options["guidance_scale"] = guidance
+    return lambda: pipe(PROMPT, generator=torch.Generator().manual_seed(1), **options)
 
 
 def captioner_by_marsam(folder: Path, *, tokens: int) -> Work:
@@ -127,8 +155,8 @@ def translator_by_transformers(folder: Path, *, tokens: int) -> Work:
 
 TASKS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Callable[..., Work]]]] = {
     "sdxl": (
-        "Stable Diffusion XL, 1024x1024, 4 guided steps",
-        {"side": 1024, "steps": 4},
+        "Stable Diffusion XL, 1024x1024, 4 steps without guidance",
+        {"side": 1024, "steps": 4, "guidance": 1.0},
         {"Marsam": painter_by_marsam, "diffusers": painter_by_diffusers},
     ),
     "flux2-klein-4b": (
@@ -158,9 +186,10 @@ def measure(name: str, engine: str) -> Times:
     work = engines[engine](folder, **arguments)
     times = {"load": time.perf_counter() - started}
     for turn in ("first", "second"):
-        started = time.perf_counter()
-        work()
-        times[turn] = time.perf_counter() - started
+        if times.get("first", 0) < LONG:
+            started = time.perf_counter()
+            work()
+            times[turn] = time.perf_counter() - started
     times["gigabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     times["anonymous"] = _anonymous_gigabytes()
     return times
@@ -168,17 +197,33 @@ def measure(name: str, engine: str) -> Times:
 
 def _anonymous_gigabytes() -> float:
     """Memory at the end that is not a view of the files of weights, which the system can drop."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024 / 1e9
+    return _kilobytes("/proc/self/status", "RssAnon") * 1024 / 1e9
+
+
+def _kilobytes(file: str, field: str) -> int:
+    """A field of one of the system's files about memory."""
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
 def measure_in_new_process(name: str, engine: str) -> Times:
-    """Run :func:`measure` in a process of its own."""
+    """Run :func:`measure` in a process of its own; an empty result says that memory ran out."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.families", "--measure"]
     done = subprocess.run([*command, name, engine], stdout=subprocess.PIPE, text=True, check=True)
     times: Times = json.loads(done.stdout.splitlines()[-1])
     return times
+
+
+def measure_within_memory(name: str, engine: str) -> Times:
+    """Run :func:`measure` with the memory that is free, and stop before the system must swap."""
+    free = _kilobytes("/proc/meminfo", "MemAvailable") * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (free, free))
+    try:
+        return measure(name, engine)
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        return {}
 
 
 def report(names: list[str]) -> str:
@@ -198,15 +243,20 @@ def report(names: list[str]) -> str:
         random_models.folder(name, BUILDERS[name])
         for engine in engines:
             found = measure_in_new_process(name, engine)
-            seconds = " | ".join(f"{found[turn]:.1f} s" for turn in ("load", "first", "second"))
-            memory = " | ".join(f"{found[kind]:.1f} GB" for kind in ("gigabytes", "anonymous"))
-            lines.append(f"| {title} | {engine} | {seconds} | {memory} |")
+            cells = [
+                f"{found[name]:.1f} {unit}" if name in found else "–"
+                for name, unit in COLUMNS.items()
+            ]
+            if not found:
+                cells[0] = "does not fit into the memory"
+            lines.append(" | ".join(["", title, engine, *cells, ""]).strip())
             print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        print(json.dumps(measure(*sys.argv[2:])))
+        print(json.dumps(measure_within_memory(*sys.argv[2:])))
     else:
-        RESULTS.write_text(report(sys.argv[1:] or list(TASKS)), encoding="utf-8")
+        table = report(sys.argv[1:] or list(TASKS))
+        RESULTS[choose_device().dtype].write_text(table, encoding="utf-8")

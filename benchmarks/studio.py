@@ -26,6 +26,16 @@ from marsam import Recipe, Studio
 EXAMPLES = Path(__file__).parents[1] / "src" / "marsam" / "web" / "examples"
 PICTURES = ("sea.png", "car.png", "cat.png")
 PICTURES_PER_RUN = 4
+CLICK_STOP = """() => new Promise((resolve) => {
+    const started = performance.now();
+    const paint = document.querySelector("button#paint");
+    const look = () => paint.disabled
+        ? requestAnimationFrame(look)
+        : resolve((performance.now() - started) / 1000);
+    document.querySelector("button#stop").click();
+    look();
+})"""
+"""Clicks on Stop, and resolves to the seconds until a new run could be started."""
 
 
 def one_run(page: Page, picture: Path) -> tuple[float, float]:
@@ -71,10 +81,7 @@ def stopped(page: Page) -> tuple[float, float]:
     status = page.locator("#status")
     expect(status).to_contain_text(re.compile("step [1-9]"))
     page.wait_for_timeout(1000)
-    started = time.monotonic()
-    page.click("button#stop")
-    expect(page.locator("button#paint")).to_be_enabled()
-    took = time.monotonic() - started
+    took = page.evaluate(CLICK_STOP)  # in the page: the driver looks every 100 ms or less often
     per_picture = re.search(r"([\d.]+) s", page.locator("#summary").inner_text())
     steps = Studio.load("mini").painter.sampling(Recipe.BALANCED).steps
     return took, float(per_picture[1]) / steps if per_picture else 0.0
