@@ -48,7 +48,12 @@ def paint(page: Page, *, pictures: int, seed: int | None = None) -> None:
     if seed is not None:
         advanced(page)
         page.fill("#seed textarea", str(seed))
+    earlier = page.locator("#gallery .picture[data-earlier]")
+    page.eval_on_selector_all(
+        "#gallery .picture", "found => found.forEach((one) => { one.dataset.earlier = ''; })"
+    )
     page.click("button#paint")
+    expect(earlier).to_have_count(0)  # the run has begun
     finished(page, pictures)
 
 
@@ -765,6 +770,9 @@ def test_the_example_is_removed_and_no_source_of_other_words(visit: Visit, langu
     expect(other.locator("#picture img")).to_have_count(0)
     other.wait_for_timeout(1500)
     assert pane(other, "en") == SHOWN["en"]
+    for text in ("", "a fish", SHOWN["en"]):  # words that are only tried are no earlier work
+        other.fill("#english textarea", text)
+        other.wait_for_timeout(500)
     expect(other.locator("#gallery .picture")).to_have_count(4)
     expect(other.locator("#status")).not_to_contain_text(word(other, "captions_ready"))
     other.get_by_role("tab", name=word(other, "history_tab")).click()

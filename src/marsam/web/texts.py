@@ -61,10 +61,11 @@ class TextHandlers:
             session.texts = texts
             if language in session.edited_languages:
                 session.edited = language
-            try:
-                self.store(session)
-            except MarsamError as error:
-                self.view.warn(session, error)
+            if session.run is not None:  # an edit alone is no work of its own
+                try:
+                    self.store(session)
+                except MarsamError as error:
+                    self.view.warn(session, error)
         return self.view.show_notes(session)
 
     def select_candidate(self, index: Any, request: gr.Request) -> Update:
