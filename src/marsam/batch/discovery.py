@@ -1,8 +1,8 @@
-"""Find the images in a folder and its subfolders, in a stable order."""
+"""Find the files in a folder and its subfolders, in a stable order."""
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +29,13 @@ def find_images(folder: Path, *, exclude: Sequence[Path] = ()) -> Iterator[Path]
             folder=folder,
             quoted=shlex.quote(str(folder)),
         )
+    yield from find_files(folder, IMAGE_SUFFIXES, exclude=exclude)
+
+
+def find_files(
+    folder: Path, suffixes: Collection[str], *, exclude: Sequence[Path] = ()
+) -> Iterator[Path]:
+    """Yield the files below a folder that have such a suffix, as :func:`find_images` does."""
     require_folder(folder)
     # Resolved, since one of the two paths may be absolute or lead through a link.
     excluded = {path.resolve() for path in exclude}
@@ -39,7 +46,7 @@ def find_images(folder: Path, *, exclude: Sequence[Path] = ()) -> Iterator[Path]
             if not name.startswith(".") and Path(parent, name).resolve() not in excluded
         )
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(parent, name)
 
 
@@ -50,7 +57,7 @@ def require_folder(folder: Path) -> None:
 
 
 def _raise_unreadable(error: OSError) -> NoReturn:
-    """Stop: otherwise the images of that folder would be missing from the table unnoticed."""
+    """Stop: otherwise the files of that folder would be left out unnoticed."""
     raise OptionError(
         "Cannot read {file}: {reason}.", file=error.filename, reason=reason_of(error)
     ) from error

@@ -55,7 +55,10 @@ class BatchPipeline:
             JournalError: when the cache cannot be used.
         """
         # 1. Read and decode files.
-        files = self.engine.scan(paths)
+        yield from self.rows_of(self.engine.scan(paths))
+
+    def rows_of(self, files: Iterator[ScannedFile]) -> Generator[Row]:
+        """Yield a row for every file that was scanned; otherwise as :meth:`rows`."""
         # 2. Caption them in batches, while the next files are read.
         captioned = prefetch(self._caption(_chunks(files, self.engine.batch_size)), 2)
         # 3. Translate, while the next images are captioned.

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 
+from marsam.cli.alt import alt_app
 from marsam.cli.batch import batch
 from marsam.cli.completion import completion, language_names
 from marsam.cli.console import complain, render_events, save_to, warn_mini_models
@@ -66,6 +67,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(alt_app, name="alt", no_args_is_help=True)
 app.add_typer(models_app, name="models", no_args_is_help=True)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
 

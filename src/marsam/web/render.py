@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
+from marsam.documents.check import LONG_ALT_TEXT
 from marsam.errors import MarsamError, OptionError
 from marsam.hub.catalog import MINI, SETS, Licence, ModelSet, model_of
 from marsam.hub.locate import is_present
@@ -30,9 +31,6 @@ def _time(seconds: float) -> Markup:
         return duration(seconds).html
     return Bilingual(f"{seconds:.1f} s", f"{seconds:.1f} ثانية").html
 
-
-LONG_ALT_TEXT = 125
-"""Characters from which some screen readers cut an alt text."""
 
 _part = macros(
     Path(__file__).with_name("render.html"),

@@ -9,6 +9,7 @@ from marsam.batch.discovery import IMAGE_SUFFIXES
 from marsam.batch.review import digest
 from marsam.batch.rows import DECORATIVE, DRAFT, EDITED, REVIEWED, Row
 from marsam.batch.strings import progress
+from marsam.documents.check import LONG_ALT_TEXT
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.ui.html import EMPTY, macros
@@ -17,13 +18,14 @@ from marsam.web.many.files import WRITERS
 from marsam.web.many.lists import KEEP_DAYS, MAX_PICTURES, PictureList
 from marsam.web.many.strings import STRINGS, days, described, left
 
-LONG_TEXT = 125
-"""Characters of an alt text above which many guides advise to shorten it."""
 _STATES = {EDITED: DRAFT, DECORATIVE: REVIEWED}
 """States of rows that the page treats as others."""
 FILTERS = ("all", "draft", "check", "error")
 _part = macros(
-    Path(__file__).with_name("many.html"), strings=STRINGS, long=LONG_TEXT, most=MAX_TEXT_CHARACTERS
+    Path(__file__).with_name("many.html"),
+    strings=STRINGS,
+    long=LONG_ALT_TEXT,
+    most=MAX_TEXT_CHARACTERS,
 )
 
 

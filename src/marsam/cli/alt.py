@@ -1,0 +1,202 @@
+"""``marsam alt``: check the alt texts of documents, and write drafts where they are missing."""
+
+import json
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marsam.atomic import atomic_path
+from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.engine import LocalEngine
+from marsam.batch.pipeline import BatchPipeline
+from marsam.cli import console
+from marsam.cli import options as shared
+from marsam.cli.terminal_language import in_terminal_language
+from marsam.documents.check import LONG_ALT_TEXT
+from marsam.documents.document import DocumentImage
+from marsam.documents.fill import (
+    DocumentFiller,
+    DocumentLanguage,
+    FilledDocument,
+    FillOptions,
+    Overwrite,
+)
+from marsam.documents.formats import READABLE, find_documents
+from marsam.documents.output import outputs_for
+from marsam.documents.report import DocumentCheck, check_document, filled_to_dict, sarif, summary
+from marsam.errors import DocumentError, OptionError
+from marsam.hub.selection import join_sources
+from marsam.imaging.image_io import map_save_errors
+from marsam.messages import InBothLanguages, Sentence
+from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
+from marsam.studio import Studio
+from marsam.text.glossary import Glossary, load_glossary
+
+alt_app = typer.Typer(help="Alt text of the images in documents.")
+MAX_SHOWN = 60
+"""Characters of an image's source in a line of the report."""
+
+Documents = Annotated[
+    list[Path], typer.Argument(help=f"Documents, or folders of them: {READABLE}.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that a website's absolute paths, such as /images/a.png, start from.",
+        show_default="each document's own folder",
+    ),
+]
+
+
+@alt_app.command()
+def check(
+    paths: Documents,
+    root: Root = None,
+    max_characters: Annotated[
+        int, typer.Option(min=1, help="Report longer alt texts.")
+    ] = LONG_ALT_TEXT,
+    sarif_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--sarif", metavar="FILE", help="Also write the findings as SARIF, for hosted CI."
+        ),
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Report images without alt text, or with a bad one. Exit code 1 when one is missing."""
+    checks = []
+    for path in find_documents(paths):
+        checks.append(check_document(path, root=root, max_characters=max_characters))
+        if not as_json:
+            _print_check(checks[-1])
+    if sarif_file is not None:
+        with map_save_errors(sarif_file.parent), atomic_path(sarif_file) as partial:
+            partial.write_text(json.dumps(sarif(checks), ensure_ascii=False), encoding="utf-8")
+    if as_json:
+        console.print_json({"documents": [check.to_dict() for check in checks]})
+    else:
+        typer.echo(in_terminal_language(summary(checks)), err=True)
+    if any(check.fails for check in checks):
+        raise typer.Exit(1)
+
+
+@alt_app.command()
+def fill(
+    paths: Documents,
+    out: Annotated[Path | None, typer.Option(help="Folder for copies with the alt texts.")] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Change the documents themselves.")
+    ] = False,
+    language: Annotated[
+        DocumentLanguage,
+        typer.Option(help="Language of the alt texts: that of the document, en, ar, or both."),
+    ] = FillOptions.language,
+    overwrite: Annotated[
+        Overwrite,
+        typer.Option(
+            help="Alt texts to replace: nothing; bad (file names, or words such as image); or all."
+        ),
+    ] = FillOptions.overwrite,
+    mark: Annotated[
+        bool,
+        typer.Option("--mark", help='Begin each draft with "Described by a model:" / «وصف آلي:».'),
+    ] = FillOptions.mark,
+    root: Root = None,
+    length: shared.Length = CaptionOptions.length,
+    ask: shared.Ask = CaptionOptions.ask,
+    arabic: shared.ArabicSource = CaptionOptions.arabic,
+    glossary: shared.GlossaryFile = None,
+    models: shared.Models = None,
+    captioner: shared.Captioner = None,
+    translator: shared.Translator = None,
+    device: shared.DeviceOption = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Write drafts where alt text is missing. A person's words stay. Safe to interrupt."""
+    from marsam.journal.journal import data_folder
+
+    if (out is None) != in_place:
+        raise OptionError("Choose one: --out FOLDER for copies, or --in-place.")
+    started = time.monotonic()
+    outputs = outputs_for(paths, out)
+    caption = CaptionOptions(length=length, ask=ask, arabic=arabic)
+    terms = load_glossary(glossary) if glossary else Glossary()
+    options = BatchOptions(caption=caption, translate=TranslateOptions(glossary=terms))
+    if language == DocumentLanguage.ENGLISH:
+        options = replace(options, languages=())
+    documents: list[dict[str, Any]] = []
+    failed = False
+    with ExitStack() as stack:
+        cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
+        studio = Studio.load(
+            models, captioner=captioner, translator=join_sources(translator), device=device
+        )
+        studio.captioner.abilities.check(caption, studio.captioner.name)
+        console.warn_mini_models(studio, quiet=as_json)
+        context = BatchContext(cache=cache, options=options, models=models_of(studio))
+        pipeline = BatchPipeline(
+            engine=LocalEngine(studio=studio, context=context),
+            context=context,
+            painter=studio.painter,
+            folder=Path(),
+            pictures_folder=Path(),
+        )
+        filler = DocumentFiller(
+            pipeline=pipeline,
+            options=FillOptions(language=language, overwrite=overwrite, mark=mark),
+            root=root,
+        )
+        for document in stack.enter_context(closing(filler.fill(outputs.targets))):
+            written = None
+            try:
+                if document.error is None:
+                    written = outputs.write(document.path, document.data)
+            except DocumentError as error:
+                document = replace(document, error=error)
+            failed |= document.fails
+            documents.append(filled_to_dict(document, written))
+            if not as_json:
+                _print_filled(document, written)
+    if as_json:
+        seconds = round(time.monotonic() - started, 3)
+        console.print_json({"documents": documents, "seconds": seconds})
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_check(check: DocumentCheck) -> None:
+    """Print the findings of a document below its name; nothing when there are none."""
+    name = console.shown_name(check.path)
+    if check.error is not None:
+        console.complain(check.error)
+    elif check.findings:
+        typer.echo(name)
+        for finding in check.findings:
+            _print_line(finding.image, f"{finding.severity:<7}", finding.message)
+
+
+def _print_filled(document: FilledDocument, written: Path | None) -> None:
+    """Print the file that was written, and the drafts and what has none below it."""
+    if document.error is not None:
+        console.complain(document.error, about=console.shown_name(document.path))
+        return
+    if written is not None or document.images:
+        typer.echo(console.shown_name(written or document.path))
+    for one in document.images:
+        if one.reason is not None:
+            _print_line(one.image, "–", one.reason)
+        else:
+            _print_line(one.image, "+", Sentence(one.text, one.text))
+
+
+def _print_line(image: DocumentImage, mark: str, text: InBothLanguages) -> None:
+    """Print a line about an image: where it is, a mark, a text, and its source."""
+    place = str(image.line) if image.line is not None else image.part
+    source = image.source if len(image.source) <= MAX_SHOWN else f"…{image.source[-MAX_SHOWN:]}"
+    sentence = console.without_controls(in_terminal_language(text))
+    named = f"  ({console.shown_name(source)})" if source else ""
+    typer.echo(f"  {console.shown_name(place):>6}  {mark}  {sentence}{named}")

@@ -1,0 +1,259 @@
+"""Drafts of the alt texts that documents lack."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+
+from marsam.batch.cache import FileInfo, ScannedFile
+from marsam.batch.pipeline import BatchPipeline
+from marsam.batch.rows import Row
+from marsam.documents.check import DRAFT_MARKS, has_bad_text, language_of
+from marsam.documents.document import AltText, Document, DocumentImage, Kind
+from marsam.documents.formats import open_document
+from marsam.errors import DocumentError, MarsamError, PictureError
+from marsam.imaging.image_io import CAPTION_SIDE, open_picture, upright_size
+from marsam.messages import InBothLanguages, Message
+from marsam.notices import Notice
+from marsam.options import MAX_TEXT_CHARACTERS
+from marsam.text.languages import ARABIC, ENGLISH, detect_language, script_of
+
+DECORATION_SIDE_PX = 16
+"""An image with a shorter side is probably a line, a bullet or a spacer."""
+NO_DRAFT = (Notice.CAPTION_EMPTY, Notice.OUT_OF_WORLD)
+"""The captioner says that it does not know what the image shows."""
+
+
+class DocumentLanguage(StrEnum):
+    """In which language alt texts are written."""
+
+    SAME = "same"
+    """That of the text around the image."""
+    ENGLISH = "en"
+    ARABIC = "ar"
+    BOTH = "both"
+    """Both, the language of the document first."""
+
+
+class Overwrite(StrEnum):
+    """Which alt texts a draft may replace."""
+
+    NOTHING = "nothing"
+    BAD = "bad"
+    """File names and words without content, such as "image"."""
+    ALL = "all"
+    """A person's words, too; decorative images stay decorative."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillOptions:
+    """How documents are filled.
+
+    Attributes:
+        language: of the alt texts.
+        overwrite: which ones a draft may replace.
+        mark: begin each draft with words that say that a model wrote it.
+    """
+
+    language: DocumentLanguage = DocumentLanguage.SAME
+    overwrite: Overwrite = Overwrite.NOTHING
+    mark: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilledImage:
+    """What became of an image that lacked an alt text.
+
+    Attributes:
+        image: as it was before.
+        text: the draft; empty when there is none.
+        reason: why there is none; None when there is one.
+    """
+
+    image: DocumentImage
+    text: str = ""
+    reason: InBothLanguages | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilledDocument:
+    """A document after filling.
+
+    Attributes:
+        path: the document.
+        images: those that a draft was wanted for.
+        data: the new content of the file; None when nothing changed.
+        error: why the document could not be read or written; None otherwise.
+    """
+
+    path: Path
+    images: Sequence[FilledImage] = ()
+    data: bytes | None = None
+    error: DocumentError | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Whether the document or one of its images could not be read or written."""
+        failed = (isinstance(one.reason, MarsamError) for one in self.images)
+        return self.error is not None or any(failed)
+
+
+@dataclass(kw_only=True)
+class _Pending:
+    """A document whose images are being described."""
+
+    path: Path
+    document: Document | None = None
+    wanted: Sequence[DocumentImage] = ()
+    rows: list[Row] = field(default_factory=list)
+    error: DocumentError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentFiller:
+    """Fills documents with drafts by the models of a batch.
+
+    Attributes:
+        pipeline: describes the images. Its cache describes equal images once, and resumes.
+        options: how they are filled.
+        root: see :class:`marsam.documents.document.DocumentFormat`.
+        open_document: reads a document.
+    """
+
+    pipeline: BatchPipeline
+    options: FillOptions
+    root: Path | None = None
+    open_document: Callable[..., Document] = open_document
+
+    def fill(self, paths: Iterable[Path]) -> Generator[FilledDocument]:
+        """Yield each document with its drafts, in order; no file is changed.
+
+        Raises:
+            ModelError, LanguageError, JournalError: as :meth:`BatchPipeline.rows`.
+        """
+        pending: deque[_Pending] = deque()
+        with closing(self.pipeline.rows_of(self._scan(paths, pending))) as rows:
+            for row in rows:
+                while not pending[0].wanted:
+                    yield self._filled(pending.popleft())
+                pending[0].rows.append(row)
+                if len(pending[0].rows) == len(pending[0].wanted):
+                    yield self._filled(pending.popleft())
+        while pending:
+            yield self._filled(pending.popleft())
+
+    def _scan(self, paths: Iterable[Path], pending: deque[_Pending]) -> Iterator[ScannedFile]:
+        """Read the documents, and the images that want a draft."""
+        for path in paths:
+            try:
+                document = self.open_document(path, root=self.root)
+                wanted = [image for image in document.images if self._wants_draft(image)]
+            except DocumentError as error:
+                pending.append(_Pending(path=path, error=error))
+                continue
+            keep = document if wanted else None
+            pending.append(_Pending(path=path, document=keep, wanted=wanted))
+            for image in wanted:
+                yield self._scan_image(document, image)
+
+    def _wants_draft(self, image: DocumentImage) -> bool:
+        if image.kind != Kind.IMAGE or image.decorative:
+            return False
+        if not (image.alt or "").strip() or self.options.overwrite == Overwrite.ALL:
+            return True
+        return self.options.overwrite == Overwrite.BAD and has_bad_text(image)
+
+    def _scan_image(self, document: Document, image: DocumentImage) -> ScannedFile:
+        path = self.pipeline.folder / "image"  # rows have a name; that of this one is not used
+        context = self.pipeline.context
+        try:
+            data = document.read(image)
+            info = FileInfo(sha256(data).hexdigest(), *upright_size(data))
+            if context.english(info.sha256) is not None and not context.needs_native(info.sha256):
+                return ScannedFile(path=path, info=info)
+            picture = open_picture(data, side=CAPTION_SIDE)
+        except PictureError as error:
+            return ScannedFile(path=path, error=error)
+        alt_texts = picture.info.get("alt_texts", {})
+        return ScannedFile(path=path, info=info, image=picture, alt_texts=alt_texts)
+
+    def _filled(self, one: _Pending) -> FilledDocument:
+        images = [
+            self._filled_image(image, row) for image, row in zip(one.wanted, one.rows, strict=True)
+        ]
+        texts = {
+            filled.image.key: AltText(text=filled.text)
+            for filled in images
+            if filled.text and filled.text != filled.image.alt
+        }
+        if one.document is None or not texts:
+            return FilledDocument(path=one.path, images=images, error=one.error)
+        try:
+            data = one.document.with_alt_texts(texts)
+        except DocumentError as error:
+            return FilledDocument(path=one.path, images=images, error=error)
+        return FilledDocument(path=one.path, images=images, data=data)
+
+    def _filled_image(self, image: DocumentImage, row: Row) -> FilledImage:
+        reason = self._reason_for_none(image, row)
+        if reason is not None:
+            return FilledImage(image=image, reason=reason)
+        wanted = self._languages(image)
+        texts = [_draft(row, language, mark=self.options.mark) for language in wanted]
+        text = " · ".join(filter(None, texts))[:MAX_TEXT_CHARACTERS]
+        if not text:
+            return FilledImage(image=image, reason=Notice.CAPTION_EMPTY)
+        return FilledImage(image=image, text=text)
+
+    def _reason_for_none(self, image: DocumentImage, row: Row) -> InBothLanguages | None:
+        if row.failure is not None:
+            return row.failure
+        if min(row.width, row.height) < DECORATION_SIDE_PX or _has(row, Notice.NOTHING_TO_SEE):
+            return Message("perhaps decorative: a person decides")
+        for notice in NO_DRAFT:
+            if _has(row, notice):
+                return notice
+        if not self._languages(image):
+            language = language_of(image.language)
+            return Message(
+                "the text around it is in {language}; choose the language of the alt text",
+                language=language or image.language,
+            )
+        return None
+
+    def _languages(self, image: DocumentImage) -> tuple[str, ...]:
+        """NLLB codes of the languages to write in; none where the document has another one."""
+        own = _own_language(image)
+        match self.options.language:
+            case DocumentLanguage.SAME:
+                return (own,) if own in (ENGLISH.code, ARABIC.code) else ()
+            case DocumentLanguage.BOTH:
+                both = (ENGLISH.code, ARABIC.code)
+                return both[::-1] if own == ARABIC.code else both
+            case DocumentLanguage.ARABIC:
+                return (ARABIC.code,)
+        return (ENGLISH.code,)
+
+
+def _own_language(image: DocumentImage) -> str:
+    """NLLB code of the text around an image, as the document says, or else by its letters."""
+    if image.language:
+        language = language_of(image.language)
+        return language.code if language else ""
+    context = image.context
+    around = " ".join((context.before, context.after, context.caption, context.heading))
+    return detect_language(around).code if script_of(around) else ENGLISH.code
+
+
+def _draft(row: Row, code: str, *, mark: bool) -> str:
+    text = row.texts.get(code, "")
+    prefix = DRAFT_MARKS["ar" if code == ARABIC.code else "en"] if mark else ""
+    is_own = _has(row, Notice.ALT_TEXT_KEPT)  # a person wrote it into the image's metadata
+    return f"{prefix}{text}" if text and not is_own else text
+
+
+def _has(row: Row, notice: Notice) -> bool:
+    return str(notice) in row.warnings

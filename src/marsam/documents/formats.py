@@ -1,0 +1,77 @@
+"""Which formats of documents there are, and how their files are found and read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from marsam.batch.discovery import find_files
+from marsam.documents.document import Document, DocumentFormat
+from marsam.errors import DocumentError, reason_of
+
+MAX_DOCUMENT_BYTES = 200_000_000
+"""More than books and slides with many photographs have."""
+READERS: Mapping[str, str] = {
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "marsam.documents.html:read_html"),
+    **dict.fromkeys((".md", ".markdown"), "marsam.documents.markdown:read_markdown"),
+    **dict.fromkeys((".docx", ".docm", ".dotx"), "marsam.documents.docx:read_docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".potx"), "marsam.documents.pptx:read_pptx"),
+    **dict.fromkeys((".odt", ".odp"), "marsam.documents.odf:read_odf"),
+    ".epub": "marsam.documents.epub:read_epub",
+}
+"""By suffix: the module and function that reads the format, imported when it is needed."""
+READABLE = "HTML, Markdown, DOCX, PPTX, ODT, ODP, EPUB"
+
+
+def find_documents(paths: Sequence[Path], *, exclude: Sequence[Path] = ()) -> Iterator[Path]:
+    """Yield the documents among the paths and below the folders among them, each once.
+
+    Raises:
+        OptionError: while iterating, when a folder does not exist or cannot be read.
+    """
+    seen = set()
+    for path in paths:
+        is_file = path.is_file() or path.suffix.lower() in READERS
+        for found in [path] if is_file else find_files(path, READERS, exclude=exclude):
+            if (resolved := found.resolve()) not in seen:
+                seen.add(resolved)
+                yield found
+
+
+def open_document(path: Path, *, root: Path | None = None) -> Document:
+    """Read a document.
+
+    Args:
+        path: its file; the suffix tells the format.
+        root: see :class:`marsam.documents.document.DocumentFormat`.
+
+    Raises:
+        DocumentError: it is of no format that Marsam reads, damaged, encrypted, or too large.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DocumentError(
+            "{file} is no document that Marsam reads; it reads {formats}.",
+            file=path.name,
+            formats=READABLE,
+        )
+    module, _, function = reader.partition(":")
+    read: DocumentFormat = getattr(import_module(module), function)
+    return read(read_document_bytes(path), path=path, root=root)
+
+
+def read_document_bytes(path: Path) -> bytes:
+    """Return a document's file; raise DocumentError if it cannot be read or is too large."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_DOCUMENT_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise DocumentError(
+            "Cannot read {file}: {reason}.", file=path.name, reason=reason_of(error)
+        ) from error
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise DocumentError(
+            "{file} is larger than {megabytes} MB.",
+            file=path.name,
+            megabytes=MAX_DOCUMENT_BYTES // 1_000_000,
+        )
+    return data
