@@ -37,6 +37,8 @@ PROMPT = "a cat on the blue background"
 BEAMS = 3
 SENTENCE = torch.tensor([[3, *range(100, 112), 1]])
 """Token IDs of a sentence of twelve pieces."""
+SHARE_OF_MEMORY = 0.95
+"""Of the memory that is free at first, what an engine may take."""
 COLUMNS: Mapping[str, str] = {
     "load": "s",
     "first": "s",
@@ -195,35 +197,36 @@ def measure(name: str, engine: str) -> Times:
     return times
 
 
-def _anonymous_gigabytes() -> float:
-    """Memory at the end that is not a view of the files of weights, which the system can drop."""
-    return _kilobytes("/proc/self/status", "RssAnon") * 1024 / 1e9
+def _anonymous_gigabytes(process: str = "self") -> float:
+    """Memory that is not a view of the files of weights, which the system can drop."""
+    return _kilobytes(f"/proc/{process}/status", "RssAnon") * 1024 / 1e9
 
 
 def _kilobytes(file: str, field: str) -> int:
-    """A field of one of the system's files about memory."""
+    """A field of one of the system's files about memory; 0 if it has none."""
     lines = Path(file).read_text(encoding="utf-8").splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
+    return int(next((line.split()[1] for line in lines if line.startswith(field)), 0))
 
 
 def measure_in_new_process(name: str, engine: str) -> Times:
-    """Run :func:`measure` in a process of its own; an empty result says that memory ran out."""
+    """Run :func:`measure` in a process of its own, which is stopped before the system must swap.
+
+    An empty result says that the memory did not suffice.
+    """
+    available = _kilobytes("/proc/meminfo", "MemAvailable") * 1024 / 1e9
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.families", "--measure"]
-    done = subprocess.run([*command, name, engine], stdout=subprocess.PIPE, text=True, check=True)
-    times: Times = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen([*command, name, engine], stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            if _anonymous_gigabytes(str(process.pid)) > SHARE_OF_MEMORY * available:
+                process.kill()
+                return {}
+            time.sleep(0.2)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    times: Times = json.loads(lines[-1])
     return times
-
-
-def measure_within_memory(name: str, engine: str) -> Times:
-    """Run :func:`measure` with the memory that is free, and stop before the system must swap."""
-    free = _kilobytes("/proc/meminfo", "MemAvailable") * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (free, free))
-    try:
-        return measure(name, engine)
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        return {}
 
 
 def report(names: list[str]) -> str:
@@ -256,7 +259,7 @@ def report(names: list[str]) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        print(json.dumps(measure_within_memory(*sys.argv[2:])))
+        print(json.dumps(measure(*sys.argv[2:])))
     else:
         table = report(sys.argv[1:] or list(TASKS))
         RESULTS[choose_device().dtype].write_text(table, encoding="utf-8")

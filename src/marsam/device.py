@@ -48,8 +48,8 @@ class Device:
         return self.is_cpu and _memory() >= SPARE_MEMORY_BYTES
 
     @property
-    def stores_fp16(self) -> bool:
-        """A CPU with float32: weights are stored in fp16 (:mod:`marsam.cpu.layerwise_casting`)."""
+    def stores_half(self) -> bool:
+        """A CPU with float32: weights are in 16 bits (:mod:`marsam.cpu.layerwise_casting`)."""
         return self.is_cpu and self.dtype == "float32"
 
     def with_float32_for_float16(self) -> "Device":

@@ -108,7 +108,7 @@ def test_fp16_weight_storage_paints_the_same_picture(monkeypatch: pytest.MonkeyP
         return painter, np.asarray(events[0].picture.image, int)
 
     cast, picture = painted()
-    monkeypatch.setattr(DiffusionPainter, "_fp16_storage", False)
+    monkeypatch.setattr(DiffusionPainter, "_half_storage", False)
     full, wanted = painted()
     assert abs(picture - wanted).max() <= 3
     memory = []

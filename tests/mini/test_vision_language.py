@@ -1,6 +1,7 @@
 """Vision-language captioners of every family: tiny random models of the true classes."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from marsam import CaptionOptions, LanguageError, ModelUnsupported, Notice, OptionError, Studio
 from marsam.device import Device
@@ -83,6 +85,22 @@ def answered(
     answer = Answer(text=text, score=-0.5, is_complete=complete)
     monkeypatch.setattr(one.model, "answers", lambda *_, **__: [answer])
     return one.caption(PICTURE, CaptionOptions(**options))[0]
+
+
+@pytest.mark.parametrize("published", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", sorted(BUILDERS))
+def test_models_published_in_16_bits_compute_in_float32(
+    folders: Mapping[str, Path], tmp_path: Path, family: str, published: torch.dtype
+) -> None:
+    found = {}
+    for name, dtype in (("16", published), ("32", torch.float32)):
+        shutil.copytree(folders[family], folder := tmp_path / name)
+        weights = load_file(folder / "model.safetensors")
+        rounded = {key: one.to(published).to(dtype) for key, one in weights.items()}
+        save_file(rounded, folder / "model.safetensors", metadata={"format": "pt"})
+        one = captioner(folder)
+        found[name] = [caption.text for caption in one.caption(PICTURE, CaptionOptions(beams=1))]
+    assert found["16"] == found["32"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -114,6 +114,23 @@ def test_no_weight_is_a_view_of_the_file(tmp_path: Any) -> None:
     assert not of_file & {p.untyped_storage().data_ptr() for p in network.parameters()}
 
 
+def test_bfloat16_weights_lose_nothing_and_stay_in_their_file(tmp_path: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    published = nn.Sequential(nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64))
+    published[1].weight.data[0] *= 1e-6  # less than float16 can tell from zero
+    published.bfloat16()
+    save_file(published.state_dict(), tmp_path / "weights.safetensors")
+    network = nn.Sequential(nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64)).bfloat16()
+    network.load_state_dict(load_file(tmp_path / "weights.safetensors"), assign=True)
+    of_file = [layer.weight.data_ptr() for layer in network[:2]]
+    apply_layerwise_casting(network)
+    assert [layer.weight.data_ptr() for layer in network[:2]] == of_file
+    ids = torch.arange(20)
+    with torch.inference_mode():
+        assert torch.equal(network(ids), published.float()(ids))
+
+
 def test_winograd_convolutions_store_fp16_too() -> None:
     full = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1))
     images = torch.randn(2, 128, 12, 20)

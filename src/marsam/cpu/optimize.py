@@ -14,17 +14,17 @@ from marsam.cpu.winograd import apply_winograd, supported_layers
 from marsam.device import Device
 
 
-def store_pipeline_in_fp16(pipe: Any) -> None:
-    """Store the weights of a pipeline's networks in fp16; they compute in float32."""
+def store_pipeline_in_half(pipe: Any) -> None:
+    """Store the weights of a pipeline's networks in 16 bits; they compute in float32."""
     networks = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
     # While a network is cast it is in memory twice: the largest first, while the others are still
     # in their files.
     for network in sorted(networks, key=lambda part: -sum(map(torch.numel, part.parameters()))):
-        store_in_fp16(network)
+        store_in_half(network)
 
 
-def store_in_fp16(network: nn.Module) -> None:
-    """Store the weights of a network in fp16; it computes in float32."""
+def store_in_half(network: nn.Module) -> None:
+    """Store the weights of a network in 16 bits; it computes in float32."""
     # The first weight stays in float32: networks read the dtype they compute in from it.
     apply_layerwise_casting(network, skip=next(network.parameters(), None))
 

@@ -83,7 +83,7 @@ class Fp16WeightLinear(nn.Module):
         super().__init__()
         chunks = torch.split(weight.detach(), CHUNK_OUTPUTS)
         # A copy: a view of a memory-mapped file would keep the whole file in memory.
-        bias = bias.detach().clone() if bias is not None else None
+        bias = bias.detach().to(torch.float32, copy=True) if bias is not None else None
         biases = [None] * len(chunks) if bias is None else torch.split(bias, CHUNK_OUTPUTS)
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             self._packed = list(
@@ -99,7 +99,7 @@ class Fp16WeightLinear(nn.Module):
 
 def uses_fbgemm(device: Device) -> bool:
     """Whether text models use :class:`Fp16WeightLinear` on this device."""
-    return device.stores_fp16 and has_fbgemm_fp16()
+    return device.stores_half and has_fbgemm_fp16()
 
 
 def quantized(layer: nn.Linear, device: Device) -> nn.Module:

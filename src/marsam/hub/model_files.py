@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,21 @@ def is_intact(path: Path, *, sha256: str | None = None) -> bool:
     except Exception:  # the file cannot be read, whatever its reader raises
         return False
     return True
+
+
+def dtype_of_weights(folder: Path) -> str:
+    """Return the dtype that most of a folder's safetensors begin with, such as ``BF16``; or "".
+
+    Files that cannot be read are left out: whoever loads them says so.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    sizes: dict[str, int] = {}
+    for path in folder.glob("*.safetensors"):
+        with suppress(OSError, SafetensorError, StopIteration), safe_open(path, "np") as opened:
+            dtype = opened.get_slice(next(iter(opened.keys()))).get_dtype()
+            sizes[dtype] = sizes.get(dtype, 0) + path.stat().st_size
+    return max(sizes, key=lambda dtype: sizes[dtype], default="")
 
 
 def _select_in_folder(leaves: list[str], *, half_first: bool) -> list[str]:

@@ -40,7 +40,13 @@ def fit_to_pipeline(
 
 
 def load_encoder(
-    vae: Any, folder: Path, device: Device, *, variant: str | None, fp16_storage: bool
+    vae: Any,
+    folder: Path,
+    device: Device,
+    *,
+    variant: str | None,
+    dtype: torch.dtype,
+    half_storage: bool,
 ) -> None:
     """Load the encoder of a VAE of which only the decoder was kept.
 
@@ -49,13 +55,13 @@ def load_encoder(
         folder: the VAE's files.
         device: where it computes, and in which dtype.
         variant: of the files, as in ``from_pretrained``.
-        fp16_storage: store the weights in fp16.
+        dtype: what the weights are loaded in.
+        half_storage: store the weights in 16 bits.
     """
-    dtype = torch.float16 if fp16_storage else device.torch_dtype
     whole = type(vae).from_pretrained(folder, dtype=dtype, variant=variant, local_files_only=True)
     encoder = whole.encoder.to(device.kind)
-    if fp16_storage:
-        optimize.store_in_fp16(encoder)
+    if half_storage:
+        optimize.store_in_half(encoder)
     if device.is_cpu:
         optimize.use_channels_last(encoder)
     if device.torch_dtype != torch.float16:

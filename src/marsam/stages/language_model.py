@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from marsam.cpu.layerwise_casting import apply_layerwise_casting
+from marsam.cpu.layerwise_casting import HALF_DTYPES, apply_layerwise_casting
 from marsam.cpu.prepacked import prepack_weights
 from marsam.cpu.quantized_linear import quantize_linears, quantized, uses_fbgemm
 from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import ModelError, ModelUnsupported
+from marsam.hub.model_files import dtype_of_weights
 from marsam.stages.loading import loading_model, read_config
 
 
@@ -157,7 +158,7 @@ class LanguageModel:
             import transformers
 
             model = getattr(transformers, self.family.model_class).from_pretrained(
-                self.folder, dtype=self.device.torch_dtype
+                self.folder, dtype=self._loading_dtype
             )
             model.eval().to(self.device.kind)
             if self.device.is_cpu:
@@ -170,6 +171,15 @@ class LanguageModel:
                 pad_token_id=_pad_token(given, self._tokenizer),
             )
             return model
+
+    @property
+    def _loading_dtype(self) -> torch.dtype:
+        """That of the files where they are in 16 bits and the weights will be packed from them.
+
+        As float32 they would be in memory twice as large, for a moment.
+        """
+        published = HALF_DTYPES.get(dtype_of_weights(self.folder))
+        return published if published and uses_fbgemm(self.device) else self.device.torch_dtype
 
     def prompt(self, messages: Sequence[Mapping[str, Any]]) -> str:
         """Return a chat as the text that the model continues with its answer, thinking off.
@@ -319,6 +329,10 @@ def _optimize(model: Any, device: Device) -> None:
     prepack_weights(model, device)  # what reads images has many rows
     if uses_fbgemm(device):
         apply_layerwise_casting(text)
+        of_text = {*text.parameters(), *text.buffers()}
+        for tensor in {*model.parameters(), *model.buffers()} - of_text:
+            if tensor.is_floating_point():
+                tensor.data = tensor.data.float()
 
 
 def _pad_token(given: Any, tokenizer: Any) -> Any:

@@ -20,7 +20,7 @@ from marsam.cpu.threads import intra_op_threads
 from marsam.device import Device
 from marsam.errors import map_model_errors
 from marsam.hub.lora import Lora
-from marsam.hub.model_files import is_weights
+from marsam.hub.model_files import dtype_of_weights, is_weights
 from marsam.imaging.start_picture import pixels_sha256
 from marsam.messages import Message
 from marsam.options import PaintOptions, checked_text, new_seed, resolve_options
@@ -105,10 +105,7 @@ class DiffusionPainter:
         ):
             warnings.simplefilter("ignore", FutureWarning)  # of diffusers about itself
             pipe = pipeline_class(self._pipeline, self.name).from_pretrained(
-                self.folder,
-                dtype=torch.float16 if self._fp16_storage else self.device.torch_dtype,
-                variant=self._variant,
-                local_files_only=True,
+                self.folder, dtype=self._dtypes, variant=self._variant, local_files_only=True
             )
             pipe.set_progress_bar_config(disable=True)
             vae: Any = getattr(pipe, "vae", None)
@@ -124,16 +121,28 @@ class DiffusionPainter:
             if self.adapters:
                 files = {one.name: one.file for one in self.adapters.values()}
                 lora = LoraFusion(pipe, files, self._unet_files)
-            if self._fp16_storage:
-                optimize.store_pipeline_in_fp16(pipe)
+            if self._half_storage:
+                optimize.store_pipeline_in_half(pipe)
             if self.device.is_cpu:
                 optimize.optimize_pipeline(pipe, self.device)
             return pipe, pipe.scheduler.config, lora
 
     @property
-    def _fp16_storage(self) -> bool:
-        """Whether the weights are stored in fp16: of the families that are tested with it."""
-        return self.device.stores_fp16 and self._listed is not None
+    def _half_storage(self) -> bool:
+        """Whether the weights are stored in 16 bits: of the families that are tested with it."""
+        return self.device.stores_half and self._listed is not None
+
+    @cached_property
+    def _dtypes(self) -> dict[str, torch.dtype]:
+        """The dtype that each network is loaded in, and that of the others as ``default``.
+
+        With half storage that is bfloat16 where it was published so: float16 would round it.
+        """
+        if not self._half_storage:
+            return {"default": self.device.torch_dtype}
+        networks = (folder.name for folder in self.folder.iterdir() if folder.is_dir())
+        in_bf16 = [name for name in networks if dtype_of_weights(self.folder / name) == "BF16"]
+        return dict.fromkeys(in_bf16, torch.bfloat16) | {"default": torch.float16}
 
     @property
     def _variant(self) -> str | None:
@@ -329,7 +338,8 @@ class DiffusionPainter:
                     self.folder / "vae",
                     self.device,
                     variant=self._variant,
-                    fp16_storage=self._fp16_storage,
+                    dtype=self._dtypes.get("vae", self._dtypes["default"]),
+                    half_storage=self._half_storage,
                 )
         image = image_to_image.fit_to_pipeline(pipe, start, width, height)
         variation = image_to_image.image_to_image_pipeline(pipe, self._family.image_to_image)
