@@ -87,6 +87,37 @@ def answered(
     return one.caption(PICTURE, CaptionOptions(**options))[0]
 
 
+@pytest.mark.parametrize("family", CHATS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        CaptionOptions(beams=3, max_tokens=8),
+        CaptionOptions(candidates=3, sampling=True, max_tokens=8),
+    ],
+)
+def test_the_prompt_is_read_once_for_all_beams(
+    folders: Mapping[str, Path], family: str, options: CaptionOptions
+) -> None:
+    one = captioner(folders[family])
+    read: list[torch.Size] = []
+
+    def record(_layer: Any, arguments: tuple[torch.Tensor, ...], _output: Any) -> None:
+        read.append(arguments[0].shape[:2])
+
+    layer = one.model._model.get_decoder().layers[0]
+    with layer.register_forward_hook(record):
+        captions = one.caption(PICTURE, options)
+    (first, *others) = read
+    assert first[0] == 1
+    assert all(shape == (3, 1) for shape in others)
+    # The plain way of transformers, with the same weights.
+    plain = captioner(folders[family])
+    plain.model._prefilled = lambda ids, copies, given: dict(given)  # type: ignore[method-assign]
+    assert [found.text for found in plain.caption(PICTURE, options)] == [
+        found.text for found in captions
+    ]
+
+
 @pytest.mark.parametrize("published", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("family", sorted(BUILDERS))
 def test_models_published_in_16_bits_compute_in_float32(

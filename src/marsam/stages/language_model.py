@@ -45,6 +45,8 @@ class ChatFamily:
     multilingual: bool = True
 
 
+IMAGE_FEATURES = "mm_encoder_outputs"
+"""The argument of ``generate`` for images that were encoded before."""
 FAMILIES: Mapping[str, ChatFamily] = {
     "cohere": ChatFamily(model_class="CohereForCausalLM", float16=True),
     "cohere2": ChatFamily(model_class="Cohere2ForCausalLM"),
@@ -260,7 +262,7 @@ class LanguageModel:
         if image_features is not None:
             # transformers repeats them in place, for each beam.
             copied = type(image_features)(**image_features)
-            options["mm_encoder_outputs"] = {"image": copied}
+            options[IMAGE_FEATURES] = {"image": copied}
         scores = _TokenScores()
         options |= {"return_dict_in_generate": True, "output_scores": True}
         output, start = self._generated(input_ids, options | {"stopping_criteria": [scores]})
@@ -279,9 +281,36 @@ class LanguageModel:
         with self._lock, intra_op_threads(self.folder), torch.inference_mode():
             model = self._model
             input_ids = input_ids.to(self.device.kind)
+            copies = max(options.get("num_beams", 1), options.get("num_return_sequences", 1))
+            if copies > 1 and input_ids.shape[1] > 1 and not model.config.is_encoder_decoder:
+                options = self._prefilled(input_ids, copies, options)
             arguments = {"attention_mask": torch.ones_like(input_ids), **options}
             output = model.generate(input_ids=input_ids, **arguments)
         return output, 1 if model.config.is_encoder_decoder else input_ids.shape[1]
+
+    def _prefilled(
+        self, input_ids: Tensor, copies: int, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the options with the cache of all but the prompts' last token, for each beam.
+
+        transformers would read a prompt, with its image, once for each beam.
+        """
+        inputs = {
+            name: value[:, :-1] if getattr(value, "shape", None) == input_ids.shape else value
+            for name, value in options.items()
+            if isinstance(value, Tensor) or name == IMAGE_FEATURES
+        }
+        begun = input_ids[:, :-1]
+        cache = self._model.generate(
+            input_ids=begun,
+            attention_mask=torch.ones_like(begun),
+            **inputs,
+            max_new_tokens=1,
+            return_dict_in_generate=True,
+        ).cache
+        cache.reorder_cache(torch.arange(len(input_ids)).repeat_interleave(copies))
+        decoding = {name: value for name, value in options.items() if name not in inputs}
+        return decoding | {"cache": cache}
 
     def _decoded(self, sequences: Tensor, start: int) -> list[str]:
         texts: list[str] = self.tokenizer.batch_decode(
