@@ -20,7 +20,7 @@ from marsam.batch.tables import (
 )
 from marsam.errors import LettersLost, OptionError
 
-TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str], bool], Writer]] = {
+TABLE_WRITERS: dict[str, Callable[[Path, Sequence[str], Sequence[str]], Writer]] = {
     ".csv": CsvWriter,
     ".xlsx": XlsxWriter,
     ".jsonl": JsonLinesWriter,
@@ -77,12 +77,12 @@ def open_outputs(
     folder: Path,
     pictures_folder: Path,
     *,
-    native: bool = False,
+    optional: Sequence[str] = (),
 ) -> Iterator[list[AtomicOutput]]:
     """Open the files to write; all get their final names at the end, none of them after an error.
 
-    The columns of the languages have the order of ``codes`` (NLLB codes); with ``native`` there are
-    ``NATIVE_COLUMNS``, too. The folders are those of :class:`ContactSheetWriter`.
+    The columns of the languages have the order of ``codes`` (NLLB codes); after them come the
+    ``optional`` ones. The folders are those of :class:`ContactSheetWriter`.
 
     Raises:
         OptionError: when a file cannot be written, or another process is writing it.
@@ -96,7 +96,7 @@ def open_outputs(
         def make(suffix: str, file: Path) -> Writer:
             if suffix == CONTACT_SHEET:
                 return ContactSheetWriter(file, folder=folder, pictures_folder=pictures_folder)
-            return TABLE_WRITERS[suffix](file, codes, native)
+            return TABLE_WRITERS[suffix](file, codes, optional)
 
         outputs: list[AtomicOutput] = []
         for path in paths:

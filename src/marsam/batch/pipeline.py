@@ -137,7 +137,7 @@ class BatchPipeline:
         row = replace(row, sha256=sha256, width=width, height=height)
         if kept := self.context.kept.get(sha256):
             row = replace(row.in_state(kept.state), texts=kept.texts, models=kept.models)
-            row = replace(row, native=kept.native, agreement=kept.agreement)
+            row = replace(row, native=kept.native, agreement=kept.agreement, context=kept.context)
             return replace(row, warnings=() if kept.reviewed else kept.warnings)
         wanted = (ENGLISH.code, *self.context.options.languages)
         own = {code: alt_texts[sha256][code] for code in wanted if code in alt_texts[sha256]}

@@ -12,7 +12,7 @@ from pathlib import Path
 from marsam.batch.corrections import Correction, Corrections
 from marsam.batch.lock import lock_table, unlock
 from marsam.batch.outputs import TABLE_WRITERS
-from marsam.batch.rows import DECORATIVE, DRAFT, EDITED, REVIEWED, Row
+from marsam.batch.rows import DECORATIVE, DRAFT, EDITED, REVIEWED, Row, optional_columns
 from marsam.batch.tables import AtomicOutput, language_tags, read_rows
 from marsam.errors import LanguageError, MarsamError, OptionError
 from marsam.messages import Message
@@ -242,8 +242,8 @@ class Review:
             started, version, output = time.monotonic(), _file_version(self.table), None
             try:
                 writer = TABLE_WRITERS[self.table.suffix.lower()]
-                native = any(row.native is not None for row in self.rows)
-                output = AtomicOutput(self.table, lambda file: writer(file, self.codes, native))
+                optional = optional_columns(self.rows)
+                output = AtomicOutput(self.table, lambda file: writer(file, self.codes, optional))
                 for row in chain(() if version is None else read_rows(self.table), added):
                     if row.path != removed:
                         output.write(self.corrections.apply(row))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,9 @@ FAILED = "error"
 FIRST_COLUMNS = ("path", "sha256", "width", "height")
 NATIVE_COLUMNS = ("native", "agreement")
 """Columns of tables whose Arabic captions were also asked of the captioner."""
+CONTEXT_COLUMN = "context"
+"""Column of tables whose images are in documents."""
+OPTIONAL_COLUMNS = (*NATIVE_COLUMNS, CONTEXT_COLUMN)
 LAST_COLUMNS = ("warnings", "error", "captioner", "translator", "pictures", "state", "checksum")
 """The columns before and after those of the languages, which are named by language tags."""
 _DRAFTS = {DRAFT, "", "مسودة"}
@@ -35,6 +38,7 @@ class Row:
             by a reviewer.
         native: the Arabic caption of the captioner itself; None where it was not asked for.
         agreement: how far it names what the English text names, 0 to 1; None if not compared.
+        context: where the image is in documents, and what is around it there.
         warnings: names of :class:`marsam.notices.Notice`.
         error: one sentence; empty when there is no error.
         models: ``{"captioner": "name@revision", "translator": …}``.
@@ -53,6 +57,7 @@ class Row:
     texts: Mapping[str, str] = field(default_factory=dict)
     native: str | None = None
     agreement: float | None = None
+    context: str = ""
     warnings: tuple[str, ...] = ()
     error: str = ""
     models: Mapping[str, str] = field(default_factory=dict)
@@ -108,6 +113,7 @@ class Row:
             **{name: getattr(self, name) for name in FIRST_COLUMNS},
             **texts,
             **({} if self.native is None else self._native_columns()),
+            **({CONTEXT_COLUMN: self.context} if self.context else {}),
             "warnings": " ".join(self.warnings),
             "error": self.error,
             "captioner": self.models.get("captioner", ""),
@@ -137,7 +143,7 @@ class Row:
             cells = {
                 tag: str(text or "")
                 for tag, text in data.items()
-                if tag not in (*FIRST_COLUMNS, *NATIVE_COLUMNS, *LAST_COLUMNS)
+                if tag not in (*FIRST_COLUMNS, *OPTIONAL_COLUMNS, *LAST_COLUMNS)
             }
             state = str(data["state"] or "").strip().casefold()
             # Older tables have no checksums.
@@ -162,6 +168,7 @@ class Row:
                 texts=texts,
                 native=str(data["native"]) if data.get("native") else None,
                 agreement=float(data["agreement"]) if data.get("agreement") else None,
+                context=str(data.get(CONTEXT_COLUMN) or ""),
                 warnings=tuple(str(data["warnings"] or "").split()),
                 error=str(data["error"] or ""),
                 models={k: str(data[k] or "") for k in ("captioner", "translator")},
@@ -198,7 +205,13 @@ def printable_name(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def column_names(codes: Sequence[str], *, native: bool = False) -> list[str]:
+def optional_columns(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return those of ``OPTIONAL_COLUMNS`` that the rows have values for."""
+    rows = list(rows)
+    native = NATIVE_COLUMNS if any(row.native is not None for row in rows) else ()
+    return (*native, CONTEXT_COLUMN) if any(row.context for row in rows) else native
+
+
+def column_names(codes: Sequence[str], optional: Sequence[str] = ()) -> list[str]:
     """Return the names of all columns, for languages by their NLLB codes."""
-    tags = [language(code).tag for code in codes]
-    return [*FIRST_COLUMNS, *tags, *(NATIVE_COLUMNS if native else ()), *LAST_COLUMNS]
+    return [*FIRST_COLUMNS, *(language(code).tag for code in codes), *optional, *LAST_COLUMNS]

@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 from marsam.atomic import commit, partial_path
 from marsam.batch.discovery import require_folder
-from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, NATIVE_COLUMNS, Row, column_names
+from marsam.batch.rows import FIRST_COLUMNS, LAST_COLUMNS, OPTIONAL_COLUMNS, Row, column_names
 from marsam.errors import DiskFull, LettersLost, OptionError, is_disk_full, reason_of
 from marsam.text.languages import language
 
@@ -88,9 +88,9 @@ def map_write_errors(name: str) -> Iterator[None]:
 class CsvWriter(Writer):
     """CSV as Excel opens it: UTF-8 with a byte order mark, and formulas escaped."""
 
-    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], optional: Sequence[str] = ()) -> None:
         self._file = path.open("w", encoding="utf-8-sig", newline="")
-        self._rows = csv.DictWriter(self._file, column_names(codes, native=native), restval="")
+        self._rows = csv.DictWriter(self._file, column_names(codes, optional), restval="")
         self._rows.writeheader()
 
     def write(self, row: Row) -> None:
@@ -103,12 +103,12 @@ class CsvWriter(Writer):
 class XlsxWriter(Writer):
     """A workbook: the header stays in sight, and texts are texts, from right to left where due."""
 
-    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], optional: Sequence[str] = ()) -> None:
         from openpyxl import Workbook
         from openpyxl.styles import Alignment
         from openpyxl.utils import get_column_letter
 
-        self._path, self._names = path, column_names(codes, native=native)
+        self._path, self._names = path, column_names(codes, optional)
         self._file = Workbook(write_only=True)
         self._sheet = self._file.create_sheet("Marsam")
         self._sheet.freeze_panes = "A2"
@@ -151,9 +151,9 @@ class XlsxWriter(Writer):
 class JsonLinesWriter(Writer):
     """JSON Lines: one object for each row."""
 
-    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], optional: Sequence[str] = ()) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._names = column_names(codes, native=native)
+        self._names = column_names(codes, optional)
 
     def write(self, row: Row) -> None:
         """Add a row."""
@@ -164,9 +164,9 @@ class JsonLinesWriter(Writer):
 class ParquetWriter(Writer):
     """Parquet: text columns, and 32-bit integers for the width and height."""
 
-    def __init__(self, path: Path, codes: Sequence[str], native: bool = False) -> None:
+    def __init__(self, path: Path, codes: Sequence[str], optional: Sequence[str] = ()) -> None:
         pyarrow, parquet = _parquet()
-        self._names = column_names(codes, native=native)
+        self._names = column_names(codes, optional)
         types = {"width": pyarrow.int32(), "height": pyarrow.int32()}
         schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._names])
         self._table = partial(pyarrow.Table.from_pylist, schema=schema)
@@ -211,7 +211,7 @@ def language_tags(path: Path) -> list[str]:
     """Return the tags of the languages that a table has columns for; none if it has no rows."""
     with closing(_read_columns(path)) as rows:
         names = next(rows, {})
-    others = (*FIRST_COLUMNS, *NATIVE_COLUMNS, *LAST_COLUMNS)
+    others = (*FIRST_COLUMNS, *OPTIONAL_COLUMNS, *LAST_COLUMNS)
     return [name for name in names if name not in others]
 
 

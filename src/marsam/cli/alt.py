@@ -28,6 +28,7 @@ from marsam.documents.fill import (
 from marsam.documents.formats import READABLE, find_documents
 from marsam.documents.output import outputs_for
 from marsam.documents.report import DocumentCheck, check_document, filled_to_dict, sarif, summary
+from marsam.documents.table import ImageTable
 from marsam.errors import DocumentError, OptionError
 from marsam.hub.selection import join_sources
 from marsam.imaging.image_io import map_save_errors
@@ -105,6 +106,17 @@ def fill(
         bool,
         typer.Option("--mark", help='Begin each draft with "Described by a model:" / «وصف آلي:».'),
     ] = FillOptions.mark,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table of the images for marsam review (.csv, .xlsx, .jsonl, .parquet): it is "
+            "written, and what people wrote in it is used.",
+        ),
+    ] = None,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="Write only texts approved in the table.")
+    ] = FillOptions.reviewed,
     root: Root = None,
     length: shared.Length = CaptionOptions.length,
     ask: shared.Ask = CaptionOptions.ask,
@@ -119,14 +131,22 @@ def fill(
     """Write drafts where alt text is missing. A person's words stay. Safe to interrupt."""
     from marsam.journal.journal import data_folder
 
-    if (out is None) != in_place:
+    if out is not None and in_place:
         raise OptionError("Choose one: --out FOLDER for copies, or --in-place.")
+    if out is None and not in_place and table is None:
+        raise OptionError(
+            "Choose what to write: --out FOLDER for copies, --in-place for the documents "
+            "themselves, or --table FILE for a table to review."
+        )
+    if reviewed and table is None:
+        raise OptionError("--reviewed needs --table.")
     started = time.monotonic()
     outputs = outputs_for(paths, out)
     caption = CaptionOptions(length=length, ask=ask, arabic=arabic)
     terms = load_glossary(glossary) if glossary else Glossary()
     options = BatchOptions(caption=caption, translate=TranslateOptions(glossary=terms))
-    if language == DocumentLanguage.ENGLISH:
+    images = ImageTable(table) if table is not None else None
+    if language == DocumentLanguage.ENGLISH and images is None:
         options = replace(options, languages=())
     documents: list[dict[str, Any]] = []
     failed = False
@@ -137,33 +157,49 @@ def fill(
         )
         studio.captioner.abilities.check(caption, studio.captioner.name)
         console.warn_mini_models(studio, quiet=as_json)
-        context = BatchContext(cache=cache, options=options, models=models_of(studio))
+        context = BatchContext(
+            cache=cache,
+            options=options,
+            models=models_of(studio),
+            kept=images.kept if images else {},
+        )
         pipeline = BatchPipeline(
             engine=LocalEngine(studio=studio, context=context),
             context=context,
             painter=studio.painter,
-            folder=Path(),
+            folder=images.folder if images else Path(),
             pictures_folder=Path(),
         )
         filler = DocumentFiller(
             pipeline=pipeline,
-            options=FillOptions(language=language, overwrite=overwrite, mark=mark),
+            options=FillOptions(
+                language=language, overwrite=overwrite, mark=mark, reviewed=reviewed
+            ),
             root=root,
+            drafts=images.drafts if images else (),
+            images_folder=images.images_folder if images else None,
         )
+        if images is not None:
+            stack.enter_context(images.writing())
         for document in stack.enter_context(closing(filler.fill(outputs.targets))):
             written = None
             try:
-                if document.error is None:
+                if document.error is None and (out is not None or in_place):
                     written = outputs.write(document.path, document.data)
             except DocumentError as error:
                 document = replace(document, error=error)
             failed |= document.fails
+            if images is not None:
+                images.add(document)
             documents.append(filled_to_dict(document, written))
             if not as_json:
                 _print_filled(document, written)
     if as_json:
         seconds = round(time.monotonic() - started, 3)
-        console.print_json({"documents": documents, "seconds": seconds})
+        found = {"documents": documents, "table": str(table) if table else None}
+        console.print_json(found | {"seconds": seconds})
+    elif table is not None:
+        typer.echo(str(table))
     if failed:
         raise typer.Exit(1)
 

@@ -16,7 +16,7 @@ from marsam.batch.discovery import find_images
 from marsam.batch.embedding import EmbeddedCopies
 from marsam.batch.engine import Engine, LocalEngine
 from marsam.batch.pipeline import BatchPipeline
-from marsam.batch.rows import Row
+from marsam.batch.rows import NATIVE_COLUMNS, Row, optional_columns
 from marsam.batch.sidecars import Sidecars
 from marsam.batch.tables import AtomicOutput
 from marsam.cli import console
@@ -150,8 +150,8 @@ def batch(
     started = time.monotonic()
     kept_codes = (code for row in kept.values() for code in row.texts)
     columns = list(dict.fromkeys((ENGLISH.code, *options.languages, *kept_codes)))
-    native = arabic != ArabicCaption.TRANSLATED
-    native |= any(row.native is not None for row in kept.values())
+    asked = NATIVE_COLUMNS if arabic != ArabicCaption.TRANSLATED else ()
+    optional = dict.fromkeys((*asked, *optional_columns(kept.values())))
     pictures_folder = out[0].with_name(f"{out[0].stem}-pictures")
     beside: list[Sidecars | EmbeddedCopies] = []
     if sidecar is not None:
@@ -170,7 +170,7 @@ def batch(
     with ExitStack() as stack:
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
         outputs = stack.enter_context(
-            open_outputs(out, columns, folder, pictures_folder, native=native)
+            open_outputs(out, columns, folder, pictures_folder, optional=tuple(optional))
         )
         machines = None
         if cluster is not None:

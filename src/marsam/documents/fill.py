@@ -1,21 +1,23 @@
 """Drafts of the alt texts that documents lack."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+from marsam.atomic import atomic_path
 from marsam.batch.cache import FileInfo, ScannedFile
+from marsam.batch.discovery import IMAGE_SUFFIXES
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
-from marsam.documents.check import DRAFT_MARKS, has_bad_text, language_of
+from marsam.documents.check import DRAFT_MARKS, draft_mark, has_bad_text, language_of
 from marsam.documents.document import AltText, Document, DocumentImage, Kind
 from marsam.documents.formats import open_document
 from marsam.errors import DocumentError, MarsamError, PictureError
-from marsam.imaging.image_io import CAPTION_SIDE, open_picture, upright_size
+from marsam.imaging.image_io import CAPTION_SIDE, map_save_errors, open_picture, upright_size
 from marsam.messages import InBothLanguages, Message
 from marsam.notices import Notice
 from marsam.options import MAX_TEXT_CHARACTERS
@@ -23,6 +25,10 @@ from marsam.text.languages import ARABIC, ENGLISH, detect_language, script_of
 
 DECORATION_SIDE_PX = 16
 """An image with a shorter side is probably a line, a bullet or a spacer."""
+SEPARATOR = " · "
+"""Between the texts in both languages."""
+UNNAMED = "image"
+"""The path of rows whose image was not copied."""
 NO_DRAFT = (Notice.CAPTION_EMPTY, Notice.OUT_OF_WORLD)
 """The captioner says that it does not know what the image shows."""
 
@@ -56,11 +62,13 @@ class FillOptions:
         language: of the alt texts.
         overwrite: which ones a draft may replace.
         mark: begin each draft with words that say that a model wrote it.
+        reviewed: write only what a person has approved in the table.
     """
 
     language: DocumentLanguage = DocumentLanguage.SAME
     overwrite: Overwrite = Overwrite.NOTHING
     mark: bool = False
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +77,13 @@ class FilledImage:
 
     Attributes:
         image: as it was before.
-        text: the draft; empty when there is none.
-        reason: why there is none; None when there is one.
+        row: what is known of the image: its texts, who wrote them, where it is.
+        text: the alt text; empty when there is none.
+        reason: why there is none; None when there is one, or the image is decorative.
     """
 
     image: DocumentImage
+    row: Row
     text: str = ""
     reason: InBothLanguages | None = None
 
@@ -120,12 +130,17 @@ class DocumentFiller:
         pipeline: describes the images. Its cache describes equal images once, and resumes.
         options: how they are filled.
         root: see :class:`marsam.documents.document.DocumentFormat`.
+        drafts: texts that a model wrote and a person corrected, which the corrections replace.
+        images_folder: where the images are copied to, so that a review page can show them; it is
+            below the pipeline's folder. None copies none.
         open_document: reads a document.
     """
 
     pipeline: BatchPipeline
     options: FillOptions
     root: Path | None = None
+    drafts: Collection[str] = ()
+    images_folder: Path | None = None
     open_document: Callable[..., Document] = open_document
 
     def fill(self, paths: Iterable[Path]) -> Generator[FilledDocument]:
@@ -162,16 +177,28 @@ class DocumentFiller:
     def _wants_draft(self, image: DocumentImage) -> bool:
         if image.kind != Kind.IMAGE or image.decorative:
             return False
-        if not (image.alt or "").strip() or self.options.overwrite == Overwrite.ALL:
+        text = (image.alt or "").strip()
+        if not text or self.options.overwrite == Overwrite.ALL or self._is_draft(text):
             return True
         return self.options.overwrite == Overwrite.BAD and has_bad_text(image)
 
+    def _is_draft(self, text: str) -> bool:
+        parts = text.removeprefix(draft_mark(text)).split(SEPARATOR)
+        return all(part.removeprefix(draft_mark(part)) in self.drafts for part in parts)
+
     def _scan_image(self, document: Document, image: DocumentImage) -> ScannedFile:
-        path = self.pipeline.folder / "image"  # rows have a name; that of this one is not used
         context = self.pipeline.context
+        path = self.pipeline.folder / UNNAMED
         try:
             data = document.read(image)
             info = FileInfo(sha256(data).hexdigest(), *upright_size(data))
+            if self.images_folder is not None:
+                suffix = Path(image.source).suffix.lower()
+                known = suffix if suffix in IMAGE_SUFFIXES else ""
+                path = self.images_folder / f"{info.sha256[:16]}{known}"
+                if not path.exists():
+                    with map_save_errors(path.parent), atomic_path(path) as partial:
+                        partial.write_bytes(data)
             if context.english(info.sha256) is not None and not context.needs_native(info.sha256):
                 return ScannedFile(path=path, info=info)
             picture = open_picture(data, side=CAPTION_SIDE)
@@ -185,9 +212,9 @@ class DocumentFiller:
             self._filled_image(image, row) for image, row in zip(one.wanted, one.rows, strict=True)
         ]
         texts = {
-            filled.image.key: AltText(text=filled.text)
+            filled.image.key: AltText(text=filled.text, decorative=not filled.text)
             for filled in images
-            if filled.text and filled.text != filled.image.alt
+            if filled.reason is None and filled.text != filled.image.alt
         }
         if one.document is None or not texts:
             return FilledDocument(path=one.path, images=images, error=one.error)
@@ -199,23 +226,31 @@ class DocumentFiller:
 
     def _filled_image(self, image: DocumentImage, row: Row) -> FilledImage:
         reason = self._reason_for_none(image, row)
-        if reason is not None:
-            return FilledImage(image=image, reason=reason)
-        wanted = self._languages(image)
-        texts = [_draft(row, language, mark=self.options.mark) for language in wanted]
-        text = " · ".join(filter(None, texts))[:MAX_TEXT_CHARACTERS]
-        if not text:
-            return FilledImage(image=image, reason=Notice.CAPTION_EMPTY)
-        return FilledImage(image=image, text=text)
+        if reason is not None or row.decorative:
+            return FilledImage(image=image, row=row, reason=reason)
+        mark = self.options.mark and not row.is_kept
+        texts = [_text(row, language, mark=mark) for language in self._languages(image)]
+        text = SEPARATOR.join(filter(None, texts))[:MAX_TEXT_CHARACTERS]
+        reason = None if text else Notice.CAPTION_EMPTY
+        return FilledImage(image=image, row=row, text=text, reason=reason)
 
     def _reason_for_none(self, image: DocumentImage, row: Row) -> InBothLanguages | None:
         if row.failure is not None:
             return row.failure
+        if self.options.reviewed and not row.reviewed:
+            return Message("not reviewed yet")
+        if row.decorative:
+            return None
+        if row.is_kept:
+            return self._reason_of_language(image)
         if min(row.width, row.height) < DECORATION_SIDE_PX or _has(row, Notice.NOTHING_TO_SEE):
             return Message("perhaps decorative: a person decides")
         for notice in NO_DRAFT:
             if _has(row, notice):
                 return notice
+        return self._reason_of_language(image)
+
+    def _reason_of_language(self, image: DocumentImage) -> InBothLanguages | None:
         if not self._languages(image):
             language = language_of(image.language)
             return Message(
@@ -248,7 +283,7 @@ def _own_language(image: DocumentImage) -> str:
     return detect_language(around).code if script_of(around) else ENGLISH.code
 
 
-def _draft(row: Row, code: str, *, mark: bool) -> str:
+def _text(row: Row, code: str, *, mark: bool) -> str:
     text = row.texts.get(code, "")
     prefix = DRAFT_MARKS["ar" if code == ARABIC.code else "en"] if mark else ""
     is_own = _has(row, Notice.ALT_TEXT_KEPT)  # a person wrote it into the image's metadata

@@ -107,6 +107,7 @@ def filled_to_dict(document: FilledDocument, written: Path | None) -> dict[str, 
     images = [
         image_to_dict(one.image)
         | ({"text": one.text} if one.reason is None else {"reason": one.reason.en})
+        | ({"decorative": True} if one.row.decorative else {})
         for one in document.images
     ]
     return found | {"filled": sum("text" in one for one in images), "images": images}
