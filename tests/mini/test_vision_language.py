@@ -234,8 +234,8 @@ def test_the_scores_of_a_large_vocabulary_are_not_kept(
 
     monkeypatch.setattr(one.model._model, "generate", recorded)
     assert one.caption(PICTURE, CaptionOptions(max_tokens=6, **options))[0].score < 0
-    assert len(given[0].scores) > 1
-    assert sum(score.numel() for score in given[0].scores) == 0
+    assert len(given[-1].scores) > 1
+    assert sum(score.numel() for score in given[-1].scores) == 0
 
 
 @pytest.mark.parametrize("family", BUILDERS)
