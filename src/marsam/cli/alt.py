@@ -2,8 +2,9 @@
 
 import json
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ from marsam.hub.selection import join_sources
 from marsam.imaging.image_io import map_save_errors
 from marsam.messages import InBothLanguages, Sentence
 from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
+from marsam.server.options import ServerOptions
 from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
 
@@ -202,6 +204,60 @@ def fill(
         typer.echo(str(table))
     if failed:
         raise typer.Exit(1)
+
+
+@alt_app.command()
+def review(
+    paths: Documents,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for copies with the approved texts.")
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Write the approved texts into the documents.")
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Table that keeps the work.", show_default="NAME-alt.csv"
+        ),
+    ] = None,
+    language: Annotated[
+        DocumentLanguage,
+        typer.Option(help="Language of the alt texts: that of the document, en, ar, or both."),
+    ] = FillOptions.language,
+    root: Root = None,
+    models: shared.Models = None,
+    captioner: shared.Captioner = None,
+    translator: shared.Translator = None,
+    device: shared.DeviceOption = None,
+    host: shared.Host = ServerOptions.host,
+    port: shared.Port = ServerOptions.port,
+    key_file: shared.KeyFile = None,
+    insecure: shared.Insecure = False,
+) -> None:
+    """Review the images of documents in the browser; Ctrl-C writes what was approved."""
+    from marsam.cli.review import review as review_table
+
+    if (out is None) != in_place:
+        raise OptionError("Choose one: --out FOLDER for copies, or --in-place.")
+    first = paths[0].resolve()
+    table = table or Path(f"{first.stem if first.is_file() else first.name}-alt.csv")
+    write = partial(
+        fill,
+        paths,
+        table=table,
+        language=language,
+        root=root,
+        models=models,
+        captioner=captioner,
+        translator=translator,
+        device=device,
+    )
+    with suppress(typer.Exit):  # of images that cannot be described: their rows say so
+        write()
+    with suppress(KeyboardInterrupt):
+        review_table(table, host=host, port=port, key_file=key_file, insecure=insecure)
+    write(out=out, in_place=in_place, reviewed=True)
 
 
 def _print_check(check: DocumentCheck) -> None:
