@@ -1,0 +1,53 @@
+"""Code in a page that a server runs before a browser sees the page: PHP, ASP, templates."""
+
+import re
+
+FILLER = "\ufdd0"
+"""Stands for each character of code; no text has this one."""
+_FILLERS = re.compile(f"{FILLER}+")
+_EXPRESSION = re.compile(r"\{\{[^\r\n]{0,500}?\}\}|\{%[^\r\n]{0,500}?%\}")
+_BLOCKS = (("<?", "?>"), ("<%", "%>"))
+
+
+def without_code(text: str) -> str:
+    """Replace code, so that what looks like HTML in it is not read as HTML.
+
+    The text keeps its length. Between elements there are spaces in place of the code.
+    """
+    text = text.replace(FILLER, "\ufffd")
+    for start_mark, end_mark in _BLOCKS:
+        text = _without_blocks(text, start_mark, end_mark)
+    return without_expressions(text)
+
+
+def without_expressions(text: str) -> str:
+    """Replace expressions of templates, ``{{ … }}`` and ``{% … %}``, each on one line."""
+    parts, position = [], 0
+    for code in _EXPRESSION.finditer(text):
+        parts += [text[position : code.start()], _filler(text, *code.span())]
+        position = code.end()
+    return "".join([*parts, text[position:]]) if parts else text
+
+
+def without_filler(text: str) -> str:
+    """A text for people, without the code in it."""
+    return _FILLERS.sub(" ", text)
+
+
+def _without_blocks(text: str, start_mark: str, end_mark: str) -> str:
+    parts, position = [], 0
+    while (start := text.find(start_mark, position)) >= 0:
+        end = text.find(end_mark, start)
+        if end < 0:
+            break
+        end += len(end_mark)
+        is_xml = start_mark == "<?" and text[start + 2 : start + 5].lower() == "xml"
+        code = text[start:end] if is_xml else _filler(text, start, end)
+        parts += [text[position:start], code]
+        position = end
+    return "".join([*parts, text[position:]]) if parts else text
+
+
+def _filler(text: str, start: int, end: int) -> str:
+    before = text[max(0, start - 100) : start].rstrip()
+    return (" " if not before or before.endswith(">") else FILLER) * (end - start)
