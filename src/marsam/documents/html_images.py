@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from marsam.documents.document import Kind
@@ -18,6 +19,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)[wx]")
 _BOUND = re.compile(r"[^\w-]alt\]?\Z")
 """An alt text that a program fills in: ``:alt``, ``v-bind:alt``, ``[alt]``."""
 _ALT = re.compile(r"\balt\b")
+_MAX_SOURCES = 50
+"""Of a picture: more than any page offers."""
 _HIDING_ROLES = ("presentation", "none")
 
 
@@ -153,8 +156,8 @@ def _source(image: "Element", attributes: Attributes) -> str:
         return attributes["src"]
     sets = [attributes["srcset"], attributes["data-srcset"]]
     if image.parent and image.parent.name == "picture":
-        sources = (one for one in image.parent.children or () if one.name == "source")
-        sets += [one.attrs.get("srcset") or "" for one in sources]
+        sources = islice(image.parent.children or (), _MAX_SOURCES)
+        sets += [one.attrs.get("srcset") or "" for one in sources if one.name == "source"]
     lazy = attributes["data-src"].strip()
     return lazy or next(filter(None, map(_largest, sets)), "") or attributes["src"]
 
@@ -164,9 +167,11 @@ def _largest(srcset: str) -> str:
 
 
 def _candidates(srcset: str) -> Iterator[tuple[float, str]]:
-    for candidate in _CANDIDATE.finditer(srcset):
+    position = 0
+    while candidate := _CANDIDATE.match(srcset, position):
         size = _SIZE.fullmatch((candidate[2] or "").strip())
         yield float(size[1]) if size else 1.0, candidate[1]
+        position = candidate.end()
 
 
 def _title(svg: "Element") -> str:

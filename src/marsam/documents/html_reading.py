@@ -10,14 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from marsam.documents.document import AltText, DocumentImage, Kind
-from marsam.documents.html_context import (
-    Collected,
-    ContextReader,
-    Link,
-    Mark,
-    Surroundings,
-    beginning,
-)
+from marsam.documents.html_context import Collected, ContextReader, Link, Mark, Surroundings
 from marsam.documents.html_images import (
     Attributes,
     Found,
@@ -48,6 +41,8 @@ _WITHOUT_TEXT = frozenset(
         *("select", "style", "svg", "template", "textarea", "title", "video"),
     )
 )
+_MAX_NODES = 1000
+"""Of an element that names another, so that nested ones take no long time."""
 _STYLE_END = re.compile("</style", re.IGNORECASE)
 
 
@@ -314,6 +309,19 @@ class _Reader:
         for one in ids:
             if one in self.ids:
                 if one not in self.labels:
-                    self.labels[one] = beginning(self.ids[one].to_text())
+                    self.labels[one] = _text_of(self.ids[one])
                 label.add(f"{self.labels[one]} ")
         return label.text()
+
+
+def _text_of(element: "Element") -> str:
+    """The text of an element, or its beginning if there is much in it."""
+    text, stack = Collected(), [element]
+    for _ in range(_MAX_NODES):
+        if not stack:
+            break
+        node: Any = stack.pop()
+        if node.name == "#text":
+            text.add(without_filler(node.data or ""))
+        stack.extend(reversed(node.children or ()))
+    return text.text()

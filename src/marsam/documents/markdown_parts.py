@@ -21,6 +21,8 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from marsam.documents.html_tags import Edit
 
+MAX_NESTING = 50
+"""Of quotations, lists and links: each list is two levels."""
 _SENTINEL = "\ufdd1"
 """Stands around the number of a part in the rendered page; no text has it."""
 _PART = re.compile(f"{_SENTINEL}([0-9]+){_SENTINEL}")
@@ -223,7 +225,7 @@ class _Markdown(MarkdownIt):
     renderer: "_Renderer"
 
     def __init__(self) -> None:
-        super().__init__("commonmark", renderer_cls=_Renderer)
+        super().__init__("commonmark", {"maxNesting": MAX_NESTING}, renderer_cls=_Renderer)
         self.inline.ruler.at("image", _image)
         self.inline.ruler.at("html_inline", _html_inline)
 

@@ -5,7 +5,9 @@ import re
 FILLER = "\ufdd0"
 """Stands for each character of code; no text has this one."""
 _FILLERS = re.compile(f"{FILLER}+")
-_EXPRESSION = re.compile(r"\{\{[^\r\n]{0,500}?\}\}|\{%[^\r\n]{0,500}?%\}")
+_EXPRESSION = re.compile(
+    r"\{\{(?:(?!\{\{|\}\})[^\r\n]){0,500}+\}\}|\{%(?:(?!\{%|%\})[^\r\n]){0,500}+%\}"
+)
 _BLOCKS = (("<?", "?>"), ("<%", "%>"))
 
 
