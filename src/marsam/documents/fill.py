@@ -165,7 +165,7 @@ class DocumentFiller:
         for path in paths:
             try:
                 document = self.open_document(path, root=self.root)
-                wanted = [image for image in document.images if self._wants_draft(image)]
+                wanted = [image for image in document.images if self.wants_draft(image)]
             except DocumentError as error:
                 pending.append(_Pending(path=path, error=error))
                 continue
@@ -174,7 +174,8 @@ class DocumentFiller:
             for image in wanted:
                 yield self._scan_image(document, image)
 
-    def _wants_draft(self, image: DocumentImage) -> bool:
+    def wants_draft(self, image: DocumentImage) -> bool:
+        """Whether an image is to be described, and a text to be written for it."""
         if image.kind != Kind.IMAGE or image.decorative:
             return False
         text = (image.alt or "").strip()

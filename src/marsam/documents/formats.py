@@ -47,6 +47,16 @@ def open_document(path: Path, *, root: Path | None = None) -> Document:
     Raises:
         DocumentError: it is of no format that Marsam reads, damaged, encrypted, or too large.
     """
+    reader = _reader(path)
+    return reader(read_document_bytes(path), path=path, root=root)
+
+
+def read_document(data: bytes, *, path: Path, root: Path | None = None) -> Document:
+    """Read a document whose content is at hand; otherwise as :func:`open_document`."""
+    return _reader(path)(data, path=path, root=root)
+
+
+def _reader(path: Path) -> DocumentFormat:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DocumentError(
@@ -56,7 +66,7 @@ def open_document(path: Path, *, root: Path | None = None) -> Document:
         )
     module, _, function = reader.partition(":")
     read: DocumentFormat = getattr(import_module(module), function)
-    return read(read_document_bytes(path), path=path, root=root)
+    return read
 
 
 def read_document_bytes(path: Path) -> bytes:
@@ -64,7 +74,7 @@ def read_document_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_DOCUMENT_BYTES + 1)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise DocumentError(
             "Cannot read {file}: {reason}.", file=path.name, reason=reason_of(error)
         ) from error
