@@ -214,6 +214,7 @@ def test_the_context_of_images_in_an_arabic_page() -> None:
         ('<a href="p.html">\n <span><img src=a.png alt=""></span> </a>', "p.html"),
         ('<a href="p.html"><img src=a.png> Read on</a>', ""),
         ('<a href="p.html" aria-label="Read on"><img src=a.png></a>', ""),
+        ('<a href="p.html" title="Read on"><img src=a.png></a>', ""),
         ('<a href="p.html"><img src=a.png><span hidden>x</span></a>', "p.html"),
         ('<a href="p.html"><h2>Title</h2><img src=a.png></a>', ""),
         ('<a href="p.html"><img src=a.png><img src=b.png aria-hidden=true></a>', "p.html"),
@@ -344,6 +345,12 @@ def test_letters_that_the_encoding_lacks_become_references() -> None:
         '<meta charset="iso-8859-1"><img alt="café &#1602;&#1591; &#128008;">'.encode("latin-1")
     )
     assert read(result).images[0].alt == "café قط 🐈"
+
+
+def test_a_page_in_ascii_stays_in_ascii() -> None:
+    """A browser that is not told the encoding would show letters of UTF-8 wrongly."""
+    assert filled("<p>x<img>", "قط") == '<p>x<img alt="&#1602;&#1591;">'
+    assert filled('<?xml version="1.0"?><img/>', "قط") == '<?xml version="1.0"?><img alt="قط"/>'
 
 
 def test_bytes_that_are_no_letters_stay() -> None:

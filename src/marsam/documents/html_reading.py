@@ -41,6 +41,7 @@ _WITHOUT_TEXT = frozenset(
         *("select", "style", "svg", "template", "textarea", "title", "video"),
     )
 )
+_NAMES_OF_LINKS = ("aria-label", "aria-labelledby", "title")
 _MAX_NODES = 1000
 """Of an element that names another, so that nested ones take no long time."""
 _STYLE_END = re.compile("</style", re.IGNORECASE)
@@ -239,7 +240,7 @@ class _Reader:
         if not is_shown:
             scope = replace(scope, has_text=False)
         if element.name == "a" and "href" in values:
-            has_name = bool((attributes["aria-label"] + attributes["aria-labelledby"]).strip())
+            has_name = any(attributes[key].strip() for key in _NAMES_OF_LINKS)
             scope = replace(scope, link=Link(attributes["href"].strip(), has_name))
         is_hidden_here = is_hidden_from_readers(attributes)
         scope = replace(scope, is_hidden=True, has_text=False) if is_hidden_here else scope

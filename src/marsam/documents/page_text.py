@@ -10,7 +10,7 @@ from marsam.errors import DocumentError
 
 MAX_BYTES = 50_000_000
 MAX_IMAGES = 20_000
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 16_384
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -33,7 +33,7 @@ _ENCODINGS = re.compile(
 )
 _CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r ]*[\"']?([^\"';\t\n\f\r ]+)", re.IGNORECASE)
 _META = re.compile(r"<!--.*?-->|<meta(?=[\t\n\f\r /])", re.IGNORECASE | re.DOTALL)
-_XML = re.compile(r"<\?xml[^>]*?encoding[\t\n\r ]*=[\t\n\r ]*[\"']([^\"'>]+)")
+_XML = re.compile(r"<\?xml(?:[^>]*?encoding[\t\n\r ]*=[\t\n\r ]*[\"']([^\"'>]+))?")
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -55,13 +55,15 @@ class PageText:
     def of_html(cls, data: bytes) -> Self:
         """Decode a page in the encoding that it declares.
 
-        Without a declaration it is UTF-8 if it can be, else Windows-1252, as in browsers.
+        Without a declaration it is UTF-8 if it can be, else Windows-1252, as in browsers; and one
+        in ASCII stays in ASCII, since a browser would not know that it became UTF-8.
 
         Raises:
             DocumentError: larger than 50 MB, or not a text in that encoding.
         """
         _check_size(data)
-        return cls._of(data, _declared(data) or ("utf-8" if _is_utf8(data) else "cp1252"))
+        default = "ascii" if data.isascii() else "utf-8" if _is_utf8(data) else "cp1252"
+        return cls._of(data, _declared(data) or default)
 
     @classmethod
     def of_utf8(cls, data: bytes) -> Self:
@@ -128,8 +130,8 @@ def _is_utf8(data: bytes) -> bool:
 def _declared(data: bytes) -> str | None:
     """The encoding that the beginning of a page declares, if Python and browsers know it."""
     head = data[:_HEAD_BYTES].decode("latin-1")
-    if (xml := _XML.match(head)) and (encoding := _known(xml[1])):
-        return encoding
+    if xml := _XML.match(head):
+        return _known(xml[1]) if xml[1] else "utf-8"
     for found in _META.finditer(head):
         tag = None if found[0].startswith("<!--") else tag_at(head, found.start())
         if tag and (encoding := _known(_label(head, tag))):
