@@ -214,6 +214,7 @@ def test_the_context_of_images_in_an_arabic_page() -> None:
         ('<a href="p.html">\n <span><img src=a.png alt=""></span> </a>', "p.html"),
         ('<a href="p.html"><img src=a.png> Read on</a>', ""),
         ('<a href="p.html" aria-label="Read on"><img src=a.png></a>', ""),
+        ('<a href="p.html"><img src=a.png>{{ page.title }}</a>', ""),
         ('<a href="p.html" title="Read on"><img src=a.png></a>', ""),
         ('<a href="p.html"><img src=a.png><span hidden>x</span></a>', "p.html"),
         ('<a href="p.html"><h2>Title</h2><img src=a.png></a>', ""),

@@ -164,7 +164,7 @@ class _Reader:
             if node is None:
                 self._border(scope)
             elif node.name == "#text":
-                self._text(without_filler(node.data or ""), scope)
+                self._text(node.data or "", scope)
             elif node.name[:1] not in ("#", "!"):
                 if node.name not in _INLINE:
                     self._border(scope)
@@ -190,10 +190,11 @@ class _Reader:
             return
         if scope.link and not scope.link.has_name and text.strip():
             scope.link.has_name = True
+        words = without_filler(text)
         if scope.sink:
-            scope.sink.add(text)
+            scope.sink.add(words)
         else:
-            self.context.text(text)
+            self.context.text(words)
 
     def _border(self, scope: _Scope) -> None:
         if scope.sink:

@@ -8,13 +8,15 @@ _FILLERS = re.compile(f"{FILLER}+")
 _EXPRESSION = re.compile(
     r"\{\{(?:(?!\{\{|\}\})[^\r\n]){0,500}+\}\}|\{%(?:(?!\{%|%\})[^\r\n]){0,500}+%\}"
 )
+_BEGINNING = 1000
+"""Code before the document's type is read as if it were not there."""
 _BLOCKS = (("<?", "?>"), ("<%", "%>"))
 
 
 def without_code(text: str) -> str:
     """Replace code, so that what looks like HTML in it is not read as HTML.
 
-    The text keeps its length. Between elements there are spaces in place of the code.
+    The text keeps its length. At its beginning there are spaces in place of the code.
     """
     text = text.replace(FILLER, "\ufffd")
     for start_mark, end_mark in _BLOCKS:
@@ -51,5 +53,5 @@ def _without_blocks(text: str, start_mark: str, end_mark: str) -> str:
 
 
 def _filler(text: str, start: int, end: int) -> str:
-    before = text[max(0, start - 100) : start].rstrip()
-    return (" " if not before or before.endswith(">") else FILLER) * (end - start)
+    is_first = start < _BEGINNING and not text[:start].strip()
+    return (" " if is_first else FILLER) * (end - start)
