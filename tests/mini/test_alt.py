@@ -58,14 +58,14 @@ def problems(document: dict[str, Any]) -> list[tuple[str, int]]:
     return [(one["rule"], one["line"]) for one in document["findings"]]
 
 
-def fill(capsys: pytest.CaptureFixture[str], site: Path, *options: str) -> tuple[int, Any]:
-    return run(capsys, "alt", "fill", str(site), "--root", str(site), "--models", "mini", *options)
+def fill(capsys: pytest.CaptureFixture[str], path: Path, *options: str) -> tuple[int, Any]:
+    return run(capsys, "alt", "fill", str(path), "--root", "site", "--models", "mini", *options)
 
 
 def test_check_lists_what_is_missing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, found = run(capsys, "alt", "check", str(site), "--sarif", "found.sarif")
     assert code == 1
-    about, notes = found["documents"]
+    notes, about = found["documents"]
     assert problems(about) == [
         ("missing", 5),
         ("link-without-text", 7),
@@ -90,7 +90,7 @@ def test_fill_writes_copies_in_the_language_of_each_place(
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     code, found = fill(capsys, site, "--out", "filled")
     assert code == 0
-    assert [one["filled"] for one in found["documents"]] == [4, 1]
+    assert [one["filled"] for one in found["documents"]] == [1, 4]
     page = Path("filled/ar/about.html").read_text(encoding="utf-8")
     assert page.count(f'alt="{CAR_ARABIC}"') == 1
     assert page.count(f'alt="{CAT_ARABIC}"') == 2
@@ -157,8 +157,8 @@ def test_a_person_reviews_a_table_and_the_words_are_written_back(
     assert (site / "ar" / "about.html").read_bytes() == before
     rows = {row.english: row for row in read_rows(table)}
     assert set(rows) == {CAR, CAT}
-    assert rows[CAR].context.startswith("site/ar/about.html:5 | سياراتنا | … نوصل الطلبات")
-    assert rows[CAR].context.endswith("(+2)")
+    assert rows[CAR].context == "site/notes.md:3 | Our cars (+2)"
+    assert rows[CAT].context.startswith("site/ar/about.html:7 | سياراتنا | → shop.html")
     assert all(Path(row.path).is_file() for row in rows.values())
     # Drafts in the documents give way to what a person approves afterwards.
     assert fill(capsys, site, "--table", str(table), "--in-place")[0] == 0

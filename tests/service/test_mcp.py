@@ -135,7 +135,7 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
 ) -> None:
     async with _session(f"{serve(KEYS=KEY).url}/mcp/") as session:
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-    assert set(tools) == {"caption", "translate", "paint", "run"}
+    assert set(tools) == {"caption", "translate", "alt_texts", "paint", "run"}
     arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
     assert len(arguments) == 35
     assert all(argument["description"] for argument in arguments)

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
 import anyio.to_thread
-from fastapi import Request
-from mcp.server.fastmcp import Context, FastMCP
+from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import ContentBlock, ImageContent, TextContent, Tool, ToolAnnotations
@@ -16,19 +15,12 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from marsam.api.dependencies import (
-    MAX_BASE64_CHARACTERS,
-    RunService,
-    client_id,
-    decode_base64_image,
-    get_service,
-)
+from marsam.api.dependencies import MAX_BASE64_CHARACTERS, decode_base64_image
 from marsam.api.fields import (
     Arabic,
     Ask,
     AsWritten,
     GuidanceScale,
-    LanguageName,
     Length,
     NegativePrompt,
     PictureCount,
@@ -40,25 +32,16 @@ from marsam.api.fields import (
     StyleName,
 )
 from marsam.api.mcp_calls import RunningCalls, with_session
+from marsam.api.mcp_context import ToolContext, language_of_client, request_of, service_and_client
 from marsam.api.mcp_progress import ProgressReporter
-from marsam.api.reader_language import reader_language
+from marsam.api.mcp_text import TEXT_TOOLS, Image, StartImage, caption_options
 from marsam.api.responses import base64_file
 from marsam.api.validation import invalid_sentence
 from marsam.errors import MarsamError, public_message_of
-from marsam.imaging.file_kinds import READABLE
-from marsam.imaging.image_io import MAX_BYTES
 from marsam.journal.records import Run
 from marsam.messages import InBothLanguages, Message, in_language
 from marsam.notices import notice_sentences
-from marsam.options import (
-    MAX_PICTURES,
-    MAX_TEXT_CHARACTERS,
-    ArabicCaption,
-    CaptionLength,
-    CaptionOptions,
-    PaintOptions,
-    TranslateOptions,
-)
+from marsam.options import MAX_PICTURES, MAX_TEXT_CHARACTERS, CaptionOptions, PaintOptions
 from marsam.recipes import recipe_named
 from marsam.runs.scheduler import Scheduler
 from marsam.stages.protocols import Translator
@@ -69,12 +52,10 @@ MAX_NAMED_LANGUAGES = 5
 INSTRUCTIONS = """\
 Caption images and generate images from text, in English and Arabic. Use `caption` to describe an
 image, `paint` to generate images from a text, `run` to generate new images like a given one, and
-`translate` for texts that are not prompts. Images take time: ask for one before asking for many."""
+`translate` for texts that are not prompts. `alt_texts` writes those that a document lacks. Images
+take time: ask for one before asking for many."""
 REQUESTS_READ = "It reads requests: ask for what the caption should say."
 NO_REQUESTS = "Does not read text in the image, and does not answer questions about it."
-_BASE64 = f"{READABLE} image in base64, at most {MAX_BYTES // 1_000_000} MB; not a URL or a path."
-Image = Annotated[str, Field(description=_BASE64)]
-StartImage = Annotated[str | None, Field(description=f"Image to paint variations of. {_BASE64}")]
 PromptLanguage = Annotated[
     str,
     Field(
@@ -84,7 +65,6 @@ PromptLanguage = Annotated[
         examples=["auto", "ar", "French"],
     ),
 ]
-ToolContext = Context[Any, Any, Any]
 Content = list[TextContent | ImageContent]
 _log = logging.getLogger(__name__)
 
@@ -126,14 +106,14 @@ class McpEndpoint:
 
 
 class ToolServer(FastMCP[Any]):
-    """An MCP server with the tools caption, translate, paint and run."""
+    """An MCP server with the tools for texts, and with paint and run."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         super().__init__("marsam", instructions=INSTRUCTIONS, log_level="WARNING")
         self._mcp_server.version = __version__  # else it is the SDK's own
         self.scheduler, self.calls = scheduler, RunningCalls(scheduler)
-        for tool in (caption, translate, paint, run):
-            is_text = tool in (caption, translate)
+        for tool in (*TEXT_TOOLS, paint, run):
+            is_text = tool in TEXT_TOOLS
             self.add_tool(
                 tool,
                 annotations=ToolAnnotations(
@@ -156,7 +136,7 @@ class ToolServer(FastMCP[Any]):
         self, name: str, arguments: dict[str, Any]
     ) -> Sequence[ContentBlock] | dict[str, Any]:
         """Call a tool; every error is a sentence that the assistant can act on."""
-        language = _language(self.get_context())
+        language = language_of_client(self.get_context())
         known = {tool.name: tool.inputSchema["properties"] for tool in await super().list_tools()}
         if wrong := _wrong_name(name, arguments, known):
             raise ToolError(in_language(wrong, language))
@@ -180,55 +160,6 @@ class ToolServer(FastMCP[Any]):
             "pictures": MAX_PICTURES,
             "characters": MAX_TEXT_CHARACTERS,
         }
-
-
-async def caption(
-    picture: Image,
-    context: ToolContext,
-    length: Length = "sentence",
-    ask: Ask = "",
-    arabic: Arabic = "translated",
-) -> dict[str, Any]:
-    """Caption an image in English and Arabic; the notes say what is wrong with the captions.
-
-    Use it to learn what an image shows, or for an alt text. Takes a few seconds. {requests}
-    """
-    options = _caption_options(length, ask, arabic)
-    service, client = _service_and_client(context)
-    image = await service.decode(client, lambda: decode_base64_image(picture))
-    english, other = await service.with_models(
-        client, lambda studio: studio.describe(image, options)[0]
-    )
-    notices = notice_sentences((*english.warnings, *other.warnings), other.unknown_words)
-    language = _language(context)
-    return {
-        "en": english.text,
-        "ar": other.text,
-        **({} if other.native is None else {"native": other.native, "agreement": other.agreement}),
-        "notes": [in_language(notice, language) for notice in notices],
-    }
-
-
-async def translate(
-    context: ToolContext,
-    text: Annotated[
-        str, Field(description=f"Text to translate, at most {MAX_TEXT_CHARACTERS} characters.")
-    ],
-    source: LanguageName = "en",
-    target: LanguageName = "ar",
-) -> dict[str, Any]:
-    """Translate a text between {languages}.
-
-    At most {characters} characters; takes a few seconds. Not needed before paint, which accepts
-    Arabic prompts.
-    """
-    options = TranslateOptions(
-        source=language_named(source).code, target=language_named(target).code
-    )
-    service, client = _service_and_client(context)
-    return await service.with_models(
-        client, lambda studio: studio.translator.translate(text, options).to_dict()
-    )
 
 
 async def paint(
@@ -314,7 +245,7 @@ async def run(
         width=width,
         height=height,
     )
-    caption = _caption_options(length, ask, arabic)
+    caption = caption_options(length, ask, arabic)
     return await _generate(context, options, picture=picture, caption=caption)
 
 
@@ -328,12 +259,12 @@ async def _generate(
     caption: CaptionOptions | None = None,
 ) -> Content:
     """Execute a run for a prompt, an image or both, and report its progress."""
-    service, client = _service_and_client(context)
-    request, calls = _request(context), cast("ToolServer", context.fastmcp).calls
+    service, client = service_and_client(context)
+    request, calls = request_of(context), cast("ToolServer", context.fastmcp).calls
     image = None
     if picture is not None:
         image = await service.decode(client, lambda: decode_base64_image(picture))
-    language_of_reader = _language(context)
+    language_of_reader = language_of_client(context)
     progress = ProgressReporter(context, options.pictures, language_of_reader)
     created = await service.start(
         request, options, prompt=prompt, image=image, language=language, caption=caption
@@ -341,12 +272,6 @@ async def _generate(
     with calls.running(request, context.request_id, created.id):
         finished = await service.finish(request, created.id, on_event=progress)
     return await anyio.to_thread.run_sync(_content, finished, language_of_reader)
-
-
-def _caption_options(length: str, ask: str, arabic: str) -> CaptionOptions:
-    return CaptionOptions(
-        length=CaptionLength.named(length), ask=ask, arabic=ArabicCaption.named(arabic)
-    )
 
 
 def _languages(translator: Translator) -> str:
@@ -389,20 +314,6 @@ def _sentence(error: ToolError) -> InBothLanguages:
         case cause:
             _log.error("an MCP tool failed", exc_info=cause)
             return Message(MarsamError.public_message)
-
-
-def _request(context: ToolContext) -> Request:
-    return cast("Request", context.request_context.request)
-
-
-def _language(context: ToolContext) -> str:
-    """The language in which the client wants to be told of errors."""
-    return reader_language(_request(context))
-
-
-def _service_and_client(context: ToolContext) -> tuple[RunService, str]:
-    request = _request(context)
-    return get_service(request), client_id(request)
 
 
 def _content(run: Run, language: str) -> Content:

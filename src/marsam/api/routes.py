@@ -5,7 +5,18 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
-from marsam.api import health, libretranslate, mcp, metrics, openai, pictures, runs, sdwebui, text
+from marsam.api import (
+    documents,
+    health,
+    libretranslate,
+    mcp,
+    metrics,
+    openai,
+    pictures,
+    runs,
+    sdwebui,
+    text,
+)
 from marsam.api.dependencies import RunService
 from marsam.api.fallback import Fallback
 from marsam.api.metrics import Metrics, MetricsMiddleware
@@ -24,6 +35,7 @@ ROUTERS = (
     (runs.router, ErrorBody),
     (pictures.router, ErrorBody),
     (text.router, ErrorBody),
+    (documents.router, ErrorBody),
     (openai.router, OpenAIErrorBody),
     (libretranslate.router, LibreTranslateErrorBody),
     (sdwebui.router, WebUIErrorBody),

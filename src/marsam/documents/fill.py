@@ -192,20 +192,15 @@ class DocumentFiller:
         path = self.pipeline.folder / UNNAMED
         try:
             data = document.read(image)
-            info = FileInfo(sha256(data).hexdigest(), *upright_size(data))
+            checksum = sha256(data).hexdigest()
+            is_known = context.english(checksum) is not None and not context.needs_native(checksum)
+            picture = None if is_known else open_picture(data, side=CAPTION_SIDE)
+            info = FileInfo(checksum, *upright_size(data))
             if self.images_folder is not None:
-                suffix = Path(image.source).suffix.lower()
-                known = suffix if suffix in IMAGE_SUFFIXES else ""
-                path = self.images_folder / f"{info.sha256[:16]}{known}"
-                if not path.exists():
-                    with map_save_errors(path.parent), atomic_path(path) as partial:
-                        partial.write_bytes(data)
-            if context.english(info.sha256) is not None and not context.needs_native(info.sha256):
-                return ScannedFile(path=path, info=info)
-            picture = open_picture(data, side=CAPTION_SIDE)
+                path = _copied(data, self.images_folder / checksum[:16], image.source)
         except PictureError as error:
             return ScannedFile(path=path, error=error)
-        alt_texts = picture.info.get("alt_texts", {})
+        alt_texts = picture.info.get("alt_texts", {}) if picture else {}
         return ScannedFile(path=path, info=info, image=picture, alt_texts=alt_texts)
 
     def _filled(self, one: _Pending) -> FilledDocument:
@@ -272,6 +267,16 @@ class DocumentFiller:
             case DocumentLanguage.ARABIC:
                 return (ARABIC.code,)
         return (ENGLISH.code,)
+
+
+def _copied(data: bytes, path: Path, source: str) -> Path:
+    """Write an image's file where it is not yet, with the suffix of its source."""
+    suffix = Path(source).suffix.lower()
+    path = path.with_suffix(suffix) if suffix in IMAGE_SUFFIXES else path
+    if not path.exists():
+        with map_save_errors(path.parent), atomic_path(path) as partial:
+            partial.write_bytes(data)
+    return path
 
 
 def _own_language(image: DocumentImage) -> str:

@@ -1,0 +1,127 @@
+"""Alt texts of documents by the HTTP API and in Python, on the fakes."""
+
+import asyncio
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from marsam.api.metrics import Metrics
+from marsam.documents.fill import DocumentLanguage, FillOptions
+from marsam.documents.uploads import MAX_IMAGES, check_upload, fill_upload
+from marsam.errors import DocumentError, OptionError
+from marsam.journal.journal import Journal
+from marsam.runs.scheduler import Scheduler
+from marsam.server.app import create_app
+from marsam.testing import CAPTION, fake_studio
+
+ARABIC = "قطة على خلفية زرقاء"
+
+
+def png(seed: int = 0) -> str:
+    file = io.BytesIO()
+    Image.effect_noise((40 + seed, 32), 90).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def page(*images: str, language: str = "en") -> bytes:
+    return f'<html lang="{language}">{"".join(images)}</html>'.encode()
+
+
+PAGE = page(f'<img src="{png()}">', '<img src="a.png" alt="my words">', '<img src="b.png">')
+
+
+def studio() -> Any:
+    return fake_studio(translations={CAPTION: ARABIC})
+
+
+def test_a_document_is_filled_in_python() -> None:
+    filled = fill_upload(studio(), PAGE, "about.html")
+    assert filled.data is not None
+    assert f'alt="{CAPTION}"'.encode() in filled.data
+    assert filled.data.replace(f' alt="{CAPTION}"'.encode(), b"") == PAGE
+    one, other = filled.images
+    assert (one.text, one.reason) == (CAPTION, None)
+    assert other.reason is not None
+    both = fill_upload(
+        studio(), PAGE, "about.html", options=FillOptions(language=DocumentLanguage.BOTH)
+    )
+    assert both.images[0].text == f"{CAPTION} · {ARABIC}"
+    check = check_upload(PAGE, "about.html")
+    assert [str(one.rule) for one in check.findings] == ["missing", "missing"]
+
+
+def test_files_of_the_server_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((40, 32), 90).save("secret.png")
+    address = (tmp_path / "secret.png").as_posix()
+    sources = ("secret.png", f"/{address}", address, f"file://{address}", "../secret.png")
+    images = (f'<img src="{source}">' for source in sources)
+    for name in ("a.html", f"{tmp_path}/a.html", "../../a.html", "..\\a.html"):
+        filled = fill_upload(studio(), page(*images), name)
+        assert filled.data is None
+        assert not any(one.text for one in filled.images)
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(DocumentError, match="no document that Marsam reads"):
+        check_upload(PAGE, "about.txt")
+    with pytest.raises(OptionError, match="--table"):
+        fill_upload(studio(), PAGE, "a.html", options=FillOptions(reviewed=True))
+    many = page(*(f'<img src="{i}.png">' for i in range(MAX_IMAGES + 1)))
+    with pytest.raises(DocumentError, match=f"at most {MAX_IMAGES}"):
+        fill_upload(studio(), many, "a.html")
+
+
+async def _post(folder: Path, *bodies: Any, **headers: str) -> list[httpx.Response]:
+    scheduler = Scheduler(studio(), Journal(folder))
+    app = create_app(scheduler, page=False, metrics=Metrics())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        responses = [await client.post("/v1/documents", headers=headers, **body) for body in bodies]
+    scheduler.close()
+    return responses
+
+
+def test_the_api_returns_the_document_and_a_report(tmp_path: Path) -> None:
+    encoded = base64.b64encode(PAGE).decode()
+    form = {"files": {"document": ("about.html", PAGE)}, "data": {"name": "about.html"}}
+    by_json, by_form, checked, marked = asyncio.run(
+        _post(
+            tmp_path,
+            {"json": {"document": encoded, "name": "about.html"}},
+            form,
+            {"json": {"document": encoded, "name": "about.html", "fill": False}},
+            {"json": {"document": encoded, "name": "about.html", "mark": True, "language": "ar"}},
+        )
+    )
+    assert by_json.json() == by_form.json()
+    found = by_json.json()
+    assert base64.b64decode(found["document"]) == PAGE.replace(
+        b'"><img src="a.png"', f'" alt="{CAPTION}"><img src="a.png"'.encode()
+    )
+    assert [one["text"] for one in found["images"]] == [CAPTION, None]
+    assert found["images"][1]["reason"]
+    assert [one["rule"] for one in found["findings"]] == ["missing", "missing"]
+    assert (checked.json()["document"], checked.json()["images"]) == (None, [])
+    assert marked.json()["images"][0]["text"] == f"وصف آلي: {ARABIC}"
+
+
+def test_the_api_refuses_with_a_sentence(tmp_path: Path) -> None:
+    encoded = base64.b64encode(PAGE).decode()
+    bodies = (
+        {"document": encoded, "name": "about.txt"},
+        {"document": encoded, "name": "about.html", "language": "fr"},
+        {"document": encoded, "name": "about.html", "overwrite": "some"},
+        {"document": encoded, "name": "about.docx"},
+        {"name": "about.html"},
+    )
+    for response in asyncio.run(_post(tmp_path, *({"json": body} for body in bodies))):
+        assert response.status_code == 422
+        assert response.json()["message"]
+    (arabic,) = asyncio.run(_post(tmp_path, {"json": bodies[0]}, **{"Accept-Language": "ar"}))
+    assert arabic.json()["message"].startswith("لا يقرأ مرسم المستند")
