@@ -129,7 +129,7 @@ def test_ai_sdk(run: Run) -> None:
 def test_mcp_sdk(run: Run, address: str) -> None:
     found = run("mcp.js")
     assert found["server"]["name"] == "marsam"
-    assert found["tools"] == ["caption", "translate", "paint", "run"]
+    assert found["tools"] == ["caption", "translate", "alt_texts", "paint", "run"]
     assert found["described"] == {
         "en": "a car on a green background",
         "ar": "سيارة على خلفية خضراء",

@@ -107,7 +107,8 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
             "This is not an image in base64."
         )
         assert await _error(session, "draw") == (
-            "There is no tool 'draw'; the tools are caption, translate, paint, run."
+            "There is no tool 'draw'; the tools are caption, translate, alt_texts, paint, "
+            "run."
         )
 
 
@@ -130,6 +131,20 @@ async def test_mcp_asks_a_captioner_that_reads_requests(serve: Callable[..., Ser
             )
 
 
+async def test_mcp_writes_the_alt_texts_of_a_document(shared: Service) -> None:
+    image = base64.b64encode(image_bytes(1, 2, 3)).decode()
+    page = f'<html lang="en"><img src="data:image/png;base64,{image}"><img src="a.png"></html>'
+    document = base64.b64encode(page.encode()).decode()
+    async with _session(f"{shared.url}/mcp", language="ar") as session:
+        result = await session.call_tool("alt_texts", {"document": document, "name": "a.html"})
+        found = result.structuredContent or {}
+        (described, missing) = found["images"]
+        assert f'alt="{described["text"]}"'.encode() in base64.b64decode(found["document"])
+        assert re.search("[\u0600-\u06ff]", missing["reason"])
+        said = await _error(session, "alt_texts", document=document, name="a.txt")
+        assert said.startswith("لا يقرأ مرسم المستند")
+
+
 async def test_mcp_tools_are_described_by_the_limits_of_the_server(
     serve: Callable[..., Service],
 ) -> None:
@@ -137,7 +152,7 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
     assert set(tools) == {"caption", "translate", "alt_texts", "paint", "run"}
     arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
-    assert len(arguments) == 35
+    assert len(arguments) == 40
     assert all(argument["description"] for argument in arguments)
     says = {name: tool.description or "" for name, tool in tools.items()}
     assert all("seconds" in text and "{" not in text for text in says.values())
