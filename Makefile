@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check types test-mini test-browser test-service test-cluster test-others test-full
 .PHONY: stress bench bench-families bench-gpu bench-recipes bench-studio bench-folder
-.PHONY: prove train evaluate docs film notebook dist lock audit clean
+.PHONY: bench-documents prove train evaluate docs film notebook dist lock audit clean
 
 run: $(VENV)/.run
 	$(BIN)/marsam studio --port $(PORT)
@@ -81,6 +81,10 @@ bench-studio: $(VENV)/.dev
 # `marsam batch` compared with a simple loop, with the mini set.
 bench-folder: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.folder
+
+# Alt texts of 2,000 pages with 5,000 images, killed once on the way; with the mini set.
+bench-documents: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.documents
 
 # Download a model set and compare what it does with known answers; the report is in build/prove-SET.
 SET ?= standard

@@ -107,8 +107,7 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
             "This is not an image in base64."
         )
         assert await _error(session, "draw") == (
-            "There is no tool 'draw'; the tools are caption, translate, alt_texts, paint, "
-            "run."
+            "There is no tool 'draw'; the tools are caption, translate, alt_texts, paint, run."
         )
 
 
