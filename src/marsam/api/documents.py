@@ -1,7 +1,7 @@
 """Alt texts of a document: what is missing, and drafts for it."""
 
 import base64
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -31,13 +31,13 @@ class DocumentRequest(Body):
         description="Write drafts where alt texts are missing; otherwise only check.",
         examples=[True],
     )
-    language: DocumentLanguage = Field(
-        default=FillOptions.language,
+    language: Literal["same", "en", "ar", "both"] = Field(
+        default="same",
         description="Language of the alt texts: `same` (that of the document), `en`, `ar`, `both`.",
         examples=["same"],
     )
-    overwrite: Overwrite = Field(
-        default=FillOptions.overwrite,
+    overwrite: Literal["nothing", "bad", "all"] = Field(
+        default="nothing",
         description="Alt texts to replace: `nothing`, `bad` (file names, or words such as "
         '"image"), or `all`.',
         examples=["nothing"],
@@ -61,7 +61,11 @@ class DocumentRequest(Body):
             ask=self.ask,
             arabic=ArabicCaption.named(self.arabic),
         )
-        filling = FillOptions(language=self.language, overwrite=self.overwrite, mark=self.mark)
+        filling = FillOptions(
+            language=DocumentLanguage(self.language),
+            overwrite=Overwrite(self.overwrite),
+            mark=self.mark,
+        )
         return filling, BatchOptions(caption=caption)
 
 

@@ -1,7 +1,7 @@
 """The MCP tools that return texts: captions, translations, alt texts of documents."""
 
 import base64
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -89,12 +89,13 @@ async def alt_texts(
     ],
     context: ToolContext,
     language: Annotated[
-        DocumentLanguage, Field(description="same: that of the document; en, ar or both.")
-    ] = FillOptions.language,
+        Literal["same", "en", "ar", "both"],
+        Field(description="same: that of the document; en, ar or both."),
+    ] = "same",
     overwrite: Annotated[
-        Overwrite,
+        Literal["nothing", "bad", "all"],
         Field(description='Alt texts to replace: nothing; bad (file names, "image"); or all.'),
-    ] = FillOptions.overwrite,
+    ] = "nothing",
     mark: Annotated[
         bool, Field(description="Begin each draft with words that say that a model wrote it.")
     ] = FillOptions.mark,
@@ -104,7 +105,9 @@ async def alt_texts(
     Only images in the document itself are described, not those beside it or on the network. A
     person's words stay. Takes seconds per image. document is null when nothing changed.
     """
-    options = FillOptions(language=language, overwrite=overwrite, mark=mark)
+    options = FillOptions(
+        language=DocumentLanguage(language), overwrite=Overwrite(overwrite), mark=mark
+    )
     service, client = service_and_client(context)
     data = await service.decode(client, lambda: decode_base64(document))
     filled = await service.with_models(
