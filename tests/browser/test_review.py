@@ -37,13 +37,15 @@ def table(tmp_path: Path) -> Path:
         name = path.relative_to(photos).as_posix()
         texts = {"eng_Latn": CAT, "arb_Arab": QITTA}
         rows.append(Row(path=name, sha256=sha256, width=144, height=144, texts=texts))
-    rows[2] = replace(rows[2], warnings=("looping",))
+    rows[2] = replace(
+        rows[2], warnings=("looping",), context="site/about.html:5 | سياراتنا | → shop.html"
+    )
     rows[3] = replace(rows[3], sha256="0" * 64)
     rows[5] = replace(
         rows[5], sha256="", texts={}, error="Not a supported image: use JPEG, PNG or WebP."
     )
     table = tmp_path / "captions.csv"
-    output = AtomicOutput(table, lambda file: CsvWriter(file, CODES))
+    output = AtomicOutput(table, lambda file: CsvWriter(file, CODES, ["context"]))
     for row in rows:
         output.write(row)
     output.commit()
@@ -51,10 +53,17 @@ def table(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def address(table: Path) -> Iterator[str]:
+def own_words() -> bool:
+    """Whether reviewers begin with empty text boxes."""
+    return False
+
+
+@pytest.fixture
+def address(table: Path, own_words: bool) -> Iterator[str]:
     """A server with the page of that table; ``visit`` opens it."""
     review, port = Review(table), free_port()
-    app = application(review, RowImages([table.parent / "photos"], None))
+    images = RowImages([table.parent / "photos"], None)
+    app = application(review, images, own_words=own_words)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -179,6 +188,39 @@ def test_edited_texts_are_kept_when_moving(visit: Visit, table: Path) -> None:
     expect(other.locator("#text-en textarea")).to_have_value("")
     expect(other.locator("#notices")).to_contain_text(string(other, "unsaved"))
     assert list(read_rows(table))[1].english == CAT
+
+
+@both_languages
+def test_the_characters_of_a_text_are_counted(visit: Visit, language: str) -> None:
+    page = visit(language)
+    expect_row(page, 1)
+    counts = page.locator("#texts .characters")
+    expect(page.locator("#texts .ltr .characters")).to_have_text(f"{len(CAT)}/125")
+    page.locator("#texts .ltr textarea").fill("x" * 126)
+    expect(page.locator("#texts .ltr .characters.long")).to_have_text("126/125")
+    expect(counts).to_have_count(2)
+
+
+@pytest.mark.parametrize("own_words", [True])
+@both_languages
+def test_own_words_begin_with_an_empty_box(visit: Visit, table: Path, language: str) -> None:
+    page = visit(language)
+    expect_row(page, 1)
+    for box in page.locator("#texts textarea").all():
+        expect(box).to_have_value("")
+    guide = page.locator("#guide")
+    expect(guide).to_contain_text(string(page, "checklist"))
+    for draft in (CAT, QITTA):
+        expect(guide).to_contain_text(draft)
+    page.keyboard.press("Alt+ArrowLeft" if language == "ar" else "Alt+ArrowRight")
+    expect_row(page, 2)
+    assert not any(row.edited or row.reviewed for row in read_rows(table))
+    page.locator("#texts .ltr textarea").fill("Our own cat")
+    page.keyboard.press("Control+Enter")
+    expect_row(page, 3)
+    saved = [row for row in read_rows(table) if row.reviewed]
+    assert [row.english for row in saved] == ["Our own cat"]
+    assert saved[0].texts["arb_Arab"] == ""
 
 
 @both_languages

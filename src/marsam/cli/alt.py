@@ -230,6 +230,7 @@ def review(
     captioner: shared.Captioner = None,
     translator: shared.Translator = None,
     device: shared.DeviceOption = None,
+    own_words: shared.OwnWords = False,
     host: shared.Host = ServerOptions.host,
     port: shared.Port = ServerOptions.port,
     key_file: shared.KeyFile = None,
@@ -256,7 +257,9 @@ def review(
     with suppress(typer.Exit):  # of images that cannot be described: their rows say so
         write()
     with suppress(KeyboardInterrupt):
-        review_table(table, host=host, port=port, key_file=key_file, insecure=insecure)
+        review_table(
+            table, own_words=own_words, host=host, port=port, key_file=key_file, insecure=insecure
+        )
     write(out=out, in_place=in_place, reviewed=True)
 
 

@@ -137,6 +137,13 @@ Cluster = Annotated[
     typer.Option(help="Run the models on a Ray cluster: local, auto or HOST:PORT of its head."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+OwnWords = Annotated[
+    bool,
+    typer.Option(
+        "--own-words",
+        help="Begin with empty text boxes and a checklist; the drafts stand beside them.",
+    ),
+]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[
     int, typer.Option(envvar=environment.PORT.name, min=1, max=65535, help="Port to listen on.")

@@ -15,6 +15,7 @@ from marsam.cli.options import (
     Insecure,
     KeyFile,
     Origins,
+    OwnWords,
     Port,
     PublicUrl,
     TrustedProxies,
@@ -41,6 +42,7 @@ def review(
             "(a glossary). Repeatable."
         ),
     ] = None,
+    own_words: OwnWords = False,
     host: Host = ServerOptions.host,
     port: Port = ServerOptions.port,
     key_file: KeyFile = None,
@@ -86,6 +88,7 @@ def review(
             hosts=host_name or (),
             origins=origin or (),
             public_url=addresses.PublicUrl.parse(public_url) if public_url else None,
+            own_words=own_words,
         )
         # To be stopped by a service manager is no failure.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

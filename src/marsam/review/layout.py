@@ -54,6 +54,7 @@ class Components:
                 self.image = html(elem_id="picture")
             with gr.Column(scale=5, min_width=280):
                 self.notices = html(elem_id="notices")
+                self.guide = html(elem_id="guide", visible=False)
                 with gr.Column(elem_id="texts"):
                     texts = {code: _text_box(code) for code in codes}
                 self.native = html(elem_id="native", visible=False)

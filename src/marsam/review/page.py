@@ -13,7 +13,7 @@ from markupsafe import Markup
 from marsam.batch import row_html
 from marsam.batch.images import MissingImage, RowImages
 from marsam.batch.review import Review, digest
-from marsam.batch.rows import Row
+from marsam.batch.rows import DRAFT, Row
 from marsam.errors import MarsamError
 from marsam.review import render
 from marsam.review.layout import FILTERS, Components
@@ -66,20 +66,27 @@ class PageState:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def build(review: Review, images: RowImages) -> Blocks:
-    """Return the review page of a table."""
+def build(review: Review, images: RowImages, *, own_words: bool = False) -> Blocks:
+    """Return the review page of a table.
+
+    With ``own_words`` the text boxes of drafts are empty, and the drafts stand beside them: who
+    begins with a model's text writes a worse one (doi 10.1145/3441852.3471207).
+    """
     page = Blocks(title="Marsam · مرسم", delete_cache=(3600, 86400))
     with page:
         components = Components(review.table.name, review.codes, Session())
-        ReviewHandlers(components, review, images).connect(page)
+        ReviewHandlers(components, review, images, own_words=own_words).connect(page)
     return page
 
 
 class ReviewHandlers:
     """Event handlers of the review page; each returns updates of its components."""
 
-    def __init__(self, components: Components, review: Review, images: RowImages) -> None:
+    def __init__(
+        self, components: Components, review: Review, images: RowImages, *, own_words: bool = False
+    ) -> None:
         self.components, self.review, self.images = components, review, images
+        self.own_words = own_words
 
     def connect(self, page: gr.Blocks) -> None:
         """Attach the handlers to their events."""
@@ -236,7 +243,7 @@ class ReviewHandlers:
         update: Update = {components.session: page.session, components.count: row_html.count(rows)}
         if index is None:
             natives = (components.native, components.use_native)
-            hidden = (components.notices, *natives, *components.actions)
+            hidden = (components.notices, components.guide, *natives, *components.actions)
             return update | {
                 components.current_row: "",
                 components.image: paragraph(STRINGS.html(f"none_{page.filter}"), "nothing"),
@@ -249,13 +256,15 @@ class ReviewHandlers:
         notices = row_html.notices(
             row, unsaved=unsaved is not None, elsewhere=current if conflict else None
         )
-        texts, expected = unsaved or (current, digest(row))
+        texts, expected = unsaved or (self._texts_to_edit(row), digest(row))
+        guide = render.guide(row) if self._is_blank(row) else EMPTY
         editable = bool(row.sha256) and not row.decorative
         offers_native = bool(row.native) and editable
         return update | {
             components.current_row: json.dumps([index, row.path, expected]),
             components.image: self._image(row, page.language, self._find(page, index, 1)),
             components.notices: gr.update(value=notices, visible=bool(notices)),
+            components.guide: gr.update(value=guide, visible=bool(guide)),
             **{
                 box: gr.update(value=texts[code], visible=editable)
                 for code, box in components.texts.items()
@@ -269,6 +278,14 @@ class ReviewHandlers:
             components.reopen: gr.update(visible=row.reviewed),
             components.status: join([*messages, STRINGS.html("place", index + 1, len(rows))], " "),
         }
+
+    def _is_blank(self, row: Row) -> bool:
+        """Whether a reviewer begins with empty text boxes."""
+        return self.own_words and row.state == DRAFT
+
+    def _texts_to_edit(self, row: Row) -> dict[str, str]:
+        texts = {} if self._is_blank(row) else row.texts
+        return {code: texts.get(code, "") for code in self.components.texts}
 
     def _image(self, row: Row, language: str, following: int | None) -> Markup:
         """Return the HTML of the row's image, which also prefetches that of the next row."""
@@ -299,9 +316,8 @@ class ReviewHandlers:
         if index is None:
             return None
         row, unsaved = self.review.rows[index], page.session.unsaved
-        is_edited = any(
-            (text or "") != row.texts.get(code, "") for code, text in page.texts.items()
-        )
+        shown = self._texts_to_edit(row)
+        is_edited = any((text or "") != shown.get(code, "") for code, text in page.texts.items())
         if not is_edited or row.decorative:  # the text boxes of a decorative picture are hidden
             unsaved.pop(row.path, None)
             return index

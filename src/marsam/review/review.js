@@ -25,6 +25,28 @@
     event.preventDefault(); // or the browser would go back
     press((event.key === "ArrowRight") === (root.dir !== "rtl") ? "next" : "previous");
   });
+  // How many characters a text has, beside its box.
+  const count = () => document.querySelectorAll("#texts textarea").forEach((box) => {
+    const block = box.closest(".words");
+    let shown = block?.querySelector(".characters");
+    if (!block) return;
+    if (!shown) {
+      shown = Object.assign(document.createElement("span"), { className: "characters", dir: "ltr" });
+      block.append(shown);
+    }
+    const length = [...box.value].length, long = document.querySelector("figure.image")?.dataset.long ?? length;
+    if (shown.textContent !== `${length}/${long}`) shown.textContent = `${length}/${long}`;
+    shown.classList.toggle("long", length > long);
+  });
+  document.addEventListener("input", count);
+  // Another picture has other texts; the page shows its place in the status.
+  const watch = () => {
+    const work = document.querySelector("#work");
+    if (!work) return requestAnimationFrame(watch);
+    new MutationObserver(() => requestAnimationFrame(count)).observe(work, { childList: true, subtree: true, characterData: true });
+    count();
+  };
+  watch();
   window.addEventListener("beforeunload", (event) => {
     if (edited || document.querySelector("[data-unsaved]")) event.preventDefault();
   });

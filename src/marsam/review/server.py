@@ -25,8 +25,12 @@ def application(
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
     public_url: PublicUrl | None = None,
+    own_words: bool = False,
 ) -> SecurityMiddleware:
-    """Return the ASGI application, which closes ``review`` at the end."""
+    """Return the ASGI application, which closes ``review`` at the end.
+
+    ``own_words`` is as in :func:`marsam.review.page.build`.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +48,7 @@ def application(
                 return Response(data, media_type="image/jpeg", headers=headers)
         return Response(status_code=404)
 
-    page = build(review, images)
+    page = build(review, images, own_words=own_words)
     page.start_queue()
     css = (HERE / "review.css").read_text(encoding="utf-8")
     script = (HERE / "review.js").read_text(encoding="utf-8")

@@ -20,6 +20,11 @@ STRINGS = Strings(
         "Ctrl+Enter saves and shows the next picture; Alt with an arrow key only moves.",
         "‏Ctrl+Enter للحفظ والانتقال، وAlt مع السهمين للتنقل.",
     ),
+    checklist=Bilingual(
+        "Who or what is it? Doing what? Where? Is there text in the picture? Why is it here?",
+        "من أو ما الذي في الصورة؟ ماذا يفعل؟ وأين؟ هل فيها نص؟ ولماذا هي هنا؟",
+    ),
+    draft_of=Bilingual("A model's draft ({}):", "مسودة كتبها نموذج ({}):"),
     place=Bilingual("Picture {} of {}", "الصورة {} من {}"),
     # About the picture on the page.
     missing=Bilingual(
