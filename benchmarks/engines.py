@@ -238,7 +238,7 @@ class OpenVino(Baseline):
                 return pipe.vae.decode(latents, return_dict=False)[0]
 
         unet = _compiled(self.unet, UnetOutput(), inputs)
-        decode = _compiled(decoder, VaeDecoder(), inputs[:1])
+        decode = _compiled(decoder, VaeDecoder(), (inputs[0][:1],))
 
         class Unet(torch.nn.Module):
             def __init__(self) -> None:

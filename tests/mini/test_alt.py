@@ -59,7 +59,7 @@ def problems(document: dict[str, Any]) -> list[tuple[str, int]]:
 
 
 def fill(capsys: pytest.CaptureFixture[str], path: Path, *options: str) -> tuple[int, Any]:
-    return run(capsys, "alt", "fill", str(path), "--root", "site", "--models", "mini", *options)
+    return run(capsys, "alt", "fill", str(path), "--models", "mini", *options)
 
 
 def test_check_lists_what_is_missing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

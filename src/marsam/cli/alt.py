@@ -49,8 +49,9 @@ Documents = Annotated[
 Root = Annotated[
     Path | None,
     typer.Option(
-        help="Folder that a website's absolute paths, such as /images/a.png, start from.",
-        show_default="each document's own folder",
+        help="Folder that absolute paths, such as /images/a.png, start from, and that no path "
+        "leaves.",
+        show_default="the folder that is named, or that of the document",
     ),
 ]
 
@@ -72,8 +73,9 @@ def check(
 ) -> None:
     """Report images without alt text, or with a bad one. Exit code 1 when one is missing."""
     checks = []
-    for path in find_documents(paths):
-        checks.append(check_document(path, root=root, max_characters=max_characters))
+    for path, folder in find_documents(paths):
+        found = check_document(path, root=root or folder, max_characters=max_characters)
+        checks.append(found)
         if not as_json:
             _print_check(checks[-1])
     if sarif_file is not None:
@@ -177,7 +179,7 @@ def fill(
             options=FillOptions(
                 language=language, overwrite=overwrite, mark=mark, reviewed=reviewed
             ),
-            root=root,
+            roots={path: root or folder for path, folder in outputs.folders.items()},
             drafts=images.drafts if images else (),
             images_folder=images.images_folder if images else None,
         )

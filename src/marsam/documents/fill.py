@@ -1,7 +1,7 @@
 """Drafts of the alt texts that documents lack."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -129,7 +129,7 @@ class DocumentFiller:
     Attributes:
         pipeline: describes the images. Its cache describes equal images once, and resumes.
         options: how they are filled.
-        root: see :class:`marsam.documents.document.DocumentFormat`.
+        roots: the root of each document, see :class:`marsam.documents.document.DocumentFormat`.
         drafts: texts that a model wrote and a person corrected, which the corrections replace.
         images_folder: where the images are copied to, so that a review page can show them; it is
             below the pipeline's folder. None copies none.
@@ -138,7 +138,7 @@ class DocumentFiller:
 
     pipeline: BatchPipeline
     options: FillOptions
-    root: Path | None = None
+    roots: Mapping[Path, Path] = field(default_factory=dict)
     drafts: Collection[str] = ()
     images_folder: Path | None = None
     open_document: Callable[..., Document] = open_document
@@ -164,7 +164,7 @@ class DocumentFiller:
         """Read the documents, and the images that want a draft."""
         for path in paths:
             try:
-                document = self.open_document(path, root=self.root)
+                document = self.open_document(path, root=self.roots.get(path))
                 wanted = [image for image in document.images if self.wants_draft(image)]
             except DocumentError as error:
                 pending.append(_Pending(path=path, error=error))

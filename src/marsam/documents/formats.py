@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from marsam.batch.discovery import find_files
 from marsam.documents.document import Document, DocumentFormat
@@ -22,7 +23,16 @@ READERS: Mapping[str, str] = {
 READABLE = "HTML, Markdown, DOCX, PPTX, ODT, ODP, EPUB"
 
 
-def find_documents(paths: Sequence[Path], *, exclude: Sequence[Path] = ()) -> Iterator[Path]:
+class FoundDocument(NamedTuple):
+    """A document, and the folder that it was found in: its own, or the one that was searched."""
+
+    path: Path
+    folder: Path
+
+
+def find_documents(
+    paths: Sequence[Path], *, exclude: Sequence[Path] = ()
+) -> Iterator[FoundDocument]:
     """Yield the documents among the paths and below the folders among them, each once.
 
     Raises:
@@ -34,7 +44,7 @@ def find_documents(paths: Sequence[Path], *, exclude: Sequence[Path] = ()) -> It
         for found in [path] if is_file else find_files(path, READERS, exclude=exclude):
             if (resolved := found.resolve()) not in seen:
                 seen.add(resolved)
-                yield found
+                yield FoundDocument(found, path.parent if is_file else path)
 
 
 def open_document(path: Path, *, root: Path | None = None) -> Document:

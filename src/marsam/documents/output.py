@@ -1,7 +1,7 @@
 """Where filled documents are written: copies in a folder, or the documents themselves."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ class Outputs:
     Attributes:
         folder: of the copies; None when the documents themselves are changed.
         targets: the file to write, by document.
+        folders: the folder that each document was found in.
     """
 
     folder: Path | None
-    targets: dict[Path, Path]
+    targets: Mapping[Path, Path]
+    folders: Mapping[Path, Path]
 
     def write(self, path: Path, data: bytes | None) -> Path | None:
         """Write a document, whole or not at all; None for its data means unchanged.
@@ -57,9 +59,12 @@ def outputs_for(paths: Sequence[Path], folder: Path | None) -> Outputs:
         OptionError: two documents would become one file, or a copy would replace its document.
     """
     targets: dict[Path, Path] = {}
-    for document, relative in _documents(paths, folder):
+    folders: dict[Path, Path] = {}
+    seen: set[Path] = set()
+    for document, found_in in find_documents(paths, exclude=[folder] if folder else []):
+        relative = document.relative_to(found_in)
         target = document if folder is None else folder / relative
-        if target in targets.values():
+        if target in seen:
             raise OptionError(
                 "Two documents are named {file}; write them into different folders.", file=relative
             )
@@ -68,16 +73,6 @@ def outputs_for(paths: Sequence[Path], folder: Path | None) -> Outputs:
                 "The copy of {file} would replace it; choose another folder, or --in-place.",
                 file=relative,
             )
-        targets[document] = target
-    return Outputs(folder=folder, targets=targets)
-
-
-def _documents(paths: Sequence[Path], folder: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Each document once, with its path below the path that it was found by."""
-    seen: set[Path] = set()
-    for path in paths:
-        for document in find_documents([path], exclude=[folder] if folder else []):
-            if (resolved := document.resolve()) not in seen:
-                seen.add(resolved)
-                is_below = path.is_dir()
-                yield document, document.relative_to(path) if is_below else Path(document.name)
+        seen.add(target)
+        targets[document], folders[document] = target, found_in
+    return Outputs(folder=folder, targets=targets, folders=folders)
