@@ -33,7 +33,8 @@ class Row:
     Attributes:
         path: relative to the batch's folder, with ``/`` on every system.
         sha256: checksum of the file; empty when it cannot be read.
-        width, height: in pixels, after rotation to upright.
+        width: in pixels, after rotation to upright.
+        height: likewise.
         texts: by NLLB code, English first; none when there is an error. An empty text was cleared
             by a reviewer.
         native: the Arabic caption of the captioner itself; None where it was not asked for.

@@ -13,7 +13,7 @@ class Kind(StrEnum):
     IMAGE = "image"
     """A picture file; the only kind that gets drafts."""
     DRAWING = "drawing"
-    """SVG in the document itself, or shapes: named by a person."""
+    """SVG in the document itself, or shapes; a person describes them."""
     CHART = "chart"
     DIAGRAM = "diagram"
     """SmartArt."""
@@ -29,7 +29,8 @@ class Context:
         heading: that of the section which it is in.
         caption: written below it in the document, for readers who see the image.
         link: target of the link whose only content is the image.
-        before, after: the nearest sentence of the same section, at most 300 characters.
+        before: the sentence before it in the same section, at most 300 characters.
+        after: the sentence after it, likewise.
     """
 
     heading: str = ""
