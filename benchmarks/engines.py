@@ -311,12 +311,14 @@ def _quantized(source: Path, samples: int = 4) -> Any:
     import openvino
 
     data = [[value.numpy() for value in unet_inputs(1)] for _ in range(samples)]
-    return nncf.quantize(
-        openvino.Core().read_model(source),
-        nncf.Dataset(data),
-        subset_size=samples,
-        model_type=nncf.ModelType.TRANSFORMER,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF logs to where our results go
+        nncf.disable_logging()
+        return nncf.quantize(
+            openvino.Core().read_model(source),
+            nncf.Dataset(data),
+            subset_size=samples,
+            model_type=nncf.ModelType.TRANSFORMER,
+        )
 
 
 class StableDiffusionCpp:

@@ -47,6 +47,7 @@ def test_weights_published_in_fp16_lose_nothing(
     dtype: torch.dtype, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layerwise_casting, "CAST_CHUNK_NUMEL", chunk)
+    monkeypatch.setattr(layerwise_casting, "LINEAR_CHUNK_NUMEL", chunk)
     full = Network().half().float()
     cast = copy.deepcopy(full).to(dtype)
     apply_layerwise_casting(cast)

@@ -22,8 +22,11 @@ from torch.nn.functional import embedding, linear
 HALF_DTYPES: Mapping[str, torch.dtype] = {"BF16": torch.bfloat16, "F16": torch.float16}
 """The dtypes of 16 bits, by their names in safetensors."""
 CAST_CHUNK_NUMEL = 2**24
-"""Weights of a layer cast at once, at most: 64 MB, and as much again for torch's blocked copy.
-Smaller chunks would slow down layers that compute few rows."""
+"""Weights of a convolution cast at once, at most: 64 MB, and as much again for torch's blocked
+copy. Smaller chunks would slow down layers that compute few rows."""
+LINEAR_CHUNK_NUMEL = 2**22
+"""Weights of a linear layer cast at once, at most: 16 MB, which stay in a cache until they are
+multiplied."""
 
 
 def apply_layerwise_casting(network: nn.Module, *, skip: Tensor | None = None) -> None:
@@ -53,9 +56,11 @@ def apply_layerwise_casting(network: nn.Module, *, skip: Tensor | None = None) -
             tensor.data = tensor.data.to(dtype, copy=True)
 
 
-def _chunked_forward(layer: Any, compute: Callable[..., Tensor], dim: int) -> Tensor:
+def _chunked_forward(
+    layer: Any, compute: Callable[..., Tensor], dim: int, chunk_numel: int
+) -> Tensor:
     """Compute a layer's outputs for one chunk of weights after another; join them along ``dim``."""
-    weights = torch.chunk(layer.weight, -(-layer.weight.numel() // CAST_CHUNK_NUMEL))
+    weights = torch.chunk(layer.weight, -(-layer.weight.numel() // chunk_numel))
     biases = [None] * len(weights) if layer.bias is None else layer.bias.chunk(len(weights))
     outputs = [compute(chunk.float(), bias) for chunk, bias in zip(weights, biases, strict=True)]
     return torch.cat(outputs, dim) if len(outputs) > 1 else outputs[0]
@@ -64,10 +69,14 @@ def _chunked_forward(layer: Any, compute: Callable[..., Tensor], dim: int) -> Te
 def _casting_forward(layer: Any) -> Callable[[Tensor], Tensor] | None:
     """The replacement for a layer's ``forward``; None for layers of other kinds."""
     if type(layer) is nn.Linear:
-        return lambda states: _chunked_forward(layer, partial(linear, states.float()), -1)
+        return lambda states: _chunked_forward(
+            layer, partial(linear, states.float()), -1, LINEAR_CHUNK_NUMEL
+        )
     if type(layer) is nn.Conv2d and layer.groups == 1:
         compute = layer._conv_forward
-        return lambda images: _chunked_forward(layer, partial(compute, images.float()), 1)
+        return lambda images: _chunked_forward(
+            layer, partial(compute, images.float()), 1, CAST_CHUNK_NUMEL
+        )
     # NLLB's embedding is a subclass that scales its rows; other subclasses are unknown to us.
     scale = 1.0 if type(layer) is nn.Embedding else getattr(layer, "embed_scale", None)
     if isinstance(layer, nn.Embedding) and scale is not None:

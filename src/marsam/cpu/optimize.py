@@ -55,6 +55,14 @@ def optimize_pipeline(pipe: Any, device: Device) -> None:
     apply_cfg_sharing(unet)
 
 
+def optimize_tiny_vae(vae: nn.Module) -> None:
+    """Apply what is faster on a CPU to a tiny VAE (TAESD)."""
+    use_channels_last(vae)
+    for layer in vae.modules():
+        if type(layer) is nn.ReLU:
+            layer.inplace = True  # no other layer reads its input
+
+
 def _prepack_unet(unet: Any, device: Device) -> None:
     """Prepack a U-Net's weights, with the gates fused into the products of its GEGLU layers."""
     from diffusers.models.activations import GEGLU

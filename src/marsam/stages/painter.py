@@ -172,7 +172,10 @@ class DiffusionPainter:
                 self.decoder, dtype=self.device.torch_dtype, local_files_only=True
             )
         tile_large_images(tiny)
-        return tiny.eval().to(self.device.kind)
+        tiny = tiny.eval().to(self.device.kind)
+        if self.device.is_cpu:
+            optimize.optimize_tiny_vae(tiny)
+        return tiny
 
     @cached_property
     def _tokenizer(self) -> tuple[Any, int] | None:
@@ -283,8 +286,8 @@ class DiffusionPainter:
                     width, height = options.width, options.height
                     image = preview(pipe, tiny_vae, latents, width=width, height=height)
                 emit(Previewed(index=index, step=done, steps=steps_done, image=image))
-                if is_last:
-                    trim_memory()  # the decoder cannot reuse the memory of the steps
+                if is_last and pipe.vae is vae:
+                    trim_memory()  # the large decoder cannot reuse the memory of the steps
 
             prompts = weighted_prompt.encode_prompts(pipe, prompt, negative)
             if is_negative and not negative:
