@@ -14,9 +14,11 @@ MAX_DOCUMENT_BYTES = 200_000_000
 READERS: Mapping[str, str] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), "marsam.documents.html:read_html"),
     **dict.fromkeys((".md", ".markdown"), "marsam.documents.markdown:read_markdown"),
-    **dict.fromkeys((".docx", ".docm", ".dotx"), "marsam.documents.docx:read_docx"),
-    **dict.fromkeys((".pptx", ".pptm", ".potx"), "marsam.documents.pptx:read_pptx"),
-    **dict.fromkeys((".odt", ".odp"), "marsam.documents.odf:read_odf"),
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "marsam.documents.docx:read_docx"),
+    **dict.fromkeys(
+        (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "marsam.documents.pptx:read_pptx"
+    ),
+    **dict.fromkeys((".odt", ".ott", ".odp", ".otp", ".ods"), "marsam.documents.odf:read_odf"),
     ".epub": "marsam.documents.epub:read_epub",
 }
 """By suffix: the module and function that reads the format, imported when it is needed."""
