@@ -42,7 +42,7 @@ def make_site(folder: Path, pages: int, images: int) -> None:
 
 def fill(site: Path, out: Path, data: Path, *, kill_after: float | None = None) -> dict[str, float]:
     """Run the command in a process of its own; its seconds and its peak memory in GB."""
-    command = [sys.executable, "-m", "marsam", "alt", "fill", str(site)]
+    command = [sys.executable, "-m", "marsam.cli", "alt", "fill", str(site)]
     environment = os.environ | {"MARSAM_DATA": str(data)}
     started = time.perf_counter()
     process = subprocess.Popen(
