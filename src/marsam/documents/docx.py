@@ -65,6 +65,9 @@ class Style:
     bidi: bool | None = None
 
 
+_NO_STYLE = Style()
+
+
 class Styles:
     """The styles of a document, and its default language."""
 
@@ -72,7 +75,7 @@ class Styles:
         self._elements: dict[str, etree._Element] = {}
         self._resolved: dict[str, Style] = {}
         self._default_style = ""
-        self._defaults: list[etree._Element | None] = []
+        defaults: list[etree._Element | None] = []
         for part in relationships.of_type("styles"):
             root = parts[part].root
             self._elements |= {attribute(one, "w:styleId") or "": one for one in root}
@@ -80,10 +83,15 @@ class Styles:
                 is_default = (attribute(one, "w:default") or "0") in TRUE
                 if is_default and attribute(one, "w:type") == "paragraph":
                     self._default_style = attribute(one, "w:styleId") or ""
-            defaults = child(root, "w:docDefaults", "w:rPrDefault", "w:rPr", "w:lang")
-            self._defaults.append(defaults)
+            defaults.append(child(root, "w:docDefaults", "w:rPrDefault", "w:rPr", "w:lang"))
         for part in relationships.of_type("settings"):
-            self._defaults.append(child(parts[part].root, "w:themeFontLang"))
+            defaults.append(child(parts[part].root, "w:themeFontLang"))
+        self._defaults = {
+            name: tag
+            for one in reversed(defaults)
+            for name in ("w:val", "w:bidi")
+            if (tag := attribute(one, name))
+        }
 
     def of_paragraph(self, properties: etree._Element | None) -> Style:
         """The style of a paragraph with these properties."""
@@ -105,25 +113,25 @@ class Styles:
 
         The run's direction decides which of two is meant; without text the paragraph's.
         """
-        styles = [
-            self._style(attribute(child(run, "w:rStyle"), "w:val")),
-            self.of_paragraph(paragraph),
-        ]
+        of_run = self._style(attribute(child(run, "w:rStyle"), "w:val"))
+        of_paragraph = self.of_paragraph(paragraph)
         if text:
-            is_rtl = is_on(child(run, "w:rtl")) or is_right_to_left(text)
-            is_rtl = is_rtl or any(style.is_right_to_left for style in styles)
+            is_rtl = of_run.is_right_to_left or of_paragraph.is_right_to_left
+            is_rtl = is_rtl or is_on(child(run, "w:rtl")) or is_right_to_left(text)
         else:
             bidi = child(paragraph, "w:bidi")
-            is_rtl = bool(styles[1].bidi) if bidi is None else is_on(bidi)
+            is_rtl = bool(of_paragraph.bidi) if bidi is None else is_on(bidi)
         name = "w:bidi" if is_rtl else "w:val"
-        own = attribute(child(run, "w:lang"), name)
-        of_styles = [style.languages.get(name) for style in styles]
-        defaults = [attribute(one, name) for one in self._defaults]
-        return next(filter(None, [own, *of_styles, *defaults]), "")
+        return (
+            attribute(child(run, "w:lang"), name)
+            or of_run.languages.get(name)
+            or of_paragraph.languages.get(name)
+            or self._defaults.get(name, "")
+        )
 
     def _style(self, identifier: str | None) -> Style:
         if identifier is None or identifier not in self._elements:
-            return Style()
+            return _NO_STYLE
         if identifier not in self._resolved:
             style, seen = Style(), set()
             base: str | None = identifier

@@ -20,6 +20,8 @@ MAX_SENTENCE_CHARACTERS = 300
 """Of a neighbouring sentence."""
 _SEARCHED_BLOCKS, _SEARCHED_CHARACTERS = 50, 2_000
 """How much text beside an image is searched for the nearest sentence."""
+_MAX_SAMPLE = 200
+"""Characters of a text that show its direction."""
 
 Write = Callable[[Edits, Sequence[etree._Element], AltText], None]
 """Writes an alt text to the elements that carry it."""
@@ -34,15 +36,18 @@ class Block:
         has_image: whether an image is in it.
     """
 
+    __slots__ = ("_languages", "_pieces", "caption", "has_image", "heading")
+
     def __init__(self, *, heading: bool = False, caption: bool = False) -> None:
         self.heading, self.caption, self.has_image = heading, caption, False
         self._pieces: list[str] = []
-        self._languages: Counter[str] = Counter()
+        self._languages: dict[str, int] = {}
 
     def add(self, text: str, language: str = "") -> None:
         """Add text; ``language`` is a BCP 47 tag, empty if the document does not say it."""
         self._pieces.append(text)
-        self._languages[language] += len(text.strip())
+        characters = self._languages.get(language, 0) + len(text.strip())
+        self._languages[language] = characters
 
     @property
     def pieces(self) -> int:
@@ -56,8 +61,8 @@ class Block:
     @property
     def language(self) -> str | None:
         """That of most of the text, empty if it is not said; None if there is no text."""
-        most = self._languages.most_common(1)
-        return most[0][0] if most and most[0][1] else None
+        language = max(self._languages, key=lambda one: self._languages[one], default=None)
+        return None if language is None or not self._languages[language] else language
 
 
 @dataclass(kw_only=True)
@@ -141,8 +146,8 @@ class Flow:
                 heading=heading.text() if heading else "",
                 caption=found.caption or _caption(block, above, below),
                 link=found.link,
-                before=_neighbour([block.text(0, pieces)], block, above, tag, -1),
-                after=_neighbour([block.text(pieces)], block, below, tag, 0),
+                before=_neighbour(block.text(0, pieces), block, above, tag, -1),
+                after=_neighbour(block.text(pieces), block, below, tag, 0),
             )
             image = DocumentImage(
                 key=f"{part}#{number}",
@@ -174,24 +179,21 @@ def _caption(block: Block, above: Iterable[Block], below: Iterable[Block]) -> st
     """A caption in the same block, below it, or above it if no other image is above that."""
     if block.caption and block.text():
         return block.text()
-    before, after = ([b for b in some if b.has_image or b.text()] for some in (above, below))
-    if after and after[0].caption and not after[0].has_image:
-        return after[0].text()
-    is_above = before and before[0].caption and not before[0].has_image
-    return before[0].text() if is_above and not any(b.has_image for b in before[1:2]) else ""
+    before, after = ((b for b in some if b.has_image or b.text()) for some in (above, below))
+    first = next(after, None)
+    if first and first.caption and not first.has_image:
+        return first.text()
+    first, second = next(before, None), next(before, None)
+    is_above = first and first.caption and not (first.has_image or (second and second.has_image))
+    return first.text() if first and is_above else ""
 
 
-def _neighbour(
-    texts: list[str], block: Block, section: Iterable[Block], tag: str, index: int
-) -> str:
+def _neighbour(text: str, block: Block, section: Iterable[Block], tag: str, index: int) -> str:
     """The nearest sentence in a block itself or in the section: its last (-1) or first (0)."""
-    if block.heading or block.caption:
-        texts = []
-    texts += [one.text() for one in section if not one.caption]
-    text = next(filter(None, texts), "")
-    return _sentence(
-        text[-_SEARCHED_CHARACTERS:] if index else text[:_SEARCHED_CHARACTERS], tag, index
-    )
+    if block.heading or block.caption or not text:
+        text = next(filter(None, (one.text() for one in section if not one.caption)), "")
+    part = text[-_SEARCHED_CHARACTERS:] if index else text[:_SEARCHED_CHARACTERS]
+    return _sentence(part, tag, index)
 
 
 def _write(found: Found, edits: Edits, text: AltText) -> None:
@@ -220,8 +222,8 @@ def is_written_in(text: str, tag: str) -> bool:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether most letters of a text are written from right to left."""
-    directions = Counter(
-        unicodedata.bidirectional(letter) for letter in text[:_SEARCHED_CHARACTERS]
-    )
+    """Whether most letters at the beginning of a text are written from right to left."""
+    if text.isascii():
+        return False
+    directions = Counter(map(unicodedata.bidirectional, text[:_MAX_SAMPLE]))
     return directions["R"] + directions["AL"] > directions["L"]

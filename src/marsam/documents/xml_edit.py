@@ -17,7 +17,7 @@ from lxml import etree
 
 from marsam.errors import DocumentError
 
-MAX_TAGS = 4_000_000
+MAX_TAGS = 1_000_000
 """Of a document. Each of them costs time and memory, however short it is."""
 
 _DECLARED = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")

@@ -79,13 +79,20 @@ def name_of(element: etree._Element) -> str:
     return _prefixed(element.tag) if isinstance(element.tag, str) else ""
 
 
+@cache
+def _keys(name: str) -> tuple[str, ...]:
+    """The names of an attribute as lxml has them."""
+    prefix, _, local = name.rpartition(":")
+    return tuple(f"{{{uri}}}{local}" for uri in _URIS[prefix]) if prefix else (local,)
+
+
 def attribute(element: etree._Element | None, name: str) -> str | None:
     """An attribute's value; None if it, or the element, is not there."""
-    if element is None or ":" not in name:
-        return None if element is None else element.get(name)
-    prefix, _, local = name.partition(":")
-    keys = (f"{{{uri}}}{local}" for uri in _URIS[prefix])
-    return next((value for key in keys if (value := element.get(key)) is not None), None)
+    if element is not None:
+        for key in _keys(name):
+            if (value := element.get(key)) is not None:
+                return value
+    return None
 
 
 def child(element: etree._Element | None, *path: str) -> etree._Element | None:
@@ -93,7 +100,12 @@ def child(element: etree._Element | None, *path: str) -> etree._Element | None:
     for name in path:
         if element is None:
             return None
-        element = next((one for one in element if name_of(one) == name), None)
+        for one in element:
+            if name_of(one) == name:
+                element = one
+                break
+        else:
+            return None
     return element
 
 
