@@ -96,7 +96,10 @@ def answered(
     ],
 )
 def test_the_prompt_is_read_once_for_all_beams(
-    folders: Mapping[str, Path], family: str, options: CaptionOptions
+    folders: Mapping[str, Path],
+    family: str,
+    options: CaptionOptions,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = captioner(folders[family])
     read: list[torch.Size] = []
@@ -112,7 +115,7 @@ def test_the_prompt_is_read_once_for_all_beams(
     assert all(shape == (3, 1) for shape in others)
     # The plain way of transformers, with the same weights.
     plain = captioner(folders[family])
-    plain.model._prefilled = lambda ids, copies, given: dict(given)  # type: ignore[method-assign]
+    monkeypatch.setattr(plain.model, "_prefilled", lambda _ids, _copies, given: dict(given))
     assert [found.text for found in plain.caption(PICTURE, options)] == [
         found.text for found in captions
     ]

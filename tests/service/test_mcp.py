@@ -52,7 +52,7 @@ async def _session(url: str, key: str = KEY, *, language: str = "") -> AsyncIter
         yield session
 
 
-async def _error(session: ClientSession, name: str, **arguments: Any) -> str:
+async def _error(session: ClientSession, name: str, /, **arguments: Any) -> str:
     result = await session.call_tool(name, arguments)
     assert result.isError
     (content,) = result.content

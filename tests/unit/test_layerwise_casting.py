@@ -118,15 +118,18 @@ def test_no_weight_is_a_view_of_the_file(tmp_path: Any) -> None:
 def test_bfloat16_weights_lose_nothing_and_stay_in_their_file(tmp_path: Any) -> None:
     from safetensors.torch import load_file, save_file
 
-    published = nn.Sequential(nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64))
+    published: Any = nn.Sequential(nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64))
     published[1].weight.data[0] *= 1e-6  # less than float16 can tell from zero
     published.bfloat16()
     save_file(published.state_dict(), tmp_path / "weights.safetensors")
-    network = nn.Sequential(nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64)).bfloat16()
+    network: Any = nn.Sequential(
+        nn.Embedding(20, 64), nn.Linear(64, 64), nn.LayerNorm(64)
+    ).bfloat16()
     network.load_state_dict(load_file(tmp_path / "weights.safetensors"), assign=True)
-    of_file = [layer.weight.data_ptr() for layer in network[:2]]
+    layers = list(network)[:2]
+    of_file = [layer.weight.data_ptr() for layer in layers]
     apply_layerwise_casting(network)
-    assert [layer.weight.data_ptr() for layer in network[:2]] == of_file
+    assert [layer.weight.data_ptr() for layer in layers] == of_file
     ids = torch.arange(20)
     with torch.inference_mode():
         assert torch.equal(network(ids), published.float()(ids))

@@ -51,7 +51,7 @@ def some_rows(count: int) -> list[Row]:
 
 
 def write(path: Path, rows: list[Row]) -> Path:
-    output = AtomicOutput(path, lambda file: TABLE_WRITERS[path.suffix](file, CODES))
+    output = AtomicOutput(path, lambda file: TABLE_WRITERS[path.suffix](file, CODES, ()))
     for row in rows:
         output.write(row)
     output.commit()

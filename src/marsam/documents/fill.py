@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from marsam.batch.rows import Row
 from marsam.documents.check import DRAFT_MARKS, draft_mark, has_bad_text, language_of
 from marsam.documents.document import AltText, Document, DocumentImage, Kind
 from marsam.documents.formats import open_document
-from marsam.errors import DocumentError, MarsamError, PictureError
+from marsam.errors import DocumentError, MarsamError, OptionError, PictureError
 from marsam.imaging.image_io import CAPTION_SIDE, map_save_errors, open_picture, upright_size
 from marsam.messages import InBothLanguages, Message
 from marsam.notices import Notice
@@ -214,8 +214,16 @@ class DocumentFiller:
         }
         if one.document is None or not texts:
             return FilledDocument(path=one.path, images=images, error=one.error)
+        refused = _refused(one.document, texts)
+        images = [
+            replace(filled, text="", reason=refused[filled.image.key])
+            if filled.image.key in refused
+            else filled
+            for filled in images
+        ]
+        texts = {key: text for key, text in texts.items() if key not in refused}
         try:
-            data = one.document.with_alt_texts(texts)
+            data = one.document.with_alt_texts(texts) if texts else None
         except DocumentError as error:
             return FilledDocument(path=one.path, images=images, error=error)
         return FilledDocument(path=one.path, images=images, data=data)
@@ -267,6 +275,20 @@ class DocumentFiller:
             case DocumentLanguage.ARABIC:
                 return (ARABIC.code,)
         return (ENGLISH.code,)
+
+
+def _refused(document: Document, texts: Mapping[str, AltText]) -> dict[str, OptionError]:
+    """Where the format cannot hold an alt text, such as a decorative image in Markdown."""
+    refused = {}
+    for key, text in texts.items():
+        if text.decorative:
+            try:
+                document.with_alt_texts({key: text})
+            except OptionError as error:
+                refused[key] = error
+            except DocumentError:
+                break  # it is signed, for example: whoever writes it says so
+    return refused
 
 
 def _copied(data: bytes, path: Path, source: str) -> Path:

@@ -124,7 +124,8 @@ def tag_at(text: str, start: int) -> Tag | None:
     name = _NAME.match(text, start)
     if name is None:
         return None
-    attributes, position = [], name.end()
+    attributes: list[Attribute] = []
+    position = name.end()
     while True:
         found = _ATTRIBUTE.match(text, position)
         if found is None or found.end() >= len(text):
