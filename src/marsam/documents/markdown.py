@@ -46,7 +46,6 @@ class MarkdownDocument:
     def __init__(self, data: bytes, *, path: Path, root: Path | None) -> None:
         self._data, self._files = data, ImageFiles(path, root)
         self._text = PageText.of_utf8(data)
-        self._places: dict[str, tuple[Place, Part, int]] = {}
         text, starts = self._text.text, self._text.line_starts()
         front = _FRONT_MATTER.match(text)
         start = front.end() if front else 0
