@@ -102,6 +102,7 @@ def test_what_is_in_one_picture_needs_no_text() -> None:
         "<p title='<img src=a.png>'>x</p>",
         "&lt;img src=a.png>",
         "<?php echo '<img src=a.png>'; ?>",
+        "{# <img src=a.png> #}",
         "<% if a > b then %>x<% end '<img src=a.png>' %>",
         '<svg style="display: none"><symbol id="cat"><image href="a.png"/></symbol></svg>',
         "<area alt=x>",

@@ -7,6 +7,7 @@ FILLER = "\ufdd0"
 _FILLERS = re.compile(f"{FILLER}+")
 _EXPRESSION = re.compile(
     r"\{\{(?:(?!\{\{|\}\})[^\r\n]){0,500}+\}\}|\{%(?:(?!\{%|%\})[^\r\n]){0,500}+%\}"
+    r"|\{#(?:(?!\{#|#\})[^\r\n]){0,500}+#\}"
 )
 _BEGINNING = 1000
 """Code before the document's type is read as if it were not there."""
@@ -25,7 +26,7 @@ def without_code(text: str) -> str:
 
 
 def without_expressions(text: str) -> str:
-    """Replace expressions of templates, ``{{ … }}`` and ``{% … %}``, each on one line."""
+    """Replace ``{{ … }}``, ``{% … %}`` and ``{# … #}`` of templates, each on one line."""
     parts, position = [], 0
     for code in _EXPRESSION.finditer(text):
         parts += [text[position : code.start()], _filler(text, *code.span())]
