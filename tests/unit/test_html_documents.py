@@ -320,6 +320,7 @@ def test_a_text_becomes_one_line_without_controls() -> None:
         ("<meta http-equiv=Content-Type content='text/html; charset=Windows-1256'>", "cp1256"),
         ("<!-- <meta charset=utf-8> --><META CHARSET = cp1256 >", "cp1256"),
         ('<meta charset="iso-8859-6">', "iso8859-6"),
+        ("<p title='<meta charset=utf-8>'><meta charset=windows-1256>", "cp1256"),
         ('<meta charset="utf-8">', "utf-8"),
         ("", "utf-8"),
         ("", "utf-8-sig"),

@@ -32,7 +32,7 @@ _ENCODINGS = re.compile(
     r"|gb18030|big5|cp932|euc_jp|cp949"
 )
 _CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r ]*[\"']?([^\"';\t\n\f\r ]+)", re.IGNORECASE)
-_META = re.compile(r"<!--.*?-->|<meta(?=[\t\n\f\r /])", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<!--.*?-->|<[A-Za-z]", re.DOTALL)
 _XML = re.compile(r"<\?xml(?:[^>]*?encoding[\t\n\r ]*=[\t\n\r ]*[\"']([^\"'>]+))?")
 _LINE_END = re.compile(r"\r\n?|\n")
 
@@ -132,10 +132,14 @@ def _declared(data: bytes) -> str | None:
     head = data[:_HEAD_BYTES].decode("latin-1")
     if xml := _XML.match(head):
         return _known(xml[1]) if xml[1] else "utf-8"
-    for found in _META.finditer(head):
-        tag = None if found[0].startswith("<!--") else tag_at(head, found.start())
-        if tag and (encoding := _known(_label(head, tag))):
-            return encoding
+    position = 0
+    while found := _TAG.search(head, position):
+        tag = tag_at(head, found.start())
+        position = tag.end if tag else found.end()
+        if tag and head[tag.start + 1 : tag.name_end].lower() == "meta":
+            encoding = _known(_label(head, tag))
+            if encoding:
+                return encoding
     return None
 
 
