@@ -90,6 +90,14 @@ def test_a_background_is_only_noted() -> None:
     assert not DocumentCheck(path=Path("a.html"), findings=[*check_images([background])]).fails
 
 
+def test_a_drawing_without_a_text_is_a_warning() -> None:
+    # Most are icons beside words; whether one says something, only a person knows.
+    drawing = replace(IMAGE, kind=Kind.DRAWING, source="")
+    (found,) = check_images([drawing])
+    assert (found.rule, found.severity) == (Rule.DRAWING, Severity.WARNING)
+    assert rules(replace(drawing, alt="sales by month")) == []
+
+
 def test_the_report_as_sarif_and_in_one_line() -> None:
     images = [IMAGE, replace(IMAGE, alt="image"), replace(IMAGE, alt="", decorative=True)]
     check = DocumentCheck(path=Path("قصة/a b.html"), images=3, findings=[*check_images(images)])

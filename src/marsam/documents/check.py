@@ -55,6 +55,7 @@ class Rule(StrEnum):
 
     MISSING = "missing"
     LINK = "link-without-text"
+    DRAWING = "drawing-without-text"
     FILE_NAME = "file-name"
     NO_CONTENT = "no-content"
     LONG = "too-long"
@@ -67,6 +68,7 @@ class Rule(StrEnum):
 SEVERITIES: Mapping[Rule, Severity] = {
     Rule.MISSING: Severity.ERROR,
     Rule.LINK: Severity.ERROR,
+    Rule.DRAWING: Severity.WARNING,
     Rule.FILE_NAME: Severity.WARNING,
     Rule.NO_CONTENT: Severity.WARNING,
     Rule.LONG: Severity.WARNING,
@@ -131,6 +133,8 @@ def _check(image: DocumentImage, max_characters: int) -> Iterator[tuple[Rule, Me
         yield (Rule.LINK, Message("a link whose only content is this image, which has no alt text"))
     elif image.decorative:
         yield Rule.DECORATIVE, Message("decorative: screen readers leave it out")
+    elif not text and image.kind == Kind.DRAWING:
+        yield Rule.DRAWING, Message("a drawing without a text, which is not hidden either")
     elif not text:
         yield Rule.MISSING, Message("no alt text")
     else:

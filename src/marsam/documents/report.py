@@ -20,6 +20,7 @@ WEBSITE = "https://pypi.org/project/marsam/"
 RULE_TITLES: Mapping[Rule, str] = {
     Rule.MISSING: "An image has no alt text",
     Rule.LINK: "A link has an image without alt text as its only content",
+    Rule.DRAWING: "A drawing has no text, and is not hidden from screen readers",
     Rule.FILE_NAME: "An alt text is a file name",
     Rule.NO_CONTENT: "An alt text does not say what is shown",
     Rule.LONG: "An alt text is long",
