@@ -5,9 +5,14 @@ import shutil
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 TIERS = ("unit", "mini", "hub", "service", "cluster", "browser", "full")
+
+# A machine may have other work: no example fails for the time that it takes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

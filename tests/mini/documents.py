@@ -25,7 +25,9 @@ The ``javascript`` blocks of a document are one program, which runs after everyt
 """
 SHOWN = {"nginx", "text", "toml", "yaml", "powershell"}
 """Languages of blocks that are not run. ``text`` must be the output of the block before it."""
-PROGRAMS = {"marsam", "make", "curl", "mkdir", "cp", "cat", "export", "openssl", ".", "(umask"}
+PROGRAMS = {
+    *("marsam", "make", "curl", "mkdir", "cp", "cat", "printf", "export", "openssl", ".", "(umask")
+}
 """Programs that a line of ``sh`` may start with. ``make`` runs with ``--dry-run``."""
 
 NOT_HERE = {

@@ -288,6 +288,7 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
         "/v1/pictures/{picture_id}/link",
         "/v1/captions",
         "/v1/translations",
+        "/v1/documents",
         "/v1/chat/completions",
         "/v1/images/edits",
         "/v1/images/generations",

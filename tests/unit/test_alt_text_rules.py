@@ -82,6 +82,8 @@ def test_long_texts_and_drafts() -> None:
     assert rules(replace(IMAGE, alt="a cat " * 20), 100) == ["too-long"]
     assert rules(replace(IMAGE, alt="Described by a model: a cat")) == ["not-reviewed"]
     assert rules(replace(ARABIC, alt="وصف آلي: قطة")) == ["not-reviewed"]
+    word = "A cat on a chair\n\nDescription automatically generated with low confidence"
+    assert rules(replace(IMAGE, alt=word)) == ["not-reviewed"]
 
 
 def test_a_background_is_only_noted() -> None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pyarrow
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from PIL import Image
@@ -329,7 +329,6 @@ def test_a_table_saved_without_its_arabic_letters_is_refused(
     assert Path("a.csv").read_bytes() == saved
 
 
-@settings(deadline=None)  # it writes files
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_tables_round_trip_any_text(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -519,7 +519,6 @@ def test_a_glossary_has_the_corrected_arabic_texts(
     assert "سنّور" in Path("g.toml").read_text(encoding="utf-8")
 
 
-@settings(deadline=None)  # it writes files
 @given(english=st.text(min_size=1, max_size=50), arabic=st.text(min_size=1, max_size=50))
 def test_any_text_makes_a_valid_glossary(
     tmp_path_factory: pytest.TempPathFactory, english: str, arabic: str

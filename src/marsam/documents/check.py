@@ -39,6 +39,10 @@ _WORDS_WITHOUT_CONTENT = frozenset(
     .split("|")
 )
 """Compared after :func:`_plain`."""
+_AUTOMATIC = re.compile(
+    "(?:description automatically generated|ai-generated content may be incorrect)", re.IGNORECASE
+)
+"""What office programs add to their own drafts."""
 _LETTERS = str.maketrans("أإآٱةى", "ااااهي", "ـ")
 
 
@@ -170,7 +174,7 @@ def _check_text(
                 limit=max_characters,
             ),
         )
-    if draft_mark(text):
+    if draft_mark(text) or _AUTOMATIC.search(text):
         yield Rule.DRAFT, Message("written by a model, and not reviewed yet")
 
 
