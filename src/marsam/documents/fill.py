@@ -287,7 +287,7 @@ def _refused(document: Document, texts: Mapping[str, AltText]) -> dict[str, Opti
             except OptionError as error:
                 refused[key] = error
             except DocumentError:
-                break  # it is signed, for example: whoever writes it says so
+                break  # it is signed, for example; writing the document reports it
     return refused
 
 

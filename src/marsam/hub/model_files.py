@@ -146,7 +146,7 @@ def is_intact(path: Path, *, sha256: str | None = None) -> bool:
 def dtype_of_weights(folder: Path) -> str:
     """Return the dtype that most of a folder's safetensors begin with, such as ``BF16``; or "".
 
-    Files that cannot be read are left out: whoever loads them says so.
+    Files that cannot be read are left out; loading them reports it.
     """
     from safetensors import SafetensorError, safe_open
 
