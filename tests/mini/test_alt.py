@@ -195,6 +195,34 @@ def test_a_decorative_picture_is_written_as_one(
     assert page.read_text(encoding="utf-8") == '<p>Text <img src="images/car.png" alt=""></p>'
 
 
+def test_an_image_that_cannot_be_decorative_costs_no_other(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = site / "two.md"
+    page.write_text("![](images/car.png)\n\n![](images/cat.png)\n", encoding="utf-8")
+    table = Path("alt.csv")
+    assert fill(capsys, page, "--table", str(table))[0] == 0
+    review = Review(table)
+    (index,) = (i for i, row in enumerate(review.rows) if row.english == CAR)
+    assert review.mark_decorative(index, digest(review.rows[index]))
+    review.close()
+    code, found = fill(capsys, page, "--table", str(table), "--in-place")
+    assert code == 1
+    (document,) = found["documents"]
+    assert "decorative" in document["images"][0]["reason"]
+    text = page.read_text(encoding="utf-8")
+    assert text == f"![](images/car.png)\n\n![{CAT}](images/cat.png)\n"
+
+
+def test_there_is_nothing_to_review_where_nothing_is_missing(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = site / "whole.md"
+    page.write_text("![our own words](images/car.png)\n", encoding="utf-8")
+    assert marsam("alt", "review", str(page), "--in-place", "--models", "mini") == 0
+    assert "No image in these documents lacks an alt text." in capsys.readouterr().out
+
+
 def test_only_reviewed_texts_are_written(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = Path("alt.csv")
     before = (site / "notes.md").read_bytes()

@@ -67,7 +67,7 @@ def test_an_idempotency_key_is_for_json_and_forms(client: httpx.Client) -> None:
         ("translations", {"json": {"txt": "x"}}, "There is no field 'txt'; check its name."),
         ("captions", {"json": {"image": PICTURE}}, "There is no field 'image'; check its name."),
         ("captions", {"json": {}}, "picture is missing."),
-        ("captions", {"json": {"picture": "/tmp/cat.png"}}, "This is not an image in base64."),
+        ("captions", {"json": {"picture": "/tmp/cat.png"}}, "This is not a file in base64."),
         ("captions", {"json": {"picture": 7}}, "picture must be a file in base64."),
         ("captions", {"data": {"picture": "x"}}, "picture must be a file, sent with its name."),
         ("captions", {"files": {"picture": (None, b"x")}}, "picture must be a file, sent with its"),

@@ -104,7 +104,7 @@ async def test_mcp_tools(serve: Callable[..., Service]) -> None:
             "negative_prompt, steps, guidance_scale, width, height, as_written."
         )
         assert await _error(session, "caption", picture="/tmp/cat.png") == (
-            "This is not an image in base64."
+            "This is not a file in base64."
         )
         assert await _error(session, "draw") == (
             "There is no tool 'draw'; the tools are caption, translate, alt_texts, paint, run."
@@ -337,5 +337,5 @@ def test_base64_is_accepted_as_clients_write_it() -> None:
     for one in (text, in_lines, for_urls, text.rstrip("="), url + text, f"{url}\n{in_lines}\n"):
         assert decode_base64(one) == data
     for wrong in ("/tmp/cat.png", "https://example.org/cat.png", "ق", "A", "data:image/png;base64"):
-        with pytest.raises(PictureError, match="not an image in base64|empty"):
+        with pytest.raises(PictureError, match="not a file in base64|empty"):
             decode_base64_image(wrong)

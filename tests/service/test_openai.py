@@ -363,7 +363,7 @@ def test_chat_streams(client: openai.OpenAI) -> None:
         ([text("Which?"), picture(), picture()], {}, "send one picture"),
         ([picture("https://example.org/cat.png")], {}, "send the picture as a data URL"),
         ([picture("data:image/png;base64,AAAA")], {}, "Not a supported image"),
-        ([picture("data:image/png;base64,!!")], {}, "not an image in base64"),
+        ([picture("data:image/png;base64,!!")], {}, "not a file in base64"),
         ([{"type": "input_audio", "input_audio": {}}, picture()], {}, "Only text and one picture"),
         ([picture()], {"n": 2}, "n must be 1."),
         ([picture()], {"tool_choice": "required"}, "calls no tools"),

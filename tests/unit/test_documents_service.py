@@ -123,5 +123,36 @@ def test_the_api_refuses_with_a_sentence(tmp_path: Path) -> None:
     for response in asyncio.run(_post(tmp_path, *({"json": body} for body in bodies))):
         assert response.status_code == 422
         assert response.json()["message"]
-    (arabic,) = asyncio.run(_post(tmp_path, {"json": bodies[0]}, **{"Accept-Language": "ar"}))
+    arabic, report = asyncio.run(
+        _post(
+            tmp_path,
+            {"json": bodies[0]},
+            {"json": {"document": encoded, "name": "about.html"}},
+            **{"Accept-Language": "ar"},
+        )
+    )
     assert arabic.json()["message"].startswith("لا يقرأ مرسم المستند")
+    assert report.json()["findings"][0]["message"] == "بلا نص بديل"
+    assert report.json()["images"][1]["reason"].startswith("لم يُعثر على الملف")
+    (damaged,) = asyncio.run(_post(tmp_path, {"json": {"document": "!", "name": "about.html"}}))
+    assert "not a file in base64" in damaged.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.html", b"<b>" * 60_000),
+        ("a.html", b"<img " + b"a " * 1_100_000 + b">"),
+        ("a.md", b"![" * 60_000),
+        ("a.markdown", b"- a\n" * 60_000),
+    ],
+)
+def test_pages_that_take_long_to_parse_are_refused(name: str, data: bytes) -> None:
+    with pytest.raises(DocumentError, match="too much markup"):
+        check_upload(data, name)
+
+
+def test_large_images_in_a_page_do_not_count_as_markup() -> None:
+    picture = base64.b64encode(bytes(3_000_000)).decode()
+    (found,) = check_upload(page(f'<img src="data:image/png;base64,{picture}">'), "a.html").findings
+    assert str(found.rule) == "missing"

@@ -230,7 +230,7 @@ def decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except ValueError as error:
-        raise PictureError("This is not an image in base64.") from error
+        raise PictureError("This is not a file in base64.") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Alt texts of a document: what is missing, and drafts for it."""
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field
 from marsam.api.bodies import Body, File, body_of, request_body
 from marsam.api.dependencies import ClientDep, ServiceDep
 from marsam.api.fields import Arabic, Ask, Length
+from marsam.api.reader_language import ReaderLanguage
 from marsam.api.responses import errors
 from marsam.documents.check import LONG_ALT_TEXT
 from marsam.documents.fill import DocumentLanguage, FillOptions, Overwrite
 from marsam.documents.formats import READABLE
-from marsam.documents.report import image_to_dict
+from marsam.documents.report import filled_image_to_dict
 from marsam.documents.uploads import check_upload, fill_upload
+from marsam.messages import in_language
 from marsam.options import ArabicCaption, BatchOptions, CaptionLength, CaptionOptions
 
 router = APIRouter(prefix="/v1", tags=["Documents"], responses=errors(413, 415, 422, 503, 507))
@@ -128,6 +130,7 @@ async def document(
     body: Annotated[DocumentRequest, Depends(body_of(DocumentRequest))],
     service: ServiceDep,
     client: ClientDep,
+    language: ReaderLanguage,
 ) -> DocumentView:
     """Only images in the document itself are described, not those beside it or on the network."""
     filling, batch = body.options()
@@ -138,7 +141,7 @@ async def document(
         FindingView(
             rule=str(one.rule),
             severity=str(one.severity),
-            message=one.message.en,
+            message=in_language(one.message, language),
             key=one.image.key,
             line=one.image.line,
             source=one.image.source,
@@ -151,11 +154,7 @@ async def document(
         client,
         lambda studio: fill_upload(studio, body.document, body.name, options=filling, batch=batch),
     )
-    images: list[dict[str, Any]] = [
-        image_to_dict(one.image)
-        | ({"text": one.text} if one.reason is None else {"reason": one.reason.en})
-        for one in filled.images
-    ]
+    images = [filled_image_to_dict(one, language) for one in filled.images]
     data = filled.data
     return DocumentView(
         document=base64.b64encode(data).decode() if data is not None else None,

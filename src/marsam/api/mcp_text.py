@@ -10,7 +10,7 @@ from marsam.api.fields import Arabic, Ask, LanguageName, Length
 from marsam.api.mcp_context import ToolContext, language_of_client, service_and_client
 from marsam.documents.fill import DocumentLanguage, FillOptions, Overwrite
 from marsam.documents.formats import READABLE
-from marsam.documents.report import image_to_dict
+from marsam.documents.report import filled_image_to_dict
 from marsam.documents.uploads import fill_upload
 from marsam.imaging.file_kinds import READABLE as READABLE_IMAGES
 from marsam.imaging.image_io import MAX_BYTES
@@ -115,15 +115,7 @@ async def alt_texts(
         lambda studio: fill_upload(studio, data, name, options=options, batch=BatchOptions()),
     )
     reader = language_of_client(context)
-    images = [
-        image_to_dict(one.image)
-        | (
-            {"text": one.text}
-            if one.reason is None
-            else {"reason": in_language(one.reason, reader)}
-        )
-        for one in filled.images
-    ]
+    images = [filled_image_to_dict(one, reader) for one in filled.images]
     changed = filled.data is not None
     return {
         "document": base64.b64encode(filled.data or b"").decode() if changed else None,

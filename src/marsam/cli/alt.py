@@ -14,6 +14,7 @@ from marsam.atomic import atomic_path
 from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
+from marsam.batch.tables import read_rows
 from marsam.cli import console
 from marsam.cli import options as shared
 from marsam.cli.terminal_language import in_terminal_language
@@ -33,7 +34,7 @@ from marsam.documents.table import ImageTable
 from marsam.errors import DocumentError, OptionError
 from marsam.hub.selection import join_sources
 from marsam.imaging.image_io import map_save_errors
-from marsam.messages import InBothLanguages, Sentence
+from marsam.messages import InBothLanguages, Message, Sentence
 from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
 from marsam.server.options import ServerOptions
 from marsam.studio import Studio
@@ -258,6 +259,9 @@ def review(
     )
     with suppress(typer.Exit):  # of images that cannot be described: their rows say so
         write()
+    if not any(True for _ in read_rows(table)):
+        typer.echo(in_terminal_language(Message("No image in these documents lacks an alt text.")))
+        return
     with suppress(KeyboardInterrupt):
         review_table(
             table, own_words=own_words, host=host, port=port, key_file=key_file, insecure=insecure

@@ -214,18 +214,16 @@ class DocumentFiller:
         }
         if one.document is None or not texts:
             return FilledDocument(path=one.path, images=images, error=one.error)
-        refused = _refused(one.document, texts)
+        try:
+            data, refused = _written(one.document, texts)
+        except DocumentError as error:
+            return FilledDocument(path=one.path, images=images, error=error)
         images = [
             replace(filled, text="", reason=refused[filled.image.key])
             if filled.image.key in refused
             else filled
             for filled in images
         ]
-        texts = {key: text for key, text in texts.items() if key not in refused}
-        try:
-            data = one.document.with_alt_texts(texts) if texts else None
-        except DocumentError as error:
-            return FilledDocument(path=one.path, images=images, error=error)
         return FilledDocument(path=one.path, images=images, data=data)
 
     def _filled_image(self, image: DocumentImage, row: Row) -> FilledImage:
@@ -277,18 +275,27 @@ class DocumentFiller:
         return (ENGLISH.code,)
 
 
-def _refused(document: Document, texts: Mapping[str, AltText]) -> dict[str, OptionError]:
-    """Where the format cannot hold an alt text, such as a decorative image in Markdown."""
-    refused = {}
+def _written(
+    document: Document, texts: Mapping[str, AltText]
+) -> tuple[bytes | None, dict[str, OptionError]]:
+    """Write alt texts into a document; those that its format cannot hold are left out.
+
+    Such as a decorative image in Markdown.
+
+    Returns:
+        The document, None when nothing could be written; and why, by key.
+    """
+    try:
+        return document.with_alt_texts(texts), {}
+    except OptionError:
+        refused = {}
     for key, text in texts.items():
-        if text.decorative:
-            try:
-                document.with_alt_texts({key: text})
-            except OptionError as error:
-                refused[key] = error
-            except DocumentError:
-                break  # it is signed, for example; writing the document reports it
-    return refused
+        try:
+            document.with_alt_texts({key: text})
+        except OptionError as error:
+            refused[key] = error
+    fitting = {key: text for key, text in texts.items() if key not in refused}
+    return document.with_alt_texts(fitting) if fitting else None, refused
 
 
 def _copied(data: bytes, path: Path, source: str) -> Path:

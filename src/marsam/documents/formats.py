@@ -11,9 +11,11 @@ from marsam.errors import DocumentError, reason_of
 
 MAX_DOCUMENT_BYTES = 200_000_000
 """More than books and slides with many photographs have."""
+HTML_SUFFIXES, MARKDOWN_SUFFIXES = (".html", ".htm", ".xhtml"), (".md", ".markdown")
+MARKUP_SUFFIXES = HTML_SUFFIXES + MARKDOWN_SUFFIXES
 READERS: Mapping[str, str] = {
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "marsam.documents.html:read_html"),
-    **dict.fromkeys((".md", ".markdown"), "marsam.documents.markdown:read_markdown"),
+    **dict.fromkeys(HTML_SUFFIXES, "marsam.documents.html:read_html"),
+    **dict.fromkeys(MARKDOWN_SUFFIXES, "marsam.documents.markdown:read_markdown"),
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "marsam.documents.docx:read_docx"),
     **dict.fromkeys(
         (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "marsam.documents.pptx:read_pptx"

@@ -15,6 +15,8 @@ from marsam.documents.zip_container import ZipContainer
 from marsam.errors import DocumentError, OptionError, PictureError
 from marsam.imaging.image_io import read_bytes
 
+MAX_XML_BYTES = 150_000_000
+"""Of all XML parts together, which are kept in memory."""
 _SIGNATURES = re.compile(r"_xmlsignatures/.|META-INF/(?:document|package)?signatures\.xml$")
 """Members with digital signatures: of OOXML; of OpenDocument and EPUB. Macros have their own."""
 
@@ -34,7 +36,7 @@ class Parts:
         self.container = ZipContainer(data)
         self._named_characters = named_characters
         self._parts: dict[str, XmlPart] = {}
-        self._tags = 0
+        self._tags = self._bytes = 0
 
     def __contains__(self, name: str) -> bool:
         return name in self.container
@@ -47,6 +49,11 @@ class Parts:
         """
         if name not in self._parts:
             content = self.container.read(name)
+            self._bytes += len(content)
+            if self._bytes > MAX_XML_BYTES:
+                raise DocumentError(
+                    "The document is too large when it is unpacked: {part}.", part=name
+                )
             part = XmlPart(content, name, named_characters=self._named_characters)
             self._parts[name] = part
             self._tags += part.tags

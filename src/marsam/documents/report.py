@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from marsam.documents.check import SEVERITIES, Finding, Rule, Severity, check_images
 from marsam.documents.document import DocumentImage
-from marsam.documents.fill import FilledDocument
+from marsam.documents.fill import FilledDocument, FilledImage
 from marsam.documents.formats import open_document
 from marsam.errors import DocumentError
-from marsam.messages import Message
+from marsam.messages import ENGLISH, Message, in_language
 from marsam.version import __version__
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -100,17 +100,20 @@ def image_to_dict(image: DocumentImage) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def filled_image_to_dict(one: FilledImage, language: str) -> dict[str, Any]:
+    """An image with its draft, or why there is none in the reader's language."""
+    found = image_to_dict(one.image)
+    if one.reason is not None:
+        return found | {"reason": in_language(one.reason, language)}
+    return found | {"text": one.text} | ({"decorative": True} if one.row.decorative else {})
+
+
 def filled_to_dict(document: FilledDocument, written: Path | None) -> dict[str, Any]:
     """A filled document as plain data for JSON, with the file that was written."""
     found: dict[str, Any] = {"path": str(document.path), "out": str(written) if written else None}
     if document.error is not None:
         return found | {"error": document.error.en}
-    images = [
-        image_to_dict(one.image)
-        | ({"text": one.text} if one.reason is None else {"reason": one.reason.en})
-        | ({"decorative": True} if one.row.decorative else {})
-        for one in document.images
-    ]
+    images = [filled_image_to_dict(one, ENGLISH) for one in document.images]
     return found | {"filled": sum("text" in one for one in images), "images": images}
 
 

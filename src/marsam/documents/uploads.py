@@ -3,6 +3,7 @@
 Nothing but the document itself is read: images beside it are not there.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,14 +15,19 @@ from marsam.batch.pipeline import BatchPipeline
 from marsam.documents.check import LONG_ALT_TEXT, check_images
 from marsam.documents.document import Document
 from marsam.documents.fill import DocumentFiller, FilledDocument, FillOptions
-from marsam.documents.formats import read_document
+from marsam.documents.formats import MARKUP_SUFFIXES, read_document
 from marsam.documents.report import DocumentCheck
 from marsam.errors import DocumentError, OptionError
 from marsam.options import BatchOptions
 from marsam.studio import Studio
 
+MAX_MARKUP_BYTES, MAX_MARKS = 2_000_000, 50_000
+"""Of a page or a Markdown text, without the images in it, and characters that begin its markup: the
+parsers are written in Python, and take up to five seconds for so much."""
 MAX_IMAGES = 200
 """Images of one document that are described at once; a folder of larger ones has a command."""
+_MARKS = (b"<", b"[", b"`", b"*", b"\n")
+_IMAGE_DATA = re.compile(rb"data:[^\s\"'<>)]*", re.IGNORECASE)
 
 
 def check_upload(data: bytes, name: str, *, max_characters: int = LONG_ALT_TEXT) -> DocumentCheck:
@@ -104,7 +110,19 @@ def _opened(data: bytes, name: str) -> Iterator[tuple[Path, Document]]:
         site = Path(folder, "site")
         site.mkdir()
         path = site / f"document{PurePosixPath(_plain(name)).suffix.lower()}"
+        if path.suffix in MARKUP_SUFFIXES:
+            _check_markup(data, name)
         yield Path(folder), read_document(data, path=path, root=site)
+
+
+def _check_markup(data: bytes, name: str) -> None:
+    """Raise DocumentError for a page that would take long to parse."""
+    text = _IMAGE_DATA.sub(b"", data)
+    if len(text) > MAX_MARKUP_BYTES or sum(map(text.count, _MARKS)) > MAX_MARKS:
+        raise DocumentError(
+            "{file} has too much markup to be read here; in a terminal, use: marsam alt check",
+            file=_plain(name),
+        )
 
 
 def _plain(name: str) -> str:
