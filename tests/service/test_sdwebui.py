@@ -338,10 +338,12 @@ def test_webuiapi_paints_variations(shared: Service) -> None:
 
 
 def test_img2img_without_an_image_is_refused(client: httpx.Client) -> None:
-    for images in (None, [], ["no image!"]):
+    no_list = "init_images must be a list of one image in base64."
+    reasons = [(None, no_list), ([], no_list), (["no image!"], "This is not a file in base64.")]
+    for images, reason in reasons:
         refused = client.post("/img2img", json={"prompt": "a cat", "init_images": images})
         assert refused.status_code == 422
-        assert "image in base64" in refused.json()["detail"]
+        assert reason in refused.json()["detail"]
 
 
 def test_interrogate_tells_that_there_is_one_captioner(client: httpx.Client) -> None:
