@@ -14,7 +14,7 @@ class CaptionerAbilities:
     Attributes:
         languages: NLLB codes of the languages that it captions in.
         lengths: whether it knows more lengths than one sentence.
-        requests: whether it reads requests in the user's words.
+        requests: whether it reads requests in the user's words, and the text around an image.
         prefixes: whether a caption can begin with given words.
     """
 
@@ -28,7 +28,7 @@ class CaptionerAbilities:
 
         Raises:
             LanguageError: it does not caption in the language.
-            OptionError: it reads no request, length or prefix.
+            OptionError: it reads no request, context, length or prefix.
         """
         codes = [options.language]
         codes += [ARABIC.code] if options.arabic != ArabicCaption.TRANSLATED else []
@@ -43,6 +43,7 @@ class CaptionerAbilities:
         for option, is_asked in (
             ("length", options.length != CaptionLength.SENTENCE and not self.lengths),
             ("ask", bool(options.ask) and not self.requests),
+            ("context", bool(options.context) and not self.requests),
             ("prefix", bool(options.prefix) and not self.prefixes),
         ):
             if is_asked:

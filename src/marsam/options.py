@@ -25,6 +25,7 @@ SEED_LIMIT = 2**32
 DEFAULT_STRENGTH = 0.6
 """Strength of a variation for which none is named."""
 MAX_REQUEST_CHARACTERS = 200
+MAX_CONTEXT_CHARACTERS = 1000
 """Most characters of a request to the captioner in the user's words."""
 MAX_CAPTION_TOKENS = 400
 MAX_QUEUED_RUNS = 100
@@ -147,6 +148,7 @@ class CaptionOptions:
             where ``arabic`` says so; captioners that read no requests know English alone.
         length: how much a caption says.
         ask: a request to the captioner in place of ours; at most 200 characters.
+        context: text that stands around the image, such as its heading; at most 1000 characters.
         arabic: where the Arabic caption comes from; :class:`marsam.Studio` asks for it.
         candidates: number of captions, 1 to 5; there are fewer where the others are much worse.
         prefix: words that the English caption begins with, such as "a photograph of".
@@ -161,6 +163,7 @@ class CaptionOptions:
     language: str = ENGLISH.code
     length: CaptionLength = CaptionLength.SENTENCE
     ask: str = ""
+    context: str = ""
     arabic: ArabicCaption = ArabicCaption.TRANSLATED
     candidates: int = 1
     prefix: str = ""
@@ -175,6 +178,7 @@ class CaptionOptions:
         CaptionLength.named(self.length)
         ArabicCaption.named(self.arabic)
         _at_most("ask", self.ask, MAX_REQUEST_CHARACTERS)
+        _at_most("context", self.context, MAX_CONTEXT_CHARACTERS)
         _within("candidates", self.candidates, 1, 5)
         _within("beams", self.beams, 1, 10)
         _within("seed", self.seed, 0, SEED_LIMIT - 1)

@@ -977,6 +977,14 @@ def pipeline(captioner: FakeCaptioner, **options: Any) -> BatchPipeline:
     )
 
 
+def test_captions_that_know_what_is_around_are_kept_apart_from_those_of_folders() -> None:
+    of_folders = pipeline(FakeCaptioner()).context
+    of_documents = replace(of_folders, has_contexts=True)
+    around = replace(of_folders, options=BatchOptions(caption=CaptionOptions(context="A trip")))
+    keys = {one.caption_key("0" * 64) for one in (of_folders, of_documents, around)}
+    assert len(keys) == 3
+
+
 def test_out_of_memory_halves_the_batch() -> None:
     make_folder(Path("photos"), 8)
     captioner = FailingCaptioner(max_batch_size=3)

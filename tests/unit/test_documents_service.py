@@ -17,7 +17,7 @@ from marsam.errors import DocumentError, OptionError
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
-from marsam.testing import CAPTION, fake_studio
+from marsam.testing import CAPTION, FakeCaptioner, fake_studio
 
 ARABIC = "قطة على خلفية زرقاء"
 
@@ -53,6 +53,24 @@ def test_a_document_is_filled_in_python() -> None:
     assert both.images[0].text == f"{CAPTION} · {ARABIC}"
     check = check_upload(PAGE, "about.html")
     assert [str(one.rule) for one in check.findings] == ["missing", "missing"]
+
+
+def test_a_captioner_that_reads_requests_is_told_what_is_around_an_image() -> None:
+    cat, dog = png(), png(1)
+    around = f'<h2>Our trip</h2><p>We saw a cat.</p><a href="/cats"><img src="{cat}"></a>'
+    again = f'<h2>Elsewhere</h2><img src="{cat}"><h2>Dogs</h2><img src="{dog}">'
+    asked = fake_studio(arabic=ARABIC, translations={CAPTION: ARABIC})
+    assert isinstance(asked.captioner, FakeCaptioner)
+    filled = fill_upload(asked, page(around, again), "a.html")
+    assert [one.text for one in filled.images] == [CAPTION] * 3
+    # The same image is described once, as the first place shows it.
+    assert [options.context for options in asked.captioner.asked] == [
+        "Our trip | → /cats | … We saw a cat.",
+        "Dogs",
+    ]
+    like_blip = studio()
+    fill_upload(like_blip, page(around), "a.html")
+    assert [options.context for options in like_blip.captioner.asked] == [""]
 
 
 def test_files_of_the_server_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

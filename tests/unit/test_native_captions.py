@@ -231,15 +231,18 @@ def test_the_api_returns_both_captions(tmp_path: Path) -> None:
 
 async def _check_both(tmp_path: Path) -> None:
     async with _api(speaking(), tmp_path) as client:
-        asked = _body(arabic="both", length="paragraph", ask="What is it?")
+        asked = _body(arabic="both", length="paragraph", ask="What is it?", context="A trip")
         said = (await client.post("/v1/captions", json=asked)).json()
         assert (said["ar"], said["native"]) == (TRANSLATED, NATIVE)
         assert said["candidates"][0]["agreement"] > 0.8
         assert (await client.post("/v1/captions", json=_body())).json()["native"] is None
-        created = await client.post("/v1/runs", json=_body(arabic="both", pictures=1))
+        created = await client.post(
+            "/v1/runs", json=_body(arabic="both", pictures=1, context="A trip")
+        )
         assert created.status_code == 202
         caption = created.json()["options"]["caption"]
         assert (caption["arabic"], caption["length"]) == ("both", "sentence")
+        assert caption["context"] == "A trip"
         wrong = await client.post("/v1/captions", json=_body(arabic="arabic"))
         assert wrong.status_code == 422
         assert "translated, native, both" in wrong.json()["message"]
@@ -251,7 +254,12 @@ def test_the_api_says_why_it_refuses(tmp_path: Path) -> None:
 
 async def _check_refusals(tmp_path: Path) -> None:
     async with _api(fake_studio(), tmp_path) as client:
-        for field in ({"arabic": "both"}, {"length": "short"}, {"ask": "What?"}):
+        for field in (
+            {"arabic": "both"},
+            {"length": "short"},
+            {"ask": "What?"},
+            {"context": "A trip"},
+        ):
             for route in ("/v1/captions", "/v1/runs"):
                 refused = await client.post(
                     route, json=_body(**field), headers={"Accept-Language": "ar"}

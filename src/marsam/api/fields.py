@@ -6,6 +6,7 @@ from pydantic import Field
 
 from marsam.options import (
     DEFAULT_STRENGTH,
+    MAX_CONTEXT_CHARACTERS,
     MAX_PICTURES,
     MAX_RAW_CHARACTERS,
     MAX_REQUEST_CHARACTERS,
@@ -99,6 +100,15 @@ Ask = Annotated[
     Field(
         max_length=MAX_REQUEST_CHARACTERS,
         description="A request to the captioner in place of ours, if it reads requests.",
+        examples=[""],
+    ),
+]
+Context = Annotated[
+    str,
+    Field(
+        max_length=MAX_CONTEXT_CHARACTERS,
+        description="Text around the image, such as its heading, for a captioner that reads "
+        "requests.",
         examples=[""],
     ),
 ]

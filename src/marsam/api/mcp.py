@@ -20,6 +20,7 @@ from marsam.api.fields import (
     Arabic,
     Ask,
     AsWritten,
+    Context,
     GuidanceScale,
     Length,
     NegativePrompt,
@@ -170,7 +171,7 @@ async def paint(
             "Arabic are recognised."
         ),
     ],
-    context: ToolContext,
+    tool_context: ToolContext,
     pictures: PictureCount = 1,
     seed: Seed = None,
     recipe: RecipeName = "balanced",
@@ -206,12 +207,12 @@ async def paint(
         height=height,
         as_written=as_written,
     )
-    return await _generate(context, options, language=code, prompt=prompt, picture=picture)
+    return await _generate(tool_context, options, language=code, prompt=prompt, picture=picture)
 
 
 async def run(
     picture: Image,
-    context: ToolContext,
+    tool_context: ToolContext,
     pictures: PictureCount = 1,
     seed: Seed = None,
     recipe: RecipeName = "balanced",
@@ -224,6 +225,7 @@ async def run(
     height: Side = None,
     length: Length = "sentence",
     ask: Ask = "",
+    context: Context = "",
     arabic: Arabic = "translated",
 ) -> Content:
     """Caption an image in English and Arabic, and generate 1 to {pictures} new images from it.
@@ -245,12 +247,12 @@ async def run(
         width=width,
         height=height,
     )
-    caption = caption_options(length, ask, arabic)
-    return await _generate(context, options, picture=picture, caption=caption)
+    caption = caption_options(length, ask, context, arabic)
+    return await _generate(tool_context, options, picture=picture, caption=caption)
 
 
 async def _generate(
-    context: ToolContext,
+    tool_context: ToolContext,
     options: PaintOptions,
     *,
     prompt: str | None = None,
@@ -259,17 +261,17 @@ async def _generate(
     caption: CaptionOptions | None = None,
 ) -> Content:
     """Execute a run for a prompt, an image or both, and report its progress."""
-    service, client = service_and_client(context)
-    request, calls = request_of(context), cast("ToolServer", context.fastmcp).calls
+    service, client = service_and_client(tool_context)
+    request, calls = request_of(tool_context), cast("ToolServer", tool_context.fastmcp).calls
     image = None
     if picture is not None:
         image = await service.decode(client, lambda: decode_base64_image(picture))
-    language_of_reader = language_of_client(context)
-    progress = ProgressReporter(context, options.pictures, language_of_reader)
+    language_of_reader = language_of_client(tool_context)
+    progress = ProgressReporter(tool_context, options.pictures, language_of_reader)
     created = await service.start(
         request, options, prompt=prompt, image=image, language=language, caption=caption
     )
-    with calls.running(request, context.request_id, created.id):
+    with calls.running(request, tool_context.request_id, created.id):
         finished = await service.finish(request, created.id, on_event=progress)
     return await anyio.to_thread.run_sync(_content, finished, language_of_reader)
 

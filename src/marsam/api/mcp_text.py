@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from marsam.api.dependencies import decode_base64, decode_base64_image
-from marsam.api.fields import Arabic, Ask, LanguageName, Length
+from marsam.api.fields import Arabic, Ask, Context, LanguageName, Length
 from marsam.api.mcp_context import ToolContext, language_of_client, service_and_client
 from marsam.documents.fill import DocumentLanguage, FillOptions, Overwrite
 from marsam.documents.formats import READABLE
@@ -35,23 +35,24 @@ StartImage = Annotated[str | None, Field(description=f"Image to paint variations
 
 async def caption(
     picture: Image,
-    context: ToolContext,
+    tool_context: ToolContext,
     length: Length = "sentence",
     ask: Ask = "",
+    context: Context = "",
     arabic: Arabic = "translated",
 ) -> dict[str, Any]:
     """Caption an image in English and Arabic; the notes say what is wrong with the captions.
 
     Use it to learn what an image shows, or for an alt text. Takes a few seconds. {requests}
     """
-    options = caption_options(length, ask, arabic)
-    service, client = service_and_client(context)
+    options = caption_options(length, ask, context, arabic)
+    service, client = service_and_client(tool_context)
     image = await service.decode(client, lambda: decode_base64_image(picture))
     english, other = await service.with_models(
         client, lambda studio: studio.describe(image, options)[0]
     )
     notices = notice_sentences((*english.warnings, *other.warnings), other.unknown_words)
-    language = language_of_client(context)
+    language = language_of_client(tool_context)
     return {
         "en": english.text,
         "ar": other.text,
@@ -61,7 +62,7 @@ async def caption(
 
 
 async def translate(
-    context: ToolContext,
+    tool_context: ToolContext,
     text: Annotated[
         str, Field(description=f"Text to translate, at most {MAX_TEXT_CHARACTERS} characters.")
     ],
@@ -76,7 +77,7 @@ async def translate(
     options = TranslateOptions(
         source=language_named(source).code, target=language_named(target).code
     )
-    service, client = service_and_client(context)
+    service, client = service_and_client(tool_context)
     return await service.with_models(
         client, lambda studio: studio.translator.translate(text, options).to_dict()
     )
@@ -87,7 +88,7 @@ async def alt_texts(
     name: Annotated[
         str, Field(max_length=1000, description="File name, whose suffix tells the format.")
     ],
-    context: ToolContext,
+    tool_context: ToolContext,
     language: Annotated[
         Literal["same", "en", "ar", "both"],
         Field(description="same: that of the document; en, ar or both."),
@@ -108,13 +109,13 @@ async def alt_texts(
     options = FillOptions(
         language=DocumentLanguage(language), overwrite=Overwrite(overwrite), mark=mark
     )
-    service, client = service_and_client(context)
+    service, client = service_and_client(tool_context)
     data = await service.decode(client, lambda: decode_base64(document))
     filled = await service.with_models(
         client,
         lambda studio: fill_upload(studio, data, name, options=options, batch=BatchOptions()),
     )
-    reader = language_of_client(context)
+    reader = language_of_client(tool_context)
     images = [filled_image_to_dict(one, reader) for one in filled.images]
     changed = filled.data is not None
     return {
@@ -123,10 +124,13 @@ async def alt_texts(
     }
 
 
-def caption_options(length: str, ask: str, arabic: str) -> CaptionOptions:
+def caption_options(length: str, ask: str, context: str, arabic: str) -> CaptionOptions:
     """Return the options of these names; OptionError for unknown ones."""
     return CaptionOptions(
-        length=CaptionLength.named(length), ask=ask, arabic=ArabicCaption.named(arabic)
+        length=CaptionLength.named(length),
+        ask=ask,
+        context=context,
+        arabic=ArabicCaption.named(arabic),
     )
 
 

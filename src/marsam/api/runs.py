@@ -21,6 +21,7 @@ from marsam.api.fields import (
     Ask,
     AsWritten,
     Candidates,
+    Context,
     GuidanceScale,
     Length,
     NegativePrompt,
@@ -89,6 +90,7 @@ class RunRequest(Body):
     """Words every caption starts with."""
     length: Length = str(CaptionOptions.length)
     ask: Ask = ""
+    context: Context = ""
     arabic: Arabic = str(CaptionOptions.arabic)
     language: str | None = Field(
         default=None, max_length=100, examples=["ar", "French", "fra_Latn"]
@@ -108,6 +110,7 @@ class RunRequest(Body):
                 prefix=self.prefix,
                 length=CaptionLength.named(self.length),
                 ask=self.ask,
+                context=self.context,
                 arabic=ArabicCaption.named(self.arabic),
             ),
             paint=PaintOptions(**paint | {"recipe": recipe_named(self.recipe)}),

@@ -7,7 +7,16 @@ from pydantic import BaseModel, Field
 
 from marsam.api.bodies import Body, File, body_of, request_body
 from marsam.api.dependencies import ClientDep, ServiceDep
-from marsam.api.fields import Arabic, Ask, Candidates, LanguageName, Length, LongText, Prefix
+from marsam.api.fields import (
+    Arabic,
+    Ask,
+    Candidates,
+    Context,
+    LanguageName,
+    Length,
+    LongText,
+    Prefix,
+)
 from marsam.api.responses import errors
 from marsam.imaging.image_io import CAPTION_SIDE, open_picture
 from marsam.options import ArabicCaption, CaptionLength, CaptionOptions, TranslateOptions
@@ -29,6 +38,7 @@ class CaptionRequest(Body):
     """Words every caption starts with."""
     length: Length = str(CaptionOptions.length)
     ask: Ask = ""
+    context: Context = ""
     arabic: Arabic = str(CaptionOptions.arabic)
 
     def options(self) -> CaptionOptions:
@@ -38,6 +48,7 @@ class CaptionRequest(Body):
             prefix=self.prefix,
             length=CaptionLength.named(self.length),
             ask=self.ask,
+            context=self.context,
             arabic=ArabicCaption.named(self.arabic),
         )
 

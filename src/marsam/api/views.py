@@ -85,6 +85,7 @@ class CaptionOptionsView(BaseModel):
     language: str = _text("NLLB code of the captions' language.", "eng_Latn")
     length: CaptionLength = Field(description="How much a caption says.", examples=["sentence"])
     ask: str = _text("Request to the captioner in place of ours; empty: ours.", "")
+    context: str = _text("Text around the image.", "")
     arabic: ArabicCaption = Field(
         description="Where the Arabic caption comes from.", examples=["translated"]
     )

@@ -81,6 +81,7 @@ class ScannedFile:
         stat: size in bytes and modification time in ns, if the cache does not have them yet.
         unreadable_on: the other machine that scanned the file, if it could not read it.
         alt_texts: the alt texts that the image carries, by NLLB code.
+        context: text that stands around the image, for a captioner that reads it.
     """
 
     path: Path
@@ -90,6 +91,7 @@ class ScannedFile:
     stat: tuple[int, int] | None = None
     unreadable_on: str = ""
     alt_texts: Mapping[str, str] = field(default_factory=dict)
+    context: str = ""
 
 
 class ResultCache:
@@ -219,12 +221,15 @@ class BatchContext:
         options: what is made of every image.
         models: ``{"captioner": "name@revision", "translator": …}``.
         kept: rows whose texts are a person's, by checksum: no model changes them.
+        has_contexts: whether the captioner is told the text around each image. Such captions are
+            cached apart from others, once for an image, whatever is around it elsewhere.
     """
 
     cache: ResultCache
     options: BatchOptions
     models: Mapping[str, str]
     kept: Mapping[str, Row] = field(default_factory=dict)
+    has_contexts: bool = False
 
     @property
     def wants_native(self) -> bool:
@@ -234,9 +239,11 @@ class BatchContext:
 
     def caption_key(self, sha256: str, code: str = ENGLISH.code) -> str:
         """Return the cache key of an image's caption in a language."""
-        return _key(
-            "caption", sha256, self.models["captioner"], asdict(self.options.caption_in(code))
-        )
+        options = asdict(self.options.caption_in(code))
+        if not options["context"]:
+            del options["context"]  # as the keys of captions were before there was one
+        parts = ("caption", sha256, self.models["captioner"], options)
+        return _key(*parts, "in context") if self.has_contexts else _key(*parts)
 
     def needs_native(self, sha256: str) -> bool:
         """Whether the captioner is still to be asked in Arabic about an image."""

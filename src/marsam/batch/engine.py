@@ -6,7 +6,9 @@ them.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -73,10 +75,17 @@ class LocalEngine:
         )
 
     def caption(self, images: Mapping[str, ScannedFile], code: str = ENGLISH.code) -> Errors:
-        """Caption images in one batch."""
-        decoded = {key: file.image for key, file in images.items() if file.image}
+        """Caption the images in one batch, or in one for each text around them."""
         options = self._context.options.caption_in(code)
-        return self._context.cache.put(caption_all(self._studio.captioner, decoded, options))
+        decoded: defaultdict[str, dict[str, Image.Image]] = defaultdict(dict)
+        for key, file in images.items():
+            if file.image:
+                decoded[file.context or options.context][key] = file.image
+        outcomes: dict[str, Outcome] = {}
+        for context, group in decoded.items():
+            in_context = replace(options, context=context)
+            outcomes |= caption_all(self._studio.captioner, group, in_context)
+        return self._context.cache.put(outcomes)
 
     def translate(self, texts: Mapping[str, str], code: str, source: str = ENGLISH.code) -> Errors:
         """Translate texts in one batch."""

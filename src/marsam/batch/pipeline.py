@@ -81,7 +81,7 @@ class BatchPipeline:
                     and file.info.sha256 not in context.kept
                     and ENGLISH.code not in kept[file.info.sha256]
                 ):
-                    wanted[context.caption_key(file.info.sha256)] = file
+                    wanted.setdefault(context.caption_key(file.info.sha256), file)
             captions = self._outcomes(wanted, self.engine.caption)
             rows = [self._captioned_row(file, captions, kept) for file in files]
             yield self._with_natives(rows, files) if context.wants_native else rows

@@ -167,6 +167,7 @@ def fill(
             options=options,
             models=models_of(studio),
             kept=images.kept if images else {},
+            has_contexts=studio.captioner.abilities.requests,
         )
         pipeline = BatchPipeline(
             engine=LocalEngine(studio=studio, context=context),

@@ -80,6 +80,7 @@ def batch(
     strength: shared.Strength = PaintOptions.strength,
     length: shared.Length = CaptionOptions.length,
     ask: shared.Ask = CaptionOptions.ask,
+    context: shared.Context = CaptionOptions.context,
     arabic: shared.ArabicSource = CaptionOptions.arabic,
     sidecar: Annotated[
         str | None,
@@ -127,7 +128,7 @@ def batch(
     if arabic != ArabicCaption.TRANSLATED and ARABIC.code not in codes:
         raise OptionError("--arabic needs Arabic among the languages; add it with --to.")
     options = BatchOptions(
-        caption=CaptionOptions(length=length, ask=ask, arabic=arabic),
+        caption=CaptionOptions(length=length, ask=ask, context=context, arabic=arabic),
         languages=tuple(code for code in codes if code != ENGLISH.code),
         translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
     )
@@ -203,13 +204,15 @@ def batch(
             paint, notices = studio.prompts.prepare_painting(run)
             console.warn(notice_sentences(notices))
             options = replace(options, paint=paint)
-        context = BatchContext(cache=cache, options=options, models=models_of(studio), kept=kept)
-        engine: Engine = LocalEngine(studio=studio, context=context)
+        batch_context = BatchContext(
+            cache=cache, options=options, models=models_of(studio), kept=kept
+        )
+        engine: Engine = LocalEngine(studio=studio, context=batch_context)
         if machines is not None:
-            engine = stack.enter_context(machines.engine(context))
+            engine = stack.enter_context(machines.engine(batch_context))
         pipeline = BatchPipeline(
             engine=engine,
-            context=context,
+            context=batch_context,
             painter=studio.painter,
             folder=folder,
             pictures_folder=pictures_folder,

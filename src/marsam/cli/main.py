@@ -19,6 +19,7 @@ from marsam.cli.options import (
     Ask,
     AsWritten,
     Captioner,
+    Context,
     DeviceOption,
     GlossaryFile,
     Guidance,
@@ -123,7 +124,7 @@ def _options(
 
 
 def run(
-    context: typer.Context,
+    ctx: typer.Context,
     image: Annotated[Path | None, typer.Argument(help=f"A picture: {READABLE}.")] = None,
     prompt: Annotated[
         str | None,
@@ -150,6 +151,7 @@ def run(
     strength: Strength = PaintOptions.strength,
     length: Length = CaptionOptions.length,
     ask: Ask = CaptionOptions.ask,
+    context: Context = CaptionOptions.context,
     arabic: ArabicSource = CaptionOptions.arabic,
     language: LanguageOption = None,
     as_written: AsWritten = PaintOptions.as_written,
@@ -167,7 +169,7 @@ def run(
 ) -> None:
     """Caption a picture in English and Arabic, and paint new pictures from the English caption."""
     if like is not None:
-        _refuse_others(context, {"like", "image", "out", "painter", "lora", "device", "as_json"})
+        _refuse_others(ctx, {"like", "image", "out", "painter", "lora", "device", "as_json"})
         _repeat(like, image, out, painter=painter, lora=lora, device=device, as_json=as_json)
         return
     if image is not None:
@@ -178,7 +180,7 @@ def run(
         raise OptionError("Without the prompt check nothing is captioned. Remove --captioner.")
     width, height = parse_size(size)
     options = RunOptions(
-        caption=CaptionOptions(length=length, ask=ask, arabic=arabic),
+        caption=CaptionOptions(length=length, ask=ask, context=context, arabic=arabic),
         translate=TranslateOptions(glossary=load_glossary(glossary) if glossary else Glossary()),
         paint=PaintOptions(
             pictures=pictures,
@@ -232,11 +234,11 @@ def _recorded(
     return execute_and_record(studio, journal, run)
 
 
-def _refuse_others(context: typer.Context, names: set[str]) -> None:
+def _refuse_others(ctx: typer.Context, names: set[str]) -> None:
     """Raise OptionError for an option of the command line that is not among these."""
-    for parameter in context.command.params:
+    for parameter in ctx.command.params:
         name = parameter.name or ""
-        source = context.get_parameter_source(name)
+        source = ctx.get_parameter_source(name)
         if name not in names and source is not None and source.name == "COMMANDLINE":
             raise OptionError(
                 "--like paints a picture as it is recorded; remove {flag}.", flag=parameter.opts[0]
@@ -276,7 +278,7 @@ def _repeat(
 
 
 def paint(
-    context: typer.Context,
+    ctx: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to paint, in English or Arabic.")],
     from_image: Annotated[
         Path | None, typer.Option(help="Paint variations of this picture.")
@@ -313,7 +315,7 @@ def paint(
 ) -> None:
     """Paint pictures from a prompt in English or Arabic."""
     run(
-        context,
+        ctx,
         image=from_image,
         prompt=prompt,
         pictures=pictures,

@@ -72,6 +72,14 @@ Ask = Annotated[
         show_default=False,
     ),
 ]
+Context = Annotated[
+    str,
+    typer.Option(
+        "--context",
+        help="Text around the picture, such as its heading, for a captioner that reads requests.",
+        show_default=False,
+    ),
+]
 ArabicSource = Annotated[
     ArabicCaption,
     typer.Option(

@@ -23,6 +23,7 @@ from marsam.cli.options import (
     ArabicSource,
     Ask,
     Captioner,
+    Context,
     DeviceOption,
     GlossaryFile,
     Json,
@@ -66,6 +67,7 @@ def caption(
     seed: Annotated[int, typer.Option(min=0, help="Seed for --sampling.")] = CaptionOptions.seed,
     length: Length = CaptionOptions.length,
     ask: Ask = CaptionOptions.ask,
+    context: Context = CaptionOptions.context,
     arabic: ArabicSource = CaptionOptions.arabic,
     target: TargetLanguage = "ar",
     glossary: GlossaryFile = None,
@@ -83,6 +85,7 @@ def caption(
         seed=seed,
         length=length,
         ask=ask,
+        context=context,
         arabic=arabic,
     )
     into = language(target)

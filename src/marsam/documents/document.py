@@ -39,6 +39,17 @@ class Context:
     before: str = ""
     after: str = ""
 
+    def __str__(self) -> str:
+        """All of it on one line."""
+        parts = (
+            self.heading,
+            self.caption,
+            f"→ {self.link}" if self.link else "",
+            f"… {self.before}" if self.before else "",
+            f"{self.after} …" if self.after else "",
+        )
+        return " | ".join(filter(None, parts))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentImage:

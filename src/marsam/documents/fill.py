@@ -20,7 +20,7 @@ from marsam.errors import DocumentError, MarsamError, OptionError, PictureError
 from marsam.imaging.image_io import CAPTION_SIDE, map_save_errors, open_picture, upright_size
 from marsam.messages import InBothLanguages, Message
 from marsam.notices import Notice
-from marsam.options import MAX_TEXT_CHARACTERS
+from marsam.options import MAX_CONTEXT_CHARACTERS, MAX_TEXT_CHARACTERS
 from marsam.text.languages import ARABIC, ENGLISH, detect_language, script_of
 
 DECORATION_SIDE_PX = 16
@@ -201,7 +201,8 @@ class DocumentFiller:
         except PictureError as error:
             return ScannedFile(path=path, error=error)
         alt_texts = picture.info.get("alt_texts", {}) if picture else {}
-        return ScannedFile(path=path, info=info, image=picture, alt_texts=alt_texts)
+        around = str(image.context)[:MAX_CONTEXT_CHARACTERS] if context.has_contexts else ""
+        return ScannedFile(path=path, info=info, image=picture, alt_texts=alt_texts, context=around)
 
     def _filled(self, one: _Pending) -> FilledDocument:
         images = [

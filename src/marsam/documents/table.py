@@ -85,14 +85,5 @@ def place_of(path: Path, image: DocumentImage) -> str:
     with suppress(ValueError):
         file = path.resolve().relative_to(Path.cwd())
     line = f":{image.line}" if image.line is not None else ""
-    around = image.context
-    parts = (
-        f"{file.as_posix()}{line}",
-        image.part,
-        around.heading,
-        around.caption,
-        f"→ {around.link}" if around.link else "",
-        f"… {around.before}" if around.before else "",
-        f"{around.after} …" if around.after else "",
-    )
+    parts = (f"{file.as_posix()}{line}", image.part, str(image.context))
     return " | ".join(filter(None, parts))

@@ -78,7 +78,12 @@ def fill_upload(
         _opened(data, name) as (folder, document),
         closing(ResultCache(folder / "captions.db")) as cache,
     ):
-        context = BatchContext(cache=cache, options=batch, models=models_of(studio))
+        context = BatchContext(
+            cache=cache,
+            options=batch,
+            models=models_of(studio),
+            has_contexts=studio.captioner.abilities.requests,
+        )
         pipeline = BatchPipeline(
             engine=LocalEngine(studio=studio, context=context),
             context=context,

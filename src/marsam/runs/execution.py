@@ -76,7 +76,7 @@ def create_run(
 def _refuse_requests(options: CaptionOptions, prompt: str | Prompt) -> None:
     """Raise OptionError for requests to the captioner in a run that a typed prompt begins."""
     defaults = CaptionOptions()
-    for option in ("length", "ask", "arabic") if isinstance(prompt, str) else ():
+    for option in ("length", "ask", "context", "arabic") if isinstance(prompt, str) else ():
         if getattr(options, option) != getattr(defaults, option):
             raise OptionError(
                 "{option} is about captions, and this run has a prompt; leave one of them out.",

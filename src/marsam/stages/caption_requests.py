@@ -35,12 +35,29 @@ REQUESTS: Mapping[str, Mapping[CaptionLength, str]] = {
 }
 ANSWER_IN = {ENGLISH.code: "Answer in English.", ARABIC.code: "أجب بالعربية الفصحى."}
 """Added to a request in the user's own words, whose language may be another one."""
+IN_CONTEXT = {
+    ENGLISH.code: (
+        'Text around this picture: "{context}" Use it only to name what can be seen in the '
+        "picture, and do not repeat it."
+    ),
+    ARABIC.code: (
+        "النص المحيط بالصورة: «{context}» استعن به على تسمية ما يُرى في الصورة لا غير، ولا تكرره."
+    ),
+}
+"""Said before a request."""
 MAX_TOKENS = {CaptionLength.SHORT: 60, CaptionLength.SENTENCE: 120, CaptionLength.PARAGRAPH: 400}
 """Greatest length of an answer; an Arabic word may take three tokens and more."""
 
 
-def request_for(language: str, length: CaptionLength, ask: str = "") -> str:
-    """Return the request for a caption in a language, an NLLB code of ``REQUESTS``."""
-    if ask:
-        return f"{ask} {ANSWER_IN[language]}"
-    return REQUESTS[language][length]
+def request_for(language: str, length: CaptionLength, ask: str = "", context: str = "") -> str:
+    """Return the request for a caption in a language, an NLLB code of ``REQUESTS``.
+
+    Args:
+        language: of the caption.
+        length: how much it says.
+        ask: a request in the user's words, in place of ours.
+        context: text around the image.
+    """
+    request = f"{ask} {ANSWER_IN[language]}" if ask else REQUESTS[language][length]
+    around = IN_CONTEXT[language].format(context=context) if context else ""
+    return f"{around} {request}" if around else request

@@ -1,5 +1,6 @@
 """Captions from vision-language models, which are asked for them in English or Arabic."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -29,6 +30,8 @@ MAX_SIDES_RATIO = 50
 """Of a picture's longer and shorter side; one that is thinner is shown on white."""
 KEPT_PICTURES = 32
 """Encoded pictures that are kept, each of a megabyte or two: as many as a batch has."""
+MIN_REPEATED_WORDS = 4
+"""Of a caption that only repeats the text around the image."""
 MAX_WORDS = {CaptionLength.SHORT: 30, CaptionLength.SENTENCE: 70, CaptionLength.PARAGRAPH: 250}
 """Words of a caption; of a longer one a notice says that it is longer than was asked for."""
 
@@ -72,9 +75,11 @@ class VisionLanguageCaptioner:
             return (Caption(text="", warnings=(Notice.NOTHING_TO_SEE,)),)
         with map_model_errors("describing a picture"):
             options = replace(options, prefix=self._plain(options.prefix))
-            answers = self._answers(_not_too_thin(image), options)
-        max_gap = inf if options.sampling else MAX_SCORE_GAP
-        return best_first((_caption(answer, options) for answer in answers), max_gap=max_gap)
+            captions = self._captions(image, options)
+            if _repeats(captions[0].text, options.context):
+                # Whoever listens to the page would hear the same words twice.
+                captions = self._captions(image, replace(options, context=""))
+        return captions
 
     def caption_many(
         self, images: Sequence[Image.Image], options: CaptionOptions
@@ -85,6 +90,11 @@ class VisionLanguageCaptioner:
         captions.
         """
         return [self.caption(image, options) for image in images]
+
+    def _captions(self, image: Image.Image, options: CaptionOptions) -> tuple[Caption, ...]:
+        answers = self._answers(_not_too_thin(image), options)
+        max_gap = inf if options.sampling else MAX_SCORE_GAP
+        return best_first((_caption(answer, options) for answer in answers), max_gap=max_gap)
 
     def _answers(self, image: Image.Image, options: CaptionOptions) -> list[Answer]:
         _, config = self._reader
@@ -145,7 +155,8 @@ class VisionLanguageCaptioner:
         if self.family.requests:
             request = self.family.requests[options.length]
             return f"{picture}{tokenizer.bos_token}{request}{tokenizer.eos_token}"
-        request = request_for(options.language, options.length, self._plain(options.ask))
+        ask, context = self._plain(options.ask), self._plain(options.context)
+        request = request_for(options.language, options.length, ask, context)
         content = [{"type": "image"}, {"type": "text", "text": request}]
         chat = self.model.prompt([{"role": "user", "content": content}])
         written = self.family.written.format(**tokens)
@@ -164,6 +175,12 @@ class VisionLanguageCaptioner:
 def _token_id(config: Any, name: str) -> int | None:
     number = getattr(config, f"{name}_token_id", None)
     return getattr(config, f"{name}_token_index", None) if number is None else number
+
+
+def _repeats(caption: str, context: str) -> bool:
+    """Whether a caption is a part of the text around the image, and more than a name in it."""
+    words, around = (re.findall(r"\w+", text.casefold()) for text in (caption, context))
+    return len(words) >= MIN_REPEATED_WORDS and f" {' '.join(words)} " in f" {' '.join(around)} "
 
 
 def _not_too_thin(image: Image.Image) -> Image.Image:
