@@ -20,13 +20,8 @@ from marsam.cli import options as shared
 from marsam.cli.terminal_language import in_terminal_language
 from marsam.documents.check import LONG_ALT_TEXT
 from marsam.documents.document import DocumentImage
-from marsam.documents.fill import (
-    DocumentFiller,
-    DocumentLanguage,
-    FilledDocument,
-    FillOptions,
-    Overwrite,
-)
+from marsam.documents.fill import DocumentLanguage, FilledDocument, FillOptions, Overwrite
+from marsam.documents.filler import DocumentFiller
 from marsam.documents.formats import READABLE, find_documents
 from marsam.documents.output import outputs_for
 from marsam.documents.report import DocumentCheck, check_document, filled_to_dict, sarif, summary

@@ -14,7 +14,8 @@ from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.documents.check import LONG_ALT_TEXT, check_images
 from marsam.documents.document import Document
-from marsam.documents.fill import DocumentFiller, FilledDocument, FillOptions
+from marsam.documents.fill import FilledDocument, FillOptions, wants_draft
+from marsam.documents.filler import DocumentFiller
 from marsam.documents.formats import MARKUP_SUFFIXES, read_document
 from marsam.documents.report import DocumentCheck
 from marsam.errors import DocumentError, OptionError
@@ -94,7 +95,8 @@ def fill_upload(
         filler = DocumentFiller(
             pipeline=pipeline, options=options, open_document=lambda *_, **__: document
         )
-        if (wanted := sum(map(filler.wants_draft, document.images))) > MAX_IMAGES:
+        wanted = sum(wants_draft(image, options) for image in document.images)
+        if wanted > MAX_IMAGES:
             raise DocumentError(
                 "{file} has {count} images without alt text; at most {limit} are described at "
                 "once. For more, use: marsam alt fill",
