@@ -12,6 +12,7 @@ from marsam.batch.review import Review, digest
 from marsam.batch.rows import Row
 from marsam.batch.tables import read_rows
 from tests.helpers.commands import marsam
+from tests.helpers.picture_server import serving
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "marsam" / "web" / "examples"
 CAR, CAR_ARABIC = "a car on a green background", "سيارة على خلفية خضراء"
@@ -253,6 +254,32 @@ def test_what_cannot_be_described_is_named_and_left(
     assert "French" in reasons[-1]
     assert all(reasons)
     assert (site / "page.html").read_bytes() == before
+
+
+def test_images_are_fetched_from_a_named_origin_once(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving() as server:
+        server.picture = (site / "images" / "car.png").read_bytes()
+        page = f"<html lang=en><img src={server.origin}/cat.png><img src=https://example.org/b.png>"
+        for name in ("one", "two"):
+            (site / f"{name}.html").write_text(page, encoding="utf-8")
+        files = (str(site / "one.html"), str(site / "two.html"), "--models", "mini")
+        command = ("alt", "fill", *files, "--table", "alt.csv", "--out", "filled")
+        code, found = run(capsys, *command)
+        assert (code, server.asked) == (1, [])
+        code, found = run(capsys, *command, "--fetch-from", server.origin)
+        assert (code, server.asked) == (1, ["/cat.png"])
+        for document in found["documents"]:
+            described, other = document["images"]
+            assert described["text"] == CAR
+            assert "https://example.org, which --fetch-from does not name" in other["reason"]
+        (row,) = read_rows(Path("alt.csv"))
+        assert Path(row.path).read_bytes() == server.picture  # for the page of the review
+        page = Path("filled/two.html").read_text(encoding="utf-8")
+        assert f'/cat.png alt="{CAR}">' in page
+    assert marsam(*command, "--fetch-from", "example.org") == 1
+    assert "--fetch-from must be like" in capsys.readouterr().err
 
 
 def test_refusals_are_sentences(

@@ -33,6 +33,7 @@ from marsam.results import Painted, Previewed
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import FakeTranslator, fake_studio
 from marsam.version import __version__
+from tests.helpers.picture_server import serving
 from tests.service.api_client import image_bytes, wait_for_end
 from tests.service.conftest import Service
 
@@ -142,6 +143,18 @@ async def test_mcp_writes_the_alt_texts_of_a_document(shared: Service) -> None:
         assert re.search("[\u0600-\u06ff]", missing["reason"])
         said = await _error(session, "alt_texts", document=document, name="a.txt")
         assert said.startswith("لا يقرأ مرسم المستند")
+
+
+async def test_mcp_fetches_nothing_from_the_network(shared: Service) -> None:
+    with serving() as server:
+        page = f"<base href='{server.origin}'><img src='{server.origin}/cat.png'><img src=cat.png>"
+        document = base64.b64encode(page.encode()).decode()
+        async with _session(f"{shared.url}/mcp") as session:
+            result = await session.call_tool("alt_texts", {"document": document, "name": "a.html"})
+        assert server.asked == []
+    found = result.structuredContent or {}
+    assert found["document"] is None
+    assert "nothing is fetched from there" in found["images"][0]["reason"]
 
 
 async def test_mcp_tools_are_described_by_the_limits_of_the_server(

@@ -18,6 +18,7 @@ from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import CAPTION, FakeCaptioner, fake_studio
+from tests.helpers.picture_server import serving
 
 ARABIC = "قطة على خلفية زرقاء"
 
@@ -174,3 +175,21 @@ def test_large_images_in_a_page_do_not_count_as_markup() -> None:
     picture = base64.b64encode(bytes(3_000_000)).decode()
     (found,) = check_upload(page(f'<img src="data:image/png;base64,{picture}">'), "a.html").findings
     assert str(found.rule) == "missing"
+
+
+def test_the_api_fetches_nothing_from_the_network(tmp_path: Path) -> None:
+    with serving() as server:
+        sources = ("{}/cat.png", "{}/none.png", "//127.0.0.1:{}/cat.png")
+        places = (server.origin, server.origin, server.port)
+        images = (one.format(place) for one, place in zip(sources, places, strict=True))
+        document = page(f'<base href="{server.origin}/">', *map("<img src={}>".format, images))
+        document += b"<img src=cat.png>"
+        body = {"document": base64.b64encode(document).decode(), "name": "a.html"}
+        asked = (body, body | {"fetch_from": [server.origin]}, body | {"fill": False})
+        plain, wished, checked = asyncio.run(_post(tmp_path, *({"json": one} for one in asked)))
+        assert server.asked == []
+    *remote, beside = [one["reason"] for one in plain.json()["images"]]
+    assert all("nothing is fetched from there" in reason for reason in remote)
+    assert "File not found" in beside
+    assert wished.status_code == 422
+    assert len(checked.json()["findings"]) == 4

@@ -20,6 +20,7 @@ from marsam.cli import options as shared
 from marsam.cli.terminal_language import in_terminal_language
 from marsam.documents.check import LONG_ALT_TEXT
 from marsam.documents.document import DocumentImage
+from marsam.documents.fetching import fetching
 from marsam.documents.fill import DocumentLanguage, FilledDocument, FillOptions, Overwrite
 from marsam.documents.filler import DocumentFiller
 from marsam.documents.formats import READABLE, find_documents
@@ -48,6 +49,15 @@ Root = Annotated[
         help="Folder that absolute paths, such as /images/a.png, start from, and that no path "
         "leaves.",
         show_default="the folder that is named, or that of the document",
+    ),
+]
+FetchFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN",
+        help="Fetch images from this origin on the network, such as https://example.org. "
+        "Repeatable.",
+        show_default="nothing is fetched",
     ),
 ]
 
@@ -118,6 +128,7 @@ def fill(
         bool, typer.Option("--reviewed", help="Write only texts approved in the table.")
     ] = FillOptions.reviewed,
     root: Root = None,
+    fetch_from: FetchFrom = None,
     length: shared.Length = CaptionOptions.length,
     ask: shared.Ask = CaptionOptions.ask,
     arabic: shared.ArabicSource = CaptionOptions.arabic,
@@ -151,6 +162,7 @@ def fill(
     documents: list[dict[str, Any]] = []
     failed = False
     with ExitStack() as stack:
+        fetcher = stack.enter_context(fetching(fetch_from or ()))
         cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
         studio = Studio.load(
             models, captioner=captioner, translator=join_sources(translator), device=device
@@ -179,6 +191,7 @@ def fill(
             roots={path: root or folder for path, folder in outputs.folders.items()},
             drafts=images.drafts if images else (),
             images_folder=images.images_folder if images else None,
+            fetcher=fetcher,
         )
         if images is not None:
             stack.enter_context(images.writing())
@@ -225,6 +238,7 @@ def review(
         typer.Option(help="Language of the alt texts: that of the document, en, ar, or both."),
     ] = FillOptions.language,
     root: Root = None,
+    fetch_from: FetchFrom = None,
     models: shared.Models = None,
     captioner: shared.Captioner = None,
     translator: shared.Translator = None,
@@ -248,6 +262,7 @@ def review(
         table=table,
         language=language,
         root=root,
+        fetch_from=fetch_from,
         models=models,
         captioner=captioner,
         translator=translator,

@@ -101,6 +101,9 @@ class Document(Protocol):
                 Nothing is fetched from the network.
         """
 
+    def url(self, image: DocumentImage) -> str:
+        """Return the address on the network of an image's file; empty if it has none."""
+
     def with_alt_texts(self, texts: Mapping[str, AltText]) -> bytes:
         """Return the document with these alt texts, by key; all else is as it was.
 

@@ -13,6 +13,7 @@ from marsam.batch.discovery import IMAGE_SUFFIXES
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
 from marsam.documents.document import Document, DocumentImage
+from marsam.documents.fetching import ImageFetcher
 from marsam.documents.fill import FilledDocument, FillOptions, filled, wants_draft
 from marsam.documents.formats import open_document
 from marsam.errors import DocumentError, PictureError
@@ -46,6 +47,7 @@ class DocumentFiller:
         images_folder: where the images are copied to, so that a review page can show them; it is
             below the pipeline's folder. None copies none.
         open_document: reads a document.
+        fetcher: fetches images on the network; without one, nothing is fetched.
     """
 
     pipeline: BatchPipeline
@@ -54,6 +56,7 @@ class DocumentFiller:
     drafts: Collection[str] = ()
     images_folder: Path | None = None
     open_document: Callable[..., Document] = open_document
+    fetcher: ImageFetcher | None = None
 
     def fill(self, paths: Iterable[Path]) -> Generator[FilledDocument]:
         """Yield each document with its drafts, in order; no file is changed.
@@ -94,7 +97,7 @@ class DocumentFiller:
         context = self.pipeline.context
         path = self.pipeline.folder / UNNAMED
         try:
-            data = document.read(image)
+            data = self._read(document, image)
             checksum = sha256(data).hexdigest()
             is_known = context.english(checksum) is not None and not context.needs_native(checksum)
             picture = None if is_known else open_picture(data, side=CAPTION_SIDE)
@@ -106,6 +109,14 @@ class DocumentFiller:
         alt_texts = picture.info.get("alt_texts", {}) if picture else {}
         around = str(image.context)[:MAX_CONTEXT_CHARACTERS] if context.has_contexts else ""
         return ScannedFile(path=path, info=info, image=picture, alt_texts=alt_texts, context=around)
+
+    def _read(self, document: Document, image: DocumentImage) -> bytes:
+        try:
+            return document.read(image)
+        except PictureError:
+            if self.fetcher is None or not (address := document.url(image)):
+                raise
+            return self.fetcher.fetch(address)
 
     def _filled(self, one: _Pending) -> FilledDocument:
         if one.document is None:

@@ -9,7 +9,7 @@ from marsam.documents.html_reading import read_page
 from marsam.documents.html_tags import edited
 from marsam.documents.page_text import PageText
 from marsam.documents.server_code import without_code
-from marsam.documents.sources import ImageFiles
+from marsam.documents.sources import ImageFiles, url
 from marsam.errors import OptionError, PictureError
 
 _EMPTY = re.compile(
@@ -50,6 +50,11 @@ class HtmlDocument:
         if image.key not in self._places:
             raise PictureError("There is no picture {key} in the document.", key=image.key)
         return self._files.read(self._places[image.key].address, base=self._base)
+
+    def url(self, image: DocumentImage) -> str:
+        """Return the address on the network of an image's file; empty if it has none."""
+        known = image.key in self._places
+        return url(self._places[image.key].address, base=self._base) if known else ""
 
     def with_alt_texts(self, texts: Mapping[str, AltText]) -> bytes:
         """Return the page with these alt texts, by key."""

@@ -15,7 +15,7 @@ from marsam.documents.html_tags import Edit, edited
 from marsam.documents.markdown_parts import Part, SourceLines, rendered
 from marsam.documents.page_text import PageText
 from marsam.documents.server_code import FILLER, without_expressions
-from marsam.documents.sources import ImageFiles
+from marsam.documents.sources import ImageFiles, url
 from marsam.errors import DocumentError, OptionError, PictureError
 
 _FRONT_MATTER = re.compile(
@@ -88,6 +88,11 @@ class MarkdownDocument:
         if image.key not in self._places:
             raise PictureError("There is no picture {key} in the document.", key=image.key)
         return self._files.read(self._places[image.key][0].address, base=self._base)
+
+    def url(self, image: DocumentImage) -> str:
+        """Return the address on the network of an image's file; empty if it has none."""
+        known = image.key in self._places
+        return url(self._places[image.key][0].address, base=self._base) if known else ""
 
     def with_alt_texts(self, texts: Mapping[str, AltText]) -> bytes:
         """Return the text with these alt texts, by key."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from marsam.documents.document import AltText, DocumentImage
 from marsam.documents.flow import Place
 from marsam.documents.html_reading import checked
-from marsam.documents.sources import ImageFiles
+from marsam.documents.sources import ImageFiles, url
 from marsam.documents.xml_edit import MAX_TAGS, Edits, XmlPart
 from marsam.documents.zip_container import ZipContainer
 from marsam.errors import DocumentError, OptionError, PictureError
@@ -95,6 +95,11 @@ class PackageDocument:
         raise PictureError(
             "The picture {source} is not in the document.", source=image.source or image.key
         )
+
+    def url(self, image: DocumentImage) -> str:
+        """Return the address on the network of an image's file; empty if it has none."""
+        place = self._places.get(image.key)
+        return url(place.address) if place else ""
 
     def with_alt_texts(self, texts: Mapping[str, AltText]) -> bytes:
         """Return the document with these alt texts, by key; all else is as it was.

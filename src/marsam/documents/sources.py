@@ -1,11 +1,11 @@
-"""Reads the images that a document refers to: from beside it, never from the network."""
+"""The images that a document refers to: read from beside it, never from the network."""
 
 import base64
 import binascii
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from marsam.documents.html_tags import readable
 from marsam.errors import PictureError
@@ -15,6 +15,7 @@ SHOWN_CHARACTERS = 80
 """Of an address in a sentence."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _TEMPLATE = re.compile(r"\{\{|\{%|<\?|<%|\$\{")
+_NETWORK = ("http", "https")
 _SPACES = "\t\n\f\r "
 
 
@@ -53,7 +54,7 @@ class ImageFiles:
                 "The address {address} is filled in by a template; check the finished page.",
                 address=shown(address),
             )
-        if address.startswith("//") or (scheme and scheme[1].lower() in ("http", "https")):
+        if address.startswith("//") or (scheme and scheme[1].lower() in _NETWORK):
             raise PictureError(
                 "{address} is on the network, and nothing is fetched from there.",
                 address=shown(address),
@@ -78,6 +79,23 @@ class ImageFiles:
         if not is_file:
             raise PictureError("File not found: {file}.", file=shown(address))
         return file
+
+
+def url(address: str, *, base: str = "") -> str:
+    """The address on the network of an image that a document refers to; empty if it has none.
+
+    Args:
+        address: in the document; ``//…`` without a base is taken for HTTPS.
+        base: the address that relative ones start from, as in ``<base href>``.
+    """
+    if _TEMPLATE.search(address):
+        return ""
+    try:
+        whole = urljoin(urljoin("https:", base.strip(_SPACES)), address.strip(_SPACES))
+        parts = urlsplit(whole)
+    except ValueError:
+        return ""
+    return whole if parts.scheme in _NETWORK and parts.netloc else ""
 
 
 def shown(address: str) -> str:

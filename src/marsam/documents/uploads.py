@@ -1,10 +1,11 @@
 """Documents whose content is at hand, such as those that clients upload.
 
-Nothing but the document itself is read: images beside it are not there.
+Nothing but the document itself is read: images beside it are not there, and those on the network
+are fetched only where a program asks for it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.documents.check import LONG_ALT_TEXT, check_images
 from marsam.documents.document import Document
+from marsam.documents.fetching import fetching
 from marsam.documents.fill import FilledDocument, FillOptions, wants_draft
 from marsam.documents.filler import DocumentFiller
 from marsam.documents.formats import MARKUP_SUFFIXES, read_document
@@ -55,6 +57,7 @@ def fill_upload(
     *,
     options: FillOptions | None = None,
     batch: BatchOptions | None = None,
+    fetch_from: Sequence[str] = (),
 ) -> FilledDocument:
     """Write drafts where a document lacks alt texts.
 
@@ -64,12 +67,14 @@ def fill_upload(
         name: the file's name, whose suffix tells the format.
         options: how the document is filled.
         batch: how the images are described.
+        fetch_from: origins on the network, such as ``https://example.org``, that images are fetched
+            from. Not for clients to choose.
 
     Raises:
         DocumentError: it cannot be read or written, or has more than ``MAX_IMAGES`` images that
             want a draft.
         ModelError: a model cannot be used.
-        OptionError: the captioner cannot do what is asked.
+        OptionError: the captioner cannot do what is asked, or an origin is none.
     """
     options, batch = options or FillOptions(), batch or BatchOptions()
     if options.reviewed:
@@ -78,6 +83,7 @@ def fill_upload(
     with (
         _opened(data, name) as (folder, document),
         closing(ResultCache(folder / "captions.db")) as cache,
+        fetching(fetch_from) as fetcher,
     ):
         context = BatchContext(
             cache=cache,
@@ -93,7 +99,10 @@ def fill_upload(
             pictures_folder=folder,
         )
         filler = DocumentFiller(
-            pipeline=pipeline, options=options, open_document=lambda *_, **__: document
+            pipeline=pipeline,
+            options=options,
+            open_document=lambda *_, **__: document,
+            fetcher=fetcher,
         )
         wanted = sum(wants_draft(image, options) for image in document.images)
         if wanted > MAX_IMAGES:
