@@ -85,6 +85,17 @@ def test_check_lists_what_is_missing(site: Path, capsys: pytest.CaptureFixture[s
     assert "site/notes.md" in output.out
 
 
+def test_style_sheets_are_checked_and_never_written(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "style.css").write_text("a {\n background: url(images/car.png)\n}", encoding="utf-8")
+    documents = run(capsys, "alt", "check", str(site))[1]["documents"]
+    (found,) = [one for one in documents if one["path"].endswith("style.css")]
+    assert problems(found) == [("background", 2)]
+    assert fill(capsys, site, "--out", "filled")[0] == 0
+    assert not Path("filled/style.css").exists()
+
+
 def test_fill_writes_copies_in_the_language_of_each_place(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

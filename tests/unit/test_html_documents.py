@@ -162,6 +162,31 @@ def test_backgrounds_are_reported_and_cannot_get_a_text() -> None:
         document.with_alt_texts({"1": AltText(text="A cat")})
 
 
+def test_backgrounds_of_style_sheets_are_reported(tmp_path: Path) -> None:
+    sheet = tmp_path / "style.css"
+    content = (
+        '\ufeff@charset "utf-8"; /* خلفية: url(no.png) */\r\n'
+        "@import url(other.css);\r\n@media print {\r\n"
+        " .a { background: url(images/one.png) }\r\n}\r\n"
+        "@font-face { src: url(font.woff) } .b { background-image: url('/two.png'), url(3.png) }"
+    ).encode()
+    sheet.write_bytes(content)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "one.png").write_bytes(b"one")
+    document = open_document(sheet)
+    assert [(one.kind, one.line, one.source) for one in document.images] == [
+        (Kind.BACKGROUND, 4, "images/one.png"),
+        (Kind.BACKGROUND, 6, "/two.png"),
+        (Kind.BACKGROUND, 6, "3.png"),
+    ]
+    assert document.read(document.images[0]) == b"one"
+    assert document.with_alt_texts({}) == content
+    with pytest.raises(OptionError, match="No alt text can be written for picture 1"):
+        document.with_alt_texts({"1": AltText(text="A cat")})
+    sheet.write_bytes(b"/* \xe9 */ a { background: url(\xe9.png) }")
+    assert [one.source for one in open_document(sheet).images] == ["é.png"]
+
+
 def test_images_are_read_from_beside_the_page_and_below_the_base(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "cat.png").write_bytes(b"cat")

@@ -1,6 +1,6 @@
 """Which formats of documents there are, and how their files are found and read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,8 @@ from marsam.errors import DocumentError, reason_of
 MAX_DOCUMENT_BYTES = 200_000_000
 """More than books and slides with many photographs have."""
 HTML_SUFFIXES, MARKDOWN_SUFFIXES = (".html", ".htm", ".xhtml"), (".md", ".markdown")
-MARKUP_SUFFIXES = HTML_SUFFIXES + MARKDOWN_SUFFIXES
+STYLE_SUFFIX = ".css"
+MARKUP_SUFFIXES = (*HTML_SUFFIXES, *MARKDOWN_SUFFIXES, STYLE_SUFFIX)
 READERS: Mapping[str, str] = {
     **dict.fromkeys(HTML_SUFFIXES, "marsam.documents.html:read_html"),
     **dict.fromkeys(MARKDOWN_SUFFIXES, "marsam.documents.markdown:read_markdown"),
@@ -22,8 +23,11 @@ READERS: Mapping[str, str] = {
     ),
     **dict.fromkeys((".odt", ".ott", ".odp", ".otp", ".ods"), "marsam.documents.odf:read_odf"),
     ".epub": "marsam.documents.epub:read_epub",
+    STYLE_SUFFIX: "marsam.documents.css:read_css",
 }
 """By suffix: the module and function that reads the format, imported when it is needed."""
+WRITABLE = tuple(suffix for suffix in READERS if suffix != STYLE_SUFFIX)
+"""Suffixes of the formats that an alt text can be written in."""
 READABLE = "HTML, Markdown, DOCX, PPTX, ODT, ODP, EPUB"
 
 
@@ -35,9 +39,14 @@ class FoundDocument(NamedTuple):
 
 
 def find_documents(
-    paths: Sequence[Path], *, exclude: Sequence[Path] = ()
+    paths: Sequence[Path], *, exclude: Sequence[Path] = (), suffixes: Collection[str] = READERS
 ) -> Iterator[FoundDocument]:
     """Yield the documents among the paths and below the folders among them, each once.
+
+    Args:
+        paths: files and folders.
+        exclude: folders that are not searched.
+        suffixes: of the files that are wanted in folders.
 
     Raises:
         OptionError: while iterating, when a folder does not exist or cannot be read.
@@ -45,7 +54,7 @@ def find_documents(
     seen = set()
     for path in paths:
         is_file = path.is_file() or path.suffix.lower() in READERS
-        for found in [path] if is_file else find_files(path, READERS, exclude=exclude):
+        for found in [path] if is_file else find_files(path, suffixes, exclude=exclude):
             if (resolved := found.resolve()) not in seen:
                 seen.add(resolved)
                 yield FoundDocument(found, path.parent if is_file else path)

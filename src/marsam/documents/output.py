@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marsam.atomic import atomic_path
-from marsam.documents.formats import find_documents
+from marsam.documents.formats import WRITABLE, find_documents
 from marsam.errors import DocumentError, OptionError, reason_of
 
 
@@ -61,7 +61,9 @@ def outputs_for(paths: Sequence[Path], folder: Path | None) -> Outputs:
     targets: dict[Path, Path] = {}
     folders: dict[Path, Path] = {}
     seen: set[Path] = set()
-    for document, found_in in find_documents(paths, exclude=[folder] if folder else []):
+    for document, found_in in find_documents(
+        paths, exclude=[folder] if folder else [], suffixes=WRITABLE
+    ):
         relative = document.relative_to(found_in)
         target = document if folder is None else folder / relative
         if target in seen:
