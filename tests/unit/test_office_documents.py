@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
+from xml.sax.saxutils import escape, quoteattr
 
 import docx
 import pptx
@@ -387,6 +388,67 @@ def test_headings_captions_and_links_of_word() -> None:
     assert (first.heading, first.link) == ("عنوان", "#there")
     assert (second.heading, second.link, second.caption) == ("Level", "", "Picture 3")
     assert third.caption == ""
+
+
+def mark(kind: str) -> str:
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+
+def instruction(*pieces: str) -> str:
+    return "".join(f"<w:r><w:instrText>{escape(piece)}</w:instrText></w:r>" for piece in pieces)
+
+
+def complex_field(result: str, *pieces: str) -> str:
+    return f"{mark('begin')}{instruction(*pieces)}{mark('separate')}{result}{mark('end')}"
+
+
+@pytest.mark.parametrize(
+    ("words", "link"),
+    [
+        (r'HYPERLINK "https://example.org/a b"', "https://example.org/a b"),
+        (r"hyperlink  https://example.org \n", "https://example.org"),
+        (r' HYPERLINK \l "there" ', "#there"),
+        (r'HYPERLINK "a.docx" \l "there" \o "A tip" \t "_blank"', "a.docx#there"),
+        (r'HYPERLINK \o "A \"tip\"" "\\\\host\\a.docx"', r"\\host\a.docx"),
+        (r"REF there \h", ""),
+        ("HYPERLINK", ""),
+        ('HYPERLINK "unended', "unended"),
+        ("", ""),
+    ],
+)
+def test_a_link_that_is_a_field_says_where_it_leads(words: str, link: str) -> None:
+    simple = f"<w:fldSimple w:instr={quoteattr(words)}>{{}}</w:fldSimple>"
+    half = len(words) // 2
+    fields = (simple.format, lambda result: complex_field(result, words[:half], words[half:]))
+    for field in fields:
+        document = read(
+            word(
+                paragraph(field(drawing())),
+                paragraph(field(drawing() + text("Words"))),
+                paragraph(drawing()),
+            )
+        )
+        assert [one.context.link for one in document.images] == [link, "", ""]
+
+
+def test_fields_of_word_are_in_one_another() -> None:
+    page = complex_field(text("7"), "PAGE")
+    begin = (
+        mark("begin")
+        + instruction('HYPERLINK "')
+        + complex_field(text("a.") + text("html"), "REF a")
+    )
+    document = read(
+        word(
+            paragraph(begin + instruction('"') + mark("separate")),
+            paragraph(drawing() + complex_field(drawing(), 'HYPERLINK "b.html"')),
+            paragraph(mark("end") + drawing()),
+            paragraph(complex_field(drawing() + page, 'HYPERLINK "c.html"')),
+            paragraph(mark("end") + mark("separate") + drawing() + mark("begin")),
+        )
+    )
+    links = [one.context.link for one in document.images]
+    assert links == ["a.html", "b.html", "", "", ""]
 
 
 def test_a_picture_outside_of_the_document_is_not_fetched() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from marsam.documents.docx_fields import Fields, link_of
 from marsam.documents.flow import Block, Flow, is_right_to_left
 from marsam.documents.office import (
     TRUE,
@@ -166,6 +167,7 @@ class _Reader:
         self._run: etree._Element | None = None
         """Properties of the paragraph and of the run."""
         self._link = ""
+        self._fields = Fields(self.flow.found)
 
     def walk(self, element: etree._Element, block: Block | None) -> None:
         """Read what is in an element, which is in a block."""
@@ -179,13 +181,25 @@ class _Reader:
                 self._run = None
             elif name == "w:t" and block:
                 text = one.text or ""
+                self._fields.add(text)
                 block.add(text, self._styles.language(self._run, self._paragraph, text))
             elif name in _SPACES and block:
                 block.add(" ")
+            elif name == "w:fldChar":
+                self._fields.read(attribute(one, "w:fldCharType"))
             elif name == "w:instrText" and block:
+                self._fields.add(one.text or "")
                 block.caption |= "SEQ" in (one.text or "").split()
+            elif name == "w:fldSimple":
+                instruction = attribute(one, "w:instr") or ""
+                if block:
+                    block.caption |= "SEQ" in instruction.split()
+                self._read_link(one, link_of(instruction), block)
             elif name == "w:hyperlink":
-                self._read_link(one, block)
+                target = self._relationships.get(attribute(one, "r:id"))
+                anchor = attribute(one, "w:anchor")
+                address = (target.target if target else "") + (f"#{anchor}" if anchor else "")
+                self._read_link(one, address, block)
             elif name == "mc:AlternateContent":
                 self._read_alternatives(one, block)
             elif name in ("wp:inline", "wp:anchor"):
@@ -197,8 +211,6 @@ class _Reader:
                 self._add(one, one, block)
                 self.walk_text_boxes(one, block)
             elif name and name not in _SKIPPED:
-                if name == "w:fldSimple" and block:
-                    block.caption |= "SEQ" in (attribute(one, "w:instr") or "").split()
                 self.walk(one, block)
 
     def walk_text_boxes(self, shape: etree._Element, block: Block | None) -> None:
@@ -220,14 +232,14 @@ class _Reader:
         self.walk(paragraph, block)
         self._paragraph, self._run, self._link = before
 
-    def _read_link(self, link: etree._Element, block: Block | None) -> None:
-        has_text = any((one.text or "").strip() for one in descendants(link, "w:t"))
-        target = self._relationships.get(attribute(link, "r:id"))
-        anchor = attribute(link, "w:anchor")
-        address = (target.target if target else "") + (f"#{anchor}" if anchor else "")
-        self._link = "" if has_text else address
+    def _read_link(self, link: etree._Element, address: str, block: Block | None) -> None:
+        """Read an element whose content leads to an address, if that is not empty."""
+        before = self._link
+        if address:
+            has_text = any((one.text or "").strip() for one in descendants(link, "w:t"))
+            self._link = "" if has_text else address
         self.walk(link, block)
-        self._link = ""
+        self._link = before
 
     def _read_alternatives(self, element: etree._Element, block: Block | None) -> None:
         """Read what new programs show; what old ones show instead is the same image."""
