@@ -49,6 +49,11 @@ def test_a_file_named_with_good_words_may_have_them_as_alt_text() -> None:
     assert rules(named) == ["file-name"]
 
 
+@pytest.mark.parametrize("source", ["http://[::1", "http://", "//[", "a.png?b=c/d#[", "?", ""])
+def test_an_address_may_be_anything(source: str) -> None:
+    assert rules(replace(IMAGE, source=source, alt="A white cat")) == []
+
+
 @pytest.mark.parametrize(
     "alt", ["image", "Image 3", "PICTURE", "Photo:", "n/a", "صورة", "الصُّورة", "صورة ٣", "أيقونة"]
 )

@@ -157,6 +157,7 @@ def test_nothing_is_fetched_from_the_network(site: Path, address: str) -> None:
         ("data:image/png;base64,%%%", "damaged"),
         ("data:image/png;base64,AAAAA", "damaged"),
         ("data:image/png", "damaged"),
+        ("data:image/png;base64,\udce9\ud800", "damaged"),
         ("{{ site.url }}/a.png", "filled in by a template"),
         ("<?php echo $picture ?>", "filled in by a template"),
     ],

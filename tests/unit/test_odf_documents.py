@@ -245,10 +245,11 @@ def test_slides_have_their_title_as_heading_and_masters_are_not_reported() -> No
     notes = f"<presentation:notes>{FRAME}</presentation:notes>"
     group = f"<draw:g>{FRAME}</draw:g>"
     named = f"<draw:g><svg:desc>A robot</svg:desc>{FRAME}</draw:g>"
-    shapes = "<draw:g><draw:line/></draw:g>"
+    shapes = "<draw:g><draw:line/></draw:g><draw:g><draw:rect><text:p/></draw:rect></draw:g>"
+    labels = "<draw:g><draw:rect><text:p>A label</text:p></draw:rect></draw:g>"
     body = "".join(
         f"<draw:page>{content}</draw:page>"
-        for content in (FRAME + title.format(1) + notes, group + named + shapes)
+        for content in (FRAME + title.format(1) + notes, group + named + shapes + labels)
     )
     document = read(odf(body, "presentation"))
     found = [(one.kind, one.alt, one.context.heading) for one in document.images]
@@ -257,7 +258,16 @@ def test_slides_have_their_title_as_heading_and_masters_are_not_reported() -> No
         (Kind.IMAGE, None, ""),
         (Kind.DRAWING, "A robot", ""),
         (Kind.DRAWING, None, ""),
+        (Kind.DRAWING, None, ""),
     ]
+
+
+def test_a_template_of_styles_alone_has_no_images() -> None:
+    whole = members(odf(paragraph(FRAME), header=FRAME))
+    del whole["content.xml"]
+    document = read(packed(whole))
+    assert document.images == ()
+    assert document.with_alt_texts({}) == packed(whole)
 
 
 def test_a_picture_outside_of_the_document_is_not_read() -> None:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from marsam.documents.document import DocumentImage, Kind
 from marsam.messages import Message
@@ -28,6 +28,7 @@ _CAMERA_NAME = re.compile(
     r"[ _-]*[\d٠-٩][\d٠-٩ _.:at()-]*",
     re.IGNORECASE,
 )
+_QUERY = re.compile("[?#].*", re.DOTALL)
 _WORDS_WITHOUT_CONTENT = frozenset(
     """image|img|picture|pic|photo|photograph|graphic|graphics|figure|illustration|icon|banner
     |thumbnail|screenshot|drawing|placeholder|spacer|untitled|alt|alt text|alternative text
@@ -179,8 +180,9 @@ def _check_text(
 
 
 def _is_file_name(text: str, source: str) -> bool:
-    name = unquote(urlsplit(source).path if "://" in source else source).replace("\\", "/")
-    name = name.rpartition("/")[2].partition("?")[0].casefold()
+    address = _QUERY.sub("", source)
+    path = address.partition("://")[2].partition("/")[2] if "://" in address else address
+    name = unquote(path).replace("\\", "/").rpartition("/")[2].casefold()
     stem, folded = name.rpartition(".")[0], text.casefold()
     if _PICTURE_FILE.fullmatch(text) or _CAMERA_NAME.fullmatch(text):
         return True

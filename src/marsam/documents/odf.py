@@ -48,6 +48,8 @@ def read_odf(data: bytes, *, path: Path, root: Path | None) -> PackageDocument: 
     """Read an OpenDocument file, as :class:`marsam.documents.document.DocumentFormat`."""
     parts = Parts(data)
     objects = _objects(parts)
+    if _CONTENT not in parts and _STYLES in parts:  # a template of styles alone
+        return PackageDocument(parts, ())
     body = child(parts[_CONTENT].root, "office:body")
     if body is None:
         raise DocumentError("This is not an OpenDocument file.")
@@ -210,7 +212,8 @@ class _Reader:
     def _read_group(self, group: etree._Element, block: Block | None) -> None:
         """Read the shapes of a group; a group with an alt text is one image."""
         own = _described(group, Kind.DRAWING)
-        has_content = has(group, "draw:frame", "text:p")
+        # LibreOffice gives every shape a paragraph, which is empty in most.
+        has_content = has(group, "draw:frame") or bool(text_of(group))
         if own.alt or own.decorative or not has_content:
             self.flow.image(own, block)
         else:

@@ -129,7 +129,7 @@ def _data(address: str) -> bytes:
     if len(address) > 3 * MAX_BYTES + 1000:  # every byte may be percent-encoded
         raise PictureError(FILE_TOO_LARGE)
     kind, comma, content = address[5:].partition("#")[0].partition(",")
-    data = unquote_to_bytes(content)
+    data = unquote_to_bytes(content.encode(errors="replace"))
     if re.search(r";[\t\n\f\r ]*base64[\t\n\f\r ]*$", kind, re.IGNORECASE):
         data = data.translate(None, _SPACES.encode()).rstrip(b"=")
         try:
