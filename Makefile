@@ -50,10 +50,10 @@ test-others: $(VENV)/.dev
 test-full: $(VENV)/.dev
 	MARSAM_FULL=1 $(BIN)/python -m pytest tests/full
 
-# Long versions of the service and batch tests, whose figures are in docs/guarantees.md, and the
-# browser tests in both languages.
+# Long versions of the tests of the service, batches and documents, whose figures are in
+# docs/guarantees.md, and the browser tests in both languages.
 stress: $(VENV)/.dev
-	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/mini/test_batch.py tests/browser
+	MARSAM_STRESS=1 $(BIN)/python -m pytest tests/service tests/documents tests/mini/test_batch.py tests/browser
 
 # Marsam, the baseline (the original code) and other programs with full-size models: one hour, 20 GB
 # of memory and 10 GB of disk. Compiles stable-diffusion.cpp; without a C++ compiler its row is missing.

@@ -1,14 +1,16 @@
-"""Marks tests by their folder, and finds the system programs that they need."""
+"""Marks tests by their folder, finds the system programs that they need, and prints figures."""
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
 import pytest
 
-TIERS = ("unit", "mini", "hub", "service", "cluster", "browser", "full")
+TIERS = ("unit", "documents", "mini", "hub", "service", "cluster", "browser", "full")
+Figure = Callable[[str], None]
 
 # A machine may have other work: no example fails for the time that it takes.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -53,3 +55,24 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MARSAM_KEY", raising=False)
     monkeypatch.setenv("MARSAM_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("marsam.runs.eta.timings_file", lambda: tmp_path / "estimator.json")
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Print a measurement after all tests, whether or not they passed."""
+    return lambda line: request.node.user_properties.append(("figure", line))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [
+        line
+        for report in reports
+        if report.when == "call"
+        for name, line in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+    for line in figures:
+        terminalreporter.line(line)

@@ -79,30 +79,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-Figure = Callable[[str], None]
-
-
-@pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Figure:
-    """Print a measurement after all tests, whether or not they passed."""
-    return lambda line: request.node.user_properties.append(("figure", line))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    figures = [
-        line
-        for report in reports
-        if report.when == "call"
-        for name, line in report.user_properties
-        if name == "figure"
-    ]
-    if figures:
-        terminalreporter.section("figures")
-    for line in figures:
-        terminalreporter.line(line)
-
-
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Start services, each with a folder of its own."""

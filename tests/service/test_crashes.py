@@ -17,8 +17,9 @@ from marsam.atomic import PARTIAL
 from marsam.imaging.image_io import open_picture
 from marsam.imaging.metadata import read_record
 from marsam.journal.journal import Journal
+from tests.conftest import Figure
 from tests.service.api_client import post_run, read_events, wait_for_end
-from tests.service.conftest import Figure, Service
+from tests.service.conftest import Service
 from tests.service.fake_service import FAILPOINTS
 
 KILLS = 30 if os.environ.get("MARSAM_STRESS") else 5

@@ -26,8 +26,9 @@ from marsam.journal.retention import prune
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import fake_studio
+from tests.conftest import Figure
 from tests.service.api_client import image_bytes, post_run, wait_for_end
-from tests.service.conftest import Figure, Service
+from tests.service.conftest import Service
 from tests.service.fake_service import HANG_S
 
 

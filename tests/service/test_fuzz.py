@@ -28,7 +28,8 @@ from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.server.app import create_app
 from marsam.testing import fake_studio
-from tests.service.conftest import Figure, Service
+from tests.conftest import Figure
+from tests.service.conftest import Service
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 SEED = int(os.environ.get("MARSAM_SEED", "1"))

@@ -22,8 +22,9 @@ from marsam.journal.owner_lock import PostgresOwnerLock
 from marsam.journal.records import NewRun, Run
 from marsam.runs.execution import create_run, execute_and_record
 from marsam.testing import fake_studio
+from tests.conftest import Figure
 from tests.service.api_client import post_run, wait_for_end
-from tests.service.conftest import PYTHONPATH, ROOT, Figure, Service, empty
+from tests.service.conftest import PYTHONPATH, ROOT, Service, empty
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 WRITES = 1000 if STRESS else 300

@@ -18,8 +18,9 @@ from marsam.imaging.image_io import open_picture
 from marsam.journal.journal import Journal
 from marsam.journal.records import FINAL_STATES
 from marsam.testing import FakePainter
+from tests.conftest import Figure
 from tests.service.api_client import image_bytes, post_run, wait_for_end
-from tests.service.conftest import Figure, Service
+from tests.service.conftest import Service
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 SECONDS = 60 if STRESS else 8

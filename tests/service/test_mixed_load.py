@@ -16,8 +16,9 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
+from tests.conftest import Figure
 from tests.service.api_client import image_bytes
-from tests.service.conftest import Figure, Service
+from tests.service.conftest import Service
 
 STRESS = bool(os.environ.get("MARSAM_STRESS"))
 SECONDS = 20 * 60 if STRESS else 10
