@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pptx
 import pytest
 
 from marsam.batch.review import Review, digest
@@ -94,6 +95,40 @@ def test_style_sheets_are_checked_and_never_written(
     assert problems(found) == [("background", 2)]
     assert fill(capsys, site, "--out", "filled")[0] == 0
     assert not Path("filled/style.css").exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "words"), [("en", "slide 2", "Our car"), ("ar", "الشريحة 2", "هذه سيارة")]
+)
+def test_slides_are_called_as_people_call_them(
+    site: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    name: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("MARSAM_LANGUAGE", language)
+    presentation = pptx.Presentation()
+    for layout in presentation.slide_layouts[6], presentation.slide_layouts[6]:
+        slide = presentation.slides.add_slide(layout)
+    slide.shapes.add_picture(str(site / "images" / "car.png"), 0, 0)
+    slide.shapes[0]._element.nvPicPr.cNvPr.set("descr", "")
+    slide.shapes.add_textbox(0, 0, 9, 9).text_frame.text = words
+    presentation.save("deck.pptx")
+    assert marsam("alt", "check", "deck.pptx") == 1
+    assert name in capsys.readouterr().out
+    _, found = run(capsys, "alt", "check", "deck.pptx", "--sarif", "found.sarif")
+    (finding,) = found["documents"][0]["findings"]
+    part = "ppt/slides/slide2.xml"
+    assert (finding["part"], finding["part_name"]) == (part, "slide 2")
+    (result,) = json.loads(Path("found.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert result["locations"][0]["logicalLocations"] == [
+        {"fullyQualifiedName": part, "name": "slide 2"}
+    ]
+    assert fill(capsys, Path("deck.pptx"), "--table", "alt.csv")[0] == 0
+    (row,) = read_rows(Path("alt.csv"))
+    assert row.context.startswith(f"deck.pptx | {name} | ")
 
 
 def test_fill_writes_copies_in_the_language_of_each_place(

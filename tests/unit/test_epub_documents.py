@@ -87,6 +87,10 @@ def test_images_of_a_book_in_the_order_of_its_pages() -> None:
         "OPS/text/one page.xhtml",
         "OPS/text/two.xhtml",
     ]
+    assert [str(one.part_name and one.part_name.ar) for one in (first, fourth)] == [
+        "الأشكال",
+        "Chapter",
+    ]
     assert (first.alt, first.decorative, first.language) == (None, False, "ar")
     assert first.context.heading == "الأشكال"
     assert first.context.caption == "شكل ١: مربع"

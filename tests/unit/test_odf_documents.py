@@ -222,8 +222,11 @@ def test_what_is_an_image(content: str, kind: str, kinds: list[Kind]) -> None:
 
 def test_images_of_a_sheet_are_in_cells_and_beside_them() -> None:
     cell = f"<table:table-row><table:table-cell>{FRAME}</table:table-cell></table:table-row>"
-    sheet = f"<table:table><table:shapes>{FRAME}</table:shapes>{cell}</table:table>"
-    assert len(read(odf(sheet, "spreadsheet")).images) == 2
+    sheet = f"<table:table table:name='أشكال'><table:shapes>{FRAME}</table:shapes>{cell}"
+    names = [
+        str(one.part_name) for one in read(odf(f"{sheet}</table:table>", "spreadsheet")).images
+    ]
+    assert names == ["sheet أشكال"] * 2
 
 
 def test_headers_are_read_and_deleted_text_and_comments_are_not() -> None:
@@ -231,6 +234,8 @@ def test_headers_are_read_and_deleted_text_and_comments_are_not() -> None:
     comment = f"<office:annotation>{paragraph('words')}</office:annotation>"
     document = read(odf(deleted + paragraph(FRAME + comment), header=paragraph(FRAME + "Journal")))
     assert [one.part for one in document.images] == ["content.xml", "styles.xml"]
+    names = [str(one.part_name) for one in document.images]
+    assert names == ["main text", "header or footer"]
     assert document.images[0].context.after == ""
     assert document.images[1].context.after == "Journal"
     written = filled(document)
@@ -260,6 +265,8 @@ def test_slides_have_their_title_as_heading_and_masters_are_not_reported() -> No
         (Kind.DRAWING, None, ""),
         (Kind.DRAWING, None, ""),
     ]
+    names = [str(one.part_name) for one in document.images]
+    assert names == ["slide 1", "slide 2", "slide 2", "slide 2"]
 
 
 def test_a_template_of_styles_alone_has_no_images() -> None:

@@ -148,6 +148,7 @@ def test_images_of_a_document_with_what_surrounds_them() -> None:
     assert first.context.after == "Others are blue."
     assert (second.context.before, second.context.caption) == ("In a table:", "")
     assert third.part == "word/header1.xml"
+    assert [str(one.part_name) for one in (first, third)] == ["main text", "header"]
     assert [document.read(one) for one in document.images] == [png(), png("blue"), png("green")]
 
 
@@ -207,6 +208,7 @@ def test_decorative_is_marked_as_office_does_it_and_can_be_taken_back(
 def test_images_of_slides_in_their_order_with_the_title() -> None:
     document = read(slides())
     found = [(one.part[-10:], one.kind, one.context.heading) for one in document.images]
+    assert [str(one.part_name) for one in document.images] == ["slide 1", *["slide 2"] * 3]
     assert found == [
         ("slide1.xml", Kind.IMAGE, "Slide 1"),
         ("slide2.xml", Kind.IMAGE, "Slide 2"),
@@ -231,7 +233,12 @@ def test_an_alt_text_of_a_slide_is_where_powerpoint_has_it() -> None:
 def test_slides_keep_the_order_of_the_presentation() -> None:
     order = '<p:sldId id="257" r:id="rId8"/><p:sldId id="256" r:id="rId7"/>'
     turned = re_zipped(slides(), r"<p:sldId [^>]*/><p:sldId [^>]*/>", order, "presentation.xml")
-    assert read(turned).images[0].part == "ppt/slides/slide2.xml"
+    first = read(turned).images[0]
+    assert (first.part, str(first.part_name)) == ("ppt/slides/slide2.xml", "slide 1")
+    assert first.part_name is not None
+    assert first.part_name.ar == "الشريحة 1"
+    numbered = re_zipped(turned, "<p:presentation ", '<p:presentation firstSlideNum="7" ', "n.xml")
+    assert str(read(numbered).images[-1].part_name) == "slide 8"
 
 
 def test_a_group_with_an_alt_text_is_one_image() -> None:

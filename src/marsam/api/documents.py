@@ -77,7 +77,14 @@ class ImageView(BaseModel):
     key: str = Field(description="Identifies the place in the document.", examples=["3"])
     kind: str = Field(description="`image`, `drawing`, `chart`, …", examples=["image"])
     line: int | None = Field(default=None, description="In text files.", examples=[12])
-    part: str | None = Field(default=None, description="Chapter or slide.", examples=["slide 2"])
+    part: str | None = Field(
+        default=None, description="File within the document.", examples=["ppt/slides/slide3.xml"]
+    )
+    part_name: str | None = Field(
+        default=None,
+        description="What people call it, in your language: slide, chapter, header.",
+        examples=["slide 2"],
+    )
     source: str | None = Field(
         default=None, description="As the document has it.", examples=["images/car.png"]
     )
@@ -108,6 +115,9 @@ class FindingView(BaseModel):
     message: str = Field(description="What was found.", examples=["no alt text"])
     key: str = Field(description="Identifies the place in the document.", examples=["3"])
     line: int | None = Field(description="In text files.", examples=[12])
+    part_name: str | None = Field(
+        description="Slide, chapter or header, in your language.", examples=["slide 2"]
+    )
     source: str = Field(description="As the document has it.", examples=["images/car.png"])
 
 
@@ -144,6 +154,7 @@ async def document(
             message=in_language(one.message, language),
             key=one.image.key,
             line=one.image.line,
+            part_name=in_language(one.image.part_name, language) if one.image.part_name else None,
             source=one.image.source,
         )
         for one in check.findings

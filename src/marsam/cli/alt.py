@@ -307,7 +307,9 @@ def _print_filled(document: FilledDocument, written: Path | None) -> None:
 
 def _print_line(image: DocumentImage, mark: str, text: InBothLanguages) -> None:
     """Print a line about an image: where it is, a mark, a text, and its source."""
-    place = str(image.line) if image.line is not None else image.part
+    place = str(image.line or "")
+    if image.part_name is not None:
+        place = in_terminal_language(image.part_name)
     source = image.source if len(image.source) <= MAX_SHOWN else f"…{image.source[-MAX_SHOWN:]}"
     sentence = console.without_controls(in_terminal_language(text))
     named = f"  ({console.shown_name(source)})" if source else ""

@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from marsam.messages import InBothLanguages
+
 
 class Kind(StrEnum):
     """What stands at a place."""
@@ -59,7 +61,8 @@ class DocumentImage:
         key: identifies the place within the document; the same for an unchanged document.
         kind: what it is.
         line: in a text file, counted from 1; None in others.
-        part: the chapter, slide or file within the document that it is in; empty for text files.
+        part: the file within the document that it is in; empty for text files.
+        part_name: what people call its part, such as a slide; None for text files.
         source: its path or address as the document has it; ``data:`` addresses are cut.
         alt: its alt text; None where there is none.
         decorative: marked as needing no text: by an empty alt text, or as the format does it.
@@ -71,6 +74,7 @@ class DocumentImage:
     kind: Kind
     line: int | None = None
     part: str = ""
+    part_name: InBothLanguages | None = None
     source: str = ""
     alt: str | None = None
     decorative: bool = False

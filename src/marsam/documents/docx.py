@@ -1,5 +1,6 @@
 """Word: DOCX, with macros (DOCM), and templates (DOTX, DOTM)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +21,15 @@ from marsam.documents.office import (
 from marsam.documents.package import PackageDocument, Parts
 from marsam.documents.xml_names import attribute, child, descendants, name_of
 from marsam.errors import DocumentError
+from marsam.messages import Message
 
-_OTHER_PARTS = ("header", "footer", "footnotes", "endnotes")
-"""Types of relationships to parts with text beside the main one."""
+_OTHER_PARTS: Mapping[str, Message] = {
+    "header": Message("header"),
+    "footer": Message("footer"),
+    "footnotes": Message("footnotes"),
+    "endnotes": Message("endnotes"),
+}
+"""Types of relationships to parts with text beside the main one, and their names."""
 _SKIPPED = {"w:del", "w:moveFrom", "w:rPr", "w:pPr", "w:sectPr", "w:delText", "v:shapetype"}
 """What is not in the text: deleted, moved away, or properties."""
 _SPACES = {"w:tab", "w:br", "w:cr"}
@@ -37,13 +44,16 @@ def read_docx(data: bytes, *, path: Path, root: Path | None) -> PackageDocument:
         raise DocumentError("This is not a document of Word.")
     relationships = Relationships(parts, main)
     styles = Styles(parts, relationships)
-    others = [name for kind in _OTHER_PARTS for name in relationships.of_type(kind)]
+    names = {main: Message("main text")}
+    for kind, part_name in _OTHER_PARTS.items():
+        for name in relationships.of_type(kind):
+            names.setdefault(name, part_name)
     places = []
-    for name in dict.fromkeys([main, *others]):
+    for name, part_name in names.items():
         if name in parts:
             reader = _Reader(styles, Relationships(parts, name))
             reader.walk(parts[name].root, None)
-            places += reader.flow.places(name, styles.language(None, None, ""))
+            places += reader.flow.places(name, part_name, styles.language(None, None, ""))
     return PackageDocument(parts, places)
 
 

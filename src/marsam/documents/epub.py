@@ -18,7 +18,10 @@ from marsam.documents.package import PackageDocument, Parts
 from marsam.documents.xml_edit import Edits, Namespace, as_xml, prefix_in
 from marsam.documents.xml_names import attribute, child, descendants, name_of, text_of
 from marsam.errors import DocumentError
+from marsam.messages import Sentence
 
+MAX_TITLE = 60
+"""Characters of a chapter's title in reports."""
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _PACKAGE_TYPE, _CHAPTER_TYPE = "application/oebps-package+xml", "application/xhtml+xml"
 _FONT_ALGORITHMS = {"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"}
@@ -60,7 +63,7 @@ def read_epub(data: bytes, *, path: Path, root: Path | None) -> PackageDocument:
         if name in parts:
             reader = _Reader(parts, name)
             reader.walk(parts[name].root, _State(language=language))
-            places += reader.flow.places(name, language)
+            places += reader.flow.places(name, _title(parts[name].root, name), language)
     return PackageDocument(parts, places)
 
 
@@ -89,6 +92,15 @@ def _resolved(base: str, address: str) -> str:
     if parts.scheme or parts.netloc or not parts.path:
         return ""
     return posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(parts.path)))
+
+
+def _title(chapter: etree._Element, name: str) -> Sentence:
+    """The first heading of a chapter, or else its title or the name of its file."""
+    headings = descendants(chapter, *_HEADINGS)
+    candidates = (*headings, child(chapter, "html:head", "html:title"))
+    title = next(filter(None, map(text_of, candidates)), posixpath.basename(name))
+    title = title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
+    return Sentence(title, title)
 
 
 @dataclass(frozen=True)

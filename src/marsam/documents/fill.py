@@ -196,7 +196,7 @@ def _reason_of_language(image: DocumentImage, wanted: DocumentLanguage) -> InBot
 
 def _languages(image: DocumentImage, wanted: DocumentLanguage) -> tuple[str, ...]:
     """NLLB codes of the languages to write in; none where the document has another one."""
-    own = _own_language(image)
+    own = own_language(image)
     match wanted:
         case DocumentLanguage.SAME:
             return (own,) if own in (ENGLISH.code, ARABIC.code) else ()
@@ -231,7 +231,7 @@ def _written(
     return document.with_alt_texts(fitting) if fitting else None, refused
 
 
-def _own_language(image: DocumentImage) -> str:
+def own_language(image: DocumentImage) -> str:
     """NLLB code of the text around an image, as the document says, or else by its letters."""
     if image.language:
         language = language_of(image.language)

@@ -13,6 +13,7 @@ from marsam.documents.page_text import MAX_IMAGES
 from marsam.documents.sources import shown
 from marsam.documents.xml_edit import Edits
 from marsam.errors import DocumentError
+from marsam.messages import InBothLanguages
 from marsam.text.languages import Language, known_language, language
 from marsam.text.sentences import split_sentences
 
@@ -77,6 +78,7 @@ class Found:
         file: the member of the container that is the picture; empty if there is none.
         language: of the place itself, where another one than the document's is said.
         caption, link: where the format says them.
+        part_name: where the file has several parts in it, such as slides.
     """
 
     kind: Kind
@@ -89,6 +91,7 @@ class Found:
     language: str = ""
     caption: str = ""
     link: str = ""
+    part_name: InBothLanguages | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,15 @@ class Flow:
         self.found.append(found)
         self._places.append((index, block.pieces, self._heading))
 
-    def places(self, part: str, default_language: str = "") -> list[Place]:
+    def places(
+        self, part: str, part_name: InBothLanguages, default_language: str = ""
+    ) -> list[Place]:
         """Return the images with what surrounds them.
+
+        Args:
+            part: the file within the document that was read.
+            part_name: what people call it.
+            default_language: BCP 47 tag where the text around an image does not say it.
 
         Raises:
             DocumentError: there are far too many.
@@ -153,6 +163,7 @@ class Flow:
                 key=f"{part}#{number}",
                 kind=found.kind,
                 part=part,
+                part_name=found.part_name or part_name,
                 source=shown(found.source),
                 alt=found.alt,
                 decorative=found.decorative,

@@ -25,6 +25,7 @@ from marsam.documents.xml_names import (
     text_of,
 )
 from marsam.errors import DocumentError
+from marsam.messages import Message
 
 _CONTENT, _STYLES, _MANIFEST = "content.xml", "styles.xml", "META-INF/manifest.xml"
 _OLD_MANIFEST = (
@@ -57,12 +58,12 @@ def read_odf(data: bytes, *, path: Path, root: Path | None) -> PackageDocument: 
     reader = _Reader(parts, styles, objects, _CONTENT)
     reader.walk(body, None)
     default = styles.language("", "", "")
-    places = reader.flow.places(_CONTENT, default)
+    places = reader.flow.places(_CONTENT, Message("main text"), default)
     if _STYLES in parts and not has(body, "draw:page"):
         reader = _Reader(parts, styles, objects, _STYLES)
         for one in descendants(parts[_STYLES].root, *_HEADERS_AND_FOOTERS):
             reader.walk(one, None)
-        places += reader.flow.places(_STYLES, default)
+        places += reader.flow.places(_STYLES, Message("header or footer"), default)
     return PackageDocument(parts, places)
 
 
@@ -150,6 +151,7 @@ class _Reader:
         self.flow = Flow()
         self._parts, self._styles, self._objects, self._part = parts, styles, objects, part
         self._paragraph = self._span = self._link = ""
+        self._slides = 0
 
     def walk(self, element: etree._Element, block: Block | None) -> None:
         """Read what is in an element, which is in a block."""
@@ -159,6 +161,8 @@ class _Reader:
                 self._read_paragraph(one)
             elif name == "draw:page":
                 self._read_slide(one)
+            elif name == "table:table" and name_of(element) == "office:spreadsheet":
+                self._read_sheet(one)
             elif name == "draw:frame":
                 self._read_frame(one, block)
             elif name == "draw:g":
@@ -199,8 +203,16 @@ class _Reader:
         self._read_inline(paragraph, block)
         self._paragraph, self._span, self._link = before
 
+    def _read_sheet(self, sheet: etree._Element) -> None:
+        count = len(self.flow.found)
+        self.walk(sheet, None)
+        for found in self.flow.found[count:]:
+            found.part_name = Message("sheet {name}", name=attribute(sheet, "table:name") or "")
+
     def _read_slide(self, slide: etree._Element) -> None:
         """Read the title, which is the heading wherever it stands, then all else."""
+        self._slides += 1
+        count = len(self.flow.found)
         heading = self.flow.block(heading=True)
         titles = [one for one in descendants(slide, "draw:frame") if _is_title(one)]
         for paragraph in [one for title in titles[:1] for one in descendants(title, "text:p")]:
@@ -208,6 +220,8 @@ class _Reader:
             text = text_of(paragraph)
             heading.add(text + " ", self._styles.language(self._part, style, text))
         self.walk(slide, None)
+        for found in self.flow.found[count:]:
+            found.part_name = Message("slide {number}", number=self._slides)
 
     def _read_group(self, group: etree._Element, block: Block | None) -> None:
         """Read the shapes of a group; a group with an alt text is one image."""

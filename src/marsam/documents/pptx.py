@@ -22,6 +22,7 @@ from marsam.documents.office import (
 from marsam.documents.package import PackageDocument, Parts
 from marsam.documents.xml_names import attribute, child, descendants, has, name_of
 from marsam.errors import DocumentError
+from marsam.messages import Message
 
 _PROPERTIES = {"p:pic": "p:nvPicPr", "p:sp": "p:nvSpPr", "p:graphicFrame": "p:nvGraphicFramePr"}
 _GROUP, _GROUP_PROPERTIES = "p:grpSp", "p:nvGrpSpPr"
@@ -40,14 +41,18 @@ def read_pptx(data: bytes, *, path: Path, root: Path | None) -> PackageDocument:
     relationships = Relationships(parts, main)
     places = []
     slides = child(presentation, "p:sldIdLst")
-    for entry in () if slides is None else slides:
+    first = presentation.get("firstSlideNum", "")
+    start = int(first) if first.isdecimal() else 1
+    for number, entry in enumerate(() if slides is None else slides, start):
         slide = relationships.get(attribute(entry, "r:id"))
         if slide is not None and slide.target in parts:
             reader = _Reader(Relationships(parts, slide.target), language)
             tree = child(parts[slide.target].root, "p:cSld", "p:spTree")
             if tree is not None:
                 reader.read_slide(tree)
-            places += reader.flow.places(slide.target, language)
+            places += reader.flow.places(
+                slide.target, Message("slide {number}", number=number), language
+            )
     return PackageDocument(parts, places)
 
 

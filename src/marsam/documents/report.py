@@ -84,14 +84,18 @@ def check_document(path: Path, *, root: Path | None, max_characters: int) -> Doc
     return DocumentCheck(path=path, images=len(images), findings=findings)
 
 
-def image_to_dict(image: DocumentImage) -> dict[str, Any]:
-    """An image and its place as plain data for JSON, without what is not known."""
+def image_to_dict(image: DocumentImage, language: str = ENGLISH) -> dict[str, Any]:
+    """An image and its place as plain data for JSON, without what is not known.
+
+    Programs find a part by ``part``; ``part_name`` is for people, in the reader's language.
+    """
     context = {name: text for name, text in vars(image.context).items() if text}
     found = {
         "key": image.key,
         "kind": str(image.kind),
         "line": image.line,
         "part": image.part or None,
+        "part_name": in_language(image.part_name, language) if image.part_name else None,
         "source": image.source or None,
         "alt": image.alt,
         "language": image.language or None,
@@ -102,7 +106,7 @@ def image_to_dict(image: DocumentImage) -> dict[str, Any]:
 
 def filled_image_to_dict(one: FilledImage, language: str) -> dict[str, Any]:
     """An image with its draft, or why there is none in the reader's language."""
-    found = image_to_dict(one.image)
+    found = image_to_dict(one.image, language)
     if one.reason is not None:
         return found | {"reason": in_language(one.reason, language)}
     return found | {"text": one.text} | ({"decorative": True} if one.row.decorative else {})
@@ -182,7 +186,8 @@ def _result(path: Path, finding: Finding) -> dict[str, Any]:
     if image.line is not None:
         place["physicalLocation"]["region"] = {"startLine": image.line}
     if image.part:
-        place["logicalLocations"] = [{"fullyQualifiedName": image.part}]
+        name = {"name": image.part_name.en} if image.part_name else {}
+        place["logicalLocations"] = [{"fullyQualifiedName": image.part} | name]
     named = f" ({image.source})" if image.source else ""
     return {
         "ruleId": str(finding.rule),

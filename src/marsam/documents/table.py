@@ -10,8 +10,9 @@ from marsam.batch.outputs import TABLE_WRITERS, kept_rows, open_outputs
 from marsam.batch.rows import CONTEXT_COLUMN, NATIVE_COLUMNS
 from marsam.batch.tables import read_rows
 from marsam.documents.document import DocumentImage
-from marsam.documents.fill import FilledDocument
+from marsam.documents.fill import FilledDocument, own_language
 from marsam.errors import OptionError
+from marsam.messages import in_language
 from marsam.text.languages import ARABIC, ENGLISH
 
 
@@ -80,10 +81,12 @@ class ImageTable:
 
 
 def place_of(path: Path, image: DocumentImage) -> str:
-    """Where an image is and what is around it, as one line."""
+    """Where an image is and what is around it, as one line in the language of the document."""
     file = path
     with suppress(ValueError):
         file = path.resolve().relative_to(Path.cwd())
     line = f":{image.line}" if image.line is not None else ""
-    parts = (f"{file.as_posix()}{line}", image.part, str(image.context))
+    reader = "ar" if own_language(image) == ARABIC.code else "en"
+    part = in_language(image.part_name, reader) if image.part_name else ""
+    parts = (f"{file.as_posix()}{line}", part, str(image.context))
     return " | ".join(filter(None, parts))
