@@ -14,7 +14,8 @@ from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.documents.check import LONG_ALT_TEXT
-from marsam.documents.fill import DocumentFiller, DocumentLanguage, FillOptions, Overwrite
+from marsam.documents.fill import DocumentLanguage, FillOptions, Overwrite
+from marsam.documents.filler import DocumentFiller
 from marsam.documents.formats import read_document
 from marsam.documents.output import outputs_for
 from marsam.documents.report import check_document
