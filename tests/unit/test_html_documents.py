@@ -12,7 +12,7 @@ from marsam.documents import html_reading, page_text
 from marsam.documents.document import AltText, DocumentImage, Kind
 from marsam.documents.formats import open_document
 from marsam.documents.html import HtmlDocument
-from marsam.documents.html_tags import one_line
+from marsam.documents.words import one_line
 from marsam.errors import DocumentError, OptionError, PictureError
 from tests.helpers.pages import without_alt_texts
 

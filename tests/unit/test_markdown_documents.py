@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 
 from marsam.documents.document import AltText, DocumentImage, Kind
 from marsam.documents.formats import open_document
-from marsam.documents.html_tags import one_line
 from marsam.documents.markdown import MarkdownDocument
+from marsam.documents.words import one_line
 from marsam.errors import DocumentError, OptionError
 from tests.helpers.pages import without_alt_texts
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from marsam.documents.document import Context
-from marsam.documents.html_tags import readable
+from marsam.documents.words import readable
 from marsam.text.languages import detect_language
 from marsam.text.sentences import split_sentences
 

@@ -18,11 +18,12 @@ from marsam.documents.html_images import (
     has_image_role,
     is_hidden_from_readers,
 )
-from marsam.documents.html_tags import Edit, Tag, one_line, readable, tag_at
+from marsam.documents.html_tags import Edit, Tag, tag_at
 from marsam.documents.page_text import MAX_IMAGES
 from marsam.documents.server_code import FILLER, without_filler
 from marsam.documents.sources import shown
 from marsam.documents.stylesheets import backgrounds, is_hidden
+from marsam.documents.words import checked, readable
 from marsam.errors import DocumentError, OptionError
 from marsam.text.inline_markup import INLINE
 
@@ -85,14 +86,6 @@ class Place:
             raise OptionError("Picture {key} cannot be marked as decorative.", key=self.image.key)
         text = checked(alt)
         return None if text == self.image.alt else self.tag.with_value(self.attribute, text, encode)
-
-
-def checked(alt: AltText) -> str:
-    """The text to write, on one line; OptionError if there is none and it is not decorative."""
-    text = "" if alt.decorative else one_line(alt.text)
-    if not (text or alt.decorative):
-        raise OptionError("An alt text is empty; mark the picture as decorative instead.")
-    return text
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import regex
-
 _NAME = re.compile(r"<[A-Za-z][^\t\n\f\r />]*+")
 _ATTRIBUTE = re.compile(r"[\t\n\f\r /]*+(=?[^\t\n\f\r />=]*+)")
 _VALUE = re.compile(
@@ -19,9 +17,6 @@ _VALUE = re.compile(
 _EQUALS = re.compile(r"[\t\n\f\r ]*+=")
 _TEMPLATE = re.compile(r"\{(?=[{%])")
 """What a template engine would take for its own."""
-_SPACES = re.compile("[\t\n\v\f\r \x85\u2028\u2029]+")
-_UNWRITABLE = regex.compile(r"[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]")
-"""Controls, surrogates and noncharacters, which no document may have."""
 
 
 class Edit(NamedTuple):
@@ -39,16 +34,6 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
         parts += [text[position : edit.start], edit.text]
         position = edit.end
     return "".join([*parts, text[position:]])
-
-
-def one_line(text: str) -> str:
-    """An alt text as it is written: one line, without characters that no document may have."""
-    return _UNWRITABLE.sub("", _SPACES.sub(" ", text)).strip(" ")
-
-
-def readable(text: str) -> str:
-    """A text for people: with marks in place of bytes that its encoding does not know."""
-    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from marsam.documents.document import AltText, Document, DocumentImage
-from marsam.documents.html_reading import Place, checked, read_page
+from marsam.documents.html_reading import Place, read_page
 from marsam.documents.html_tags import Edit, edited
 from marsam.documents.markdown_parts import Part, SourceLines, rendered
 from marsam.documents.page_text import PageText
 from marsam.documents.server_code import FILLER, without_expressions
 from marsam.documents.sources import ImageFiles, url
+from marsam.documents.words import checked
 from marsam.errors import DocumentError, OptionError, PictureError
 
 _FRONT_MATTER = re.compile(

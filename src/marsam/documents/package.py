@@ -8,8 +8,8 @@ from pathlib import Path
 
 from marsam.documents.document import AltText, DocumentImage
 from marsam.documents.flow import Place
-from marsam.documents.html_reading import checked
 from marsam.documents.sources import ImageFiles, url
+from marsam.documents.words import checked
 from marsam.documents.xml_edit import MAX_TAGS, Edits, XmlPart
 from marsam.documents.zip_container import ZipContainer
 from marsam.errors import DocumentError, OptionError, PictureError

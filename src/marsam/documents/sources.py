@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
-from marsam.documents.html_tags import readable
+from marsam.documents.words import readable
 from marsam.errors import PictureError
 from marsam.imaging.image_io import FILE_TOO_LARGE, MAX_BYTES, read_bytes
 
