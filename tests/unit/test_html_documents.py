@@ -381,6 +381,41 @@ def test_a_page_in_ascii_stays_in_ascii() -> None:
     assert filled('<?xml version="1.0"?><img/>', "قط") == '<?xml version="1.0"?><img alt="قط"/>'
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<img src=a>{' ' * 16_200}<!-- {'x' * 130} --><meta charset=windows-1256>",
+        f"<img src=a>{' ' * 970}<meta charset=windows-1256>",
+        # Where the comment does not end soon enough, the declaration in it would count.
+        f"<img src=a>{' ' * 16_000}<!-- {'x' * 303} <meta charset=windows-1256> -->",
+    ],
+)
+def test_a_declared_encoding_that_would_move_too_far_is_refused(page: str) -> None:
+    data = f"{page}<h1>قطة</h1>".encode("cp1256")
+    document = read(data)
+    assert document.with_alt_texts({}) == data
+    with pytest.raises(DocumentError, match="write <meta charset"):
+        document.with_alt_texts({"1": AltText(text="A white cat sleeps on a sofa.")})
+
+
+def test_a_declared_encoding_may_move_within_the_beginning() -> None:
+    page = f"<img src=a>{' ' * 900}<meta charset=windows-1256><h1>قطة</h1>".encode("cp1256")
+    document = read(page)
+    assert read(document.with_alt_texts({"1": AltText(text="قط")})).images[0].alt == "قط"
+    far = read(f"<meta charset=windows-1256{' ' * 16_335}><img src=a>قطة".encode("cp1256"))
+    assert read(far.with_alt_texts({"1": AltText(text="قط")})).images[0].context.after == "قطة"
+    marked = read(f"<img src=a>{' ' * 990}<meta charset=utf-8><h1>قطة</h1>".encode("utf-8-sig"))
+    assert b'alt="A cat"' in marked.with_alt_texts({"1": AltText(text="A cat")})
+
+
+def test_a_page_that_does_not_say_its_encoding_stays_in_it() -> None:
+    """Without the only byte that is no UTF-8, the rest would be taken for UTF-8."""
+    document = read(b"<p>\xc3\xa9<img src=a alt='caf\xe9'>")
+    assert document.images[0].alt == "café"
+    with pytest.raises(DocumentError, match="write <meta charset"):
+        document.with_alt_texts({"1": AltText(text="A cup")})
+
+
 def test_bytes_that_are_no_letters_stay() -> None:
     page = b"<meta charset=utf-8>\xff\xfe<h1>a\x80b</h1><img alt='\xc3'>\xc3"
     document = read(page)

@@ -201,6 +201,14 @@ def test_headings_captions_and_links() -> None:
     assert (second.link, third.link) == ("https://example.org", "")
 
 
+def test_an_alt_text_is_no_text_of_a_link() -> None:
+    link = f'<text:a xlink:href="https://example.org">{FRAME}</text:a>'
+    before = read(odf(paragraph(link)))
+    after = read(filled(before))
+    assert before.images[0].context == after.images[0].context
+    assert after.images[0].context.link == "https://example.org"
+
+
 KINDS = {
     "chart": ("<draw:object xlink:href='./Object 1'/>", "chart", [Kind.CHART]),
     "formula": ("<draw:object xlink:href='./Object 1'/>", "formula", []),

@@ -57,14 +57,19 @@ class HtmlDocument:
         return url(self._places[image.key].address, base=self._base) if known else ""
 
     def with_alt_texts(self, texts: Mapping[str, AltText]) -> bytes:
-        """Return the page with these alt texts, by key."""
+        """Return the page with these alt texts, by key.
+
+        Raises:
+            DocumentError: they would move the declaration of the encoding too far from the
+                beginning.
+        """
         edits = []
         for key, alt in texts.items():
             if key not in self._places:
                 raise OptionError("There is no picture {key} in the document.", key=key)
             edit = self._places[key].edit(alt, self._text.with_references)
             edits += [edit] if edit else []
-        return self._text.encoded(edited(self._text.text, edits)) if edits else self._data
+        return self._text.encoded_page(edited(self._text.text, edits)) if edits else self._data
 
 
 def read_html(data: bytes, *, path: Path, root: Path | None) -> Document:

@@ -168,8 +168,9 @@ class _Reader:
             elif name == "draw:g":
                 self._read_group(one, block)
             elif name in ("draw:a", "text:a"):
-                text = text_of(one) if name == "text:a" else ""
-                before, self._link = self._link, "" if text else attribute(one, "xlink:href") or ""
+                has_text = name == "text:a" and _shows_text(one)
+                address = "" if has_text else attribute(one, "xlink:href") or ""
+                before, self._link = self._link, address
                 self._read_inline(one, block)
                 self._link = before
             elif name in _SPACES and block:
@@ -227,7 +228,7 @@ class _Reader:
         """Read the shapes of a group; a group with an alt text is one image."""
         own = _described(group, Kind.DRAWING)
         # LibreOffice gives every shape a paragraph, which is empty in most.
-        has_content = has(group, "draw:frame") or bool(text_of(group))
+        has_content = has(group, "draw:frame") or _shows_text(group)
         if own.alt or own.decorative or not has_content:
             self.flow.image(own, block)
         else:
@@ -267,6 +268,15 @@ class _Reader:
         file = posixpath.normpath(found.source)
         found.file = file if kind is Kind.IMAGE and file in self._parts else ""
         return found
+
+
+def _shows_text(element: etree._Element) -> bool:
+    """Whether there is a text in an element, beside those that describe what is in it."""
+    return any(
+        (name_of(one) not in ("svg:title", "svg:desc") and (one.text or "").strip())
+        or (one is not element and (one.tail or "").strip())
+        for one in element.iter("*")
+    )
 
 
 def _is_title(frame: etree._Element) -> bool:

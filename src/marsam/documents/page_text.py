@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from marsam.documents.html_tags import Tag, tag_at
@@ -10,7 +10,9 @@ from marsam.errors import DocumentError
 
 MAX_BYTES = 50_000_000
 MAX_IMAGES = 20_000
-_HEAD_BYTES = 16_384
+_HEAD_BYTES, _FIRST_BYTES = 16_384, 1024
+"""Where a page may declare its encoding: some programs look at the first bytes alone, as the HTML
+standard says (section 13.2.3.2)."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -45,11 +47,13 @@ class PageText:
         text: without the byte order mark. A byte that the encoding does not know is a surrogate.
         encoding: Python's name of it.
         mark: the byte order mark, or nothing.
+        declared_until: where a page's declaration of the encoding ends; 0 if there is none.
     """
 
     text: str
     encoding: str
     mark: bytes = b""
+    declared_until: int = 0
 
     @classmethod
     def of_html(cls, data: bytes) -> Self:
@@ -63,7 +67,8 @@ class PageText:
         """
         _check_size(data)
         default = "ascii" if data.isascii() else "utf-8" if _is_utf8(data) else "cp1252"
-        return cls._of(data, _declared(data) or default)
+        declared, end = _declared(data)
+        return replace(cls._of(data, declared or default), declared_until=end)
 
     @classmethod
     def of_utf8(cls, data: bytes) -> Self:
@@ -92,8 +97,25 @@ class PageText:
         return cls(text, encoding, mark)
 
     def encoded(self, text: str) -> bytes:
-        """Encode a changed text as the page is encoded."""
+        """Encode a changed text as this one is encoded."""
         return self.mark + text.encode(self.encoding, _errors(self.encoding))
+
+    def encoded_page(self, text: str) -> bytes:
+        """Encode a changed page as it is encoded, if all programs will find out how.
+
+        Raises:
+            DocumentError: its declaration would be too far from its beginning, or it has none and
+                would be taken for another one.
+        """
+        data = self.encoded(text)
+        again = self.of_html(data)
+        is_first = again.declared_until <= _FIRST_BYTES or self.declared_until > _FIRST_BYTES
+        if again.text != text or not (self.mark or is_first):
+            raise DocumentError(
+                "With the alt texts, programs would not find out the page's encoding; write "
+                '<meta charset="…"> at the beginning of its <head>, and try again.'
+            )
+        return data
 
     def with_references(self, text: str) -> str:
         """Write what the encoding lacks as character references."""
@@ -127,11 +149,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _declared(data: bytes) -> str | None:
-    """The encoding that the beginning of a page declares, if Python and browsers know it."""
+def _declared(data: bytes) -> tuple[str | None, int]:
+    """The encoding that the beginning of a page declares, if Python and browsers know it.
+
+    And where the declaration ends.
+    """
     head = data[:_HEAD_BYTES].decode("latin-1")
     if xml := _XML.match(head):
-        return _known(xml[1]) if xml[1] else "utf-8"
+        return _known(xml[1]) if xml[1] else "utf-8", xml.end()
     position = 0
     while found := _TAG.search(head, position):
         tag = tag_at(head, found.start())
@@ -139,8 +164,8 @@ def _declared(data: bytes) -> str | None:
         if tag and head[tag.start + 1 : tag.name_end].lower() == "meta":
             encoding = _known(_label(head, tag))
             if encoding:
-                return encoding
-    return None
+                return encoding, tag.end
+    return None, 0
 
 
 def _label(head: str, meta: Tag) -> str:
