@@ -328,6 +328,27 @@ def test_images_are_fetched_from_a_named_origin_once(
     assert "--fetch-from must be like" in capsys.readouterr().err
 
 
+def test_what_was_reviewed_is_written_though_the_origin_is_gone(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = site / "page.html"
+
+    def reviewed(table: Path, **_: object) -> None:
+        approve(table, CAR, {"eng_Latn": "Our delivery van"})
+        server.asked.append("closed")
+        server.server_close()
+
+    monkeypatch.setattr("marsam.cli.review.review", reviewed)
+    with serving() as server:
+        server.picture = (site / "images" / "car.png").read_bytes()
+        page.write_text(f"<html lang=en><img src={server.origin}/cat.png>", encoding="utf-8")
+        origin = ("--fetch-from", server.origin)
+        command = ("alt", "review", str(page), "--in-place", "--models", "mini", *origin)
+        assert marsam(*command) == 0, capsys.readouterr().err
+        assert server.asked == ["/cat.png", "closed"]
+    assert page.read_text(encoding="utf-8").endswith('/cat.png alt="Our delivery van">')
+
+
 def test_refusals_are_sentences(
     site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,6 +196,7 @@ def test_a_private_address_that_is_named_is_permitted(server: PictureServer, nam
 def test_a_failure_costs_that_image_alone(server: PictureServer) -> None:
     sources = (
         f"{server.origin}/cat.png",
+        f"{server.origin}/half.png",
         f"{server.origin}/none.png",
         f"{server.origin}/page",
         "https://example.org/cat.png",
@@ -208,6 +209,7 @@ def test_a_failure_costs_that_image_alone(server: PictureServer) -> None:
     one, *others = [str(image.reason) for image in found.images]
     assert one == "None"
     sentences = (
+        "not received whole",
         "with error 404",
         "web page, not a picture",
         "does not name",
@@ -216,7 +218,7 @@ def test_a_failure_costs_that_image_alone(server: PictureServer) -> None:
     )
     for reason, sentence in zip(others, sentences, strict=True):
         assert sentence in reason
-    assert server.asked == ["/cat.png", "/none.png", "/page"]
+    assert server.asked == ["/cat.png", "/half.png", "/none.png", "/page"]
 
 
 def _book(body: str) -> bytes:

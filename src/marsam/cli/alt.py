@@ -1,44 +1,32 @@
 """``marsam alt``: check the alt texts of documents, and write drafts where they are missing."""
 
 import json
-import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from marsam.atomic import atomic_path
-from marsam.batch.cache import BatchContext, ResultCache, models_of
-from marsam.batch.engine import LocalEngine
-from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.tables import read_rows
 from marsam.cli import console
 from marsam.cli import options as shared
+from marsam.cli.alt_fill import Filling, print_line
 from marsam.cli.terminal_language import in_terminal_language
 from marsam.documents.check import LONG_ALT_TEXT
-from marsam.documents.document import DocumentImage
 from marsam.documents.fetching import fetching
-from marsam.documents.fill import DocumentLanguage, FilledDocument, FillOptions, Overwrite
-from marsam.documents.filler import DocumentFiller
+from marsam.documents.fill import DocumentLanguage, FillOptions, Overwrite
 from marsam.documents.formats import READABLE, find_documents
-from marsam.documents.output import outputs_for
-from marsam.documents.report import DocumentCheck, check_document, filled_to_dict, sarif, summary
-from marsam.documents.table import ImageTable
-from marsam.errors import DocumentError, OptionError
-from marsam.hub.selection import join_sources
+from marsam.documents.report import DocumentCheck, check_document, sarif, summary
+from marsam.errors import OptionError
 from marsam.imaging.image_io import map_save_errors
-from marsam.messages import InBothLanguages, Message, Sentence
+from marsam.messages import Message
 from marsam.options import BatchOptions, CaptionOptions, TranslateOptions
 from marsam.server.options import ServerOptions
-from marsam.studio import Studio
 from marsam.text.glossary import Glossary, load_glossary
 
 alt_app = typer.Typer(help="Alt text of the images in documents.")
-MAX_SHOWN = 60
-"""Characters of an image's source in a line of the report."""
 
 Documents = Annotated[
     list[Path], typer.Argument(help=f"Documents, or folders of them: {READABLE}.")
@@ -140,8 +128,6 @@ def fill(
     as_json: shared.Json = False,
 ) -> None:
     """Write drafts where alt text is missing. A person's words stay. Safe to interrupt."""
-    from marsam.journal.journal import data_folder
-
     if out is not None and in_place:
         raise OptionError("Choose one: --out FOLDER for copies, or --in-place.")
     if out is None and not in_place and table is None:
@@ -151,71 +137,25 @@ def fill(
         )
     if reviewed and table is None:
         raise OptionError("--reviewed needs --table.")
-    started = time.monotonic()
-    outputs = outputs_for(paths, out)
-    caption = CaptionOptions(length=length, ask=ask, arabic=arabic)
     terms = load_glossary(glossary) if glossary else Glossary()
-    options = BatchOptions(caption=caption, translate=TranslateOptions(glossary=terms))
-    images = ImageTable(table) if table is not None else None
-    if language == DocumentLanguage.ENGLISH and images is None:
-        options = replace(options, languages=())
-    documents: list[dict[str, Any]] = []
-    failed = False
-    with ExitStack() as stack:
-        fetcher = stack.enter_context(fetching(fetch_from or ()))
-        cache = stack.enter_context(closing(ResultCache(data_folder() / "captions.db")))
-        studio = Studio.load(
-            models, captioner=captioner, translator=join_sources(translator), device=device
-        )
-        studio.captioner.abilities.check(caption, studio.captioner.name)
-        console.warn_mini_models(studio, quiet=as_json)
-        context = BatchContext(
-            cache=cache,
-            options=options,
-            models=models_of(studio),
-            kept=images.kept if images else {},
-            has_contexts=studio.captioner.abilities.requests,
-        )
-        pipeline = BatchPipeline(
-            engine=LocalEngine(studio=studio, context=context),
-            context=context,
-            painter=studio.painter,
-            folder=images.folder if images else Path(),
-            pictures_folder=Path(),
-        )
-        filler = DocumentFiller(
-            pipeline=pipeline,
-            options=FillOptions(
-                language=language, overwrite=overwrite, mark=mark, reviewed=reviewed
+    with fetching(fetch_from or ()) as fetcher:
+        filling = Filling(
+            paths=paths,
+            table=table,
+            root=root,
+            batch=BatchOptions(
+                caption=CaptionOptions(length=length, ask=ask, arabic=arabic),
+                translate=TranslateOptions(glossary=terms),
             ),
-            roots={path: root or folder for path, folder in outputs.folders.items()},
-            drafts=images.drafts if images else (),
-            images_folder=images.images_folder if images else None,
+            models=models,
+            captioner=captioner,
+            translator=translator,
+            device=device,
             fetcher=fetcher,
+            as_json=as_json,
         )
-        if images is not None:
-            stack.enter_context(images.writing())
-        for document in stack.enter_context(closing(filler.fill(outputs.targets))):
-            written = None
-            try:
-                if document.error is None and (out is not None or in_place):
-                    written = outputs.write(document.path, document.data)
-            except DocumentError as error:
-                document = replace(document, error=error)
-            failed |= document.fails
-            if images is not None:
-                images.add(document)
-            documents.append(filled_to_dict(document, written))
-            if not as_json:
-                _print_filled(document, written)
-    if as_json:
-        seconds = round(time.monotonic() - started, 3)
-        found = {"documents": documents, "table": str(table) if table else None}
-        console.print_json(found | {"seconds": seconds})
-    elif table is not None:
-        typer.echo(str(table))
-    if failed:
-        raise typer.Exit(1)
+        options = FillOptions(language=language, overwrite=overwrite, mark=mark, reviewed=reviewed)
+        filling.run(options, out=out, in_place=in_place)
 
 
 @alt_app.command()
@@ -256,28 +196,34 @@ def review(
         raise OptionError("Choose one: --out FOLDER for copies, or --in-place.")
     first = paths[0].resolve()
     table = table or Path(f"{first.stem if first.is_file() else first.name}-alt.csv")
-    write = partial(
-        fill,
-        paths,
-        table=table,
-        language=language,
-        root=root,
-        fetch_from=fetch_from,
-        models=models,
-        captioner=captioner,
-        translator=translator,
-        device=device,
-    )
-    with suppress(typer.Exit):  # of images that cannot be described: their rows say so
-        write()
-    if not any(True for _ in read_rows(table)):
-        typer.echo(in_terminal_language(Message("No image in these documents lacks an alt text.")))
-        return
-    with suppress(KeyboardInterrupt):
-        review_table(
-            table, own_words=own_words, host=host, port=port, key_file=key_file, insecure=insecure
+    with fetching(fetch_from or ()) as fetcher:
+        filling = Filling(
+            paths=paths,
+            table=table,
+            root=root,
+            models=models,
+            captioner=captioner,
+            translator=translator,
+            device=device,
+            fetcher=fetcher,
         )
-    write(out=out, in_place=in_place, reviewed=True)
+        options = FillOptions(language=language)
+        with suppress(typer.Exit):  # of images that cannot be described: their rows say so
+            filling.run(options, out=None, in_place=False)
+        if not any(True for _ in read_rows(table)):
+            nothing = Message("No image in these documents lacks an alt text.")
+            typer.echo(in_terminal_language(nothing))
+            return
+        with suppress(KeyboardInterrupt):
+            review_table(
+                table,
+                own_words=own_words,
+                host=host,
+                port=port,
+                key_file=key_file,
+                insecure=insecure,
+            )
+        filling.run(replace(options, reviewed=True), out=out, in_place=in_place)
 
 
 def _print_check(check: DocumentCheck) -> None:
@@ -288,29 +234,4 @@ def _print_check(check: DocumentCheck) -> None:
     elif check.findings:
         typer.echo(name)
         for finding in check.findings:
-            _print_line(finding.image, f"{finding.severity:<7}", finding.message)
-
-
-def _print_filled(document: FilledDocument, written: Path | None) -> None:
-    """Print the file that was written, and the drafts and what has none below it."""
-    if document.error is not None:
-        console.complain(document.error, about=console.shown_name(document.path))
-        return
-    if written is not None or document.images:
-        typer.echo(console.shown_name(written or document.path))
-    for one in document.images:
-        if one.reason is not None:
-            _print_line(one.image, "–", one.reason)
-        else:
-            _print_line(one.image, "+", Sentence(one.text, one.text))
-
-
-def _print_line(image: DocumentImage, mark: str, text: InBothLanguages) -> None:
-    """Print a line about an image: where it is, a mark, a text, and its source."""
-    place = str(image.line or "")
-    if image.part_name is not None:
-        place = in_terminal_language(image.part_name)
-    source = image.source if len(image.source) <= MAX_SHOWN else f"…{image.source[-MAX_SHOWN:]}"
-    sentence = console.without_controls(in_terminal_language(text))
-    named = f"  ({console.shown_name(source)})" if source else ""
-    typer.echo(f"  {console.shown_name(place):>6}  {mark}  {sentence}{named}")
+            print_line(finding.image, f"{finding.severity:<7}", finding.message)

@@ -22,6 +22,8 @@ from marsam.version import __version__
 MAX_SECONDS = 20.0
 """Of one image, from the connection to its last byte."""
 MAX_REDIRECTS = 3
+IDLE_SECONDS = 4.0
+"""After which a connection is not used again; many servers close it after five."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS: Mapping[bytes | str, bytes | str] = {
     "User-Agent": f"marsam/{__version__}",
@@ -54,7 +56,9 @@ class ImageFetcher:
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(map(Origin.parse, origins))
         self._network = PublicNetwork({origin.host for origin in self._origins})
-        self._connections = httpcore.ConnectionPool(network_backend=self._network)
+        self._connections = httpcore.ConnectionPool(
+            keepalive_expiry=IDLE_SECONDS, network_backend=self._network
+        )
         self._folder = TemporaryDirectory(prefix="marsam-images-")
         self._fetched: dict[str, Path | InBothLanguages] = {}
         """The file, or why there is none."""
