@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from markdown_it import MarkdownIt
 from marsam.documents.document import AltText, DocumentImage, Kind
 from marsam.documents.formats import open_document
 from marsam.documents.markdown import MarkdownDocument
+from marsam.documents.markdown_labels import Labels
+from marsam.documents.markdown_parts import MAX_NESTING
 from marsam.documents.words import one_line
 from marsam.errors import DocumentError, OptionError
 from tests.helpers.pages import without_alt_texts
@@ -312,3 +315,28 @@ def test_any_bytes_are_read_or_refused(data: bytes, mark: bytes) -> None:
     except DocumentError:
         return
     assert document.with_alt_texts({}) == mark + data
+
+
+BRACKETS = st.sampled_from(
+    (
+        *("![", "[", "]", "](", "](x)", '](b "t")', "`", "*", "a", "\\", " ", "<b>", "<", "!"),
+        *("\n", ")", "[r]", "[]", "_", "&amp;", "(", "]:"),
+    )
+)
+
+
+@given(st.lists(BRACKETS, max_size=60).map("".join))
+def test_labels_end_where_the_parser_of_others_has_them(text: str) -> None:
+    own, other = (MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}) for _ in range(2))
+    own.helpers = Labels()  # type: ignore[assignment]
+    text += "\n\n[r]: x\n"
+    assert own.render(text) == other.render(text)
+
+
+@pytest.mark.parametrize("text", ["![", "[", "![a][", "\\[![", "[[]", "![\n"])
+def test_brackets_cost_no_more_than_other_characters(text: str) -> None:
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
+    parser.helpers = Labels()  # type: ignore[assignment]
+    with patch.object(parser.inline, "skipToken", wraps=parser.inline.skipToken) as skipped:
+        parser.render(text * 5000)
+    assert skipped.call_count < 4 * len(text * 5000)

@@ -20,6 +20,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from marsam.documents.html_tags import Edit
+from marsam.documents.markdown_labels import Labels
 
 MAX_NESTING = 50
 """Of quotations, lists and links: each list is two levels."""
@@ -226,6 +227,7 @@ class _Markdown(MarkdownIt):
 
     def __init__(self) -> None:
         super().__init__("commonmark", {"maxNesting": MAX_NESTING}, renderer_cls=_Renderer)
+        self.helpers: Any = Labels()
         self.inline.ruler.at("image", _image)
         self.inline.ruler.at("html_inline", _html_inline)
 
