@@ -164,7 +164,7 @@ async def test_mcp_tools_are_described_by_the_limits_of_the_server(
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
     assert set(tools) == {"caption", "translate", "alt_texts", "paint", "run"}
     arguments = [a for tool in tools.values() for a in tool.inputSchema["properties"].values()]
-    assert len(arguments) == 40
+    assert len(arguments) == 42
     assert all(argument["description"] for argument in arguments)
     says = {name: tool.description or "" for name, tool in tools.items()}
     assert all("seconds" in text and "{" not in text for text in says.values())
