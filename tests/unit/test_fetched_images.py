@@ -1,5 +1,6 @@
 """Images on the network: from origins that a person named, within limits, and from nowhere else."""
 
+import contextlib
 import datetime
 import ipaddress
 import socket
@@ -13,10 +14,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marsam.documents import fetching
 from marsam.documents.fetching import ImageFetcher
 from marsam.documents.origins import Origin, is_public
+from marsam.documents.sources import url
 from marsam.documents.uploads import fill_upload
 from marsam.errors import OptionError, PictureError
 from marsam.testing import CAPTION, fake_studio
@@ -122,14 +126,54 @@ def test_redirects_stay_within_the_named_origins(server: PictureServer) -> None:
             "/0": "/moved",
             "/away": f"{other.origin}/cat.png",
             "/file": "file:///etc/passwd",
+            "/bad": "http://[::1",
         }
         assert fetched(f"{server.origin}/moved", server.origin) == server.picture
         assert "more than 3 times" in refused(f"{server.origin}/0", server.origin)
         said = refused(f"{server.origin}/away", server.origin)
         assert f"is at {other.origin}, which --fetch-from does not name" in said
-        assert "is no address" in refused(f"{server.origin}/file", server.origin)
+        for path in ("/file", "/bad"):
+            assert "is no address" in refused(f"{server.origin}{path}", server.origin)
         assert other.asked == []
         assert fetched(f"{server.origin}/away", server.origin, other.origin) == other.picture
+
+
+PIECES = (
+    *(
+        "ORIGIN",
+        "http:",
+        "https://",
+        "//",
+        "/",
+        "[",
+        "]",
+        "@",
+        ":",
+        "?",
+        "#",
+        "%",
+        "%zz",
+        "\\",
+        " ",
+    ),
+    *(" ", "\n", "\0", "\udc80", "é", "قطة", "..", "cat.png", "１", "a" * 300, "{{", "127.0.0.1"),
+)
+
+
+def test_no_address_breaks_a_run(server: PictureServer) -> None:
+    with closing(ImageFetcher([server.origin])) as fetcher:
+
+        @given(st.lists(st.sampled_from(PIECES), max_size=6), st.lists(st.sampled_from(PIECES)))
+        def check(pieces: list[str], redirect: list[str]) -> None:
+            address, location = (
+                "".join(some).replace("ORIGIN", server.origin) for some in (pieces, redirect)
+            )
+            server.redirects["/moved"] = location.encode(errors="replace").decode("latin-1")
+            for one in (address, url(address), f"{server.origin}/moved?{address}"):
+                with contextlib.suppress(PictureError):
+                    fetcher.fetch(one)
+
+        check()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpcore
 
@@ -76,7 +76,7 @@ class ImageFetcher:
         Raises:
             PictureError: it is at another origin, cannot be received, or is too large.
         """
-        address = urldefrag(address).url
+        address = address.partition("#")[0]
         with self._lock:
             if address not in self._fetched:
                 self._fetched[address] = self._file(address)
@@ -106,7 +106,7 @@ class ImageFetcher:
             answer = self._answer(url, origin)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            url = _joined(url, answer)
         raise PictureError(
             "{address} leads from one address to another more than {limit} times.",
             address=shown(address),
@@ -168,6 +168,14 @@ class ImageFetcher:
                 if len(data) > MAX_BYTES:
                     raise PictureError(FILE_TOO_LARGE)
             return bytes(data)
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location  # it is no address, as is said next
 
 
 def _why(error: Exception, host: str) -> InBothLanguages:
