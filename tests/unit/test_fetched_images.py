@@ -139,23 +139,7 @@ def test_redirects_stay_within_the_named_origins(server: PictureServer) -> None:
 
 
 PIECES = (
-    *(
-        "ORIGIN",
-        "http:",
-        "https://",
-        "//",
-        "/",
-        "[",
-        "]",
-        "@",
-        ":",
-        "?",
-        "#",
-        "%",
-        "%zz",
-        "\\",
-        " ",
-    ),
+    *("ORIGIN", "http:", "https://", "//", "/", "[", "]", "@", ":", "?", "#", "%", "%zz", "\\"),
     *(" ", "\n", "\0", "\udc80", "é", "قطة", "..", "cat.png", "１", "a" * 300, "{{", "127.0.0.1"),
 )
 
