@@ -155,7 +155,7 @@ def _tag(data: bytes, rng: random.Random) -> bytes:
         return data
     (start, end), (first, last) = rng.choice(tags), rng.choice(tags)
     tag, other = data[start:end], data[first:last]
-    new = rng.choice((b"", tag * 2, other, tag + other, tag * rng.choice((50, 300, 3000))))
+    new = rng.choice((b"", tag * 2, other, tag + other, tag * rng.choice((50, 300, 1000))))
     return data[:start] + new + data[end:]
 
 

@@ -3,6 +3,7 @@
 import re
 from itertools import cycle
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from marsam.documents import html_reading, page_text
 from marsam.documents.document import AltText, DocumentImage, Kind
 from marsam.documents.formats import open_document
 from marsam.documents.html import HtmlDocument
+from marsam.documents.html_tags import tag_at
 from marsam.documents.words import one_line
 from marsam.errors import DocumentError, OptionError, PictureError
 from tests.helpers.pages import without_alt_texts
@@ -364,6 +366,14 @@ def test_a_page_keeps_its_encoding(declared: str, encoding: str) -> None:
     assert document.images[0].context.heading == "قطة"
     result = document.with_alt_texts({"1": AltText(text="حصان")})
     assert result == page.replace("a.png", 'a.png alt="حصان"').encode(encoding)
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<meta x ", '<a b="', "<!--", "<a", "<!-- <a "])
+def test_a_tag_without_an_end_is_read_once(piece: str) -> None:
+    with patch.object(page_text, "tag_at", wraps=tag_at) as tags:
+        document = read(piece * 5000)
+    assert document.images == []
+    assert tags.call_count <= 1
 
 
 def test_letters_that_the_encoding_lacks_become_references() -> None:

@@ -159,9 +159,14 @@ def _declared(data: bytes) -> tuple[str | None, int]:
         return _known(xml[1]) if xml[1] else "utf-8", xml.end()
     position = 0
     while found := _TAG.search(head, position):
+        position = found.end()
+        if found[0].startswith("<!"):
+            continue
         tag = tag_at(head, found.start())
-        position = tag.end if tag else found.end()
-        if tag and head[tag.start + 1 : tag.name_end].lower() == "meta":
+        if tag is None:  # it does not end, so that all the rest is in it
+            break
+        position = tag.end
+        if head[tag.start + 1 : tag.name_end].lower() == "meta":
             encoding = _known(_label(head, tag))
             if encoding:
                 return encoding, tag.end
