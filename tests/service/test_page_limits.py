@@ -13,7 +13,7 @@ from PIL import Image
 
 from marsam.imaging.image_io import MAX_BYTES
 from marsam.ui.limits import MAX_BODY_BYTES, TOO_MANY_EVENTS
-from marsam.ui.uploads import ONE_PICTURE, SIGNATURE_BYTES, TOO_MANY_UPLOADS
+from marsam.ui.uploads import ONE_FILE, SIGNATURE_BYTES, TOO_MANY_UPLOADS
 from tests.helpers.page import Page
 from tests.service.conftest import Service
 
@@ -106,7 +106,7 @@ def test_a_broken_upload_is_refused(
     headers = {"Content-Type": kind}
     response = page.http.post("/gradio_api/upload", content=content, headers=headers)
     assert response.status_code == 400
-    assert ONE_PICTURE.ar in response.text
+    assert ONE_FILE.ar in response.text
     assert uploaded(service) == kept
 
 

@@ -24,8 +24,10 @@ from marsam.journal.retention import prune_lists
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import FakeCaptioner, fake_studio
 from marsam.web.many import lists as lists_module
+from marsam.web.many import picture_list
 from marsam.web.many.handlers import ManyHandlers
-from marsam.web.many.lists import Lists, PictureList, safe_name
+from marsam.web.many.lists import Lists
+from marsam.web.many.picture_list import PictureList, safe_name
 from marsam.web.many.work import Describer
 from marsam.web.session import Sessions
 from tests.helpers.folders import make_folder
@@ -211,15 +213,15 @@ def test_a_picture_that_is_removed_while_it_is_described_does_not_come_back(
 def test_a_full_list_takes_no_more(
     lists: Lists, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists_module, "MAX_PICTURES", 2)
+    monkeypatch.setattr(picture_list, "MAX_PICTURES", 2)
     files = squares(tmp_path / "a", 20, 3)
     one = fill(lists, ANNA, files[:2])
     with pytest.raises(OptionError, match="full") as caught:
         one.add(files[2], "third.png")
     assert "امتلأت" in caught.value.ar
     assert len(one) == 2
-    monkeypatch.setattr(lists_module, "MAX_PICTURES", 9)
-    monkeypatch.setattr(lists_module, "MAX_BYTES", one.bytes)
+    monkeypatch.setattr(picture_list, "MAX_PICTURES", 9)
+    monkeypatch.setattr(picture_list, "MAX_BYTES", one.bytes)
     with pytest.raises(OptionError, match="full"):
         one.add(files[2], "third.png")
 

@@ -14,7 +14,7 @@ from marsam.notices import Notice
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.text.languages import language
 from marsam.ui import i18n
-from marsam.ui.html import bdi, macros
+from marsam.ui.html import EMPTY, bdi, macros
 from marsam.ui.i18n import Bilingual
 
 _part = macros(Path(__file__).with_suffix(".html"), strings=STRINGS)
@@ -30,6 +30,11 @@ def count(rows: Iterable[Row]) -> Markup:
 def reviewed(rows: Iterable[Row]) -> int:
     """How many rows are reviewed."""
     return sum(row.reviewed and not row.error for row in rows)
+
+
+def context(row: Row) -> Markup:
+    """Where the picture is in a document, and what is around it there; empty for others."""
+    return _part("context", row.context.split(" | ")) if row.context else EMPTY
 
 
 def notices(

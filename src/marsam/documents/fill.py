@@ -159,7 +159,7 @@ def _filled_image(image: DocumentImage, row: Row, options: FillOptions) -> Fille
     if reason is not None or row.decorative:
         return FilledImage(image=image, row=row, reason=reason)
     mark = options.mark and not row.is_kept
-    texts = [_text(row, language, mark=mark) for language in _languages(image, options.language)]
+    texts = [_text(row, language, mark=mark) for language in languages_of(image, options.language)]
     text = SEPARATOR.join(filter(None, texts))[:MAX_TEXT_CHARACTERS]
     reason = None if text else Notice.CAPTION_EMPTY
     return FilledImage(image=image, row=row, text=text, reason=reason)
@@ -185,7 +185,7 @@ def _reason_for_none(
 
 
 def _reason_of_language(image: DocumentImage, wanted: DocumentLanguage) -> InBothLanguages | None:
-    if not _languages(image, wanted):
+    if not languages_of(image, wanted):
         language = language_of(image.language)
         return Message(
             "the text around it is in {language}; choose the language of the alt text",
@@ -194,7 +194,7 @@ def _reason_of_language(image: DocumentImage, wanted: DocumentLanguage) -> InBot
     return None
 
 
-def _languages(image: DocumentImage, wanted: DocumentLanguage) -> tuple[str, ...]:
+def languages_of(image: DocumentImage, wanted: DocumentLanguage) -> tuple[str, ...]:
     """NLLB codes of the languages to write in; none where the document has another one."""
     own = own_language(image)
     match wanted:

@@ -126,13 +126,14 @@ def _opened(data: bytes, name: str) -> Iterator[tuple[Path, Document]]:
         site = Path(folder, "site")
         site.mkdir()
         path = site / f"document{PurePosixPath(_plain(name)).suffix.lower()}"
-        if path.suffix in MARKUP_SUFFIXES:
-            _check_markup(data, name)
+        check_markup(data, name)
         yield Path(folder), read_document(data, path=path, root=site)
 
 
-def _check_markup(data: bytes, name: str) -> None:
-    """Raise DocumentError for a page that would take long to parse."""
+def check_markup(data: bytes, name: str) -> None:
+    """Raise DocumentError for a page or a Markdown text that would take long to parse."""
+    if PurePosixPath(_plain(name)).suffix.lower() not in MARKUP_SUFFIXES:
+        return
     text = _IMAGE_DATA.sub(b"", data)
     if len(text) > MAX_MARKUP_BYTES or sum(map(text.count, _MARKS)) > MAX_MARKS:
         raise DocumentError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from marsam.batch import row_html
 from marsam.batch.images import MissingImage
 from marsam.batch.rows import Row
 from marsam.batch.strings import language_name
@@ -24,7 +25,7 @@ def picture(row: Row, missing: MissingImage | None, page_language: str, followin
     wanted = (ARABIC, ENGLISH) if page_language == i18n.ARABIC else (ENGLISH, ARABIC)
     captions = ((row.texts.get(one.code), one.tag) for one in wanted)
     alt, tag = next((caption for caption in captions if caption[0]), (row.path, "und"))
-    return _part("picture", row, missing, alt, tag, following)
+    return _part("picture", row, missing, alt, tag, following, row_html.context(row))
 
 
 def guide(row: Row) -> Markup:

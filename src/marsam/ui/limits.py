@@ -50,11 +50,19 @@ class PageLimits:
         app: Gradio's app.
         page: the page, which knows the events in progress.
         uploads: whether pictures may be uploaded.
+        documents: suffixes of documents that may be uploaded, too.
     """
 
-    def __init__(self, app: ASGIApp, page: gr.Blocks, *, uploads: bool = True) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        page: gr.Blocks,
+        *,
+        uploads: bool = True,
+        documents: tuple[str, ...] = (),
+    ) -> None:
         self.app, self.page = app, page
-        self._uploads = Uploads(app, Path(page.GRADIO_CACHE)) if uploads else None
+        self._uploads = Uploads(app, Path(page.GRADIO_CACHE), documents) if uploads else None
         self._calls = Slots(concurrent=CONCURRENT_CALLS, max_requests=MAX_CALLS)
         self._streams, self._heartbeats = Places(number=MAX_STREAMS), Places(number=MAX_HEARTBEATS)
         self._joining: Counter[str] = Counter()

@@ -30,6 +30,7 @@ def launch_options(
     allowed_paths: Sequence[Path] = (),
     *,
     uploads: bool = True,
+    documents: tuple[str, ...] = (),
     css: str = "",
     script: str = "",
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def launch_options(
         page: the page to launch.
         allowed_paths: folders whose files the page may show, besides Gradio's cache.
         uploads: whether pictures may be uploaded.
+        documents: suffixes of documents that may be uploaded, too.
         css: rules of the page's own.
         script: JavaScript of the page's own.
     """
@@ -51,7 +53,9 @@ def launch_options(
         "css": "\n".join((*_font_faces(), style, css)),
         "head": "\n".join(("<script>", labels, common_script, script, "</script>")),
         "max_file_size": MAX_BYTES,
-        "app_kwargs": {"middleware": [Middleware(PageLimits, page=page, uploads=uploads)]},
+        "app_kwargs": {
+            "middleware": [Middleware(PageLimits, page=page, uploads=uploads, documents=documents)]
+        },
         "allowed_paths": [str(path) for path in allowed_paths],
         "enable_monitoring": False,
         "ssr_mode": False,

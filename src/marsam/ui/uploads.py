@@ -1,4 +1,4 @@
-"""Uploads to a page: one picture a request, counted for each client, and the disk is never full."""
+"""Uploads to a page: one file a request, counted for each client, and the disk is never full."""
 
 import re
 import shutil
@@ -34,12 +34,12 @@ PROGRESS_S, PROGRESS_POLL_S = 5.0, 0.1
 """How long before and after an upload the page may ask for its progress."""
 MAX_HEAD_BYTES, MAX_BOUNDARY_BYTES, SIGNATURE_BYTES = 8_000, 70, 4_096
 
-ONE_PICTURE = Bilingual("Send one picture at a time.", "أرسل صورة واحدة في كل مرة.")
+ONE_FILE = Bilingual("Send one file at a time.", "أرسل ملفًا واحدًا في كل مرة.")
 OUT_OF_DATE = Bilingual("The page is out of date. Load it again.", "هذه الصفحة قديمة؛ أعد تحميلها.")
 TOO_LARGE = Bilingual("The file is too large.", "الملف كبير جدًا.")
 TOO_MANY_UPLOADS = Bilingual(
-    "Too many pictures were sent from here today. Try again later.",
-    "أُرسلت من هنا صور كثيرة جدًا اليوم؛ حاول لاحقًا.",
+    "Too many files were sent from here today. Try again later.",
+    "أُرسلت من هنا ملفات كثيرة جدًا اليوم؛ حاول لاحقًا.",
 )
 
 
@@ -88,10 +88,16 @@ class Allowances:
 
 
 class Uploads:
-    """Passes uploads on to Gradio's app while they are one picture, and within the limits."""
+    """Passes uploads on to Gradio's app while they are one file that is wanted, within the limits.
 
-    def __init__(self, app: ASGIApp, folder: Path) -> None:
-        self.app, self.folder = app, folder
+    Args:
+        app: Gradio's app.
+        folder: where it stores uploads.
+        documents: suffixes of the documents that are wanted besides pictures.
+    """
+
+    def __init__(self, app: ASGIApp, folder: Path, documents: tuple[str, ...] = ()) -> None:
+        self.app, self.folder, self.documents = app, folder, documents
         self._slots = Slots(concurrent=CONCURRENT_UPLOADS, max_requests=MAX_UPLOADS)
         self._allowances = Allowances()
         self._tracked: dict[str, float] = {}  # until when the progress of an upload is known
@@ -100,7 +106,7 @@ class Uploads:
         """Handle an upload.
 
         Raises:
-            Refused: when it is no picture, or one too many.
+            Refused: when it is not one file, or one too many.
             RetryLater: when too many uploads wait.
         """
         async with self._slots.slot(client):
@@ -108,7 +114,7 @@ class Uploads:
                 self._allowances.require(client)
             if shutil.disk_usage(self.folder).free < MIN_FREE_BYTES:
                 raise Refused(507, bilingual(DiskFull.public_message))
-            upload = _Upload(receive, Headers(scope=scope))
+            upload = _Upload(receive, Headers(scope=scope), self.documents)
 
             async def send_unless_refused(message: Message) -> None:
                 if upload.refused is None:
@@ -149,32 +155,32 @@ class _Upload:
     """The body of an upload, checked while Gradio receives it.
 
     ``refused`` says what is wrong with it. Gradio then gets the error upon which it removes its
-    file; it would leave the file when the client goes away. Of what is no picture Gradio gets only
-    the first bytes, from which the page tells what it is.
+    file; it would leave the file when the client goes away. Of what is neither a picture nor a
+    document Gradio gets only the first bytes, from which the page tells what it is.
     """
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
+    def __init__(self, receive: Receive, headers: Headers, documents: tuple[str, ...]) -> None:
         kind, options = parse_options_header(headers.get("content-type", ""))
         self._boundary = b"--" + options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not 2 < len(self._boundary) <= MAX_BOUNDARY_BYTES:
-            raise Refused(400, ONE_PICTURE)
-        self._receive_body = receive
+            raise Refused(400, ONE_FILE)
+        self._receive_body, self._documents = receive, documents
         self.refused: Refused | None = None
         self.size, self._limit = 0, MAX_BYTES + MAX_HEAD_BYTES
         self._boundaries = 0
         self._tail = b""
-        self._is_picture: bool | None = None  # not known yet
+        self._is_wanted: bool | None = None  # not known yet
 
     async def receive(self) -> Message:
         """The next part of the body for Gradio."""
         try:
             data, is_last = await self._next()
-            if self._is_picture is None:
+            if self._is_wanted is None:
                 while not is_last and len(data) < MAX_HEAD_BYTES + SIGNATURE_BYTES:
                     more, is_last = await self._next()
                     data += more
                 data = self._checked_start(data)
-            elif not self._is_picture:
+            elif not self._is_wanted:
                 data = b""
         except Refused as error:
             self.refused = error
@@ -195,22 +201,26 @@ class _Upload:
         self._boundaries += recent.count(self._boundary)
         self._tail = recent[1 - len(self._boundary) :]
         if self._boundaries > 2 or (is_last and self._boundaries < 2):
-            raise Refused(400, ONE_PICTURE)
+            raise Refused(400, ONE_FILE)
         return data, is_last
 
     def _checked_start(self, data: bytes) -> bytes:
-        """The start of the body after a look at the file; cut off if that is no picture."""
+        """The start of the body after a look at the file; cut off if that is not wanted."""
         head, separator, content = data.partition(b"\r\n\r\n")
         disposition = re.search(rb"(?im)^content-disposition:(.*)$", head)
         _, options = parse_options_header(disposition[1].strip() if disposition else b"")
-        has_name = re.search(r"\w", options.get(b"filename", b"").decode(errors="replace"))
+        name = options.get(b"filename", b"").decode(errors="replace")
         is_complete = separator and len(head) <= MAX_HEAD_BYTES
-        if not is_complete or options.get(b"name") != b"files" or not has_name:
-            raise Refused(400, ONE_PICTURE)
+        if not is_complete or options.get(b"name") != b"files" or not re.search(r"\w", name):
+            raise Refused(400, ONE_FILE)
         end = b"\r\n" + self._boundary + b"--\r\n"
         self._limit = MAX_BYTES + len(head + separator + end)
-        self._is_picture = is_picture(content) or len(content) <= SIGNATURE_BYTES + len(end)
-        return data if self._is_picture else head + separator + content[:SIGNATURE_BYTES] + end
+        self._is_wanted = (
+            is_picture(content)
+            or len(content) <= SIGNATURE_BYTES + len(end)
+            or name.lower().endswith(self._documents)
+        )
+        return data if self._is_wanted else head + separator + content[:SIGNATURE_BYTES] + end
 
 
 def _upload_id(scope: Scope) -> str:

@@ -1,11 +1,13 @@
 """The page of the studio: built, served, and mounted on an ASGI app."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from marsam.documents.formats import READERS
 from marsam.errors import MarsamError
 from marsam.runs.scheduler import Scheduler
 from marsam.ui import theme
@@ -34,11 +36,13 @@ def _read(*names: str) -> str:
 
 def launch_options(page: Blocks) -> dict[str, Any]:
     """Arguments with which the page must be launched or mounted."""
+    documents = f"window.marsam.documents = {json.dumps(list(READERS))};"
     return theme.launch_options(
         page,
         [EXAMPLES_DIR],
+        documents=tuple(READERS),
         css=_read("gallery.css", "live.css", "many/many.css"),
-        script=_read("viewer.js", "notify.js", "live.js", "many/many.js"),
+        script=documents + _read("viewer.js", "notify.js", "live.js", "many/many.js"),
     )
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from marsam.atomic import atomic_path
 from marsam.batch.contact_sheet import ContactSheetWriter
-from marsam.batch.rows import Row
+from marsam.batch.rows import Row, optional_columns
 from marsam.batch.sidecars import FORMATS, Sidecars
 from marsam.batch.tables import CsvWriter, Writer, XlsxWriter, map_write_errors
 from marsam.imaging.image_io import open_picture
 from marsam.ui.html import jpeg_data_url
-from marsam.web.many.lists import CODES, PictureList
+from marsam.web.many.picture_list import CODES, PictureList
 
 EMBEDDED_SIDE_PX = 480
 """Longer side of a picture in the downloaded page."""
@@ -27,6 +27,7 @@ def write_file(one: PictureList, kind: str, version: int) -> Path | None:
 
     Raises:
         OptionError, DiskFull: when it cannot be written.
+        DocumentError: when a document cannot.
     """
     if (write := WRITERS.get(kind)) is None:
         return None
@@ -45,11 +46,11 @@ def _write_rows(writer: Writer, rows: list[Row]) -> None:
 
 
 def _write_csv(_: PictureList, rows: list[Row], path: Path) -> None:
-    _write_rows(CsvWriter(path, CODES), rows)
+    _write_rows(CsvWriter(path, CODES, optional_columns(rows)), rows)
 
 
 def _write_xlsx(_: PictureList, rows: list[Row], path: Path) -> None:
-    _write_rows(XlsxWriter(path, CODES), rows)
+    _write_rows(XlsxWriter(path, CODES, optional_columns(rows)), rows)
 
 
 def _write_page(one: PictureList, rows: list[Row], path: Path) -> None:
@@ -73,11 +74,18 @@ def _write_sidecars(_: PictureList, rows: list[Row], path: Path) -> None:
                     archive.writestr(file.as_posix(), content)
 
 
+def _write_documents(one: PictureList, _: list[Row], path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in one.documents.filled(one.rows_by_checksum):
+            archive.writestr(name, content)
+
+
 WRITERS: dict[str, Callable[[PictureList, list[Row], Path], None]] = {
     "csv": _write_csv,
     "xlsx": _write_xlsx,
     "html": _write_page,
     "sidecars": _write_sidecars,
+    "documents": _write_documents,
 }
 """By kind, which is also the key of its label."""
-_NAMES = {"sidecars": "captions-sidecars.zip"}
+_NAMES = {"sidecars": "captions-sidecars.zip", "documents": "documents.zip"}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,12 +11,14 @@ from markupsafe import Markup
 
 from marsam.batch import row_html
 from marsam.batch.review import Review
-from marsam.errors import MarsamError
+from marsam.errors import DocumentError, MarsamError
 from marsam.ui.html import EMPTY
 from marsam.ui.i18n import both
 from marsam.web.many import render
+from marsam.web.many.documents import is_document
 from marsam.web.many.files import write_file
-from marsam.web.many.lists import CODES, Lists, PictureList, key_of
+from marsam.web.many.lists import Lists
+from marsam.web.many.picture_list import CODES, PictureList, key_of
 from marsam.web.many.strings import STRINGS
 from marsam.web.many.work import Describer
 from marsam.web.session import Session, Sessions, uploaded_path
@@ -57,6 +60,7 @@ class ManyHandlers:
             "save": self._save,
             "decorative": self._decorate,
             "remove": self._remove,
+            "remove_document": self._remove_document,
             "stop": self._stop,
             "resume": self._resume,
             "delete": self._delete,
@@ -91,7 +95,14 @@ class ManyHandlers:
         self, asked: Request, one: PictureList | None, reply: dict[str, Any]
     ) -> dict[str, Any]:
         if one is None:
-            return {"list": "", "version": 0, "rows": [], "keys": [], "working": False}
+            return {
+                "list": "",
+                "version": 0,
+                "rows": [],
+                "keys": [],
+                "working": False,
+                "documents": 0,
+            }
         version, changed, keys = one.changes(asked.since if asked.list_id == one.id else 0)
         messages = reply.pop("messages", {})
         stopping = self.describer.is_stopping(one)
@@ -107,20 +118,34 @@ class ManyHandlers:
             ],
             "keys": keys,
             "working": one.working or stopping,
+            "documents": len(one.documents),
             "says": render.says(one, stopping=stopping),
             "panel": render.panel(one, stopping=stopping),
         }
 
     def _add(self, asked: Request) -> dict[str, Any]:
-        """Add an uploaded picture, and begin to describe."""
+        """Add an uploaded picture or document, and begin to describe."""
         session = asked.session
         path = uploaded_path({"path": asked.text("path")}, self.component)
         if path is None or not path.is_file():  # it was sent long ago
             return {"lost": True}
         one = self.lists.find_or_create(session.client, session.whose_turn)
+        if is_document(asked.text("name")):
+            return self._add_document(one, path, asked)
         added = one.add(path, asked.text("name"))
         self.describer.start(one)
         return {} if added else {"known": True}
+
+    def _add_document(self, one: PictureList, path: Path, asked: Request) -> dict[str, Any]:
+        try:
+            with self.describer.turn(one):
+                found = one.add_document(path, asked.text("name"))
+        except DocumentError as error:
+            return {"refused": both(error)}
+        self.describer.start(one)
+        if found is None:
+            return {"known": True}
+        return {"notes": render.notes(found)}
 
     def _save(self, asked: Request) -> dict[str, Any]:
         """Save the texts of a row, as reviewed or not yet."""
@@ -168,6 +193,13 @@ class ManyHandlers:
         one = self.lists.find(asked.session.client)
         name = one.remove(asked.text("row")) if one and one.id == asked.list_id else None
         key = "gone" if name is None else "removed"
+        return {"message": STRINGS.html(key, *filter(None, (name,)))}
+
+    def _remove_document(self, asked: Request) -> dict[str, Any]:
+        """Remove a document from the list; its pictures stay."""
+        one = self.lists.find(asked.session.client)
+        name = one.remove_document(asked.text("row")) if one and one.id == asked.list_id else None
+        key = "gone" if name is None else "removed_document"
         return {"message": STRINGS.html(key, *filter(None, (name,)))}
 
     def _stop(self, asked: Request) -> dict[str, Any]:

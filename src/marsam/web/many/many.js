@@ -36,9 +36,12 @@
     if (entries.some((one) => one.isDirectory)) return Promise.all(entries.map(inFolder)).then((all) => all.flat());
     return Promise.resolve(Array.from(data?.files || []));
   };
+  const endsIn = (file, suffixes) => suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix));
+  const isDocument = (file) => endsIn(file, window.marsam.documents);
   const isMany = (data) => {
     const folder = Array.from(data?.items || []).some((one) => one.webkitGetAsEntry?.()?.isDirectory);
-    return folder || (data?.files.length ?? 0) > (isShown() ? 0 : 1);
+    const files = Array.from(data?.files || []);
+    return folder || files.length > (isShown() ? 0 : 1) || files.some(isDocument);
   };
   // Before Gradio and the studio's tab see it: those take one picture.
   for (const kind of ["drop", "paste"]) {
@@ -89,6 +92,7 @@
       version = reply.version;
       const isFilled = reply.keys.length > 0;
       find(".whole").hidden = !isFilled;
+      find("[data-kind=documents]").hidden = !reply.documents;
       many.classList.toggle("filled", isFilled);
       for (const [key, html] of reply.rows) put(key, html);
       const keys = new Set(reply.keys);
@@ -242,20 +246,20 @@
       if (rows.querySelectorAll("textarea").values().some((box) => box.dirty) || uploads.length) event.preventDefault();
     });
 
-    // Adding pictures, one after the other.
+    // Adding files, one after the other; pictures first, since documents may show them.
     const uploads = [];
     let total = 0, isAdding = false;
-    const isPicture = (file) =>
-      file.type.startsWith("image/") || suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix));
+    const isPicture = (file) => file.type.startsWith("image/") || endsIn(file, suffixes);
     const names = (files) => escaped(files.slice(0, 5).map((one) => one.name).join("\u2068, \u2069") + (files.length > 5 ? " …" : ""));
     const add = async (files) => {
       files = files.filter((file) => !file.name.startsWith("."));
-      const pictures = files.filter(isPicture), others = files.filter((file) => !isPicture(file));
+      const wanted = [...files.filter(isPicture), ...files.filter(isDocument)];
+      const others = files.filter((file) => !wanted.includes(file));
       if (!isAdding) message("");
-      if (!pictures.length) addMessage(text("no_pictures"));
+      if (!wanted.length) addMessage(text("no_pictures"));
       else if (others.length) addMessage(text("not_pictures", names(others)));
-      uploads.push(...pictures);
-      total += pictures.length;
+      uploads.push(...wanted);
+      total += wanted.length;
       if (isAdding) return;
       isAdding = true;
       const known = [];
@@ -281,6 +285,8 @@
           message("");
           return { html: reply.message, isLast: true };
         }
+        if (reply.refused) return { html: reply.refused };
+        for (const note of reply.notes || []) addMessage(note);
         if (reply.known) known.push(file);
         if (!reply.lost) return null;
       }
@@ -319,6 +325,7 @@
       ask: () => { find(".question").hidden = false; find(".question button").focus(); },
       keep: () => { find(".question").hidden = true; find("[data-do=ask]").focus(); },
       remove: (button) => ask({ do: "remove", row: button.closest("li").dataset.key }),
+      remove_document: (button) => ask({ do: "remove_document", row: button.closest("li").dataset.key }),
       delete: () => { find(".question").hidden = true; uploads.length = 0; ask({ do: "delete" }); },
     };
     element.addEventListener("click", (event) => {

@@ -1,5 +1,6 @@
 """Parts of the tab as HTML, in both languages and readable by a screen reader."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from markupsafe import Markup
@@ -10,12 +11,15 @@ from marsam.batch.review import digest
 from marsam.batch.rows import DECORATIVE, DRAFT, EDITED, REVIEWED, Row
 from marsam.batch.strings import progress
 from marsam.documents.check import LONG_ALT_TEXT
+from marsam.documents.formats import READERS
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.ui.html import EMPTY, macros
 from marsam.ui.i18n import both, pictures
+from marsam.web.many.documents import ListedDocument
 from marsam.web.many.files import WRITERS
-from marsam.web.many.lists import KEEP_DAYS, MAX_PICTURES, PictureList
+from marsam.web.many.lists import KEEP_DAYS
+from marsam.web.many.picture_list import MAX_PICTURES, PictureList, key_of
 from marsam.web.many.strings import STRINGS, days, described, left
 
 _STATES = {EDITED: DRAFT, DECORATIVE: REVIEWED}
@@ -32,7 +36,7 @@ _part = macros(
 def tab() -> Markup:
     """The empty tab, which ``many.js`` fills."""
     about = STRINGS.html("about", pictures(MAX_PICTURES, genitive=True), days(round(KEEP_DAYS)))
-    return _part("tab", IMAGE_SUFFIXES, about, FILTERS, list(WRITERS))
+    return _part("tab", IMAGE_SUFFIXES, list(READERS), about, FILTERS, list(WRITERS))
 
 
 def row(
@@ -50,6 +54,8 @@ def row(
     texts = [(one, row.texts.get(one.code, "")) for one in (ENGLISH, ARABIC)]
     current = {one.code: text for one, text in texts} if conflict else None
     about = row_html.notices(row, elsewhere=current, state=False)
+    if row.context:
+        about = Markup('<p class="context">{}</p>').format(row_html.context(row)) + about
     is_waiting = not row.sha256 and not row.error
     state = "waiting" if is_waiting else _STATES.get(row.state, row.state)
     return _part("row", key, row, state, image, texts, digest(row), message + about)
@@ -60,7 +66,26 @@ def panel(one: PictureList, *, stopping: bool) -> Markup:
     done, total = len(one.review.rows), len(one)
     value = done if done < total else row_html.reviewed(one.review.rows)
     error = both(one.error) if one.error else EMPTY
-    return _part("panel", value, total, done == total, one.working, stopping, error)
+    rows = one.rows_by_checksum if len(one.documents) else {}
+    documents = [
+        (key_of(document.name), document, has_texts(document, rows)) for document in one.documents
+    ]
+    return _part("panel", value, total, done == total, one.working, stopping, error, documents)
+
+
+def has_texts(document: ListedDocument, rows: Mapping[str, Row]) -> Markup:
+    """How many images of a document have a text; ``rows`` are by checksum."""
+    return STRINGS.html("have_text", document.described(rows), len(document.images))
+
+
+def notes(document: ListedDocument) -> list[Markup]:
+    """What is to be known of a document that was added."""
+    found = [
+        STRINGS.html(key, document.name, count)
+        for key, count in (("unreadable", document.unreadable), ("foreign", document.foreign))
+        if count
+    ]
+    return found if document.images or found else [STRINGS.html("nothing_missing", document.name)]
 
 
 def says(one: PictureList, *, stopping: bool) -> Markup:

@@ -6,8 +6,11 @@ from marsam.ui.i18n import Bilingual, Strings, pictures
 STRINGS = Strings(
     contact_sheet.STRINGS,
     # Adding pictures.
-    drop=Bilingual("Drop pictures or a folder here", "اسحب صورًا أو مجلدًا إلى هنا"),
+    drop=Bilingual(
+        "Drop pictures, documents or a folder here", "اسحب صورًا أو مستندات أو مجلدًا إلى هنا"
+    ),
     choose=Bilingual("Choose pictures", "اختيار صور"),
+    choose_documents=Bilingual("Choose documents", "اختيار مستندات"),
     choose_folder=Bilingual("Choose a folder", "اختيار مجلد"),
     about=Bilingual(
         "Each picture gets a description in English and in Arabic, to correct and to download as "
@@ -15,15 +18,32 @@ STRINGS = Strings(
         "لكل صورة وصف بالعربية وآخر بالإنجليزية، تصحّحهما ثم تنزّلهما نصًا بديلًا. "
         "تتسع القائمة حتى {}، وتُحفظ {} بعد آخر تعديل.",
     ),
-    sending=Bilingual("Sending picture {} of {}: {}", "إرسال الصورة {} من {}: {}"),
-    no_pictures=Bilingual("There is no picture among these files.", "لا صورة بين هذه الملفات."),
+    about_documents=Bilingual(
+        "A web page, a Word file, slides or an e-book adds its images without alt text, and can be "
+        "downloaded with the texts in it.",
+        "أضف صفحة ويب أو ملف وورد أو عرضًا تقديميًا أو كتابًا إلكترونيًا، فتُضاف صوره التي ينقصها نص "
+        "بديل، ثم نزّله وفيه النصوص.",
+    ),
+    sending=Bilingual("Sending file {} of {}: {}", "إرسال الملف {} من {}: {}"),
+    no_pictures=Bilingual(
+        "There is no picture and no document among these files.",
+        "لا صورة ولا مستند بين هذه الملفات.",
+    ),
     not_pictures=Bilingual(
-        "Files that are no pictures were left out: {}", "تُركت ملفات ليست صورًا: {}"
+        "Files that are neither pictures nor documents were left out: {}",
+        "تُركت ملفات ليست صورًا ولا مستندات: {}",
     ),
-    known=Bilingual(
-        "Pictures that are in the list already: {}", "صور موجودة في القائمة من قبل: {}"
+    known=Bilingual("Files that are in the list already: {}", "ملفات موجودة في القائمة من قبل: {}"),
+    not_sent=Bilingual("{} was not added: {}", "لم يُضَف الملف {}: {}"),
+    nothing_missing=Bilingual("No image in {} lacks an alt text.", "لا صورة في {} ينقصها نص بديل."),
+    unreadable=Bilingual(
+        "Images of {} that could not be read: {}. If they are beside it, add its whole folder.",
+        "صور في {} تعذّرت قراءتها: {}. إن كانت ملفاتها بجانبه فأضف مجلده كله.",
     ),
-    not_sent=Bilingual("{} was not added: {}", "لم تُضَف الصورة {}: {}"),
+    foreign=Bilingual(
+        "Images of {} in text of another language, which get no alt text: {}",
+        "صور في {} وسط نص بلغة أخرى، فلا تُكتب لها نصوص: {}",
+    ),
     no_answer=Bilingual(
         "The server does not answer. Your changes are sent as soon as it does.",
         "الخادم لا يستجيب؛ ستُرسل تعديلاتك حين يستجيب.",
@@ -54,6 +74,16 @@ STRINGS = Strings(
     remove=Bilingual("Remove from the list", "إزالة من القائمة"),
     really_remove=Bilingual("Remove?", "أتزيلها؟"),
     removed=Bilingual("Removed from the list: {}", "أُزيلت من القائمة: {}"),
+    removed_document=Bilingual(
+        "Removed from the list: {}. Its pictures are still in it.",
+        "أُزيل من القائمة: {}. وبقيت صوره فيها.",
+    ),
+    have_text=Bilingual("Images with a text: {} of {}", "صور لها نص: {} من {}"),
+    marked=Bilingual(
+        "In the downloaded documents, texts that you have not reviewed begin with "
+        "“Described by a model:”.",
+        "في المستندات المنزّلة تبدأ النصوص التي لم تراجعها بعبارة «وصف آلي:».",
+    ),
     keys=Bilingual(
         "Ctrl+Enter in a text marks the picture as reviewed and goes to the next one. Alt text "
         "reads best with at most {} characters.",
@@ -67,6 +97,7 @@ STRINGS = Strings(
     xlsx=Bilingual("Excel", "إكسل"),
     html=Bilingual("Web page", "صفحة ويب"),
     sidecars=Bilingual("Text files", "ملفات نصية"),
+    documents=Bilingual("Documents", "المستندات"),
     delete=Bilingual("Delete the list", "حذف القائمة"),
     delete_question=Bilingual(
         "Delete this list with its pictures and texts permanently?",

@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from marsam.batch.cache import BatchContext, ResultCache, models_of
+from marsam.batch.cache import BatchContext, ResultCache, ScannedFile, models_of
 from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.batch.rows import Row
@@ -14,7 +15,8 @@ from marsam.errors import MarsamError
 from marsam.options import BatchOptions
 from marsam.runs.fair_queue import FairQueue, Job
 from marsam.runs.scheduler import Scheduler
-from marsam.web.many.lists import MAX_LISTS, PictureList
+from marsam.web.many.lists import MAX_LISTS
+from marsam.web.many.picture_list import PictureList
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,10 @@ class Describer:
             if self._queue.remove(one.id):
                 self._lists.pop(one.id, None)
 
+    def turn(self, one: PictureList) -> AbstractContextManager[None]:
+        """The visitor's turn at what takes time, such as reading a document."""
+        return self._scheduler.text_turns.turn(one.account)
+
     def is_stopping(self, one: PictureList) -> bool:
         """Whether a picture of a stopped list is in progress."""
         return not one.working and one.id in self._lists
@@ -86,7 +92,7 @@ class Describer:
 
     def _describe_next(self, one: PictureList) -> None:
         """Describe one picture as a batch of one: with its cache, and what people wrote."""
-        with self._scheduler.text_turns.turn(one.account), one.busy:
+        with self.turn(one), one.busy:
             if not one.working:  # deleted meanwhile
                 return
             path = one.pictures / one.waiting[0]
@@ -103,19 +109,31 @@ class Describer:
     def _row(self, one: PictureList, path: Path) -> Row:
         with closing(ResultCache(one.folder / "captions.db")) as cache:
             kept = {row.sha256: row for row in one.review.rows if row.is_kept}
+            studio = self._scheduler.studio
             context = BatchContext(
-                cache=cache, options=BatchOptions(), models=self._models, kept=kept
+                cache=cache,
+                options=BatchOptions(),
+                models=self._models,
+                kept=kept,
+                has_contexts=len(one.documents) > 0 and studio.captioner.abilities.requests,
             )
             pipeline = BatchPipeline(
-                engine=LocalEngine(studio=self._scheduler.studio, context=context),
+                engine=LocalEngine(studio=studio, context=context),
                 context=context,
-                painter=self._scheduler.studio.painter,
+                painter=studio.painter,
                 folder=one.pictures,
                 pictures_folder=one.folder / "new",
             )
-            with closing(pipeline.rows([path])) as rows:
+            files = (_in_document(one, file, context) for file in pipeline.engine.scan([path]))
+            with closing(pipeline.rows_of(files)) as rows:
                 return next(rows)
 
     @cached_property
     def _models(self) -> dict[str, str]:
         return models_of(self._scheduler.studio)  # takes seconds
+
+
+def _in_document(one: PictureList, file: ScannedFile, context: BatchContext) -> ScannedFile:
+    """The file with what is around it in a document, for a captioner that reads it."""
+    image = one.documents.image(file.info.sha256) if context.has_contexts and file.info else None
+    return replace(file, context=image.around) if image else file
