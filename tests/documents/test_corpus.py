@@ -21,8 +21,10 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, sync_playwright
 
 from marsam.documents.document import Document, Kind
+from marsam.documents.fill import own_language
 from marsam.documents.formats import HTML_SUFFIXES, MARKDOWN_SUFFIXES
 from marsam.testing import CAPTION, TRANSLATIONS
+from marsam.text.languages import ARABIC
 from tests.browser.conftest import FLAGS
 from tests.conftest import Figure, program
 from tests.documents import makers
@@ -125,6 +127,15 @@ def test_only_alt_texts_differ_and_a_second_filling_changes_nothing(
     )
     corpus.require()
     assert filled >= MIN_DOCUMENTS
+
+
+def test_arabic_documents_get_arabic_texts(corpus: Corpus) -> None:
+    """LibreOffice says of a whole page or book that it is in English, the language of its menus."""
+    corpus.require()
+    for path in corpus.made["LibreOffice"]:
+        if path.stem.endswith("-ar"):
+            languages = {own_language(one) for one in corpus.opened(path).images}
+            assert languages == {ARABIC.code}, path
 
 
 def test_macros_stay_byte_for_byte(corpus: Corpus, described: dict[Path, int]) -> None:

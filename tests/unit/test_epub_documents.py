@@ -102,6 +102,13 @@ def test_images_of_a_book_in_the_order_of_its_pages() -> None:
     assert {document.read(one) for one in document.images} == {png()}
 
 
+def test_arabic_text_is_not_in_the_language_of_the_program_that_made_the_book() -> None:
+    page = chapter(f"<p>سوق قديم</p>{IMAGE}<p lang='en'>سوق{IMAGE}</p>", properties='lang="en"')
+    package = {"OPS/book.opf": PACKAGE.replace(">ar<", ">en<")}
+    document = read(with_members(book(page), package))
+    assert [one.language for one in document.images] == ["", "en"]
+
+
 def test_only_the_alt_text_changes() -> None:
     before = book(CHAPTER)
     document = read(before)

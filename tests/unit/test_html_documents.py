@@ -267,6 +267,11 @@ def test_a_link_whose_only_content_is_the_picture(markup: str, link: str) -> Non
         ('<html xml:lang="ar-EG"><p><img>', "ar-EG"),
         ('<html lang="en"><img lang="ar">', "ar"),
         ('<html lang="{{ site.lang }}"><img>', ""),
+        # Of the whole page, where an office program says the language of its menus.
+        ('<body lang="en-US" dir="rtl"><p>سوق قديم</p><img>', ""),
+        ('<html lang="en"><p>سوق قديم</p><p lang="en"><img>', "en"),
+        ('<html lang="ar"><p>LibreOffice Writer</p><img>', "ar"),
+        ('<html lang="fa"><p>بازار قدیمی</p><img>', "fa"),
     ],
 )
 def test_the_language_is_the_nearest(markup: str, language: str) -> None:

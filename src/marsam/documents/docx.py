@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lxml import etree
 
+from marsam.documents.direction import is_right_to_left
 from marsam.documents.docx_fields import Fields, link_of
-from marsam.documents.flow import Block, Flow, is_right_to_left
+from marsam.documents.flow import Block, Flow
 from marsam.documents.office import (
     TRUE,
     Relationships,

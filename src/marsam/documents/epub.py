@@ -108,6 +108,8 @@ class _State:
     """What elements inherit: language, whether they are a heading or a caption, and so on."""
 
     language: str
+    is_of_book: bool = True
+    """Whether the language is said for the whole book, or a whole chapter."""
     heading: bool = False
     caption: bool = False
     hidden: bool = False
@@ -133,7 +135,7 @@ class _Reader:
             found = self._image(element) if name == "html:img" else self._drawing(element)
             found.decorative |= state.hidden
             found.link, found.caption = state.link, state.caption_text
-            found.language = state.language
+            found.language = "" if state.is_of_book else state.language
             self.flow.image(found, self._current(state))
             return
         if name in _BLOCKS:
@@ -190,7 +192,8 @@ def _inherited(element: etree._Element, name: str, state: _State) -> _State:
     """What an element's content inherits."""
     if not element.attrib and name not in _HEADINGS and name not in _CAPTIONED:
         return state
-    language = attribute(element, "xml:lang") or element.get("lang") or state.language
+    own = attribute(element, "xml:lang") or element.get("lang")
+    is_whole = state.is_of_book if own is None else name in ("html:html", "html:body")
     link, caption_text = state.link, state.caption_text
     if name == "html:a":
         link = "" if text_of(element) else element.get("href", "")
@@ -199,7 +202,8 @@ def _inherited(element: etree._Element, name: str, state: _State) -> _State:
     is_hidden = element.get("aria-hidden") == "true"
     has_no_role = element.get("role") in _NO_ROLES and name in ("html:img", "svg:svg")
     return _State(
-        language=language,
+        language=own or state.language,
+        is_of_book=is_whole,
         heading=state.heading or name in _HEADINGS,
         caption=state.caption or name == "html:figcaption",
         hidden=state.hidden or is_hidden or has_no_role,

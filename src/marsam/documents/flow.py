@@ -1,13 +1,12 @@
 """The text of a document in reading order, with the images at their places in it."""
 
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from lxml import etree
 
+from marsam.documents.direction import fitting
 from marsam.documents.document import AltText, Context, DocumentImage, Kind
 from marsam.documents.page_text import MAX_IMAGES
 from marsam.documents.sources import shown
@@ -21,8 +20,6 @@ MAX_SENTENCE_CHARACTERS = 300
 """Of a neighbouring sentence."""
 _SEARCHED_BLOCKS, _SEARCHED_CHARACTERS = 50, 2_000
 """How much text beside an image is searched for the nearest sentence."""
-_MAX_SAMPLE = 200
-"""Characters of a text that show its direction."""
 
 Write = Callable[[Edits, Sequence[etree._Element], AltText], None]
 """Writes an alt text to the elements that carry it."""
@@ -159,6 +156,7 @@ class Flow:
                 before=_neighbour(block.text(0, pieces), block, above, tag, -1),
                 after=_neighbour(block.text(pieces), block, below, tag, 0),
             )
+            tag = tag if found.language else fitting(tag, context)
             image = DocumentImage(
                 key=f"{part}#{number}",
                 kind=found.kind,
@@ -225,16 +223,3 @@ def _sentence(text: str, tag: str, index: int) -> str:
 
 def _language(tag: str) -> Language:
     return known_language(tag.partition("-")[0]) or language("en")
-
-
-def is_written_in(text: str, tag: str) -> bool:
-    """Whether a text runs as a language does: Arabic text is not English, whatever a file says."""
-    return is_right_to_left(text) == (_language(tag).direction == "rtl")
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether most letters at the beginning of a text are written from right to left."""
-    if text.isascii():
-        return False
-    directions = Counter(map(unicodedata.bidirectional, text[:_MAX_SAMPLE]))
-    return directions["R"] + directions["AL"] > directions["L"]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from marsam.documents.direction import fitting
 from marsam.documents.document import AltText, DocumentImage, Kind
 from marsam.documents.html_context import Collected, ContextReader, Link, Mark, Surroundings
 from marsam.documents.html_images import (
@@ -125,6 +126,8 @@ class _Scope:
     """What holds for all that is in an element."""
 
     language: str = ""
+    is_of_page: bool = True
+    """Whether the language is said for the whole page."""
     is_hidden: bool = False
     is_in_svg: bool = False
     has_text: bool = True
@@ -149,6 +152,7 @@ class _Reader:
     ids: dict[str, "Element"] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
+    in_language_of_page: set[int] = field(default_factory=set)
 
     def read(self, root: Any, scope: _Scope) -> Page:
         stack: list[tuple[Any, _Scope]] = [(root, scope)]
@@ -175,6 +179,8 @@ class _Reader:
             label = self._label(self.labelled.get(index, ()))
             alt, tag = (label, None) if label else (place.image.alt, place.tag)
             image = replace(place.image, context=context, alt=alt)
+            if index in self.in_language_of_page:
+                image = replace(image, language=fitting(image.language, context))
             self.places[index] = replace(place, image=image, tag=tag)
         return Page(self.places, self.base)
 
@@ -223,7 +229,9 @@ class _Reader:
         language = values.get("lang", values.get("xml:lang"))
         if language is not None:
             scope = replace(
-                scope, language="" if FILLER in language else readable(language.strip())
+                scope,
+                language="" if FILLER in language else readable(language.strip()),
+                is_of_page=element.name in ("html", "body"),
             )
         if identity := values.get("id"):
             self.ids.setdefault(identity, element)
@@ -263,6 +271,8 @@ class _Reader:
             scope.link.images += 1
         link = Link(image.target, images=1) if image.target else scope.link
         self.context.image(Surroundings(self.heading, scope.caption, link))
+        if scope.is_of_page:
+            self.in_language_of_page.add(index)
         if image.labelled_by:
             self.labelled[index] = image.labelled_by
         alt = None if image.alt is None else readable(image.alt)

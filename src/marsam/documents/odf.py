@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lxml import etree
 
+from marsam.documents.direction import is_right_to_left
 from marsam.documents.document import AltText, Kind
-from marsam.documents.flow import Block, Flow, Found, is_right_to_left
+from marsam.documents.flow import Block, Flow, Found
 from marsam.documents.package import PackageDocument, Parts
 from marsam.documents.xml_edit import Edits, XmlPart, as_xml, prefix_in
 from marsam.documents.xml_names import (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lxml import etree
 
+from marsam.documents.direction import is_written_in
 from marsam.documents.document import Kind
-from marsam.documents.flow import Block, Flow, is_written_in
+from marsam.documents.flow import Block, Flow
 from marsam.documents.office import (
     Relationships,
     described,
