@@ -113,6 +113,13 @@ def _overlapping() -> bytes:
     return bytes(data)
 
 
+def _directory_too_long(field: int) -> bytes:
+    """The last entry of the directory says that more belongs to it than there is."""
+    data = bytearray(packed({"a.xml": b"1", "b.xml": b"2"}))
+    data[data.rindex(b"PK\1\2") + field] += 9
+    return bytes(data)
+
+
 def _encrypted() -> bytes:
     data = bytearray(packed({"a.xml": b"secret"}))
     data[data.index(b"PK\1\2") + 8] |= 1
@@ -144,6 +151,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "many": (_many, "20001 files"),
     "same name": (_two_of_a_name, "same name"),
     "overlap": (_overlapping, "damaged"),
+    "long name": (lambda: _directory_too_long(28), "damaged"),
+    "long fields": (lambda: _directory_too_long(30), "damaged"),
+    "long comment": (lambda: _directory_too_long(32), "damaged"),
+    "longer than all": (lambda: _directory_too_long(33), "damaged"),
     "other method": (_other_method, "cannot be unpacked"),
     "wrong check sum": (
         lambda: _patched(

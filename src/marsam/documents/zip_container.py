@@ -28,6 +28,8 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
+_AFTER_DIRECTORY = (b"PK\5\6", b"PK\6\6")
+"""What follows on the directory: its end, or that of a large archive."""
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 _DESCRIPTOR_FLAG = 0x8
 """The sizes follow the compressed data."""
@@ -63,6 +65,7 @@ class ZipContainer:
                 self._members = {info.filename: info for info in archive.infolist()}
                 count, self._directory = len(archive.infolist()), archive.start_dir
                 self._comment = archive.comment
+            self._records = _central_records(data, self._directory, count)
         except _ZIP_ERRORS as error:
             raise DocumentError("The document is damaged or incomplete.") from error
         if count > MAX_MEMBERS:
@@ -133,7 +136,7 @@ class ZipContainer:
             else:
                 written.write(self.data[info.header_offset : end])
         start = written.tell()
-        for record, name in zip(self._central_records(), self._members, strict=True):
+        for record, name in zip(self._records, self._members, strict=True):
             written.write(_central_record(record, offsets[name], packed.get(name)))
         count, size = len(self._members), written.tell() - start
         comment = len(self._comment)
@@ -170,14 +173,18 @@ class ZipContainer:
         fields[6:9], fields[10] = sizes, len(extra)
         return _LOCAL.pack(*fields) + self.data[start + _LOCAL.size : name_end] + extra
 
-    def _central_records(self) -> list[bytes]:
-        records, position = [], self._directory
-        for _ in self._members:
-            fields = _CENTRAL.unpack_from(self.data, position)
-            end = position + _CENTRAL.size + sum(fields[10:13])
-            records.append(self.data[position:end])
-            position = end
-        return records
+
+def _central_records(data: bytes, position: int, count: int) -> list[bytes]:
+    """The records of the directory, after which it must end."""
+    records = []
+    for _ in range(count):
+        fields = _CENTRAL.unpack_from(data, position)
+        end = position + _CENTRAL.size + sum(fields[10:13])
+        records.append(data[position:end])
+        position = end
+    if not data.startswith(_AFTER_DIRECTORY, position):
+        raise zipfile.BadZipFile
+    return records
 
 
 def _refuse_ole(data: bytes) -> None:
