@@ -198,7 +198,7 @@ def test_the_page_is_told_what_became_of_a_document(tmp_path: Path, scheduler: S
 
     report = word(tmp_path / "a.docx", picture(tmp_path / "cat.png"))
     reply = send(do="add", path=str(report), name="a.docx")
-    assert (reply["notes"], reply["documents"]) == ([], 1)
+    assert (reply["notes"], reply["complete"], reply["documents"]) == ([], False, 1)
     wait_for(lambda: not send(do="poll")["working"])
     panel = send(do="poll", list=reply["list"])["panel"]
     assert "a.docx" in panel
@@ -212,6 +212,8 @@ def test_the_page_is_told_what_became_of_a_document(tmp_path: Path, scheduler: S
     (note,) = send(do="add", path=str(done), name="c.html")["notes"]
     assert "could not be read" in note
     assert "تعذّرت قراءتها" in note
+    done.write_text('<img src="a.png" alt="A cat.">')
+    assert send(do="add", path=str(done), name="c.html")["complete"] is True
     key = module.key_of("a.docx")
     assert "a.docx" in send(do="remove_document", row=key, list=reply["list"])["message"]
     assert send(do="poll", list=reply["list"])["documents"] == 0

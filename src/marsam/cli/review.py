@@ -20,13 +20,14 @@ from marsam.cli.options import (
     PublicUrl,
     TrustedProxies,
 )
-from marsam.errors import JournalError
+from marsam.documents.formats import READERS
+from marsam.errors import JournalError, OptionError
 from marsam.server.options import ServerOptions
 
 
 def review(
     file: Annotated[
-        Path, typer.Argument(help="A table of marsam batch: .csv, .jsonl or .parquet.")
+        Path, typer.Argument(help="A table of marsam batch: .csv, .xlsx, .jsonl or .parquet.")
     ],
     folder: Annotated[
         Path | None,
@@ -53,6 +54,12 @@ def review(
     insecure: Insecure = False,
 ) -> None:
     """Review a table of captions in the browser: correct both languages and mark what is done."""
+    if file.suffix.lower() in READERS or file.is_dir():
+        raise OptionError(
+            "A table is reviewed here. For the images of documents, use: "
+            "marsam alt review {file} --in-place",
+            file=file,
+        )
     if export:
         from marsam.review.export import export as write
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from marsam.documents.formats import READERS
+from marsam.documents.formats import WRITABLE
 from marsam.errors import MarsamError
 from marsam.runs.scheduler import Scheduler
 from marsam.ui import theme
@@ -36,11 +36,11 @@ def _read(*names: str) -> str:
 
 def launch_options(page: Blocks) -> dict[str, Any]:
     """Arguments with which the page must be launched or mounted."""
-    documents = f"window.marsam.documents = {json.dumps(list(READERS))};"
+    documents = f"window.marsam.documents = {json.dumps(list(WRITABLE))};"
     return theme.launch_options(
         page,
         [EXAMPLES_DIR],
-        documents=tuple(READERS),
+        documents=tuple(WRITABLE),
         css=_read("gallery.css", "live.css", "many/many.css"),
         script=documents + _read("viewer.js", "notify.js", "live.js", "many/many.js"),
     )

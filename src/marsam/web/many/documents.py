@@ -12,7 +12,7 @@ from marsam.batch.discovery import IMAGE_SUFFIXES
 from marsam.batch.rows import Row
 from marsam.documents.document import Document, DocumentImage
 from marsam.documents.fill import DocumentLanguage, FillOptions, filled, languages_of, wants_draft
-from marsam.documents.formats import MARKUP_SUFFIXES, READERS, read_document
+from marsam.documents.formats import MARKUP_SUFFIXES, WRITABLE, read_document
 from marsam.documents.table import place_of
 from marsam.documents.uploads import check_markup
 from marsam.errors import PictureError
@@ -27,7 +27,7 @@ _DATA_SUFFIX = re.compile(r"data:image/(png|jpeg|gif|webp|avif|bmp|tiff)\b", re.
 
 def is_document(name: str) -> bool:
     """Whether a file is a document that Marsam reads, by its name."""
-    return PurePosixPath(name).suffix.lower() in READERS
+    return PurePosixPath(name).suffix.lower() in WRITABLE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,8 @@ class ManyHandlers:
         self.describer.start(one)
         if found is None:
             return {"known": True}
-        return {"notes": render.notes(found)}
+        notes = render.notes(found)
+        return {"notes": notes, "complete": not (found.images or notes)}
 
     def _save(self, asked: Request) -> dict[str, Any]:
         """Save the texts of a row, as reviewed or not yet."""

@@ -262,21 +262,22 @@
       total += wanted.length;
       if (isAdding) return;
       isAdding = true;
-      const known = [];
+      const known = [], complete = [];
       for (let number = 1; uploads.length; number += 1) {
         const file = uploads[0], name = file.marsamPath || file.webkitRelativePath || file.name;
         setHTML(find(".lead"), text("sending", number, total, escaped(file.name)));
-        const problem = await addOne(file, name, known);
+        const problem = await addOne(file, name, known, complete);
         uploads.shift();
         if (problem) addMessage(text("not_sent", escaped(file.name), problem.html));
         if (problem?.isLast) uploads.length = 0;
       }
       setHTML(find(".lead"), lead);
       if (known.length) addMessage(text("known", names(known)));
+      if (complete.length) addMessage(text("complete", names(complete)));
       isAdding = false;
       total = 0;
     };
-    const addOne = async (file, name, known) => {
+    const addOne = async (file, name, known, complete) => {
       for (let tries = 0; tries < 2; tries += 1) {
         const answer = await upload(file);
         if (answer.html !== undefined) return answer;
@@ -288,6 +289,7 @@
         if (reply.refused) return { html: reply.refused };
         for (const note of reply.notes || []) addMessage(note);
         if (reply.known) known.push(file);
+        if (reply.complete) complete.push(file);
         if (!reply.lost) return null;
       }
       return { html: text("no_answer") };

@@ -11,7 +11,7 @@ from marsam.batch.review import digest
 from marsam.batch.rows import DECORATIVE, DRAFT, EDITED, REVIEWED, Row
 from marsam.batch.strings import progress
 from marsam.documents.check import LONG_ALT_TEXT
-from marsam.documents.formats import READERS
+from marsam.documents.formats import WRITABLE
 from marsam.options import MAX_TEXT_CHARACTERS
 from marsam.text.languages import ARABIC, ENGLISH
 from marsam.ui.html import EMPTY, macros
@@ -36,7 +36,7 @@ _part = macros(
 def tab() -> Markup:
     """The empty tab, which ``many.js`` fills."""
     about = STRINGS.html("about", pictures(MAX_PICTURES, genitive=True), days(round(KEEP_DAYS)))
-    return _part("tab", IMAGE_SUFFIXES, list(READERS), about, FILTERS, list(WRITERS))
+    return _part("tab", IMAGE_SUFFIXES, list(WRITABLE), about, FILTERS, list(WRITERS))
 
 
 def row(
@@ -80,12 +80,11 @@ def has_texts(document: ListedDocument, rows: Mapping[str, Row]) -> Markup:
 
 def notes(document: ListedDocument) -> list[Markup]:
     """What is to be known of a document that was added."""
-    found = [
+    return [
         STRINGS.html(key, document.name, count)
         for key, count in (("unreadable", document.unreadable), ("foreign", document.foreign))
         if count
     ]
-    return found if document.images or found else [STRINGS.html("nothing_missing", document.name)]
 
 
 def says(one: PictureList, *, stopping: bool) -> Markup:

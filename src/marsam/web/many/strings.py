@@ -35,7 +35,7 @@ STRINGS = Strings(
     ),
     known=Bilingual("Files that are in the list already: {}", "ملفات موجودة في القائمة من قبل: {}"),
     not_sent=Bilingual("{} was not added: {}", "لم يُضَف الملف {}: {}"),
-    nothing_missing=Bilingual("No image in {} lacks an alt text.", "لا صورة في {} ينقصها نص بديل."),
+    complete=Bilingual("No image lacks an alt text in: {}", "لا صورة ينقصها نص بديل في: {}"),
     unreadable=Bilingual(
         "Images of {} that could not be read: {}. If they are beside it, add its whole folder.",
         "صور في {} تعذّرت قراءتها: {}. إن كانت ملفاتها بجانبه فأضف مجلده كله.",
