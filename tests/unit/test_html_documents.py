@@ -164,6 +164,11 @@ def test_backgrounds_are_reported_and_cannot_get_a_text() -> None:
         document.with_alt_texts({"1": AltText(text="A cat")})
 
 
+def test_a_string_of_a_style_sheet_that_does_not_end_is_read_once() -> None:
+    sheet = ".a{content: 'x url(no.png)\n} .b{background: url(b.png)}" + '"\\' * 200_000
+    assert [one.source for one in read(f"<style>{sheet}</style>").images] == ["b.png"]
+
+
 def test_backgrounds_of_style_sheets_are_reported(tmp_path: Path) -> None:
     sheet = tmp_path / "style.css"
     content = (

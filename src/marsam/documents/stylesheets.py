@@ -6,11 +6,12 @@ from collections.abc import Iterator
 _TOKEN = re.compile(
     r"/\*.*?(?:\*/|\Z)"
     r"|url\(\s*+(?:\"([^\"\n]*+)\"|'([^'\n]*+)'|([^\s\"'()]*+))\s*+\)"
-    r"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+    r"|\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?"
     r"|([-\w]++)\s*+:"
     r"|[-\w]++|[;{}]",
     re.IGNORECASE | re.DOTALL,
 )
+"""A string without an end goes on to the end of its line."""
 _HIDDEN = re.compile(r"(?:\A|;)\s*display\s*:\s*none\b", re.IGNORECASE)
 
 
