@@ -80,10 +80,10 @@ def lacking(document: Document) -> list[str]:
     ]
 
 
-def written(document: Document, text: str) -> tuple[bytes, int]:
-    """A document with a text for each image that lacks one, and how many can have one."""
+def written(document: Document, text: str, *, every: bool = False) -> tuple[bytes, int]:
+    """A document with a text for each image that lacks one, or for every one; and their number."""
     texts: dict[str, AltText] = {}
-    for key in lacking(document):
+    for key in [one.key for one in document.images] if every else lacking(document):
         try:
             document.with_alt_texts({key: AltText(text=text)})
         except OptionError:

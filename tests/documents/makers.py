@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +34,7 @@ SLIDE_FORMATS = SHOWS | {
     "pptm": "pptm:Impress MS PowerPoint 2007 XML VBA",
 }
 """Each costs a second: some are made by ``make stress`` only."""
+README_COUNT = 30
 MACROS = bytes(range(256)) * 9
 SPHINX = """
 import sys
@@ -267,6 +269,31 @@ def pandoc(folder: Path) -> list[Path]:
     return made
 
 
+def readmes(folder: Path) -> list[Path]:
+    """Descriptions of installed packages in Markdown, some of those that have images."""
+    made: list[Path] = []
+    for package in sorted(metadata.distributions(), key=lambda one: one.name.lower()):
+        details: Any = package.metadata
+        text = str(details.get_payload() or details.get("Description") or "")
+        is_markdown = "markdown" in (details.get("Description-Content-Type") or "")
+        if is_markdown and ("![" in text or "<img" in text) and len(made) < README_COUNT:
+            data = text.encode(errors="surrogateescape")
+            made.append(_write(folder / f"{package.name}.md", data))
+    return made
+
+
+def themes(folder: Path) -> list[Path]:
+    """Templates in Jinja that have images, from Sphinx's themes."""
+    made = []
+    for name in ("sphinx", "alabaster", "furo"):
+        source = Path(str(resources.files(name)))
+        for path in sorted(source.rglob("*.html")):
+            if b"<img" in path.read_bytes():
+                out = folder / name / path.relative_to(source)
+                made.append(_write(out, path.read_bytes()))
+    return made
+
+
 def _pictures(folder: Path) -> None:
     for number, name in enumerate("abcd"):
         _write(folder / f"{name}.png", sources.picture(number))
@@ -285,5 +312,7 @@ MAKERS: Mapping[str, Callable[..., list[Path]]] = {
     "Sphinx": sphinx,
     "docutils": docutils,
     "markdown-it-py": markdown_it,
+    "descriptions of packages": readmes,
+    "templates of Sphinx's themes": themes,
 }
-"""Python programs that are installed with the development tools."""
+"""Python programs that are installed with the development tools, and what packages carry."""

@@ -110,6 +110,7 @@ def test_only_alt_texts_differ_and_a_second_filling_changes_nothing(
         copy = once[path.relative_to(corpus.folder).as_posix()]
         check_difference(path, document, before, copy.read_bytes())
         check_difference(path, document, before, written(document, WORDS)[0])
+        check_difference(path, document, before, written(document, WORDS, every=True)[0])
         if copy.read_bytes() != before:
             filled += 1
             texts += len(lacking(document)) - len(lacking(corpus.opened(copy)))
