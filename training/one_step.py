@@ -5,6 +5,8 @@ one of the few pictures that fit the prompt, with traces of the others. The LoRA
 the target is the drawing of the prompt (:func:`training.scenes.every_placement`) that is nearest to
 the prediction. Soon all noises lead to nearly the same drawing. With targets that do not change
 with the prediction the drawings differ, but are torn: 50 of 60 were recognised, and 60 of 60 here.
+So are they with targets that each fit as many of eight noises (by optimal assignment): 85 % of 464
+were recognised after 150 steps, and of four pictures of a prompt 2.8 differed.
 """
 
 import random
