@@ -36,9 +36,8 @@ class Corpus:
         self.skipped: list[str] = []
         for name, make in makers.MAKERS.items():
             self.made[name] = make(self._folder(name))
-        for name, program in (*((one, "soffice") for one in LIBREOFFICE), ("Pandoc", "pandoc")):
-            if shutil.which(program) is None:
-                self.skipped.append(name)
+        self.skipped += () if makers.has_libreoffice() else LIBREOFFICE
+        self.skipped += () if shutil.which("pandoc") else ("Pandoc",)
         if "Pandoc" not in self.skipped:
             self.made["Pandoc"] = makers.pandoc(self._folder("Pandoc"))
         if LIBREOFFICE[0] not in self.skipped:
@@ -61,7 +60,7 @@ class Corpus:
     def require(self) -> None:
         """Skip, or fail in CI, where LibreOffice is missing."""
         if self.skipped and self.skipped[0] in LIBREOFFICE:
-            missing("soffice", "soffice is not installed")
+            missing("soffice", "LibreOffice with Writer and Impress is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,14 @@ def _with_macros(data: bytes) -> bytes:
     return with_members(data, changes)
 
 
+def has_libreoffice() -> bool:
+    """Whether LibreOffice is installed, with Writer and Impress."""
+    if (program := shutil.which("soffice")) is None:
+        return False
+    registry = Path(program).resolve().parents[1] / "share" / "registry"
+    return all((registry / f"{part}.xcd").is_file() for part in ("writer", "impress"))
+
+
 def libreoffice_templates(folder: Path) -> list[Path]:
     """The templates that come with LibreOffice."""
     program = Path(shutil.which("soffice") or "").resolve()
