@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from marsam.imaging.image_io import MAX_BYTES
-from marsam.ui.limits import MAX_BODY_BYTES, TOO_MANY_EVENTS
+from marsam.ui.limits import MAX_BODY_BYTES, NOT_FETCHED, TOO_MANY_EVENTS
 from marsam.ui.uploads import ONE_FILE, SIGNATURE_BYTES, TOO_MANY_UPLOADS
 from tests.helpers.page import Page
 from tests.service.conftest import Service
@@ -236,10 +236,33 @@ def test_a_large_event_is_refused(page: Page) -> None:
         ("POST", "vibe-edit"),
         ("GET", "deep_link?session_hash=bad"),
         ("GET", "upload_progress?upload_id=never"),
+        # These would make the server ask others.
+        ("GET", "file=https://example.org/a.png"),
+        ("GET", "file=HTTP://example.org/a.png"),
+        ("HEAD", "file=http://example.org/a.png"),
+        ("GET", "file/http://example.org/a.png"),
+        ("GET", "proxy=https://example.org/a.png"),
     ],
 )
 def test_routes_that_the_page_does_not_use_are_closed(page: Page, method: str, path: str) -> None:
     assert page.http.request(method, f"/gradio_api/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.png", "HTTP://example.org/a.png"])
+def test_files_are_not_fetched_from_elsewhere(page: Page, address: str) -> None:
+    file = {"path": address, "meta": {"_type": "gradio.FileData"}}
+    describe = page.handler("describe")
+    body = {"fn_index": describe["id"], "session_hash": "x"}
+    for path, event in (
+        ("queue/join", body | {"data": [file] * len(describe["inputs"])}),
+        ("queue/join", body | {"data": [[{"image": file}]] * len(describe["inputs"])}),
+        ("run/describe", body | {"data": [file] * len(describe["inputs"])}),
+        ("call/caption", {"data": [file]}),
+        ("call/v2/caption", {"picture": file}),
+    ):
+        refused = page.http.post(f"/gradio_api/{path}", json=event)
+        assert refused.status_code == 422, path
+        assert NOT_FETCHED.ar in refused.json()["detail"]
 
 
 def test_bad_values_are_one_line_each_and_few_lines_in_all(service: Service, page: Page) -> None:

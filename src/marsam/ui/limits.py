@@ -28,6 +28,10 @@ With those of the API they are fewer than the 1024 files that a process may ofte
 MAX_BODY_BYTES = 200_000
 """Of a request that is no upload: many times the longest texts."""
 BODY_TOO_LARGE = Bilingual("The request is too large.", "البيانات المرسلة كبيرة جدًا.")
+NOT_FETCHED = Bilingual(
+    "Send the file itself; nothing is fetched from the network.",
+    "أرسل الملف نفسه؛ فلا يُجلب شيء من الشبكة.",
+)
 TOO_MANY = "Too many requests at the moment. Try again in a few seconds."
 TOO_MANY_EVENTS = Bilingual(
     "Too many of your requests wait already. Try again in a little while.",
@@ -37,6 +41,7 @@ _PREFIX = "/gradio_api"
 _CALLS = ("/run/", "/api/")
 _EVENTS = ("/queue/join", "/call/")
 _STREAMS, _HEARTBEATS = ("/queue/data", "/call/", "/upload_progress"), ("/heartbeat/",)
+_ELSEWHERE = re.compile(r"/file[=/]\s*https?:|/proxy=", re.IGNORECASE)
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -99,7 +104,8 @@ class PageLimits:
         client = client_of(scope)
         path = path.removeprefix(_PREFIX).rstrip("/")
         if scope["method"] in ("GET", "HEAD"):
-            if path == "/deep_link":  # it would store the page's state in a file
+            # It would store the page's state in a file, or ask other servers for what they have.
+            if path == "/deep_link" or _ELSEWHERE.match(path):
                 raise Refused(404, OUT_OF_DATE)
             with ExitStack() as place:
                 for paths, places in ((_STREAMS, self._streams), (_HEARTBEATS, self._heartbeats)):
@@ -126,8 +132,10 @@ class PageLimits:
             raise Refused(404, OUT_OF_DATE)
 
     def _check_event(self, path: str, body: bytes) -> None:
-        """Refuse what would be an error in Gradio."""
+        """Refuse what would be an error in Gradio, and files that it would fetch from elsewhere."""
         event = _parse(body)
+        if _names_url(event):
+            raise Refused(422, NOT_FETCHED)
         name = path.rpartition("/")[2]
         if path.startswith("/call/v2/"):  # the values have names, in a mapping
             named, values = True, None
@@ -191,6 +199,21 @@ def _fits(values: object, function: Any, *, named: bool) -> bool:
     public = sum(not block.skip_api for block in function.inputs)
     numbers = {len(function.inputs)} | ({public} if named else set())
     return isinstance(values, list) and len(values) in numbers
+
+
+def _names_url(event: dict[str, Any]) -> bool:
+    """Whether the path of a file in an event is an address, which Gradio would fetch."""
+    left: list[Any] = [event]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            path = value.get("path")
+            if isinstance(path, str) and re.match(r"\s*https?:", path, re.IGNORECASE):
+                return True
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return False
 
 
 def _is_name(value: object) -> bool:
