@@ -24,6 +24,9 @@ from marsam.documents.formats import READERS
 from marsam.errors import JournalError, OptionError
 from marsam.server.options import ServerOptions
 
+SPREADSHEET = ".ods"
+"""A document, but who reviews one means a table."""
+
 
 def review(
     file: Annotated[
@@ -54,7 +57,7 @@ def review(
     insecure: Insecure = False,
 ) -> None:
     """Review a table of captions in the browser: correct both languages and mark what is done."""
-    if file.suffix.lower() in READERS or file.is_dir():
+    if file.is_dir() or file.suffix.lower() in READERS.keys() - {SPREADSHEET}:
         raise OptionError(
             "A table is reviewed here. For the images of documents, use: "
             "marsam alt review {file} --in-place",
