@@ -15,10 +15,12 @@ from PIL import Image
 
 from marsam import Studio
 from marsam.batch.review import digest
+from marsam.documents.uploads import MAX_IMAGES
 from marsam.errors import DocumentError, OptionError
 from marsam.journal.journal import Journal
 from marsam.runs.scheduler import Scheduler
 from marsam.testing import CAPTION, FakeCaptioner, fake_studio
+from marsam.web.many import documents
 from marsam.web.many import picture_list as module
 from marsam.web.many.files import write_file
 from marsam.web.many.handlers import ManyHandlers
@@ -172,6 +174,15 @@ def test_what_lacks_nothing_is_damaged_or_too_much_is_not_kept(
     assert not found.images
     with pytest.raises(DocumentError):
         one.add_document(broken, "broken.docx")
+    many = tmp_path / "many.html"
+    many.write_text('<img src="a.png">' * (MAX_IMAGES + 1))
+    with pytest.raises(DocumentError, match=f"at most {MAX_IMAGES}"):
+        one.add_document(many, "many.html")
+    large = word(tmp_path / "large.docx", *[picture(tmp_path / "cat.png")] * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "MAX_IMAGE_BYTES", 3_000)
+        with pytest.raises(DocumentError, match="larger"):
+            one.add_document(large, "large.docx")
     monkeypatch.setattr(module, "MAX_PICTURES", 1)
     pictures = [picture(tmp_path / f"{side}.png", side) for side in (40, 50)]
     with pytest.raises(OptionError, match="full"):

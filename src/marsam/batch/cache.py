@@ -221,7 +221,7 @@ class BatchContext:
         options: what is made of every image.
         models: ``{"captioner": "name@revision", "translator": …}``.
         kept: rows whose texts are a person's, by checksum: no model changes them.
-        has_contexts: whether the captioner is told the text around each image. Such captions are
+        has_contexts: whether the captioner gets the text around each image. Such captions are
             cached apart from others, once for an image, whatever is around it elsewhere.
     """
 

@@ -14,7 +14,7 @@ from marsam.batch.cache import BatchContext, ResultCache, models_of
 from marsam.batch.engine import LocalEngine
 from marsam.batch.pipeline import BatchPipeline
 from marsam.documents.check import LONG_ALT_TEXT, check_images
-from marsam.documents.document import Document
+from marsam.documents.document import Document, DocumentImage
 from marsam.documents.fetching import fetching
 from marsam.documents.fill import FilledDocument, FillOptions, wants_draft
 from marsam.documents.filler import DocumentFiller
@@ -104,19 +104,25 @@ def fill_upload(
             open_document=lambda *_, **__: document,
             fetcher=fetcher,
         )
-        wanted = sum(wants_draft(image, options) for image in document.images)
-        if wanted > MAX_IMAGES:
-            raise DocumentError(
-                "{file} has {count} images without alt text; at most {limit} are described at "
-                "once. For more, use: marsam alt fill",
-                file=_plain(name),
-                count=wanted,
-                limit=MAX_IMAGES,
-            )
+        wanted_images(document, name, options)
         (filled,) = filler.fill([Path(_plain(name))])
     if filled.error is not None:
         raise filled.error
     return filled
+
+
+def wanted_images(document: Document, name: str, options: FillOptions) -> list[DocumentImage]:
+    """Return the images that want a draft; DocumentError if there are more than ``MAX_IMAGES``."""
+    wanted = [image for image in document.images if wants_draft(image, options)]
+    if len(wanted) > MAX_IMAGES:
+        raise DocumentError(
+            "{file} has {count} images without alt text; at most {limit} are described at "
+            "once. For more, use: marsam alt fill",
+            file=_plain(name),
+            count=len(wanted),
+            limit=MAX_IMAGES,
+        )
+    return wanted
 
 
 @contextmanager

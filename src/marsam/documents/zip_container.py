@@ -41,7 +41,7 @@ _ZIP_ERRORS = (
     ValueError,  # also UnicodeDecodeError
     LookupError,
     OverflowError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's, for methods of compression that it does not know
     struct.error,
 )
 

@@ -77,7 +77,7 @@ class VisionLanguageCaptioner:
             options = replace(options, prefix=self._plain(options.prefix))
             captions = self._captions(image, options)
             if _repeats(captions[0].text, options.context):
-                # Whoever listens to the page would hear the same words twice.
+                # A screen reader would read the same words twice.
                 captions = self._captions(image, replace(options, context=""))
         return captions
 

@@ -14,12 +14,14 @@ from marsam.documents.document import Document, DocumentImage
 from marsam.documents.fill import DocumentLanguage, FillOptions, filled, languages_of, wants_draft
 from marsam.documents.formats import MARKUP_SUFFIXES, WRITABLE, read_document
 from marsam.documents.table import place_of
-from marsam.documents.uploads import check_markup
-from marsam.errors import PictureError
+from marsam.documents.uploads import check_markup, wanted_images
+from marsam.errors import DocumentError, PictureError
 from marsam.options import MAX_CONTEXT_CHARACTERS
 
 MAX_DOCUMENTS = 50
 """Of one list."""
+MAX_IMAGE_BYTES = 500_000_000
+"""Of the images of one document together, each counted as often as it is shown."""
 OPTIONS = FillOptions(language=DocumentLanguage.SAME, mark=True)
 """How the documents are filled: texts that nobody has reviewed begin with the mark."""
 _DATA_SUFFIX = re.compile(r"data:image/(png|jpeg|gif|webp|avif|bmp|tiff)\b", re.IGNORECASE)
@@ -130,7 +132,7 @@ class ListDocuments:
         """Read an uploaded document, and the images that lack an alt text.
 
         Raises:
-            DocumentError: it is damaged, encrypted, signed or too large.
+            DocumentError: it is damaged, encrypted, signed or too large, or has too many images.
         """
         check_markup(data, name)
         document = self._open(data, name)
@@ -138,17 +140,23 @@ class ListDocuments:
         embedded: dict[str, DocumentImage] = {}
         unreadable = foreign = 0
         is_markup = PurePosixPath(name).suffix.lower() in MARKUP_SUFFIXES
-        for image in document.images:
-            if not wants_draft(image, OPTIONS):
-                continue
+        left = MAX_IMAGE_BYTES
+        for image in wanted_images(document, name, OPTIONS):
             if not languages_of(image, OPTIONS.language):
                 foreign += 1
                 continue
             try:
-                checksum = sha256(document.read(image)).hexdigest()
+                content = document.read(image)
             except PictureError:
                 unreadable += 1
                 continue
+            if (left := left - len(content)) < 0:
+                raise DocumentError(
+                    "{file} is larger than {megabytes} MB.",
+                    file=name,
+                    megabytes=MAX_IMAGE_BYTES // 1_000_000,
+                )
+            checksum = sha256(content).hexdigest()
             around = str(image.context)[:MAX_CONTEXT_CHARACTERS]
             place = place_of(Path(name), image)
             images.append(ListedImage(sha256=checksum, place=place, around=around))
